@@ -1,0 +1,123 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 1 << 20 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t grow; /* bytes of the next ordinary block */
+	_Alignas(max_align_t) char data[];
+};
+
+static struct arena_block *block_new(struct arena *a, size_t size)
+{
+	struct arena_block *b;
+
+	if (size > SIZE_MAX / 2)
+		mem_exhausted();
+	b = xmalloc(sizeof *b + size);
+	a->total += sizeof *b + size;
+	return b;
+}
+
+/* Room for `size` bytes of which the free room has too few. */
+static char *take_new(struct arena *a, size_t size)
+{
+	size_t grow = a->blocks ? a->blocks->grow : FIRST_BLOCK;
+	struct arena_block *b;
+
+	if (size > grow / 4) {
+		/* A block of its own behind the newest, whose free room stays in use. */
+		b = block_new(a, size);
+		b->grow = grow;
+		if (a->blocks) {
+			b->next = a->blocks->next;
+			a->blocks->next = b;
+		} else {
+			b->next = NULL;
+			a->blocks = b;
+		}
+		return b->data;
+	}
+	b = block_new(a, grow);
+	b->grow = grow < LAST_BLOCK ? grow * 2 : LAST_BLOCK;
+	b->next = a->blocks;
+	a->blocks = b;
+	a->at = b->data + size;
+	a->end = b->data + grow;
+	return b->data;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	size_t pad = (size_t)(-(uintptr_t)a->at & (_Alignof(max_align_t) - 1));
+	size_t room = (size_t)(a->end - a->at);
+	char *p;
+
+	if (a->at && pad <= room && size <= room - pad) {
+		p = a->at + pad;
+		a->at = p + size;
+	} else {
+		p = take_new(a, size);
+	}
+	return memset(p, 0, size);
+}
+
+char *arena_text(struct arena *a, size_t size)
+{
+	char *p = a->at;
+
+	if (!p || size > (size_t)(a->end - p))
+		return take_new(a, size);
+	a->at = p + size;
+	return p;
+}
+
+struct str arena_copy(struct arena *a, struct str s)
+{
+	char *p = arena_text(a, s.n + 1);
+
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return (struct str){p, s.n};
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+	size_t room = a->at ? (size_t)(a->end - a->at) : 0;
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(room ? a->at : NULL, room, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	p = arena_text(a, (size_t)n + 1);
+	if ((size_t)n >= room) {
+		va_start(ap, fmt);
+		vsnprintf(p, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
+	return (struct str){p, (size_t)n};
+}
+
+void arena_free(struct arena *a)
+{
+	struct arena_block *next;
+
+	for (struct arena_block *b = a->blocks; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	*a = (struct arena){0};
+}

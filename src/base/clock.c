@@ -1,0 +1,59 @@
+#include "base/clock.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <time.h>
+
+static int64_t now_ns(clockid_t id)
+{
+	struct timespec t;
+	int failed = clock_gettime(id, &t);
+
+	assert(!failed);
+	(void)failed;
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t clock_ns(void)
+{
+	return now_ns(CLOCK_MONOTONIC);
+}
+
+int64_t clock_wall_ns(void)
+{
+	return now_ns(CLOCK_REALTIME);
+}
+
+/* In whole units, rounded to the nearest. */
+static int64_t in_units(int64_t ns, int64_t unit)
+{
+	return ns / unit + (ns % unit >= unit / 2);
+}
+
+void clock_duration(struct sbuf *b, int64_t ns)
+{
+	int64_t n;
+
+	if (ns < 0)
+		ns = 0;
+	/* Each form is tried on the rounded value, so that 59.96s becomes 1m00s and never 60.0s. */
+	if ((n = in_units(ns, NS_PER_S / 100)) < 10 * 100)
+		sbuf_printf(b, "%" PRId64 ".%02ds", n / 100, (int)(n % 100));
+	else if ((n = in_units(ns, NS_PER_S / 10)) < 60 * 10)
+		sbuf_printf(b, "%" PRId64 ".%ds", n / 10, (int)(n % 10));
+	else if ((n = in_units(ns, NS_PER_S)) < 60 * 60)
+		sbuf_printf(b, "%" PRId64 "m%02ds", n / 60, (int)(n % 60));
+	else
+		sbuf_printf(b, "%" PRId64 "h%02dm", in_units(ns, 60 * NS_PER_S) / 60, (int)(in_units(ns, 60 * NS_PER_S) % 60));
+}
+
+void clock_iso(struct sbuf *b, int64_t wall_ns)
+{
+	time_t t = wall_ns / NS_PER_S - (wall_ns % NS_PER_S < 0);
+	struct tm tm;
+	char text[40];
+
+	/* 64 bits of nanoseconds span only the years 1677 to 2262. */
+	gmtime_r(&t, &tm);
+	sbuf_add(b, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm));
+}

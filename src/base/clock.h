@@ -1,0 +1,19 @@
+/* Time. Durations are monotonic nanoseconds; only what people read is wall time. */
+#ifndef AXMAKE_BASE_CLOCK_H
+#define AXMAKE_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MS INT64_C(1000000)
+
+int64_t clock_ns(void);      /* monotonic */
+int64_t clock_wall_ns(void); /* since 1970, UTC */
+/* "0.04s", "12.3s", "4m05s", "2h10m": for people. */
+void clock_duration(struct sbuf *b, int64_t ns);
+/* "2026-11-24T06:48:46Z" */
+void clock_iso(struct sbuf *b, int64_t wall_ns);
+
+#endif

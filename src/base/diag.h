@@ -1,0 +1,47 @@
+/* Wrong input: collected while loading goes on, then printed all at once as FILE:LINE:COL with the line, a caret and a hint. */
+#ifndef AXMAKE_BASE_DIAG_H
+#define AXMAKE_BASE_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/* A place in a source. Lines and columns count from 1, columns in characters; line 0: the file as a whole; source 0: no place. */
+struct pos {
+	uint32_t source, line, col;
+};
+#define POS_NONE ((struct pos){0, 0, 0})
+
+struct diag; /* one for a program's run; owns its own memory */
+
+struct diag *diag_new(void);
+void diag_free(struct diag *d);
+
+/* Registers a source and returns its number, from 1. name is copied; text must outlive the diag (NULL: no excerpt can be shown). */
+uint32_t diag_source(struct diag *d, struct str name, struct str text);
+struct str diag_source_name(const struct diag *d, uint32_t source);
+
+/* hint may be NULL; it is a whole phrase: "did you mean 'timeout'?", "quote it". A message has no final dot. Both are copied. */
+void diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Adds "FILE:LINE:COL: note: …" to the error or warning before it. */
+void diag_note(struct diag *d, struct pos at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+size_t diag_errors(const struct diag *d);
+size_t diag_warnings(const struct diag *d);
+/* Prints what was not printed yet, in the order of places (source, line, column; without place last), at most 50 errors and how many more;
+ * tabs in an excerpt keep the caret in its column; control characters are escaped; long lines are cut around the caret. */
+void diag_print(struct diag *d, FILE *to, bool color);
+/* "FILE:LINE" into b (just FILE for line 0). */
+void diag_where(const struct diag *d, struct pos at, struct sbuf *b);
+
+/* Hint text in d's memory. */
+const char *diag_hint(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "did you mean 'x'?", or NULL where nothing is near. */
+const char *diag_did_you_mean(struct diag *d, const struct suggestion *s);
+
+#endif

@@ -1,0 +1,136 @@
+#include "base/hash.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/mem.h"
+
+enum { PIECE = 64 << 10 };
+
+static struct hash128 from_xxh(XXH128_hash_t h)
+{
+	return (struct hash128){.lo = h.low64, .hi = h.high64};
+}
+
+struct hash128 hash_bytes(const void *p, size_t n)
+{
+	return from_xxh(XXH3_128bits(n ? p : "", n));
+}
+
+uint64_t hash64_bytes(const void *p, size_t n)
+{
+	return XXH3_64bits(n ? p : "", n);
+}
+
+bool hash_eq(struct hash128 a, struct hash128 b)
+{
+	return a.lo == b.lo && a.hi == b.hi;
+}
+
+int hash_cmp(struct hash128 a, struct hash128 b)
+{
+	if (a.hi != b.hi)
+		return a.hi < b.hi ? -1 : 1;
+	return (a.lo > b.lo) - (a.lo < b.lo);
+}
+
+char *hash_hex(struct hash128 h, char out[HASH_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < 16; i++) {
+		out[i] = digits[h.hi >> (60 - 4 * i) & 15];
+		out[16 + i] = digits[h.lo >> (60 - 4 * i) & 15];
+	}
+	out[32] = '\0';
+	return out;
+}
+
+struct hasher hasher_new(void)
+{
+	struct hasher h = {XXH3_createState()};
+
+	if (!h.state)
+		mem_exhausted();
+	hasher_reset(&h);
+	return h;
+}
+
+void hasher_reset(struct hasher *h)
+{
+	XXH3_128bits_reset(h->state);
+}
+
+void hasher_add(struct hasher *h, const void *p, size_t n)
+{
+	if (n)
+		XXH3_128bits_update(h->state, p, n);
+}
+
+void hasher_add_framed(struct hasher *h, const void *p, size_t n)
+{
+	unsigned char frame[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		frame[i] = (unsigned char)((uint64_t)n >> (8 * i));
+	hasher_add(h, frame, sizeof frame);
+	hasher_add(h, p, n);
+}
+
+struct hash128 hasher_end(const struct hasher *h)
+{
+	return from_xxh(XXH3_128bits_digest(h->state));
+}
+
+void hasher_free(struct hasher *h)
+{
+	XXH3_freeState(h->state);
+	h->state = NULL;
+}
+
+/* Up to n bytes at `offset`; what cannot seek (a pipe) is read on from where it stands, and *seeks cleared. -1 with errno. */
+static ssize_t read_piece(int fd, void *buf, size_t n, off_t offset, bool *seeks)
+{
+	ssize_t got;
+
+	do {
+		got = *seeks ? pread(fd, buf, n, offset) : read(fd, buf, n);
+		if (got < 0 && errno == ESPIPE && *seeks) {
+			*seeks = false;
+			got = read(fd, buf, n);
+		}
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+int hash_fd(int fd, struct hash128 *out, uint64_t *size)
+{
+	char buf[PIECE];
+	bool seeks = true;
+	ssize_t got = read_piece(fd, buf, sizeof buf, 0, &seeks);
+	off_t n = 0;
+	struct hasher h;
+	int err;
+
+	if (got < 0)
+		return errno;
+	/* Nearly every file ends here: only a pipe gives less than was asked for before its end. */
+	if ((size_t)got < sizeof buf && seeks) {
+		*out = hash_bytes(buf, (size_t)got);
+		*size = (uint64_t)got;
+		return 0;
+	}
+	h = hasher_new();
+	while (got > 0) {
+		hasher_add(&h, buf, (size_t)got);
+		n += got;
+		got = read_piece(fd, buf, sizeof buf, n, &seeks);
+	}
+	err = got < 0 ? errno : 0;
+	*out = hasher_end(&h);
+	hasher_free(&h);
+	*size = (uint64_t)n;
+	return err;
+}

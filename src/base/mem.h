@@ -1,0 +1,17 @@
+/* malloc that ends the program on no memory: whatever is on disk is safe, since every record there is whole or absent. */
+#ifndef AXMAKE_BASE_MEM_H
+#define AXMAKE_BASE_MEM_H
+
+#include <stddef.h>
+
+/* On no memory: runs the hook once (it may give jobserver tokens back), writes `axmake: out of memory` to stderr, _exit(2). */
+void *xmalloc(size_t n);
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t n);
+char *xstrdup(const char *s);
+/* The same end, for a library's allocation that failed. */
+_Noreturn void mem_exhausted(void);
+
+void mem_on_exhausted(void (*hook)(void *self), void *self);
+
+#endif

@@ -1,0 +1,29 @@
+/* System calls with the edges taken off: EINTR, short writes, close-on-exec, replace by rename. */
+#ifndef AXMAKE_BASE_OS_H
+#define AXMAKE_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/* All return 0 or an errno value unless said otherwise; none prints. Paths are C strings relative to the folder `at`. Every descriptor is close-on-exec. */
+int os_write_all(int fd, const void *p, size_t n); /* EAGAIN waits by poll */
+/* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder. */
+int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out);
+/* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
+int os_replace_file(int at, const char *path, mode_t mode, struct str content);
+int os_mkdirs(int at, const char *path, mode_t mode);      /* every missing folder of path */
+int os_remove_tree(int at, const char *path);              /* never follows links; ENOENT is success */
+/* Finds an executable as execvp would: a word with '/' as it is, else along PATH (of `path_env`, NULL: this process's). false when none. */
+bool os_find_program(struct arena *a, const char *word, const char *path_env, struct str *out);
+/* Marks every descriptor from 3 up close-on-exec but does not close it. */
+void os_cloexec_all(void);
+uint64_t os_random64(void);
+/* errno's text without a locale's surprises. */
+const char *os_error(int err);
+
+#endif

@@ -1,0 +1,141 @@
+/* Agents of tasks: role, model and the providers that may serve, in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/build.h"
+#include "graph/script.h"
+
+struct provider_list {
+	VEC(struct provider *) of;
+};
+
+static bool allowed(const struct builder *b, const struct provider *p)
+{
+	return !str_eq(b->c->workflow->policy.privacy.s, STR("private")) || p->is_private;
+}
+
+static void unknown_provider(struct builder *b, struct text name)
+{
+	struct suggestion s = {.wanted = name.s};
+	for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
+		suggestion_offer(&s, b->c->rules->provider_list.p[i]->name);
+	const char *near = diag_did_you_mean(b->d, &s);
+	diag_error(b->d, name.at, near ? near : diag_hint(b->d, "define [provider %.*s] in axmake.ini", STR_ARG(name.s)), "unknown provider '%.*s'",
+		   STR_ARG(name.s));
+}
+
+static void unknown_agent(struct builder *b, const struct text *name)
+{
+	struct suggestion s = {.wanted = name->s};
+	for (size_t i = 0; i < b->c->rules->agent_list.n; i++)
+		suggestion_offer(&s, b->c->rules->agent_list.p[i]->name);
+	const char *near = diag_did_you_mean(b->d, &s);
+	diag_error(b->d, name->at, near ? near : diag_hint(b->d, "define [agent %.*s] in axmake.ini", STR_ARG(name->s)), "unknown agent '%.*s'",
+		   STR_ARG(name->s));
+}
+
+/* Names in a list like "claude-code, codex", added where the policy allows them. */
+static void add_named(struct builder *b, struct text list, struct provider_list *out)
+{
+	for (size_t at = 0; at <= list.s.n;) {
+		size_t end = str_find(list.s, STR(","), at);
+		struct str name = str_trim(str_sub(list.s, at, end));
+		struct provider *p = rules_provider(b->c->rules, name);
+		if (!p)
+			unknown_provider(b, (struct text){.s = name, .at = list.at});
+		else if (allowed(b, p))
+			vec_push(b->a, &out->of, p);
+		at = end + 1;
+	}
+}
+
+void build_agent(struct builder *b, struct task *t)
+{
+	if (t->kind != TASK_AGENT)
+		return;
+	t->agent = rules_agent(b->c->rules, t->def->agent.s);
+	if (!t->agent) {
+		unknown_agent(b, &t->def->agent);
+		return;
+	}
+	t->role = t->agent->role;
+	t->model = t->def->model.s.p ? t->def->model.s : t->agent->model;
+	struct provider_list list = {0};
+	if (b->c->provider.n) {
+		add_named(b, (struct text){.s = b->c->provider}, &list);
+	} else if (t->def->provider.s.p) {
+		add_named(b, t->def->provider, &list);
+	} else if (t->agent->providers.n) {
+		for (size_t i = 0; i < t->agent->providers.n; i++) {
+			struct provider *p = rules_provider(b->c->rules, t->agent->providers.p[i]);
+			if (p && allowed(b, p))
+				vec_push(b->a, &list.of, p);
+		}
+	} else {
+		for (size_t i = 0; i < b->c->rules->provider_list.n; i++) {
+			struct provider *p = b->c->rules->provider_list.p[i];
+			if (!p->only_when_asked && allowed(b, p))
+				vec_push(b->a, &list.of, p);
+		}
+	}
+	t->providers = list.of.p;
+	t->n_providers = list.of.n;
+}
+
+/* Times to the first byte, by provider. */
+struct latencies {
+	struct map by_provider; /* name -> VEC(int64_t) * */
+	struct arena *a;
+};
+
+struct times {
+	VEC(int64_t) ns;
+};
+
+static void note_latency(void *self, const struct task_record *r)
+{
+	struct latencies *l = self;
+	if (!r->provider.n || r->first_byte_ns < 0)
+		return;
+	void **slot = map_slot(&l->by_provider, r->provider);
+	if (!*slot)
+		*slot = arena_new(l->a, struct times);
+	vec_push(l->a, &((struct times *)*slot)->ns, r->first_byte_ns);
+}
+
+static int by_number(const void *x, const void *y)
+{
+	int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+	return a < b ? -1 : a > b;
+}
+
+static bool too_slow(const struct latencies *l, const struct provider *p, int64_t max_ns)
+{
+	const struct times *t = map_get(&l->by_provider, p->name);
+	return t && t->ns.p[t->ns.n / 2] > max_ns;
+}
+
+void agents_by_latency(struct graph *g, struct log *log)
+{
+	int64_t max_ms = g->workflow->policy.max_latency_ms;
+	if (max_ms < 0 || !log)
+		return;
+	struct latencies l = {.a = g->arena};
+	log_each(log, g->workflow->file, note_latency, &l);
+	struct map_entry *e;
+	for (size_t i = 0; (e = map_next(&l.by_provider, &i));) {
+		struct times *t = e->value;
+		qsort(t->ns.p, t->ns.n, sizeof *t->ns.p, by_number);
+	}
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		struct task *t = g->tasks.p[i];
+		struct provider **sorted = arena_array(g->arena, struct provider *, t->n_providers);
+		size_t n = 0;
+		for (int slow = 0; slow < 2; slow++)
+			for (size_t k = 0; k < t->n_providers; k++)
+				if (too_slow(&l, t->providers[k], max_ms * INT64_C(1000000)) == (slow == 1))
+					sorted[n++] = t->providers[k];
+		t->providers = sorted;
+	}
+	map_free(&l.by_provider);
+}

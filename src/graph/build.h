@@ -1,0 +1,38 @@
+/* Private to graph/: what the steps of graph_build share. */
+#ifndef AXMAKE_GRAPH_BUILD_H
+#define AXMAKE_GRAPH_BUILD_H
+
+#include "graph/graph.h"
+#include "graph/ref.h"
+
+struct builder {
+	struct graph *g;
+	struct arena *a;
+	struct diag *d;
+	const struct graph_config *c;
+	VEC(struct claim *) sorted; /* literal and tree claims, by path in byte order; after build_claims */
+	uint32_t *mark, *place;     /* by task id: scratch of build_add_dep */
+	struct map real_folders;    /* folder -> "" or what lies outside */
+	struct str real_root;
+};
+
+/* The place of a piece of a text. */
+struct pos build_pos(struct text t, const struct piece *p);
+
+/* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
+void build_paths(struct builder *b, struct task *t);
+void build_claims(struct builder *b);
+
+/* Edges of one task, then those by patterns, which give way to all others. */
+void build_edges(struct builder *b, struct task *t);
+void build_pattern_edges(struct builder *b, struct task *t);
+void build_users(struct builder *b);
+void build_edit_order(struct builder *b);
+
+/* Cycles are reported whole; without one, g->order is filled. */
+void build_order(struct builder *b);
+
+/* Agents: role, model and providers. */
+void build_agent(struct builder *b, struct task *t);
+
+#endif

@@ -1,0 +1,311 @@
+#include "graph/content.h"
+#include "graph/ref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/path.h"
+
+struct str content_label(struct arena *a, const struct pattern *p)
+{
+	return p->kind == PATTERN_TREE ? arena_printf(a, "%.*s/", STR_ARG(p->path)) : p->path;
+}
+
+bool content_recorded(const struct task *t, enum field_kind kind, struct str label, struct hash128 *out)
+{
+	struct field f;
+	for (size_t at = 0; t->record && field_next(t->record->fields, &at, &f);)
+		if (f.kind == kind && str_eq(f.label, label)) {
+			*out = f.hash;
+			return true;
+		}
+	return false;
+}
+
+const struct output_record *content_output_record(const struct task *t, const struct pattern *p)
+{
+	for (size_t i = 0; t->record && i < t->record->n_outputs; i++)
+		if (t->record->outputs[i].kind == (uint8_t)p->kind && str_eq(t->record->outputs[i].path, p->path))
+			return &t->record->outputs[i];
+	return NULL;
+}
+
+bool content_edits(const struct task *t, struct str path)
+{
+	for (size_t i = 0; i < t->edits.n; i++) {
+		const struct pattern *e = &t->edits.p[i];
+		if (e->kind == PATTERN_GLOB ? glob_match(e->path, path, false) : path_under(path, e->path))
+			return true;
+	}
+	return false;
+}
+
+/* A tree as a pattern, in memory of its own. */
+static char *as_glob(const struct pattern *p)
+{
+	struct sbuf b = {0};
+	if (p->kind == PATTERN_GLOB)
+		sbuf_str(&b, p->path);
+	else if (!str_eq(p->path, STR(".")))
+		glob_quote(&b, p->path);
+	if (p->kind == PATTERN_TREE)
+		sbuf_lit(&b, b.n ? "/**" : "**");
+	return b.p;
+}
+
+bool content_meets(const struct pattern *x, const struct pattern *y)
+{
+	if (x->kind != PATTERN_GLOB && y->kind != PATTERN_GLOB)
+		return (x->kind == PATTERN_TREE && path_under(y->path, x->path)) || (y->kind == PATTERN_TREE && path_under(x->path, y->path)) ||
+		       str_eq(x->path, y->path);
+	char *a = as_glob(x), *b = as_glob(y);
+	bool meet = glob_may_meet(str_of(a), str_of(b));
+	free(a);
+	free(b);
+	return meet;
+}
+
+bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem)
+{
+	if (h->old_files && map_get(h->old_files, path) && content_recorded(t, FIELD_INPUT, path, out))
+		return true;
+	struct filehash_file *f = filehash_file(h->fh, path);
+	/* What tasks make changes while we run; sources are looked at once a run. */
+	enum file_state s = filehash_hash(h->fh, f, fresh || graph_producer(h->g, path) != NULL);
+	if (s == FILE_REGULAR) {
+		*out = f->hash;
+		return true;
+	}
+	*problem = s == FILE_MISSING  ? arena_printf(a, "input '%.*s' is not there", STR_ARG(path))
+		   : s == FILE_FOLDER ? arena_printf(a, "input '%.*s' has become a folder", STR_ARG(path))
+		   : s == FILE_FAILED ? arena_printf(a, "cannot read input '%.*s': %s", STR_ARG(path), os_error(f->err))
+				      : arena_printf(a, "input '%.*s' is neither a file nor a folder", STR_ARG(path));
+	return false;
+}
+
+enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem)
+{
+	int err = 0;
+	size_t count = 0;
+	struct str bad = p->path;
+	enum file_state s;
+	if (p->kind == PATTERN_FILE)
+		s = filehash_output(h->fh, p->path, out, &err);
+	else if (p->kind == PATTERN_TREE)
+		s = filehash_tree(h->fh, p->path, out, &err, &bad);
+	else
+		s = filehash_glob(h->fh, p->path, out, &count, &err, &bad);
+	if (s == FILE_FAILED)
+		*problem = arena_printf(a, "cannot read '%.*s': %s", STR_ARG(bad.n ? bad : p->path), os_error(err));
+	else if (p->kind == PATTERN_FILE && s == FILE_FOLDER)
+		*problem = arena_printf(a, "output '%.*s' has become a folder; it is never removed: move it away", STR_ARG(p->path));
+	else if (p->kind == PATTERN_TREE && s == FILE_REGULAR)
+		*problem = arena_printf(a, "output '%.*s/' is a file, not a folder: move it away", STR_ARG(p->path));
+	else if (p->kind == PATTERN_GLOB && s != FILE_MISSING && !count)
+		return FILE_MISSING;
+	return problem->n ? FILE_FAILED : s;
+}
+
+/* A file that a pattern found counts unless it is excluded, an edit, or made by a task that does not come before. */
+static bool counts(struct hashing *h, const struct task *t, const bool *direct, struct str path)
+{
+	for (size_t i = 0; i < t->inputs.n; i++) {
+		const struct pattern *p = &t->inputs.p[i];
+		if (p->exclude && (p->kind == PATTERN_GLOB ? glob_match(p->path, path, true) : path_under(path, p->path)))
+			return false;
+	}
+	if (content_edits(t, path))
+		return false;
+	const struct task *maker = graph_producer(h->g, path);
+	return !maker || (maker != t && direct[maker->id]);
+}
+
+static void find(struct hashing *h, struct arena *a, struct task *t, const struct pattern *p, const bool *direct, struct glob_list *out,
+		 struct str *problem)
+{
+	struct glob_list found = {0};
+	struct str bad = STR_NONE;
+	int err = p->kind == PATTERN_TREE ? glob_walk_tree(a, h->store->root_fd, p->path, &found, &bad)
+					  : glob_walk(a, h->store->root_fd, p->path, &found, &bad);
+	if (err) {
+		*problem = arena_printf(a, "cannot look for inputs in '%.*s': %s", STR_ARG(bad), os_error(err));
+		return;
+	}
+	for (size_t i = 0; i < found.paths.n; i++)
+		if (counts(h, t, direct, found.paths.p[i]))
+			vec_push(a, &out->paths, found.paths.p[i]);
+}
+
+void signature_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
+{
+	bool patterns = false;
+	for (size_t i = 0; i < t->inputs.n; i++) {
+		const struct pattern *p = &t->inputs.p[i];
+		if (p->kind != PATTERN_FILE)
+			patterns = patterns || !p->exclude;
+		else if (!p->exclude)
+			vec_push(a, &out->items, p->path);
+	}
+	(void)fresh;
+	if (!patterns)
+		return; /* already sorted, each once */
+	bool *direct = xcalloc(h->g->tasks.n, sizeof *direct);
+	for (size_t i = 0; i < t->deps.n; i++)
+		direct[t->deps.p[i].task->id] = t->deps.p[i].how != DEP_AFTER;
+	struct glob_list all = {0};
+	for (size_t i = 0; i < out->items.n; i++)
+		vec_push(a, &all.paths, out->items.p[i]);
+	for (size_t i = 0; i < t->inputs.n && !problem->n; i++)
+		if (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude)
+			find(h, a, t, &t->inputs.p[i], direct, &all, problem);
+	free(direct);
+	glob_sort(&all);
+	out->items.n = 0;
+	for (size_t i = 0; i < all.paths.n; i++)
+		vec_push(a, &out->items, all.paths.p[i]);
+}
+
+static void join_paths(struct sbuf *out, const struct str_list *l)
+{
+	for (size_t i = 0; i < l->items.n; i++) {
+		if (i)
+			sbuf_char(out, '\n');
+		sbuf_str(out, l->items.p[i]);
+	}
+}
+
+static bool expand_result(struct hashing *h, struct arena *a, const struct piece *p, const struct ref *r, struct sbuf *out, struct str *problem)
+{
+	const struct task *t = r->task;
+	if (!t->has_result) {
+		if (p->optional)
+			return true;
+		*problem = arena_printf(a, "there is no result of task '%.*s' for '${%.*s}': it failed; '${%.*s?}' would be empty", STR_ARG(t->name),
+					STR_ARG(p->text), STR_ARG(p->text));
+		return false;
+	}
+	if (r->kind == REF_PATH) {
+		sbuf_str(out, store_result_path(a, t->result));
+		return true;
+	}
+	struct str text;
+	if (!store_read_result(h->store, a, t->result, &text)) {
+		*problem = arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
+					STR_ARG(t->name));
+		return false;
+	}
+	sbuf_str(out, str_trim_end_newlines(text));
+	return true;
+}
+
+static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const struct piece *p, struct sbuf *out, struct str *problem)
+{
+	struct ref r = ref_resolve(h->g, p->text);
+	struct str_list list = {0};
+	const char *value;
+	switch (r.kind) {
+	case REF_VAR:
+		sbuf_str(out, r.var->value.s);
+		return true;
+	case REF_ENV:
+		value = getenv(arena_copy(a, r.rest).p);
+		sbuf_lit(out, value ? value : "");
+		return true;
+	case REF_INPUTS:
+		signature_inputs(h, a, t, false, &list, problem);
+		join_paths(out, &list);
+		return !problem->n;
+	case REF_OUTPUTS:
+		for (size_t i = 0; i < t->outputs.n; i++)
+			vec_push(a, &list.items, content_label(a, &t->outputs.p[i]));
+		join_paths(out, &list);
+		return true;
+	case REF_RESULT:
+	case REF_PATH:
+		return expand_result(h, a, p, &r, out, problem);
+	default:
+		*problem = arena_printf(a, "'${%.*s}' means nothing", STR_ARG(p->text));
+		return false;
+	}
+}
+
+bool signature_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem)
+{
+	for (size_t i = 0; i < tpl->n; i++) {
+		if (!tpl->pieces[i].is_ref)
+			sbuf_str(out, tpl->pieces[i].text);
+		else if (!expand_ref(h, a, t, &tpl->pieces[i], out, problem))
+			return false;
+	}
+	return true;
+}
+
+static void add_hash(struct hasher *h, struct hash128 x)
+{
+	hasher_add(h, &x.lo, 8);
+	hasher_add(h, &x.hi, 8);
+}
+
+static struct hash128 of_outputs(struct hasher *hs, const struct task *dep, const struct task *user)
+{
+	for (size_t i = 0; i < dep->outputs.n; i++) {
+		const struct pattern *p = &dep->outputs.p[i];
+		const struct output_record *made = user && content_edits(user, p->path) ? content_output_record(dep, p) : NULL;
+		hasher_add_framed(hs, p->path.p, p->path.n);
+		add_hash(hs, made ? made->hash : dep->out_hash ? dep->out_hash[i] : (struct hash128){0, 0});
+	}
+	return hasher_end(hs);
+}
+
+static int by_value(const void *x, const void *y)
+{
+	return hash_cmp(*(const struct hash128 *)x, *(const struct hash128 *)y);
+}
+
+/* Groups within groups are seen with the user's eyes only so deep; deeper ones count as for everybody. */
+#define GROUP_DEPTH 50
+
+static struct hash128 contribution(struct hashing *h, struct task *dep, const struct task *user, int depth);
+
+/* What a group's dependencies count, in the order of their hashes. */
+static struct hash128 of_group(struct hashing *h, struct hasher *hs, const struct task *group, const struct task *user, int depth)
+{
+	VEC(struct hash128) all = {0};
+	for (size_t i = 0; i < group->deps.n; i++)
+		if (group->deps.p[i].how & DEP_NAMED)
+			vec_push(NULL, &all, contribution(h, group->deps.p[i].task, depth < GROUP_DEPTH ? user : NULL, depth + 1));
+	if (all.n > 1)
+		qsort(all.p, all.n, sizeof *all.p, by_value);
+	for (size_t i = 0; i < all.n; i++)
+		add_hash(hs, all.p[i]);
+	vec_free(&all);
+	return hasher_end(hs);
+}
+
+static struct hash128 contribution(struct hashing *h, struct task *dep, const struct task *user, int depth)
+{
+	bool special = user && user->edits.n > 0;
+	if (dep->contribution_known && !special)
+		return dep->contribution;
+	struct hash128 out = {0, 0};
+	if (dep->kind != TASK_GROUP && !dep->outputs.n) {
+		out = dep->has_result ? dep->result : out;
+	} else {
+		struct hasher hs = hasher_new();
+		out = dep->kind == TASK_GROUP ? of_group(h, &hs, dep, user, depth) : of_outputs(&hs, dep, special ? user : NULL);
+		hasher_free(&hs);
+	}
+	if (!special) {
+		dep->contribution = out;
+		dep->contribution_known = true;
+	}
+	return out;
+}
+
+struct hash128 signature_contribution(struct hashing *h, struct task *dep, const struct task *user)
+{
+	return contribution(h, dep, user, 0);
+}

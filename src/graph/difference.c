@@ -1,0 +1,80 @@
+#include "graph/difference.h"
+
+#include "base/map.h"
+#include "base/utf8.h"
+
+/* Kind and label as they stand in a field: one key. */
+static struct str key_at(struct str fields, size_t at)
+{
+	size_t label = (unsigned char)fields.p[at + 1] | (size_t)(unsigned char)fields.p[at + 2] << 8;
+	return str_sub(fields, at, at + 3 + label);
+}
+
+static struct str name_of(struct arena *a, const struct field *f)
+{
+	struct sbuf label = {0};
+	utf8_escape(&label, f->label);
+	struct str s = f->label.n ? arena_printf(a, "%s '%.*s'", field_kind_name(f->kind), STR_ARG(sbuf_view(&label)))
+				  : arena_printf(a, "%s", field_kind_name(f->kind));
+	sbuf_free(&label);
+	return s;
+}
+
+/* The value for people: its first line, or its hash. */
+static struct str shown(struct arena *a, const struct field *f)
+{
+	char hex[HASH_HEX];
+	if (!f->shown.n)
+		return arena_printf(a, "%.8s", hash_hex(f->hash, hex));
+	struct sbuf b = {0};
+	utf8_escape(&b, str_sub(f->shown, 0, 40));
+	struct str s = arena_printf(a, "\"%.*s%s\"", STR_ARG(sbuf_view(&b)), f->shown.n > 40 ? "…" : "");
+	sbuf_free(&b);
+	return s;
+}
+
+static void changed(struct arena *a, const struct field *old, const struct field *f, struct verdict *v)
+{
+	v->subject = arena_printf(a, "%.*s changed", STR_ARG(name_of(a, f)));
+	v->before = shown(a, old);
+	v->now = shown(a, f);
+	if (!str_eq(v->before, v->now))
+		return;
+	/* Two long texts that begin alike: their hashes tell them apart. */
+	struct field x = *old, y = *f;
+	x.shown = y.shown = STR_NONE;
+	v->before = shown(a, &x);
+	v->now = shown(a, &y);
+}
+
+void difference_find(struct arena *a, struct str before, struct str now, struct verdict *v)
+{
+	struct map old = {0};
+	struct field f;
+	for (size_t at = 0, next = 0; field_next(before, &next, &f); at = next)
+		*map_slot(&old, key_at(before, at)) = (void *)(before.p + at);
+	size_t same = 0;
+	for (size_t at = 0, next = 0; !v->subject.n && field_next(now, &next, &f); at = next) {
+		const char *place = map_get(&old, key_at(now, at));
+		struct field o;
+		size_t from = place ? (size_t)(place - before.p) : 0;
+		if (!place)
+			v->subject = arena_printf(a, "%.*s is new", STR_ARG(name_of(a, &f)));
+		else if (field_next(before, &from, &o) && !hash_eq(o.hash, f.hash))
+			changed(a, &o, &f, v);
+		else
+			same++;
+	}
+	if (!v->subject.n && same < old.n) {
+		struct map here = {0};
+		for (size_t at = 0, next = 0; field_next(now, &next, &f); at = next)
+			*map_slot(&here, key_at(now, at)) = (void *)(now.p + at);
+		for (size_t at = 0, next = 0; !v->subject.n && field_next(before, &next, &f); at = next)
+			if (!map_get(&here, key_at(before, at)))
+				v->subject = arena_printf(a, "%.*s is no longer there", STR_ARG(name_of(a, &f)));
+		map_free(&here);
+	}
+	if (!v->subject.n)
+		v->subject = STR("what counts was recorded by another version of axmake");
+	map_free(&old);
+}

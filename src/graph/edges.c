@@ -1,0 +1,255 @@
+/* Edges: by name first, then those that patterns make, which give way to all others. */
+#include <stdlib.h>
+
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "graph/build.h"
+#include "graph/content.h"
+
+/* One dep per task needed; `how` of several mentions is joined. */
+static void add_dep(struct builder *b, struct task *t, struct task *to, unsigned how, bool tolerant, struct pos at)
+{
+	if (b->mark[to->id] == t->id + 1) {
+		struct dep *d = &t->deps.p[b->place[to->id]];
+		d->how |= how;
+		d->tolerant = d->tolerant && tolerant;
+		return;
+	}
+	b->mark[to->id] = t->id + 1;
+	b->place[to->id] = (uint32_t)t->deps.n;
+	vec_push(b->a, &t->deps, (struct dep){to, how, tolerant, at});
+}
+
+static void name_edges(struct builder *b, struct task *t, const struct text_list *names, unsigned how)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		const struct text *n = &names->p[i];
+		struct task *to = graph_task(b->g, n->s);
+		if (to) {
+			add_dep(b, t, to, how, false, n->at);
+			continue;
+		}
+		struct suggestion s = {.wanted = n->s};
+		for (size_t k = 0; k < b->g->tasks.n; k++)
+			suggestion_offer(&s, b->g->tasks.p[k]->name);
+		const char *near = diag_did_you_mean(b->d, &s);
+		diag_error(b->d, n->at, near ? near : "define it under 'tasks', or take the name away", "unknown task '%.*s'", STR_ARG(n->s));
+	}
+}
+
+/* The first literal output whose path is not before `key`. */
+static size_t first_from(const struct builder *b, struct str key)
+{
+	size_t lo = 0, hi = b->sorted.n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (str_cmp(b->sorted.p[mid]->pattern->path, key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Does any literal output lie below folder `dir`? */
+static bool made_below(const struct builder *b, struct str dir)
+{
+	struct str key = arena_printf(b->a, "%.*s/", STR_ARG(dir));
+	size_t i = first_from(b, key);
+	return i < b->sorted.n && str_starts(b->sorted.p[i]->pattern->path, key);
+}
+
+static void missing_input(struct builder *b, const struct pattern *p)
+{
+	struct suggestion s = {.wanted = p->path};
+	for (size_t i = 0; i < b->sorted.n && i < 10000; i++)
+		suggestion_offer(&s, b->sorted.p[i]->pattern->path);
+	const char *near = diag_did_you_mean(b->d, &s);
+	diag_error(b->d, p->at, near ? near : "create it, correct the path, or declare it among some task's 'outputs'",
+		   "input '%.*s' does not exist and no task makes it", STR_ARG(p->path));
+}
+
+/* A literal input: some task's output, a file that exists, or a folder (then it is a tree). */
+static void file_edge(struct builder *b, struct task *t, struct pattern *p)
+{
+	struct task *maker = graph_producer(b->g, p->path);
+	const struct claim *exact = map_get(&b->g->claims, p->path);
+	if (exact && exact->pattern->kind == PATTERN_TREE) {
+		p->kind = PATTERN_TREE;
+		return;
+	}
+	if (maker == t) {
+		diag_error(b->d, p->at, "a file that a task changes in place belongs in 'edits' alone", "task '%.*s' makes its own input '%.*s'",
+			   STR_ARG(t->name), STR_ARG(p->path));
+		return;
+	}
+	if (maker) {
+		add_dep(b, t, maker, DEP_FILE, false, p->at);
+		return;
+	}
+	struct filehash_file *f = filehash_file(b->c->filehash, p->path);
+	switch (filehash_look(b->c->filehash, f, false)) {
+	case FILE_FOLDER:
+		p->kind = PATTERN_TREE;
+		break;
+	case FILE_MISSING:
+		if (made_below(b, p->path))
+			p->kind = PATTERN_TREE;
+		else
+			missing_input(b, p);
+		break;
+	case FILE_SPECIAL:
+		diag_error(b->d, p->at, "only files and folders have a content to hash", "input '%.*s' is a device, socket or fifo", STR_ARG(p->path));
+		break;
+	default:
+		break;
+	}
+}
+
+/* A text that may name results: edges, and errors for what cannot stand there. */
+static void ref_edges(struct builder *b, struct task *t, const struct template *tpl, struct text source)
+{
+	for (size_t i = 0; i < tpl->n; i++) {
+		const struct piece *p = &tpl->pieces[i];
+		if (!p->is_ref)
+			continue;
+		struct ref r = ref_resolve(b->g, p->text);
+		struct pos at = build_pos(source, p);
+		switch (r.kind) {
+		case REF_RESULT:
+		case REF_PATH:
+			add_dep(b, t, r.task, r.kind == REF_PATH ? DEP_PATH : DEP_RESULT, p->optional, at);
+			break;
+		case REF_FIELD:
+			diag_error(b->d, at, "name the whole result instead", "fields of results ('${%.*s}') are not built yet", STR_ARG(p->text));
+			break;
+		case REF_ENV:
+			if (!getenv(arena_copy(b->a, r.rest).p) && !p->optional)
+				diag_error(b->d, at, "set it, or write '?' behind the name to allow that", "environment variable '%.*s' is not set",
+					   STR_ARG(r.rest));
+			break;
+		case REF_UNKNOWN:
+			diag_error(b->d, at, ref_hint(b->g, b->d, p->text), "unknown name '${%.*s}'", STR_ARG(p->text));
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+void build_edges(struct builder *b, struct task *t)
+{
+	name_edges(b, t, &t->def->dependencies, DEP_NAMED);
+	name_edges(b, t, &t->def->after, DEP_AFTER);
+	for (size_t i = 0; i < t->inputs.n; i++)
+		if (t->inputs.p[i].kind == PATTERN_FILE && !t->inputs.p[i].exclude)
+			file_edge(b, t, &t->inputs.p[i]);
+	ref_edges(b, t, &t->prompt, t->prompt_source);
+	for (size_t i = 0; i < t->n_env; i++)
+		ref_edges(b, t, &t->env[i].value, t->env[i].source);
+}
+
+/* Marks in `after` all tasks that come after t (need it). */
+static void mark_after(struct task *t, bool *after)
+{
+	VEC(struct task *) todo = {0};
+	vec_push(NULL, &todo, t);
+	after[t->id] = true;
+	while (todo.n) {
+		struct task *at = todo.p[--todo.n];
+		for (size_t i = 0; i < at->users.n; i++)
+			if (!after[at->users.p[i]->id]) {
+				after[at->users.p[i]->id] = true;
+				vec_push(NULL, &todo, at->users.p[i]);
+			}
+	}
+	vec_free(&todo);
+}
+
+/* Do o's input patterns meet an output of t? Then neither gets an edge. */
+static bool meets_back(const struct task *o, const struct task *t)
+{
+	for (size_t i = 0; i < o->inputs.n; i++)
+		for (size_t k = 0; o->inputs.p[i].kind != PATTERN_FILE && !o->inputs.p[i].exclude && k < t->outputs.n; k++)
+			if (content_meets(&o->inputs.p[i], &t->outputs.p[k]))
+				return true;
+	return false;
+}
+
+static bool excluded(const struct task *t, struct str path)
+{
+	for (size_t i = 0; i < t->inputs.n; i++) {
+		const struct pattern *p = &t->inputs.p[i];
+		if (p->exclude && (p->kind == PATTERN_GLOB ? glob_match(p->path, path, true) : path_under(path, p->path)))
+			return true;
+	}
+	return false;
+}
+
+static void pattern_edge(struct builder *b, struct task *t, const struct pattern *in, const struct claim *c, const bool *after)
+{
+	struct task *o = c->task;
+	if (o == t || (b->mark[o->id] == t->id + 1 && (t->deps.p[b->place[o->id]].how & DEP_PATTERN)) || !content_meets(in, c->pattern) ||
+	    (c->pattern->kind == PATTERN_FILE && excluded(t, c->pattern->path)))
+		return;
+	if (b->mark[o->id] != t->id + 1 && after[o->id])
+		return; /* it comes after this task already: its files do not count here */
+	if (b->mark[o->id] != t->id + 1 && meets_back(o, t)) {
+		if (o->id > t->id) /* said once a pair */
+			diag_warn(b->d, in->at, "name the order with 'dependencies'",
+				  "the patterns of '%.*s' and '%.*s' meet each other's outputs: neither counts the other's files", STR_ARG(t->name),
+				  STR_ARG(o->name));
+		return;
+	}
+	bool known = b->mark[o->id] == t->id + 1;
+	add_dep(b, t, o, DEP_PATTERN, false, in->at);
+	if (!known)
+		vec_push(b->a, &o->users, t);
+}
+
+static void one_pattern(struct builder *b, struct task *t, const struct pattern *in, const bool *after)
+{
+	struct str dir = in->kind == PATTERN_TREE ? in->path : glob_prefix(in->path);
+	bool everywhere = str_eq(dir, STR("."));
+	for (size_t i = everywhere ? 0 : first_from(b, dir); i < b->sorted.n; i++) {
+		if (!everywhere && !str_starts(b->sorted.p[i]->pattern->path, dir))
+			break;
+		pattern_edge(b, t, in, b->sorted.p[i], after);
+	}
+	for (struct str up = path_dir(dir); !everywhere && !str_eq(up, STR(".")) && !str_eq(up, STR("/")); up = path_dir(up)) {
+		const struct claim *c = map_get(&b->g->claims, up);
+		if (c && c->pattern->kind == PATTERN_TREE)
+			pattern_edge(b, t, in, c, after);
+	}
+	for (size_t i = 0; i < b->g->glob_claims.n; i++)
+		pattern_edge(b, t, in, &b->g->glob_claims.p[i], after);
+}
+
+void build_pattern_edges(struct builder *b, struct task *t)
+{
+	bool any = false;
+	for (size_t i = 0; i < t->inputs.n; i++)
+		any = any || (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude);
+	if (!any || (!b->sorted.n && !b->g->glob_claims.n))
+		return;
+	for (size_t i = 0; i < t->deps.n; i++) {
+		b->mark[t->deps.p[i].task->id] = t->id + 1;
+		b->place[t->deps.p[i].task->id] = (uint32_t)i;
+	}
+	bool *after = xcalloc(b->g->tasks.n, sizeof *after);
+	mark_after(t, after);
+	for (size_t i = 0; i < t->inputs.n; i++)
+		if (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude)
+			one_pattern(b, t, &t->inputs.p[i], after);
+	free(after);
+}
+
+void build_users(struct builder *b)
+{
+	for (size_t i = 0; i < b->g->tasks.n; i++) {
+		struct task *t = b->g->tasks.p[i];
+		for (size_t k = 0; k < t->deps.n; k++)
+			vec_push(b->a, &t->deps.p[k].task->users, t);
+	}
+}

@@ -1,0 +1,212 @@
+#include "graph/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "graph/build.h"
+#include "graph/script.h"
+
+struct task *graph_task(const struct graph *g, struct str name)
+{
+	struct task *t = map_get(&g->by_name, name);
+	if (t || !g->arena)
+		return t;
+	for (size_t i = 0; i < name.n; i++) /* only what is not ASCII can have another normal form */
+		if ((unsigned char)name.p[i] >= 0x80)
+			return utf8_invalid(name) < name.n ? NULL : map_get(&g->by_name, utf8_nfc(g->arena, name));
+	return NULL;
+}
+
+static void add_vars(struct builder *b)
+{
+	const struct graph_config *c = b->c;
+	for (size_t i = 0; i < c->workflow->vars.n; i++)
+		*map_slot(&b->g->vars, c->workflow->vars.p[i].name.s) = &c->workflow->vars.p[i];
+	for (size_t i = 0; i < c->n_inherited; i++)
+		if (map_get(&b->g->vars, c->inherited_vars[i].name.s))
+			*map_slot(&b->g->vars, c->inherited_vars[i].name.s) = (void *)&c->inherited_vars[i];
+	for (size_t i = 0; i < c->n_vars; i++)
+		*map_slot(&b->g->vars, c->vars[i].name.s) = (void *)&c->vars[i];
+}
+
+static int env_order(const void *x, const void *y)
+{
+	const struct env_template *a = x, *b = y;
+	return str_cmp(a->name, b->name);
+}
+
+#define TASK_FILE_LIMIT (64u << 20)
+
+/* The prompt's text: inline, or the content of task_file, which is then a source of its own for messages. */
+static void read_prompt(struct builder *b, struct task *t)
+{
+	t->prompt_source = t->def->prompt;
+	const struct text *file = &t->def->prompt_file;
+	if (!file->s.p) {
+		t->prompt = template_parse(b->a, b->d, t->prompt_source);
+		return;
+	}
+	struct str path = path_normal(b->a, file->s), content;
+	int err = os_read_file(b->a, b->c->root_fd, path.p, TASK_FILE_LIMIT, &content);
+	if (err) {
+		diag_error(b->d, file->at, "task_file is read before anything runs; it is relative to the root", "cannot read '%.*s': %s", STR_ARG(path),
+			   os_error(err));
+		return;
+	}
+	uint32_t source = diag_source(b->d, path, content);
+	size_t bad = utf8_invalid(content);
+	if (bad < content.n) {
+		diag_error(b->d, (struct pos){source, 0, 0}, "save it as UTF-8", "byte %zu is not UTF-8", bad + 1);
+		return;
+	}
+	t->prompt_source = (struct text){.s = content, .at = {source, 1, 1}, .first_col = 1};
+	t->prompt = template_parse(b->a, b->d, t->prompt_source);
+}
+
+static void read_texts(struct builder *b, struct task *t)
+{
+	if (t->kind == TASK_AGENT)
+		read_prompt(b, t);
+	t->n_env = t->def->n_env;
+	t->env = arena_array(b->a, struct env_template, t->n_env);
+	for (size_t i = 0; i < t->n_env; i++) {
+		const struct env_def *e = &t->def->env[i];
+		t->env[i] = (struct env_template){e->name.s, template_parse(b->a, b->d, e->value), e->value};
+	}
+	if (t->n_env > 1)
+		qsort(t->env, t->n_env, sizeof *t->env, env_order);
+}
+
+static void add_tasks(struct builder *b)
+{
+	const struct workflow *w = b->c->workflow;
+	map_reserve(&b->g->by_name, w->tasks.n);
+	for (size_t i = 0; i < w->tasks.n; i++) {
+		struct task *t = arena_new(b->a, struct task);
+		t->def = w->tasks.p[i];
+		t->name = t->def->name.s;
+		t->id = (uint32_t)i;
+		t->kind = t->def->agent.s.p ? TASK_AGENT : t->def->run.s.p ? TASK_RUN : TASK_GROUP;
+		vec_push(b->a, &b->g->tasks, t);
+		*map_slot(&b->g->by_name, t->name) = t;
+	}
+}
+
+struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_config *c)
+{
+	struct builder b = {.g = arena_new(a, struct graph), .a = a, .d = d, .c = c};
+	char *root = realpath(".", NULL);
+	b.real_root = root ? arena_copy(a, str_of(root)) : STR(".");
+	free(root);
+	b.g->arena = a;
+	b.g->workflow = c->workflow;
+	add_vars(&b);
+	add_tasks(&b);
+	size_t n = b.g->tasks.n;
+	b.mark = arena_array(a, uint32_t, n + 1);
+	b.place = arena_array(a, uint32_t, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		build_paths(&b, b.g->tasks.p[i]);
+		read_texts(&b, b.g->tasks.p[i]);
+		build_agent(&b, b.g->tasks.p[i]);
+	}
+	build_claims(&b);
+	for (size_t i = 0; i < n; i++)
+		build_edges(&b, b.g->tasks.p[i]);
+	build_users(&b);
+	for (size_t i = 0; i < n; i++)
+		build_pattern_edges(&b, b.g->tasks.p[i]);
+	for (size_t i = 0; i < n; i++)
+		if (b.g->tasks.p[i]->kind == TASK_RUN)
+			script_scan(b.g, b.a, b.d, b.g->tasks.p[i]);
+	build_order(&b);
+	if (b.g->order.n == n)
+		build_edit_order(&b);
+	map_free(&b.real_folders);
+	return b.g;
+}
+
+static void want(struct graph *g, struct task *t)
+{
+	VEC(struct task *) todo = {0};
+	if (!t->wanted) {
+		t->wanted = true;
+		vec_push(NULL, &todo, t);
+	}
+	while (todo.n) {
+		struct task *at = todo.p[--todo.n];
+		for (size_t i = 0; i < at->deps.n; i++) {
+			struct task *to = at->deps.p[i].task;
+			if (!to->wanted) {
+				to->wanted = true;
+				vec_push(NULL, &todo, to);
+			}
+		}
+	}
+	vec_free(&todo);
+	(void)g;
+}
+
+static void want_named(struct graph *g, struct diag *d, struct text target, struct filehash *fh, struct str_list *plain)
+{
+	struct task *t = graph_task(g, target.s);
+	struct str path = path_normal(g->arena, target.s);
+	if (!t)
+		t = graph_producer(g, path);
+	if (t) {
+		want(g, t);
+		return;
+	}
+	if (target.s.n && filehash_look(fh, filehash_file(fh, path), false) != FILE_MISSING) {
+		vec_push(g->arena, &plain->items, path);
+		return;
+	}
+	struct suggestion s = {.wanted = target.s};
+	for (size_t i = 0; i < g->tasks.n; i++)
+		suggestion_offer(&s, g->tasks.p[i]->name);
+	struct map_entry *e;
+	for (size_t i = 0; (e = map_next(&g->claims, &i));)
+		suggestion_offer(&s, e->key);
+	const char *near = diag_did_you_mean(d, &s);
+	struct sbuf shown = {0};
+	utf8_escape(&shown, target.s);
+	diag_error(d, target.at, near ? near : "axmake --list shows the tasks", "no task and no output is called '%.*s'",
+		   STR_ARG(sbuf_view(&shown)));
+	sbuf_free(&shown);
+}
+
+void graph_want(struct graph *g, struct diag *d, const struct str *targets, size_t n, struct filehash *fh, struct str_list *plain)
+{
+	const struct text_list *def = &g->workflow->defaults_targets;
+	for (size_t i = 0; i < n; i++)
+		want_named(g, d, (struct text){.s = targets[i]}, fh, plain);
+	for (size_t i = 0; i < def->n; i++) {
+		if (!n)
+			want_named(g, d, def->p[i], fh, plain);
+		else if (!graph_task(g, def->p[i].s) && !graph_producer(g, path_normal(g->arena, def->p[i].s)))
+			want_named(g, d, def->p[i], fh, plain); /* an error whatever the target */
+	}
+	for (size_t i = 0; !n && !def->n && i < g->tasks.n; i++)
+		want(g, g->tasks.p[i]);
+}
+
+#define GUESS_AGENT_NS INT64_C(60000000000)
+#define GUESS_RUN_NS INT64_C(1000000000)
+
+void graph_recall(struct graph *g, struct log *log)
+{
+	for (size_t i = g->order.n; i-- > 0;) {
+		struct task *t = g->order.p[i];
+		t->record = log && t->kind != TASK_GROUP ? log_find(log, g->workflow->file, t->name) : NULL;
+		int64_t own = t->kind == TASK_GROUP ? 0 : t->record ? t->record->duration_ns : t->kind == TASK_AGENT ? GUESS_AGENT_NS : GUESS_RUN_NS;
+		int64_t behind = 0;
+		for (size_t k = 0; k < t->users.n; k++)
+			if (t->users.p[k]->wanted && t->users.p[k]->priority_ns > behind)
+				behind = t->users.p[k]->priority_ns;
+		t->priority_ns = own + behind;
+	}
+	agents_by_latency(g, log);
+}

@@ -1,0 +1,158 @@
+/* Tasks, the files between them, and the edges: where data flows. */
+#ifndef AXMAKE_GRAPH_GRAPH_H
+#define AXMAKE_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "load/config.h"
+#include "load/expand.h"
+#include "load/rules.h"
+#include "load/workflow.h"
+#include "state/filehash.h"
+#include "state/log.h"
+
+enum pattern_kind { PATTERN_FILE, PATTERN_TREE, PATTERN_GLOB };
+
+/* A declared path: expanded, normal. A tree's has no final slash. */
+struct pattern {
+	enum pattern_kind kind;
+	bool exclude; /* `!…`, of inputs only */
+	struct str path;
+	struct pos at;
+};
+
+/* Why an edge is there, as bits. */
+enum dep_how {
+	DEP_NAMED = 1,   /* `dependencies` */
+	DEP_AFTER = 2,   /* order only */
+	DEP_FILE = 4,    /* a literal input is its output */
+	DEP_PATTERN = 8, /* an input pattern meets its outputs: its files count there */
+	DEP_RESULT = 16, /* ${task} in the prompt or env */
+	DEP_PATH = 32,   /* ${task.path} */
+};
+
+struct task;
+
+struct dep {
+	struct task *task;
+	unsigned how;
+	bool tolerant; /* only used as ${x?}: its failure is nothing */
+	struct pos at; /* of the first mention */
+};
+
+enum task_kind { TASK_GROUP, TASK_RUN, TASK_AGENT };
+
+enum task_state {
+	STATE_IDLE,     /* not asked for */
+	STATE_WAITING,  /* for dependencies */
+	STATE_READY,    /* dependencies have ended; not looked at yet */
+	STATE_STALE,    /* to be started */
+	STATE_RUNNING,  /* includes waiting for another try */
+	STATE_UPTODATE,
+	STATE_DONE,     /* ran with success */
+	STATE_FAILED,
+	STATE_NOT_RUN,  /* because of a failure */
+};
+
+struct env_template {
+	struct str name;
+	struct template value;
+	struct text source;
+};
+
+struct task {
+	const struct task_def *def;
+	struct str name;
+	uint32_t id; /* place in graph.tasks */
+	enum task_kind kind;
+
+	VEC(struct dep) deps;      /* one for each task it needs, merged */
+	VEC(struct task *) users;  /* the other way round */
+	VEC(struct pattern) inputs, outputs, edits; /* each sorted by path */
+	struct template prompt;    /* or of task_file's content */
+	struct text prompt_source;
+	struct env_template *env;  /* sorted by name */
+	size_t n_env;
+	VEC(const struct var_def *) vars; /* that its script or env names, sorted by name: given to a run task, and counted */
+	bool names_task;           /* AX_TASK or ${name} in a rule's word: its name counts */
+	bool names_results;        /* AX_RESULTS in its script: every dependency's result counts */
+
+	/* Agents. */
+	const struct agent *agent;
+	struct provider *const *providers; /* to be tried in this order, already filtered by the policy */
+	size_t n_providers;
+	struct str role, model;
+
+	/* What earlier runs left; set by graph_recall. */
+	const struct task_record *record;
+	int64_t priority_ns; /* its own learned duration and the longest path of users behind it */
+
+	/* The run. */
+	enum task_state state;
+	bool wanted;
+	uint32_t waiting_for;      /* dependencies that have not ended */
+	struct hash128 *out_hash;  /* of each output as it stands now; valid in STATE_UPTODATE and STATE_DONE */
+	bool has_result;
+	struct hash128 result;
+	uint64_t result_size;
+	bool contribution_known;
+	struct hash128 contribution; /* see signature.h */
+};
+
+/* Who makes a path. */
+struct claim {
+	struct task *task;
+	const struct pattern *pattern;
+};
+
+struct graph {
+	struct arena *arena;
+	const struct workflow *workflow;
+	VEC(struct task *) tasks; /* in the file's order */
+	VEC(struct task *) order; /* topological: dependencies first; wanted or not */
+	struct map by_name;       /* NFC name -> struct task * */
+	struct map claims;        /* literal outputs and trees: path -> struct claim * */
+	VEC(struct claim) glob_claims; /* outputs that are globs */
+	struct map vars;          /* name -> const struct var_def *, with overrides applied */
+	VEC(struct provider *) providers_used;
+};
+
+struct graph_config {
+	const struct workflow *workflow;
+	const struct rules *rules;
+	const struct var_def *vars; /* VAR=value: override and add */
+	size_t n_vars;
+	const struct var_def *inherited_vars; /* of MAKEFLAGS: override only */
+	size_t n_inherited;
+	struct str provider; /* --provider, or empty */
+	struct filehash *filehash; /* for inputs that must exist */
+	int root_fd;
+};
+
+/* Builds and checks everything that names mean together. Every mistake goes to d; the graph is to be used only when there was none. */
+struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_config *c);
+
+struct task *graph_task(const struct graph *g, struct str name); /* any normal form */
+/* The task that makes a normal path: as a file, in a tree, by a glob. NULL: nobody. */
+struct task *graph_producer(const struct graph *g, struct str path);
+
+/* Marks targets and all they need as wanted. An unknown target is an error in d with the nearest name. A path that exists and nobody makes is fine and wants nothing: it is
+ * added to *plain. No targets: `default:`, else all. */
+struct str_list {
+	VEC(struct str) items;
+};
+void graph_want(struct graph *g, struct diag *d, const struct str *targets, size_t n, struct filehash *fh, struct str_list *plain);
+
+/* Fills records from the log (taking over those of renamed tasks is stale.h's) and priorities: learned durations, 60 s for an agent and 1 s for a script that never ran. */
+void graph_recall(struct graph *g, struct log *log);
+
+/* Does task a (directly or not) need task b? */
+bool graph_needs(const struct graph *g, const struct task *a, const struct task *b);
+
+#endif

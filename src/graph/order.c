@@ -1,0 +1,164 @@
+/* Cycles, order, and who may edit what. Nothing here recurses: a chain may be 100 000 tasks long. */
+#include <stdlib.h>
+
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "graph/build.h"
+#include "graph/content.h"
+
+/* The shortest way from t back to t by dependencies inside what Kahn's order could not place; tasks are reported in `done` once. */
+static void report_cycle(struct builder *b, struct task *start, const uint32_t *left, bool *done)
+{
+	size_t n = b->g->tasks.n;
+	struct task **from = xcalloc(n, sizeof *from);
+	VEC(struct task *) queue = {0};
+	struct task *end = NULL;
+	vec_push(NULL, &queue, start);
+	for (size_t q = 0; q < queue.n && !end; q++) {
+		struct task *t = queue.p[q];
+		for (size_t i = 0; i < t->deps.n && !end; i++) {
+			struct task *to = t->deps.p[i].task;
+			if (to == start) {
+				end = t;
+			} else if (left[to->id] && !from[to->id]) {
+				from[to->id] = t;
+				vec_push(NULL, &queue, to);
+			}
+		}
+	}
+	if (end) {
+		VEC(struct task *) way = {0};
+		for (struct task *t = end; t != start; t = from[t->id])
+			vec_push(NULL, &way, t);
+		vec_push(NULL, &way, start);
+		struct sbuf text = {0};
+		bool seen = false;
+		for (size_t i = way.n; i-- > 0;) {
+			seen = seen || done[way.p[i]->id];
+			sbuf_str(&text, way.p[i]->name);
+			sbuf_lit(&text, " -> ");
+		}
+		sbuf_str(&text, start->name);
+		for (size_t i = way.n; !seen && i-- > 0;) {
+			struct task *t = way.p[i], *to = i ? way.p[i - 1] : start;
+			done[t->id] = true;
+			for (size_t k = 0; k < t->deps.n; k++) {
+				if (t->deps.p[k].task != to)
+					continue;
+				if (t == start)
+					diag_error(b->d, t->deps.p[k].at, "take one of these dependencies away", "dependency cycle: %.*s",
+						   STR_ARG(sbuf_view(&text)));
+				else
+					diag_note(b->d, t->deps.p[k].at, "'%.*s' needs '%.*s'", STR_ARG(t->name), STR_ARG(to->name));
+			}
+		}
+		sbuf_free(&text);
+		vec_free(&way);
+	}
+	vec_free(&queue);
+	free(from);
+}
+
+void build_order(struct builder *b)
+{
+	struct graph *g = b->g;
+	uint32_t *left = xcalloc(g->tasks.n + 1, sizeof *left); /* dependencies not placed yet */
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		left[i] = (uint32_t)g->tasks.p[i]->deps.n;
+		if (!left[i])
+			vec_push(b->a, &g->order, g->tasks.p[i]);
+	}
+	for (size_t at = 0; at < g->order.n; at++) {
+		struct task *t = g->order.p[at];
+		for (size_t k = 0; k < t->users.n; k++)
+			if (!--left[t->users.p[k]->id])
+				vec_push(b->a, &g->order, t->users.p[k]);
+	}
+	if (g->order.n < g->tasks.n) {
+		bool *done = xcalloc(g->tasks.n, sizeof *done);
+		size_t reports = 0;
+		for (size_t i = 0; i < g->tasks.n && reports < 20; i++)
+			if (left[i] && !done[i]) {
+				size_t before = diag_errors(b->d);
+				report_cycle(b, g->tasks.p[i], left, done);
+				reports += diag_errors(b->d) > before;
+			}
+		free(done);
+	}
+	free(left);
+}
+
+bool graph_needs(const struct graph *g, const struct task *a, const struct task *b)
+{
+	bool *seen = xcalloc(g->tasks.n, sizeof *seen);
+	VEC(const struct task *) todo = {0};
+	bool found = false;
+	vec_push(NULL, &todo, a);
+	while (todo.n && !found) {
+		const struct task *t = todo.p[--todo.n];
+		for (size_t i = 0; i < t->deps.n && !found; i++) {
+			const struct task *to = t->deps.p[i].task;
+			if (to == b)
+				found = true;
+			else if (!seen[to->id]) {
+				seen[to->id] = true;
+				vec_push(NULL, &todo, to);
+			}
+		}
+	}
+	vec_free(&todo);
+	free(seen);
+	return found;
+}
+
+/* A path that a task changes: an edit, or an output which someone else edits. */
+struct change {
+	struct task *task;
+	const struct pattern *pattern;
+	struct str prefix;
+	bool edit;
+};
+
+static int change_order(const void *x, const void *y)
+{
+	const struct change *a = x, *b = y;
+	return str_cmp(a->prefix, b->prefix);
+}
+
+static void check_pair(struct builder *b, const struct change *x, const struct change *y)
+{
+	if (x->task == y->task || (!x->edit && !y->edit) || !content_meets(x->pattern, y->pattern) || graph_needs(b->g, x->task, y->task) ||
+	    graph_needs(b->g, y->task, x->task))
+		return;
+	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
+	diag_error(b->d, late->pattern->at, diag_hint(b->d, "give one of them 'dependencies: [%.*s]', or 'after'", STR_ARG(early->task->name)),
+		   "tasks '%.*s' and '%.*s' both change '%.*s' and are not ordered", STR_ARG(early->task->name), STR_ARG(late->task->name),
+		   STR_ARG(late->pattern->path));
+	diag_note(b->d, early->pattern->at, "the other change is declared here");
+}
+
+void build_edit_order(struct builder *b)
+{
+	VEC(struct change) all = {0};
+	bool any = false;
+	for (size_t i = 0; i < b->g->tasks.n && !any; i++)
+		any = b->g->tasks.p[i]->edits.n > 0;
+	for (size_t i = 0; any && i < b->g->tasks.n; i++) {
+		struct task *t = b->g->tasks.p[i];
+		for (size_t k = 0; k < t->edits.n + t->outputs.n; k++) {
+			const struct pattern *p = k < t->edits.n ? &t->edits.p[k] : &t->outputs.p[k - t->edits.n];
+			struct str prefix = p->kind == PATTERN_GLOB ? glob_prefix(p->path) : p->path;
+			if (str_eq(prefix, STR(".")))
+				prefix = STR_NONE;
+			vec_push(NULL, &all, (struct change){t, p, prefix, k < t->edits.n});
+		}
+	}
+	if (all.n > 1)
+		qsort(all.p, all.n, sizeof *all.p, change_order);
+	/* Whatever lies under a prefix begins with it, so it stands behind it without a gap. */
+	for (size_t i = 0; i < all.n; i++)
+		for (size_t k = i + 1; k < all.n && str_starts(all.p[k].prefix, all.p[i].prefix); k++)
+			check_pair(b, &all.p[i], &all.p[k]);
+	vec_free(&all);
+}

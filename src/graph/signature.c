@@ -1,0 +1,284 @@
+#include "graph/signature.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/content.h"
+
+/* One signature in the making. */
+struct writer {
+	struct hashing *h;
+	struct arena *a;
+	struct task *t;
+	const struct provider *p;
+	bool fresh, want_fields;
+	struct signing *out;
+};
+
+#define SHOWN_MAX 80
+
+static void record_field(struct writer *w, uint8_t kind, struct str label, struct hash128 hash, struct str shown)
+{
+	struct sbuf *b = &w->out->fields;
+	unsigned char head[3] = {kind, (unsigned char)(label.n & 0xff), (unsigned char)(label.n >> 8)};
+	shown = str_sub(shown, 0, SHOWN_MAX);
+	unsigned char n = (unsigned char)shown.n;
+	sbuf_add(b, head, sizeof head);
+	sbuf_str(b, label);
+	sbuf_add(b, &hash.lo, 8);
+	sbuf_add(b, &hash.hi, 8);
+	sbuf_add(b, &n, 1);
+	sbuf_str(b, shown);
+}
+
+static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)
+{
+	unsigned char k = (unsigned char)kind;
+	hasher_add(&w->h->hasher, &k, 1);
+	hasher_add_framed(&w->h->hasher, label.p, label.n);
+	hasher_add_framed(&w->h->hasher, value.p, value.n);
+	if (w->want_fields)
+		record_field(w, k, label, hash_bytes(value.p, value.n), show ? value : STR_NONE);
+}
+
+/* A content: `label` counts only where it is a path. */
+static void put_content(struct writer *w, enum field_kind kind, struct str label, struct hash128 hash)
+{
+	unsigned char k = (unsigned char)kind, value[16];
+	bool counts = kind == FIELD_INPUT;
+	memcpy(value, &hash.lo, 8);
+	memcpy(value + 8, &hash.hi, 8);
+	hasher_add(&w->h->hasher, &k, 1);
+	hasher_add_framed(&w->h->hasher, label.p, counts ? label.n : 0);
+	hasher_add_framed(&w->h->hasher, value, sizeof value);
+	if (w->want_fields)
+		record_field(w, k, label, hash, STR_NONE);
+}
+
+/* Names of variables whose values are not to be seen. */
+static bool secret(struct str name)
+{
+	return str_ends(name, STR("_KEY")) || str_ends(name, STR("_TOKEN")) || str_ends(name, STR("_SECRET")) || str_ends(name, STR("_PASSWORD"));
+}
+
+static bool words_name_task(const struct words *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (str_find(w->p[i], STR("${name}"), 0) < w->p[i].n)
+			return true;
+	return false;
+}
+
+static void put_kind(struct writer *w)
+{
+	put(w, FIELD_KIND, STR_NONE, w->t->kind == TASK_AGENT ? STR("agent") : STR("run"), true);
+}
+
+static void put_script(struct writer *w)
+{
+	if (w->t->kind == TASK_RUN)
+		put(w, FIELD_SCRIPT, STR_NONE, w->t->def->run.s, true);
+}
+
+static void put_shell(struct writer *w)
+{
+	if (w->t->def->shell.s.n)
+		put(w, FIELD_SHELL, STR_NONE, w->t->def->shell.s, true);
+}
+
+static void put_results(struct writer *w)
+{
+	for (size_t i = 0; i < w->t->deps.n; i++) {
+		const struct dep *d = &w->t->deps.p[i];
+		if (d->how & (DEP_RESULT | DEP_PATH))
+			put_content(w, FIELD_RESULT, d->task->name, d->task->has_result ? d->task->result : (struct hash128){0, 0});
+	}
+}
+
+static void put_prompt(struct writer *w)
+{
+	if (w->t->kind != TASK_AGENT)
+		return;
+	struct sbuf b = {0};
+	if (signature_expand(w->h, w->a, w->t, &w->t->prompt, &b, &w->out->problem)) {
+		w->out->prompt = arena_copy(w->a, sbuf_view(&b));
+		put(w, FIELD_PROMPT, STR_NONE, w->out->prompt, true);
+	}
+	sbuf_free(&b);
+}
+
+static void put_role(struct writer *w)
+{
+	if (w->t->role.n)
+		put(w, FIELD_ROLE, STR_NONE, w->t->role, true);
+}
+
+static void put_model(struct writer *w)
+{
+	if (w->t->model.n)
+		put(w, FIELD_MODEL, STR_NONE, w->t->model, true);
+}
+
+static void put_provider(struct writer *w)
+{
+	if (!w->p)
+		return;
+	struct sbuf b = {0};
+	sbuf_str(&b, w->p->name);
+	if (w->p->revision.n || w->p->user_shape.n) {
+		sbuf_char(&b, '\n');
+		sbuf_str(&b, w->p->revision);
+		sbuf_char(&b, '\n');
+		sbuf_str(&b, w->p->user_shape);
+	}
+	put(w, FIELD_PROVIDER, STR_NONE, sbuf_view(&b), true);
+	sbuf_free(&b);
+}
+
+static void put_name(struct writer *w)
+{
+	const struct provider *p = w->p;
+	if (w->t->names_task || (p && (words_name_task(&p->command) || words_name_task(&p->model_args) || words_name_task(&p->role_args))))
+		put(w, FIELD_NAME, STR_NONE, w->t->name, true);
+}
+
+static void put_vars(struct writer *w)
+{
+	for (size_t i = 0; i < w->t->vars.n; i++)
+		put(w, FIELD_VAR, w->t->vars.p[i]->name.s, w->t->vars.p[i]->value.s, true);
+}
+
+static void put_env(struct writer *w)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < w->t->n_env; i++) {
+		sbuf_clear(&b);
+		if (!signature_expand(w->h, w->a, w->t, &w->t->env[i].value, &b, &w->out->problem))
+			break;
+		put(w, FIELD_ENV, w->t->env[i].name, sbuf_view(&b), !secret(w->t->env[i].name));
+	}
+	sbuf_free(&b);
+}
+
+static void put_env_inputs(struct writer *w)
+{
+	const struct text_list *l = &w->t->def->env_inputs;
+	struct sbuf b = {0};
+	for (size_t i = 0; i < l->n; i++) {
+		const char *v = getenv(arena_copy(w->a, l->p[i].s).p);
+		sbuf_clear(&b);
+		if (v) {
+			sbuf_char(&b, '=');
+			sbuf_lit(&b, v);
+		}
+		put(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), !secret(l->p[i].s));
+	}
+	sbuf_free(&b);
+}
+
+static void put_inputs(struct writer *w)
+{
+	struct str_list files = {0};
+	signature_inputs(w->h, w->a, w->t, w->fresh, &files, &w->out->problem);
+	for (size_t i = 0; i < files.items.n && !w->out->problem.n; i++) {
+		struct hash128 h;
+		if (content_of_input(w->h, w->a, w->t, files.items.p[i], w->fresh, &h, &w->out->problem))
+			put_content(w, FIELD_INPUT, files.items.p[i], h);
+	}
+}
+
+static void put_declared(struct writer *w)
+{
+	for (size_t i = 0; i < w->t->outputs.n; i++)
+		put(w, FIELD_OUTPUT, content_label(w->a, &w->t->outputs.p[i]), STR_NONE, false);
+	for (size_t i = 0; i < w->t->edits.n; i++)
+		put(w, FIELD_EDIT, content_label(w->a, &w->t->edits.p[i]), STR_NONE, false);
+}
+
+struct counted {
+	struct hash128 hash;
+	struct str label;
+};
+
+static int by_hash(const void *x, const void *y)
+{
+	const struct counted *a = x, *b = y;
+	return hash_cmp(a->hash, b->hash);
+}
+
+/* In the order of their hashes: a dependency's name does not count. */
+static void put_dependencies(struct writer *w)
+{
+	VEC(struct counted) all = {0};
+	for (size_t i = 0; i < w->t->deps.n; i++) {
+		const struct dep *d = &w->t->deps.p[i];
+		if (!(d->how & DEP_NAMED))
+			continue;
+		struct counted c = {signature_contribution(w->h, d->task, w->t), d->task->name};
+		if (w->h->old_files && map_get(w->h->old_files, d->task->name))
+			content_recorded(w->t, FIELD_DEPENDENCY, d->task->name, &c.hash);
+		vec_push(w->a, &all, c);
+	}
+	if (all.n > 1)
+		qsort(all.p, all.n, sizeof *all.p, by_hash);
+	for (size_t i = 0; i < all.n; i++)
+		put_content(w, FIELD_DEPENDENCY, all.p[i].label, all.p[i].hash);
+}
+
+/* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */
+static void (*const counted_fields[])(struct writer *w) = {
+	put_kind, put_script, put_shell,	put_results, put_prompt,   put_role,	     put_model,	 put_provider,
+	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies,
+};
+
+void signature_compute(struct hashing *h, struct arena *a, struct task *t, const struct provider *p, bool fresh, bool want_fields, struct signing *out)
+{
+	struct writer w = {h, a, t, p, fresh, want_fields, out};
+	*out = (struct signing){0};
+	hasher_reset(&h->hasher);
+	for (size_t i = 0; i < sizeof counted_fields / sizeof *counted_fields && !out->problem.n; i++)
+		counted_fields[i](&w);
+	out->hash = hasher_end(&h->hasher);
+}
+
+bool field_next(struct str fields, size_t *at, struct field *out)
+{
+	const unsigned char *p = (const unsigned char *)fields.p + *at;
+	size_t left = fields.n - *at;
+	if (left < 3)
+		return false;
+	out->kind = p[0];
+	size_t label = p[1] | (size_t)p[2] << 8;
+	if (left < 3 + label + 17 || left < 3 + label + 17 + p[3 + label + 16])
+		return false;
+	size_t shown = p[3 + label + 16];
+	out->label = (struct str){(const char *)p + 3, label};
+	memcpy(&out->hash.lo, p + 3 + label, 8);
+	memcpy(&out->hash.hi, p + 3 + label + 8, 8);
+	out->shown = (struct str){(const char *)p + 3 + label + 17, shown};
+	*at += 3 + label + 17 + shown;
+	return true;
+}
+
+const char *field_kind_name(uint8_t kind)
+{
+	static const char *const names[] = {
+		[FIELD_KIND] = "kind of task",
+		[FIELD_SCRIPT] = "script",
+		[FIELD_SHELL] = "shell",
+		[FIELD_PROMPT] = "prompt",
+		[FIELD_ROLE] = "role of the agent",
+		[FIELD_MODEL] = "model",
+		[FIELD_PROVIDER] = "provider",
+		[FIELD_NAME] = "name of the task",
+		[FIELD_VAR] = "var",
+		[FIELD_ENV] = "env",
+		[FIELD_ENV_INPUT] = "environment variable",
+		[FIELD_INPUT] = "input",
+		[FIELD_OUTPUT] = "declared output",
+		[FIELD_EDIT] = "declared edit",
+		[FIELD_DEPENDENCY] = "dependency",
+		[FIELD_RESULT] = "result of",
+	};
+	return kind && kind < sizeof names / sizeof *names ? names[kind] : "field";
+}

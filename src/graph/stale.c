@@ -1,0 +1,349 @@
+#include "graph/stale.h"
+
+#include <string.h>
+
+#include "base/glob.h"
+#include "base/path.h"
+#include "graph/content.h"
+#include "graph/difference.h"
+
+static struct verdict because(enum why why, struct str subject)
+{
+	return (struct verdict){.why = why, .subject = subject};
+}
+
+static bool in_set(const struct map *set, struct str name)
+{
+	return set && set->n && map_get(set, name);
+}
+
+/* Is one of the files of -W an input of the task, or -W the task itself? */
+static bool what_if(const struct stale *s, const struct task *t, struct str *which)
+{
+	struct map_entry *e;
+	for (size_t i = 0; s->new_files && (e = map_next(s->new_files, &i));) {
+		*which = e->key;
+		if (str_eq(e->key, t->name))
+			return true;
+		bool in = false, out = false;
+		for (size_t k = 0; k < t->inputs.n; k++) {
+			const struct pattern *p = &t->inputs.p[k];
+			bool hit = p->kind == PATTERN_GLOB ? glob_match(p->path, e->key, false) : path_under(e->key, p->path);
+			in = in || (hit && !p->exclude);
+			out = out || (hit && p->exclude);
+		}
+		if (in && !out)
+			return true;
+	}
+	return false;
+}
+
+static bool kept_old(const struct stale *s, const struct task *t)
+{
+	if (in_set(s->old_files, t->name))
+		return true;
+	for (size_t i = 0; s->old_files && i < t->outputs.n; i++)
+		if (in_set(s->old_files, t->outputs.p[i].path))
+			return true;
+	return false;
+}
+
+static const struct provider *provider_of(const struct task *t, struct str name)
+{
+	for (size_t i = 0; i < t->n_providers; i++)
+		if (str_eq(t->providers[i]->name, name))
+			return t->providers[i];
+	return NULL;
+}
+
+/* Did a task that edits this output leave it as it stands now? Then nobody else did. */
+static bool left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now)
+{
+	for (size_t i = 0; i < t->users.n; i++) {
+		const struct task_record *r = t->users.p[i]->record;
+		for (size_t k = 0; r && r->seq > t->record->seq && k < r->n_edits; k++)
+			if (r->edits[k].kind == (uint8_t)p->kind && str_eq(r->edits[k].path, p->path) && hash_eq(r->edits[k].hash, now))
+				return true;
+	}
+	return false;
+}
+
+static struct str short_hex(struct arena *a, struct hash128 h)
+{
+	char hex[HASH_HEX];
+	return arena_printf(a, "%.8s", hash_hex(h, hex));
+}
+
+/* An output that is not as it was recorded. */
+static struct verdict edited_output(struct stale *s, struct task *t, const struct pattern *p, const struct output_record *r, struct hash128 now)
+{
+	enum on_edit rule = t->def->on_edit;
+	if (rule == ON_EDIT_DEFAULT)
+		rule = t->kind == TASK_AGENT ? ON_EDIT_KEEP : ON_EDIT_RERUN;
+	struct str label = content_label(s->arena, p);
+	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
+		return because(WHY_INTERRUPTED, label);
+	if (left_by_editor(t, p, now))
+		return because(WHY_NOT, STR_NONE);
+	if (rule == ON_EDIT_KEEP) {
+		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
+		if (store_marked_start(s->hashing.store, t->name) != t->record->start_id)
+			return because(WHY_INTERRUPTED, label);
+		if (!log_edit_noted(s->log, s->hashing.g->workflow->file, t->name, p->path, now)) {
+			if (s->observer.edit_kept)
+				s->observer.edit_kept(s->observer.self, t, label);
+			if (!s->planning)
+				log_note_edit(s->log, s->hashing.g->workflow->file, t->name, p->path, now);
+		}
+		return because(WHY_NOT, STR_NONE);
+	}
+	struct verdict v = because(rule == ON_EDIT_FAIL ? WHY_EDIT_REFUSED : WHY_OUTPUT_EDITED, label);
+	v.before = short_hex(s->arena, r->hash);
+	v.now = short_hex(s->arena, now);
+	return v;
+}
+
+/* Are all outputs there, and as recorded? Sets out_hash. */
+static struct verdict judge_outputs(struct stale *s, struct task *t)
+{
+	if (!t->out_hash)
+		t->out_hash = arena_array(s->arena, struct hash128, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		struct str problem = STR_NONE;
+		enum file_state st = content_of_output(&s->hashing, s->arena, p, &t->out_hash[i], &problem);
+		if (problem.n)
+			return because(WHY_PROBLEM, problem);
+		if (st == FILE_MISSING)
+			return because(WHY_OUTPUT_MISSING, content_label(s->arena, p));
+		const struct output_record *r = content_output_record(t, p);
+		if (!r)
+			return because(WHY_OUTPUT_MISSING, content_label(s->arena, p));
+		if (hash_eq(r->hash, t->out_hash[i]))
+			continue;
+		struct verdict v = edited_output(s, t, p, r, t->out_hash[i]);
+		if (v.why != WHY_NOT)
+			return v;
+	}
+	return because(WHY_NOT, STR_NONE);
+}
+
+static bool meets_edits(const struct task *t, const struct task *maker, struct str *path)
+{
+	for (size_t i = 0; i < maker->outputs.n; i++) {
+		*path = maker->outputs.p[i].path;
+		if (content_edits(t, *path))
+			return true;
+		for (size_t k = 0; k < t->edits.n; k++)
+			if (maker->outputs.p[i].kind == PATTERN_TREE && path_under(t->edits.p[k].path, *path))
+				return true;
+	}
+	return false;
+}
+
+/* What is edited in place: was it made again since, or left half done? */
+static struct verdict judge_edits(struct stale *s, struct task *t)
+{
+	struct str path;
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct task *maker = t->deps.p[i].task;
+		if (maker->record && maker->record->seq > t->record->seq && meets_edits(t, maker, &path))
+			return because(WHY_REMADE, path);
+	}
+	if (!log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
+		return because(WHY_NOT, STR_NONE);
+	for (size_t i = 0; i < t->edits.n; i++) {
+		const struct pattern *p = &t->edits.p[i];
+		struct hash128 now = {0, 0};
+		struct str problem = STR_NONE;
+		content_of_output(&s->hashing, s->arena, p, &now, &problem);
+		for (size_t k = 0; k < t->record->n_edits; k++) {
+			const struct output_record *r = &t->record->edits[k];
+			if (str_eq(r->path, p->path) && r->kind == (uint8_t)p->kind && !hash_eq(r->hash, now))
+				return because(WHY_INTERRUPTED, content_label(s->arena, p));
+		}
+	}
+	return because(WHY_NOT, STR_NONE);
+}
+
+static void take_result(struct task *t)
+{
+	t->has_result = t->record && t->record->has_result;
+	if (t->has_result) {
+		t->result = t->record->result;
+		t->result_size = t->record->result_size;
+	}
+}
+
+/* Compares with the record: signature, outputs, edits, result. */
+static struct verdict judge_record(struct stale *s, struct task *t, struct arena *scratch)
+{
+	const struct provider *p = NULL;
+	if (t->record->flags & RECORD_TAINTED)
+		return because(WHY_TAINTED, STR_NONE);
+	if (t->kind == TASK_AGENT && !(p = provider_of(t, t->record->provider)))
+		return because(WHY_PROVIDER_GONE, t->record->provider);
+	struct signing now;
+	signature_compute(&s->hashing, scratch, t, p, false, false, &now);
+	if (now.problem.n)
+		return because(WHY_PROBLEM, arena_copy(s->arena, now.problem));
+	if (!hash_eq(now.hash, t->record->signature)) {
+		struct verdict v = because(WHY_CHANGED, STR_NONE);
+		signature_compute(&s->hashing, scratch, t, p, false, true, &now);
+		difference_find(s->arena, t->record->fields, sbuf_view(&now.fields), &v);
+		sbuf_free(&now.fields);
+		return v;
+	}
+	struct verdict v = judge_outputs(s, t);
+	if (v.why == WHY_NOT && t->edits.n)
+		v = judge_edits(s, t);
+	if (v.why == WHY_NOT && t->record->has_result && !store_has_result(s->hashing.store, t->record->result, t->record->result_size))
+		v = because(WHY_RESULT_LOST, STR_NONE);
+	return v;
+}
+
+struct orphans {
+	struct graph *g;
+	struct arena *a;
+	VEC(const struct task_record *) records;
+};
+
+static void note_orphan(void *self, const struct task_record *r)
+{
+	struct orphans *o = self;
+	if (!graph_task(o->g, r->name))
+		vec_push(o->a, &o->records, r);
+}
+
+/* A renamed task: a record under a name that nobody bears any more, with this very signature. */
+static const struct task_record *adopt(struct stale *s, struct task *t, struct arena *scratch)
+{
+	if (!s->orphans) {
+		s->orphans = arena_new(s->arena, struct orphans);
+		s->orphans->g = s->hashing.g;
+		s->orphans->a = s->arena;
+		log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
+	}
+	for (size_t i = 0; i < s->orphans->records.n; i++) {
+		const struct task_record *r = s->orphans->records.p[i];
+		if (!r || (t->kind == TASK_AGENT) != (r->provider.n > 0))
+			continue;
+		const struct provider *p = t->kind == TASK_AGENT ? provider_of(t, r->provider) : NULL;
+		struct signing now;
+		if (t->kind == TASK_AGENT && !p)
+			continue;
+		signature_compute(&s->hashing, scratch, t, p, false, false, &now);
+		if (now.problem.n || !hash_eq(now.hash, r->signature))
+			continue;
+		s->orphans->records.p[i] = NULL;
+		if (!s->planning) {
+			store_mark_start(s->hashing.store, t->name, r->start_id);
+			log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
+		}
+		return r;
+	}
+	return NULL;
+}
+
+static bool waits_for_stale(const struct task *t, struct str *which)
+{
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct dep *d = &t->deps.p[i];
+		if (d->how != DEP_AFTER && d->task->state == STATE_STALE) {
+			*which = d->task->name;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct verdict judge_group(struct stale *s, struct task *t)
+{
+	struct str which;
+	if (s->planning && waits_for_stale(t, &which))
+		return because(WHY_DEPENDENCY, which);
+	signature_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
+	return because(WHY_NOT, STR_NONE);
+}
+
+static struct verdict judge(struct stale *s, struct task *t, struct arena *scratch)
+{
+	struct str which;
+	if (what_if(s, t, &which))
+		return because(WHY_WHAT_IF, which);
+	if (s->always_make && !(s->spare_agents && t->kind == TASK_AGENT))
+		return because(WHY_FORCED, STR_NONE);
+	if (t->def->always)
+		return because(WHY_ALWAYS, STR_NONE);
+	bool waits = s->planning && waits_for_stale(t, &which);
+	if (!t->record && !waits)
+		t->record = adopt(s, t, scratch);
+	if (!t->record)
+		return because(WHY_NEVER, STR_NONE);
+	return waits ? because(WHY_DEPENDENCY, which) : judge_record(s, t, scratch);
+}
+
+struct verdict stale_judge(struct stale *s, struct task *t)
+{
+	if (t->kind == TASK_GROUP)
+		return judge_group(s, t);
+	struct verdict v;
+	if (kept_old(s, t)) {
+		v = judge_outputs(s, t); /* only for what stands there now */
+		v = because(WHY_NOT, STR_NONE);
+	} else {
+		struct arena scratch = {0};
+		v = judge(s, t, &scratch);
+		arena_free(&scratch);
+	}
+	if (v.why == WHY_NOT)
+		take_result(t);
+	return v;
+}
+
+bool stale_unchecked(const struct task *t)
+{
+	return t->kind != TASK_GROUP && !t->outputs.n && !t->edits.n;
+}
+
+struct str stale_reason(struct arena *a, const struct verdict *v)
+{
+	switch (v->why) {
+	case WHY_NOT:
+		return STR("up to date");
+	case WHY_NEVER:
+		return STR("it has not succeeded yet");
+	case WHY_ALWAYS:
+		return STR("it says 'always: true'");
+	case WHY_FORCED:
+		return STR("-B was given");
+	case WHY_WHAT_IF:
+		return arena_printf(a, "-W %.*s was given", STR_ARG(v->subject));
+	case WHY_CHANGED:
+		if (v->before.n || v->now.n)
+			return arena_printf(a, "%.*s (%.*s -> %.*s)", STR_ARG(v->subject), STR_ARG(v->before), STR_ARG(v->now));
+		return v->subject;
+	case WHY_OUTPUT_MISSING:
+		return arena_printf(a, "output '%.*s' is missing", STR_ARG(v->subject));
+	case WHY_OUTPUT_EDITED:
+		return arena_printf(a, "output '%.*s' was changed by someone else (%.*s -> %.*s)", STR_ARG(v->subject), STR_ARG(v->before), STR_ARG(v->now));
+	case WHY_EDIT_REFUSED:
+		return arena_printf(a, "output '%.*s' was changed by someone else and 'on_edit: fail' forbids to go on; restore it, or change on_edit",
+				    STR_ARG(v->subject));
+	case WHY_INTERRUPTED:
+		return arena_printf(a, "an interrupted or failed try left '%.*s' changed", STR_ARG(v->subject));
+	case WHY_RESULT_LOST:
+		return STR("its kept result is missing");
+	case WHY_PROVIDER_GONE:
+		return arena_printf(a, "provider '%.*s', which answered, may no longer serve it", STR_ARG(v->subject));
+	case WHY_TAINTED:
+		return STR("an input changed while it ran; if the task itself changes it, declare it under 'edits'");
+	case WHY_REMADE:
+		return arena_printf(a, "'%.*s', which it edits, was made again", STR_ARG(v->subject));
+	case WHY_DEPENDENCY:
+		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
+	case WHY_PROBLEM:
+		return v->subject;
+	}
+	return STR_NONE;
+}

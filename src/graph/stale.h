@@ -1,0 +1,60 @@
+/* What is stale, and why. */
+#ifndef AXMAKE_GRAPH_STALE_H
+#define AXMAKE_GRAPH_STALE_H
+
+#include "graph/graph.h"
+#include "graph/signature.h"
+#include "state/log.h"
+#include "state/store.h"
+
+enum why {
+	WHY_NOT,            /* up to date */
+	WHY_NEVER,          /* no success on record */
+	WHY_ALWAYS,         /* always: true */
+	WHY_FORCED,         /* -B */
+	WHY_WHAT_IF,        /* -W; subject: the file or task */
+	WHY_CHANGED,        /* a field differs; subject: which; before, now */
+	WHY_OUTPUT_MISSING, /* subject: path */
+	WHY_OUTPUT_EDITED,  /* subject: path; before, now: hashes */
+	WHY_EDIT_REFUSED,   /* on_edit: fail. Not to be run: an error */
+	WHY_INTERRUPTED,    /* a start without success left outputs that are not as recorded; subject: path */
+	WHY_RESULT_LOST,    /* the kept result is missing or damaged */
+	WHY_PROVIDER_GONE,  /* subject: the provider that answered */
+	WHY_TAINTED,        /* an input changed while it ran */
+	WHY_REMADE,         /* what it edits in place was made again; subject: path */
+	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
+	WHY_PROBLEM,        /* cannot be judged: subject says why. Not to be run: an error */
+};
+
+struct verdict {
+	enum why why;
+	struct str subject, before, now;
+};
+
+/* Told while judging: outputs that someone else changed and that are kept. */
+struct stale_observer {
+	void (*edit_kept)(void *self, const struct task *t, struct str path);
+	void *self;
+};
+
+struct stale {
+	struct hashing hashing;
+	struct log *log;
+	struct arena *arena;
+	bool always_make, spare_agents; /* -B; from MAKEFLAGS agents are left alone */
+	const struct map *new_files, *old_files; /* -W, -o: by path or task name; values are not looked at */
+	bool planning; /* nothing is written and nothing runs: dependents of stale tasks get WHY_DEPENDENCY */
+	struct stale_observer observer;
+	struct orphans *orphans; /* records of tasks that the workflow no longer has; found when first needed. NULL at first */
+};
+
+/* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash, result and record of a task that is up to date. Writes nothing but, unless planning, the
+ * log's note that an edit was told and the record of a renamed task. */
+struct verdict stale_judge(struct stale *s, struct task *t);
+
+/* "input docs/a.md changed (3f2a… -> 91bc…)": one line for people, in the arena. */
+struct str stale_reason(struct arena *a, const struct verdict *v);
+/* Does a task declare nothing that could be checked: neither outputs nor edits? */
+bool stale_unchecked(const struct task *t);
+
+#endif

@@ -1,0 +1,31 @@
+/* `${…}` in texts: taken apart once; put together with values that are never looked at again. */
+#ifndef AXMAKE_LOAD_EXPAND_H
+#define AXMAKE_LOAD_EXPAND_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "load/workflow.h"
+
+struct piece {
+	struct str text; /* literal text, or the body of ${body} without a final '?' */
+	bool is_ref;
+	bool optional; /* ${body?} */
+	size_t offset; /* of the "${" or literal in the source text */
+};
+
+struct template {
+	struct piece *pieces; /* `$${` has become a literal "${" */
+	size_t n;
+	bool has_refs;
+};
+
+/* Takes text apart. An unterminated `${` or an empty `${}` is reported at its place. */
+struct template template_parse(struct arena *a, struct diag *d, struct text t);
+
+/* The place of byte `offset` of a text: exact within one line and within `|` blocks, else (escapes, folded lines, a text from elsewhere) the text's own. */
+struct pos text_pos(struct text t, size_t offset);
+
+#endif

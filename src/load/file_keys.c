@@ -1,0 +1,276 @@
+#include "load/file_keys.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "load/value.h"
+
+enum { SLOT_FILE_NAME, SLOT_METADATA, SLOT_ROOT, SLOT_POLICY, SLOT_VARS, SLOT_DEFAULTS, SLOT_INCLUDE, SLOT_DEFAULT, SLOT_TASKS, SLOT_ABOUT };
+
+/* Sections that AutomatosX's own files have and axmake does not act on. */
+static const char *const foreign_sections[] = {
+	"version", "id",	    "author",	    "tags",	"goal",	   "recovery", "quality",	"observability", "execution",
+	"outputs", "memory", "permissions", "notifications", "security", "triggers", "environment", "integrations",
+};
+
+static bool in_list(const char *const *list, size_t n, struct str s)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(s, str_of(list[i])))
+			return true;
+	}
+	return false;
+}
+
+static void read_file_name(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	const struct file_part *part = into;
+	struct text name;
+
+	(void)row;
+	if (reader_one_text(r, key->text, value, false, &name) && part->is_main)
+		r->wf->name = name;
+}
+
+static void read_metadata(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	const struct node *name;
+
+	if (value->kind != NODE_MAP) {
+		if (!node_is_null(value))
+			reader_wants(r, key->text, value, "a map");
+		return;
+	}
+	name = node_get(value, STR("name"));
+	if (name && !r->wf->name.s.p)
+		read_file_name(r, row, &(struct node){.text = STR("metadata.name")}, name, into);
+}
+
+static void read_privacy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const char wants[] = "private or public";
+	struct policy *policy = into;
+	bool is_private;
+	struct str s;
+
+	(void)row;
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return;
+	is_private = str_eq(s, STR("private"));
+	if (!is_private && !str_eq(s, STR("public")))
+		reader_wants(r, key->text, value, wants);
+	else if (!policy->privacy.s.p || is_private) /* the stricter of two files wins */
+		policy->privacy = reader_keep(r, value);
+}
+
+static void read_latency(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const char wants[] = "a number of milliseconds, from 1";
+	struct policy *policy = into;
+	struct str s;
+	int64_t ms;
+
+	(void)row;
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return;
+	if (!value_int(s, 1, INT64_C(1) << 40, &ms)) {
+		reader_wants(r, key->text, value, wants);
+	} else if (policy->max_latency_ms < 0) {
+		policy->max_latency_ms = ms;
+		policy->latency_at = value->at;
+	}
+}
+
+static bool other_constraint(struct reader *r, const struct node *key, const struct node *value, void *into)
+{
+	static const char *const foreign[] = {"latency", "reliability", "cost", "quality"};
+
+	(void)value, (void)into;
+	if (!in_list(foreign, sizeof foreign / sizeof *foreign, key->text))
+		return false;
+	reader_ignore(r, key->at, arena_printf(r->a, "policy.constraints.%.*s", STR_ARG(key->text)));
+	return true;
+}
+
+static void read_constraints(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const struct key_row rows[] = {
+		{"maxLatency", 0, read_latency, 0, NULL, false},
+		{"privacy", 1, read_privacy, 0, NULL, false},
+	};
+	static const struct key_table table = {"'constraints'", rows, sizeof rows / sizeof *rows, other_constraint, NULL};
+	struct slots slots;
+
+	(void)row;
+	if (value->kind == NODE_MAP)
+		reader_map(r, &table, value, &slots, into);
+	else if (!node_is_null(value))
+		reader_wants(r, key->text, value, "a map");
+}
+
+static bool other_policy(struct reader *r, const struct node *key, const struct node *value, void *into)
+{
+	(void)value, (void)into;
+	if (!str_eq(key->text, STR("goal")))
+		return false;
+	reader_ignore(r, key->at, STR("policy.goal"));
+	return true;
+}
+
+static void read_policy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const struct key_row rows[] = {
+		{"constraints", 0, read_constraints, 0, NULL, false},
+		{"budget", 1, NULL, 0, "watch what is spent with your provider, and leave it out", false},
+	};
+	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, NULL};
+	struct slots slots;
+
+	(void)row, (void)into;
+	if (value->kind == NODE_MAP)
+		reader_map(r, &table, value, &slots, &r->wf->policy);
+	else if (!node_is_null(value))
+		reader_wants(r, key->text, value, "a map");
+}
+
+/* What is wrong with a variable's name, or NULL. */
+static const char *var_fault(struct str name)
+{
+	if (name.n == 0)
+		return "is empty";
+	if (name_has_control(name))
+		return "holds a control character";
+	if (memchr(name.p, '}', name.n) || memchr(name.p, '?', name.n) || memchr(name.p, '.', name.n))
+		return "holds one of '}', '?' and '.'";
+	if (str_eq(name, STR("inputs")) || str_eq(name, STR("outputs")))
+		return "is what ${inputs} and ${outputs} of a task are called by";
+	return NULL;
+}
+
+static void read_vars(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	(void)row, (void)into;
+	if (node_is_null(value))
+		return;
+	if (value->kind != NODE_MAP) {
+		reader_wants(r, key->text, value, "a map of name: value");
+		return;
+	}
+	for (size_t i = 0; i < value->n; i++) {
+		const struct pair *p = &value->pairs[i];
+		const char *fault = var_fault(p->key->text);
+		struct var_def v = {0};
+
+		if (fault) {
+			reader_error(r, p->key->at, NULL, "the variable's name '%.*s' %s", STR_ARG(p->key->text), fault);
+			continue;
+		}
+		v.name = reader_keep(r, p->key);
+		v.name.s = utf8_nfc(r->a, v.name.s);
+		if (node_is_null(p->value)) {
+			v.value = (struct text){.s = STR(""), .at = p->value->at};
+		} else if (!reader_one_text(r, p->key->text, p->value, true, &v.value)) {
+			continue;
+		}
+		if (map_get(&r->vars, v.name.s))
+			continue; /* the including file's */
+		vec_push(r->a, &r->wf->vars, v);
+		*map_slot(&r->vars, v.name.s) = (void *)(uintptr_t)r->wf->vars.n;
+	}
+}
+
+static void read_defaults(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	(void)row, (void)key;
+	defaults_read(r, value, &((struct file_part *)into)->defaults);
+}
+
+static void read_default_targets(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	struct text_list list;
+
+	(void)row;
+	read_list(r, &(struct key_row){.offset = 0}, key, value, &list);
+	if (((struct file_part *)into)->is_main)
+		r->wf->defaults_targets = list;
+}
+
+static void read_root(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	struct file_part *part = into;
+
+	if (part->is_main)
+		read_text(r, row, key, value, into);
+	else
+		reader_error(r, key->at, "take it out", "'root' counts in the main file only");
+}
+
+static void read_tasks(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	const struct file_part *part = into;
+
+	(void)row;
+	if (node_is_null(value))
+		return;
+	if (value->kind != NODE_LIST) {
+		reader_error(r, value->at, "begin each task with '- name: NAME'", "'%.*s' wants a list of tasks", STR_ARG(key->text));
+		return;
+	}
+	for (size_t i = 0; i < value->n; i++)
+		task_read(r, value->items[i], &part->defaults);
+}
+
+static bool other_section(struct reader *r, const struct node *key, const struct node *value, void *into)
+{
+	(void)into;
+	if (str_starts(key->text, STR("x-")))
+		return true;
+	if (!in_list(foreign_sections, sizeof foreign_sections / sizeof *foreign_sections, key->text))
+		return false;
+	/* `outputs` and `memory` are a task's keys too: as anything but a section they are a task's that lost its indentation. */
+	if (task_key_known(key->text) && value->kind != NODE_MAP && !str_eq(key->text, STR("id")))
+		return false;
+	reader_ignore(r, key->at, key->text);
+	return true;
+}
+
+static const char *section_hint(struct diag *d, struct str key)
+{
+	static const char *const lists[] = {"steps", "nodes", "jobs", "targets", "task"};
+
+	if (in_list(lists, sizeof lists / sizeof *lists, key))
+		return "axmake's list of tasks is called 'tasks'";
+	if (str_eq(key, STR("variables")))
+		return "did you mean 'vars'?";
+	if (task_key_known(key))
+		return diag_hint(d, "'%.*s' is a key of a task: indent it below its '- name'", STR_ARG(key));
+	return NULL;
+}
+
+void file_read(struct reader *r, const struct node *top, struct file_part *part)
+{
+	static const char dialect[] = "write them as 'tasks', each with 'name', 'agent', 'task' and 'dependencies'";
+	static const struct key_row rows[] = {
+		{"name", SLOT_FILE_NAME, read_file_name, 0, NULL, false},
+		{"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
+		{"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), NULL, false},
+		{"policy", SLOT_POLICY, read_policy, 0, NULL, false},
+		{"vars", SLOT_VARS, read_vars, 0, NULL, false},
+		{"defaults", SLOT_DEFAULTS, read_defaults, 0, NULL, false},
+		{"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
+		{"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
+		{"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
+		{"description", SLOT_ABOUT, read_any_text, 0, NULL, false},
+		{"pools", 0, NULL, 0, "limit what runs at once by -j", false},
+		{"actors", 0, NULL, 0, dialect, false},
+		{"stages", 0, NULL, 0, dialect, false},
+	};
+	static const struct key_table table = {"a workflow", rows, sizeof rows / sizeof *rows, other_section, section_hint};
+	struct slots slots;
+
+	if (top->kind != NODE_MAP) {
+		reader_error(r, top->at, "begin with 'tasks:' and a list of them", "a workflow file must be a map of keys");
+		return;
+	}
+	reader_map(r, &table, top, &slots, part);
+}

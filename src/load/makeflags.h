@@ -1,0 +1,19 @@
+/* MAKEFLAGS as GNU make writes it, taken apart. */
+#ifndef AXMAKE_LOAD_MAKEFLAGS_H
+#define AXMAKE_LOAD_MAKEFLAGS_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "load/workflow.h"
+
+struct makeflags {
+	VEC(struct str)
+	options; /* in order: a letter "k", a long one "name" or "name=value". Letters that take a value are left out with it */
+	VEC(struct var_def) vars; /* `A=b`, also of `A:=b`; places are POS_NONE */
+};
+
+/* Never fails: what make could not have written, it passes over. */
+struct makeflags makeflags_parse(struct arena *a, struct str flags);
+
+#endif

@@ -1,0 +1,466 @@
+#include "load/provider.h"
+
+#include <ctype.h>
+#include <regex.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "load/value.h"
+
+/* One section that is being laid over a provider. */
+struct apply {
+	struct provider *provider;
+	struct arena *arena;
+	struct diag *diag;
+	const struct ini_key *key; /* at hand; its value is not empty */
+};
+
+struct key_def {
+	const char *name;
+	void (*set)(struct apply *ap, const struct key_def *def);
+	size_t field, size; /* of struct provider; cleared by an empty value */
+	bool shapes;        /* does it shape the call: then the user's value counts in signatures */
+	unsigned places;    /* set_where: bits 1 << enum where_kind that make sense */
+	bool many;          /* set_where: may `*` stand in the pointer */
+};
+
+static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
+
+static const char *const not_built[] = {
+    "final",       "activity", "session",       "resume_args", "quota_on",
+    "quota_reset", "needs",    "rate_capacity", "rate_refill", "max_concurrent",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void *field_of(struct apply *ap, const struct key_def *def)
+{
+	return (char *)ap->provider + def->field;
+}
+
+static struct pos at_offset(const struct apply *ap, size_t offset)
+{
+	struct pos at = ap->key->value.at;
+
+	at.col += (uint32_t)utf8_length(str_sub(ap->key->value.s, 0, offset));
+	return at;
+}
+
+static void report_value(struct apply *ap, const char *wanted)
+{
+	diag_error(ap->diag, ap->key->value.at, wanted, "'%.*s' is no value for '%.*s'", STR_ARG(ap->key->value.s),
+	           STR_ARG(ap->key->name.s));
+}
+
+/* Words have lost their places in the value, since quotes are gone: a placeholder is looked for there again. */
+static void report_placeholder(struct apply *ap, struct str body)
+{
+	struct suggestion near = {.wanted = body};
+	struct str whole = arena_printf(ap->arena, "${%.*s}", STR_ARG(body));
+	size_t offset = str_find(ap->key->value.s, whole, 0);
+	const char *hint;
+
+	for (size_t i = 0; i < COUNT(placeholders); i++)
+		suggestion_offer(&near, str_of(placeholders[i]));
+	hint = diag_did_you_mean(ap->diag, &near);
+	diag_error(ap->diag, offset < ap->key->value.s.n ? at_offset(ap, offset) : ap->key->value.at,
+	           hint ? hint : "known are prompt, prompt_file, result_file, model, role, agent, name, root",
+	           "unknown placeholder '%.*s'", STR_ARG(whole));
+}
+
+static bool placeholder_known(struct str body)
+{
+	for (size_t i = 0; i < COUNT(placeholders); i++)
+		if (str_eq(body, str_of(placeholders[i])))
+			return true;
+	return false;
+}
+
+/* The next `${body}` of a word from *at on; a `$${` is none. False when there is none, or with *open when its '}' is missing. */
+static bool next_placeholder(struct str word, size_t *at, struct str *body, bool *open)
+{
+	size_t start = *at, end;
+
+	while ((start = str_find(word, STR("${"), start)) < word.n && start && word.p[start - 1] == '$')
+		start += 2;
+	end = str_find(word, STR("}"), start);
+	*open = start < word.n && end == word.n;
+	*body = str_sub(word, start + 2, end);
+	*at = end + 1;
+	return end < word.n;
+}
+
+static bool check_placeholders(struct apply *ap, struct str word)
+{
+	struct str body;
+	bool good = true, open = false;
+
+	for (size_t at = 0; next_placeholder(word, &at, &body, &open);)
+		if (!placeholder_known(body)) {
+			report_placeholder(ap, body);
+			good = false;
+		}
+	if (open)
+		diag_error(ap->diag, ap->key->value.at, "a literal one is written $${", "'%.*s' lacks the '}' of its '${'",
+		           STR_ARG(word));
+	return good && !open;
+}
+
+static void set_words(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+	bool good = true;
+
+	/* The place stays though the words are wrong: then nobody says that there are none. */
+	*w = (struct words){.at = ap->key->value.at};
+	w->p = value_words(ap->arena, ap->key->value.s, &w->n);
+	if (!w->p) {
+		w->n = 0;
+		diag_error(ap->diag, ap->key->value.at, "words are split as a shell splits them", "unterminated quote in '%.*s'",
+		           STR_ARG(ap->key->name.s));
+		return;
+	}
+	for (size_t i = 0; i < w->n; i++)
+		good &= check_placeholders(ap, w->p[i]);
+	if (!good)
+		w->n = 0;
+}
+
+static void set_command(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+
+	set_words(ap, def);
+	if (w->n && !w->p[0].n)
+		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
+}
+
+static bool is_variable(struct str word)
+{
+	size_t eq = str_find(word, STR("="), 0);
+
+	if (eq == word.n || !eq || isdigit((unsigned char)word.p[0]))
+		return false;
+	for (size_t i = 0; i < eq; i++)
+		if (!isalnum((unsigned char)word.p[i]) && word.p[i] != '_')
+			return false;
+	return true;
+}
+
+static void set_env(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+
+	set_words(ap, def);
+	for (size_t i = 0; i < w->n; i++)
+		if (!is_variable(w->p[i]))
+			diag_error(ap->diag, ap->key->value.at, "NAME=VALUE NAME=VALUE", "'%.*s' sets no variable",
+			           STR_ARG(w->p[i]));
+}
+
+static void set_prompt(struct apply *ap, const struct key_def *def)
+{
+	static const char *const ways[] = {[PROMPT_STDIN] = "stdin", [PROMPT_FILE] = "file", [PROMPT_ARG] = "arg"};
+	enum prompt_way *way = field_of(ap, def);
+
+	for (size_t i = 0; i < COUNT(ways); i++)
+		if (str_eq(ap->key->value.s, str_of(ways[i]))) {
+			*way = (enum prompt_way)i;
+			return;
+		}
+	report_value(ap, "stdin, file (its name: ${prompt_file}) or arg (the word ${prompt})");
+}
+
+static void set_size(struct apply *ap, const struct key_def *def)
+{
+	if (!value_size(ap->key->value.s, true, field_of(ap, def)))
+		report_value(ap, "bytes: 2000, 64k, 8M");
+}
+
+static void set_bool(struct apply *ap, const struct key_def *def)
+{
+	if (!value_bool(ap->key->value.s, field_of(ap, def)))
+		report_value(ap, "true or false");
+}
+
+static void set_privacy(struct apply *ap, const struct key_def *def)
+{
+	bool *is_private = field_of(ap, def);
+
+	*is_private = str_eq(ap->key->value.s, STR("private"));
+	if (!*is_private && !str_eq(ap->key->value.s, STR("public")))
+		report_value(ap, "private or public");
+}
+
+static void set_text(struct apply *ap, const struct key_def *def)
+{
+	*(struct str *)field_of(ap, def) = ap->key->value.s;
+}
+
+static void set_regex(struct apply *ap, const struct key_def *def)
+{
+	regex_t compiled;
+	char why[200];
+	int err = regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+
+	if (err) {
+		regerror(err, &compiled, why, sizeof why);
+		diag_error(ap->diag, ap->key->value.at, "a POSIX extended regular expression is wanted", "'%.*s': %s",
+		           STR_ARG(ap->key->name.s), why);
+		return;
+	}
+	regfree(&compiled);
+	set_text(ap, def);
+}
+
+/* Is it a JSON Pointer? */
+static bool pointer_is_good(struct str s)
+{
+	if (s.n && s.p[0] != '/')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '~' && !(i + 1 < s.n && (s.p[i + 1] == '0' || s.p[i + 1] == '1')))
+			return false;
+	return true;
+}
+
+/* Is a part of the pointer `*`? */
+static bool pointer_has_star(struct str s)
+{
+	for (size_t at = 0; (at = str_find(s, STR("/*"), at)) < s.n; at += 2)
+		if (at + 2 == s.n || s.p[at + 2] == '/')
+			return true;
+	return false;
+}
+
+static const char *const where_names[] = {
+    [WHERE_TEXT] = "text",
+    [WHERE_FILE] = "file",
+    [WHERE_JSON] = "json:",
+    [WHERE_JSONL] = "jsonl:",
+    [WHERE_JSONL_SUM] = "jsonl-sum:",
+    [WHERE_STDERR_JSON] = "stderr-json:",
+};
+
+static bool where_parse(struct str s, struct where *out)
+{
+	for (size_t i = WHERE_TEXT; i < COUNT(where_names); i++) {
+		struct str name = str_of(where_names[i]);
+		bool has_pointer = str_ends(name, STR(":"));
+
+		if (has_pointer ? !str_starts(s, name) : !str_eq(s, name))
+			continue;
+		*out = (struct where){(enum where_kind)i, str_sub(s, name.n, s.n)};
+		return true;
+	}
+	return false;
+}
+
+static const char *places_hint(struct apply *ap, unsigned places)
+{
+	struct sbuf b = {0};
+	const char *hint;
+
+	for (size_t i = WHERE_TEXT; i < COUNT(where_names); i++)
+		if (places & (1u << i))
+			sbuf_printf(&b, "%s%s%s", b.n ? ", " : "", where_names[i], strchr(where_names[i], ':') ? "/POINTER" : "");
+	hint = diag_hint(ap->diag, "known here: %s", b.p);
+	sbuf_free(&b);
+	return hint;
+}
+
+static void set_where(struct apply *ap, const struct key_def *def)
+{
+	struct where w = {0};
+
+	if (!where_parse(ap->key->value.s, &w) || !(def->places & (1u << w.kind)))
+		report_value(ap, places_hint(ap, def->places));
+	else if (!pointer_is_good(w.pointer))
+		report_value(ap, "a JSON Pointer begins with '/'; '~' is written ~0, and '/' in a name ~1");
+	else if (!def->many && pointer_has_star(w.pointer))
+		report_value(ap, "'*' names several values; only token counts and costs add them up");
+	else
+		*(struct where *)field_of(ap, def) = w;
+}
+
+#define FIELD(f) .field = offsetof(struct provider, f), .size = sizeof((struct provider *)NULL)->f
+#define IN(kind) (1u << WHERE_##kind)
+#define COUNTED (IN(JSON) | IN(JSONL) | IN(JSONL_SUM) | IN(STDERR_JSON))
+
+static const struct key_def keys[] = {
+    {"command", set_command, FIELD(command), .shapes = true},
+    {"model_args", set_words, FIELD(model_args), .shapes = true},
+    {"role_args", set_words, FIELD(role_args), .shapes = true},
+    {"env", set_env, FIELD(env), .shapes = true},
+    {"prompt", set_prompt, FIELD(prompt), .shapes = true},
+    {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
+    {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
+    {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
+    {"input_tokens", set_where, FIELD(input_tokens), .places = COUNTED, .many = true},
+    {"output_tokens", set_where, FIELD(output_tokens), .places = COUNTED, .many = true},
+    {"cache_read_tokens", set_where, FIELD(cache_read_tokens), .places = COUNTED, .many = true},
+    {"cache_write_tokens", set_where, FIELD(cache_write_tokens), .places = COUNTED, .many = true},
+    {"cost_usd", set_where, FIELD(cost_usd), .places = COUNTED, .many = true},
+    {"cached_in_input", set_bool, FIELD(cached_in_input)},
+    {"max_prompt", set_size, FIELD(max_prompt)},
+    {"privacy", set_privacy, FIELD(is_private)},
+    {"ask", set_bool, FIELD(only_when_asked)},
+    {"retry_on", set_regex, FIELD(retry_on)},
+    {"fatal_on", set_regex, FIELD(fatal_on)},
+    {"revision", set_text, FIELD(revision)},
+};
+
+static const struct key_def *key_def_of(struct str name)
+{
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (str_eq(name, str_of(keys[i].name)))
+			return &keys[i];
+	return NULL;
+}
+
+static void report_key(struct apply *ap, const struct ini_key *key)
+{
+	struct suggestion near = {.wanted = key->name.s};
+
+	for (size_t i = 0; i < COUNT(not_built); i++)
+		if (str_eq(key->name.s, str_of(not_built[i]))) {
+			diag_error(ap->diag, key->name.at, "remove it", "'%s' is not built yet", not_built[i]);
+			return;
+		}
+	for (size_t i = 0; i < COUNT(keys); i++)
+		suggestion_offer(&near, str_of(keys[i].name));
+	diag_error(ap->diag, key->name.at, diag_did_you_mean(ap->diag, &near), "unknown key '%.*s' in a provider's section",
+	           STR_ARG(key->name.s));
+}
+
+/* The line "name=value" in sorted lines, put in or replaced. */
+static struct str with_line(struct arena *a, struct str lines, struct str name, struct str value)
+{
+	struct sbuf b = {0};
+	struct str out;
+	bool placed = false;
+
+	for (size_t at = 0; at < lines.n;) {
+		size_t end = str_find(lines, STR("\n"), at);
+		struct str line = str_sub(lines, at, end), old = str_sub(line, 0, str_find(line, STR("="), 0));
+		int order = str_cmp(old, name);
+
+		if (order >= 0 && !placed) {
+			sbuf_printf(&b, "%.*s=%.*s\n", STR_ARG(name), STR_ARG(value));
+			placed = true;
+		}
+		if (order)
+			sbuf_printf(&b, "%.*s\n", STR_ARG(line));
+		at = end + 1;
+	}
+	if (!placed)
+		sbuf_printf(&b, "%.*s=%.*s\n", STR_ARG(name), STR_ARG(value));
+	out = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return out;
+}
+
+/* Words are told apart by a byte that no shell word is likely to hold, so that blanks between them do not count. */
+static struct str shape_value(struct apply *ap, const struct key_def *def)
+{
+	const struct words *w = field_of(ap, def);
+	struct sbuf b = {0};
+	struct str out;
+
+	if (def->set != set_words && def->set != set_command && def->set != set_env)
+		return ap->key->value.s;
+	for (size_t i = 0; i < w->n; i++) {
+		if (i)
+			sbuf_char(&b, '\x1f');
+		sbuf_str(&b, w->p[i]);
+	}
+	out = arena_copy(ap->arena, sbuf_view(&b));
+	sbuf_free(&b);
+	return out;
+}
+
+static void apply_key(struct apply *ap, const struct ini_key *key, bool user)
+{
+	const struct key_def *def = key_def_of(key->name.s);
+
+	if (!def) {
+		report_key(ap, key);
+		return;
+	}
+	ap->key = key;
+	if (key->value.s.n)
+		def->set(ap, def);
+	else
+		memset(field_of(ap, def), 0, def->size);
+	if (user && def->shapes)
+		ap->provider->user_shape = with_line(ap->arena, ap->provider->user_shape, key->name.s, shape_value(ap, def));
+}
+
+/* Does the section give a command, and another one than the provider has? */
+static bool other_command(const struct provider *p, struct arena *a, const struct ini_section *section)
+{
+	const struct ini_key *key = ini_section_get(section, STR("command"));
+	size_t n = 0;
+	struct str *words = key && key->value.s.n ? value_words(a, key->value.s, &n) : NULL;
+
+	if (!words || !p->command.n)
+		return false;
+	if (n != p->command.n)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!str_eq(words[i], p->command.p[i]))
+			return true;
+	return false;
+}
+
+void provider_apply(struct provider *p, struct arena *a, struct diag *d, const struct ini_section *section, bool user)
+{
+	struct apply ap = {.provider = p, .arena = a, .diag = d};
+
+	p->at = section->kind.at;
+	if (user && other_command(p, a, section))
+		*p = (struct provider){.name = p->name,
+		                       .at = p->at,
+		                       .max_prompt = p->max_prompt,
+		                       .is_private = p->is_private,
+		                       .only_when_asked = p->only_when_asked};
+	for (size_t i = 0; i < section->keys.n; i++)
+		apply_key(&ap, &section->keys.p[i], user);
+}
+
+static bool words_use(const struct words *w, struct str name)
+{
+	struct str body;
+	bool open;
+
+	for (size_t i = 0; i < w->n; i++)
+		for (size_t at = 0; next_placeholder(w->p[i], &at, &body, &open);)
+			if (str_eq(body, name))
+				return true;
+	return false;
+}
+
+static void check_uses(const struct provider *p, struct diag *d, struct str name, const char *key)
+{
+	if (!words_use(&p->command, name) && !words_use(&p->env, name))
+		diag_error(d, p->command.at, diag_hint(d, "add the word ${%.*s}", STR_ARG(name)),
+		           "provider '%.*s' has %s = file, but its command does not name that file", STR_ARG(p->name), key);
+}
+
+void provider_check(const struct provider *p, struct diag *d)
+{
+	if (!p->command.n) {
+		/* One that was there, but wrong, has been reported. */
+		if (!p->command.at.source)
+			diag_error(d, p->at, "add command = PROGRAM WORDS…", "provider '%.*s' has no command", STR_ARG(p->name));
+		return;
+	}
+	if (p->prompt == PROMPT_FILE)
+		check_uses(p, d, STR("prompt_file"), "prompt");
+	if (p->result.kind == WHERE_FILE)
+		check_uses(p, d, STR("result_file"), "result");
+	if (p->prompt != PROMPT_ARG && words_use(&p->command, STR("prompt")))
+		diag_error(d, p->command.at, "add prompt = arg",
+		           "provider '%.*s' has ${prompt} in its command, but no prompt = arg", STR_ARG(p->name));
+}

@@ -1,0 +1,301 @@
+#include "load/rules.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "base/utf8.h"
+#include "load/inifile.h"
+#include "load/provider.h"
+
+struct provider *rules_provider(const struct rules *r, struct str name)
+{
+	return map_get(&r->providers, name);
+}
+
+struct agent *rules_agent(const struct rules *r, struct str name)
+{
+	return map_get(&r->agents, name);
+}
+
+/* May a provider or an agent be called so? Lists are separated by commas, and names become parts of paths and of lines. */
+static bool check_name(struct diag *d, const struct ini_section *s)
+{
+	if (!s->name.s.n) {
+		diag_error(d, s->kind.at, NULL, "a section [%.*s] wants a name: [%.*s NAME]", STR_ARG(s->kind.s),
+		           STR_ARG(s->kind.s));
+		return false;
+	}
+	for (size_t i = 0; i < s->name.s.n; i++) {
+		unsigned char c = (unsigned char)s->name.s.p[i];
+
+		if (c < 0x20 || c == 0x7f || c == '/' || c == ',') {
+			diag_error(d, s->name.at, NULL, "a name may not hold '/', ',' or a control character");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void add_provider(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s, bool user)
+{
+	struct provider *p;
+
+	if (!check_name(d, s))
+		return;
+	p = rules_provider(r, s->name.s);
+	if (!p) {
+		p = arena_new(a, struct provider);
+		p->name = s->name.s;
+		*map_slot(&r->providers, p->name) = p;
+		vec_push(a, &r->provider_list, p);
+	}
+	provider_apply(p, a, d, s, user);
+}
+
+static bool list_has(const struct agent *agent, struct str name)
+{
+	for (size_t i = 0; i < agent->providers.n; i++)
+		if (str_eq(agent->providers.p[i], name))
+			return true;
+	return false;
+}
+
+/* `provider = a, b`: each with its own place. */
+static void set_agent_providers(struct agent *agent, struct arena *a, struct diag *d, const struct text *value)
+{
+	agent->providers.n = agent->provider_places.n = 0;
+	for (size_t at = 0; value->s.n && at <= value->s.n;) {
+		size_t end = str_find(value->s, STR(","), at), start = at;
+		struct str name = utf8_nfc(a, str_trim(str_sub(value->s, at, end)));
+		struct pos place = value->at;
+
+		while (start < end && (value->s.p[start] == ' ' || value->s.p[start] == '\t'))
+			start++;
+		place.col += (uint32_t)utf8_length(str_sub(value->s, 0, start));
+		at = end + 1;
+		if (!name.n) {
+			diag_error(d, place, "names are separated by single commas", "a provider's name is missing");
+			continue;
+		}
+		if (list_has(agent, name)) {
+			diag_error(d, place, "name it once", "provider '%.*s' stands twice in the list", STR_ARG(name));
+			continue;
+		}
+		vec_push(a, &agent->providers, name);
+		vec_push(a, &agent->provider_places, place);
+	}
+}
+
+static void report_agent_key(struct diag *d, const struct ini_key *key)
+{
+	struct suggestion near = {.wanted = key->name.s};
+	const char *hint;
+
+	suggestion_offer(&near, STR("provider"));
+	suggestion_offer(&near, STR("model"));
+	suggestion_offer(&near, STR("role"));
+	hint = diag_did_you_mean(d, &near);
+	diag_error(d, key->name.at, hint ? hint : "known are provider, model and role",
+	           "unknown key '%.*s' in an agent's section", STR_ARG(key->name.s));
+}
+
+static void set_agent_key(struct agent *agent, struct arena *a, struct diag *d, const struct ini_key *key)
+{
+	if (str_eq(key->name.s, STR("provider")))
+		set_agent_providers(agent, a, d, &key->value);
+	else if (str_eq(key->name.s, STR("model")))
+		agent->model = key->value.s;
+	else if (str_eq(key->name.s, STR("role")))
+		agent->role = key->value.s;
+	else
+		report_agent_key(d, key);
+}
+
+static void add_agent(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s)
+{
+	struct agent *agent;
+
+	if (!check_name(d, s))
+		return;
+	agent = rules_agent(r, s->name.s);
+	if (!agent) {
+		agent = arena_new(a, struct agent);
+		agent->name = s->name.s;
+		*map_slot(&r->agents, agent->name) = agent;
+		vec_push(a, &r->agent_list, agent);
+	}
+	agent->at = s->kind.at;
+	for (size_t i = 0; i < s->keys.n; i++)
+		set_agent_key(agent, a, d, &s->keys.p[i]);
+}
+
+/* A later file's setting takes the earlier one's place. An empty one stays, so that its name is checked too. */
+static void add_setting(struct rules *r, struct arena *a, const struct ini_key *key)
+{
+	for (size_t i = 0; i < r->settings.n; i++)
+		if (str_eq(r->settings.p[i].name.s, key->name.s)) {
+			r->settings.p[i] = (struct setting){key->name, key->value};
+			return;
+		}
+	vec_push(a, &r->settings, (struct setting){key->name, key->value});
+}
+
+static void add_settings(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s)
+{
+	if (s->name.s.n) {
+		diag_error(d, s->name.at, "write [axmake]", "the section [axmake] takes no name");
+		return;
+	}
+	for (size_t i = 0; i < s->keys.n; i++)
+		add_setting(r, a, &s->keys.p[i]);
+}
+
+static void report_kind(struct diag *d, const struct ini_section *s)
+{
+	struct suggestion near = {.wanted = s->kind.s};
+	const char *hint;
+
+	if (str_eq(s->kind.s, STR("executor"))) {
+		diag_error(d, s->kind.at, "remove the section", "'executor' is not built yet");
+		return;
+	}
+	suggestion_offer(&near, STR("provider"));
+	suggestion_offer(&near, STR("agent"));
+	suggestion_offer(&near, STR("axmake"));
+	hint = diag_did_you_mean(d, &near);
+	diag_error(d, s->kind.at, hint ? hint : "known are [axmake], [provider NAME] and [agent NAME]",
+	           "unknown kind of section '%.*s'", STR_ARG(s->kind.s));
+}
+
+void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source, struct str text, bool user)
+{
+	const struct inifile *file = inifile_read(a, d, source, text);
+
+	for (size_t i = 0; i < file->sections.n; i++) {
+		const struct ini_section *s = &file->sections.p[i];
+
+		if (str_eq(s->kind.s, STR("provider")))
+			add_provider(r, a, d, s, user);
+		else if (str_eq(s->kind.s, STR("agent")))
+			add_agent(r, a, d, s);
+		else if (str_eq(s->kind.s, STR("axmake")))
+			add_settings(r, a, d, s);
+		else
+			report_kind(d, s);
+	}
+}
+
+static void check_agent(const struct rules *r, struct diag *d, const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->providers.n; i++) {
+		struct suggestion near = {.wanted = agent->providers.p[i]};
+
+		if (rules_provider(r, near.wanted))
+			continue;
+		for (size_t j = 0; j < r->provider_list.n; j++)
+			suggestion_offer(&near, r->provider_list.p[j]->name);
+		diag_error(d, agent->provider_places.p[i], diag_did_you_mean(d, &near),
+		           "agent '%.*s' names an unknown provider '%.*s'", STR_ARG(agent->name), STR_ARG(near.wanted));
+	}
+}
+
+void rules_check(struct rules *r, struct arena *a, struct diag *d)
+{
+	(void)a;
+	for (size_t i = 0; i < r->provider_list.n; i++)
+		provider_check(r->provider_list.p[i], d);
+	for (size_t i = 0; i < r->agent_list.n; i++)
+		check_agent(r, d, r->agent_list.p[i]);
+}
+
+static void add_builtins(struct rules *r, struct arena *a, struct diag *d)
+{
+	for (const struct builtin_rule *b = builtin_rules; b->name; b++) {
+		struct str text = {b->text, b->n};
+
+		rules_add(r, a, d, diag_source(d, arena_printf(a, "built-in %s", b->name), text), text, false);
+	}
+}
+
+static void report_file(struct diag *d, struct str path, int err)
+{
+	diag_error(d, (struct pos){diag_source(d, path, STR_NONE), 0, 0}, NULL, "cannot read these rules: %s", os_error(err));
+}
+
+/* A file of the user's that may be absent. */
+static void add_file(struct rules *r, struct arena *a, struct diag *d, struct str path)
+{
+	struct str text;
+	int err = os_read_file(a, AT_FDCWD, path.p, INIFILE_MAX, &text);
+
+	if (err == ENOENT)
+		return;
+	if (err) {
+		report_file(d, path, err);
+		return;
+	}
+	/* Without its BOM, the first line's excerpt and columns agree. */
+	if (str_starts(text, STR("\xEF\xBB\xBF")))
+		text = str_sub(text, 3, text.n);
+	rules_add(r, a, d, diag_source(d, path, text), text, true);
+}
+
+/* $XDG_CONFIG_HOME/axmake, or ~/.config/axmake; STR_NONE without a home. Relative ones are void, as XDG has it. */
+static struct str user_folder(struct arena *a)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (config && *config == '/')
+		return arena_printf(a, "%s/axmake", config);
+	if (home && *home == '/')
+		return arena_printf(a, "%s/.config/axmake", home);
+	return STR_NONE;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void add_folder(struct rules *r, struct arena *a, struct diag *d, struct str folder)
+{
+	VEC(struct str) names = {0};
+	DIR *dir = folder.n ? opendir(folder.p) : NULL;
+	const struct dirent *entry;
+
+	if (!dir) {
+		if (folder.n && errno != ENOENT)
+			report_file(d, folder, errno);
+		return;
+	}
+	while (errno = 0, entry = readdir(dir)) {
+		struct str name = str_of(entry->d_name);
+
+		if (str_ends(name, STR(".ini")) && name.p[0] != '.')
+			vec_push(a, &names, arena_copy(a, name));
+	}
+	if (errno)
+		report_file(d, folder, errno);
+	closedir(dir);
+	if (names.n)
+		qsort(names.p, names.n, sizeof *names.p, by_bytes);
+	for (size_t i = 0; i < names.n; i++)
+		add_file(r, a, d, arena_printf(a, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names.p[i])));
+}
+
+struct rules *rules_load(struct arena *a, struct diag *d, unsigned flags)
+{
+	struct rules *r = arena_new(a, struct rules);
+
+	if (!(flags & RULES_NO_BUILTIN))
+		add_builtins(r, a, d);
+	if (!(flags & RULES_NO_USER)) {
+		add_folder(r, a, d, user_folder(a));
+		add_file(r, a, d, STR("axmake.ini"));
+	}
+	rules_check(r, a, d);
+	return r;
+}

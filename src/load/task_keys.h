@@ -1,0 +1,46 @@
+/* The keys of a task and of `defaults`. Private to workflow. */
+#ifndef AXMAKE_LOAD_TASK_KEYS_H
+#define AXMAKE_LOAD_TASK_KEYS_H
+
+#include "load/reader.h"
+
+/* Slots of a task's keys, in the order in which they are read. */
+enum task_slot {
+	SLOT_NAME,
+	SLOT_AGENT,
+	SLOT_TASK,
+	SLOT_TASK_FILE,
+	SLOT_RUN,
+	SLOT_SHELL,
+	SLOT_DEPENDENCIES,
+	SLOT_AFTER,
+	SLOT_INPUTS,
+	SLOT_OUTPUTS,
+	SLOT_EDITS,
+	SLOT_ENV,
+	SLOT_ENV_INPUTS,
+	SLOT_MODEL,
+	SLOT_PROVIDER,
+	SLOT_DESCRIPTION,
+	SLOT_ON_EDIT,
+	SLOT_TIMEOUT,
+	SLOT_RETRY,
+	SLOT_OPTIONAL,
+	SLOT_ALWAYS,
+	SLOT_JOBSERVER,
+};
+
+/* `defaults` of one file: a task that has only these keys, and which they are. */
+struct defaults {
+	struct task_def task;
+	struct slots slots;
+};
+
+/* Zeroed `out` is a file without defaults. */
+void defaults_read(struct reader *r, const struct node *value, struct defaults *out);
+/* Reads one item of `tasks`, checks it by itself and adds it to the workflow. */
+void task_read(struct reader *r, const struct node *value, const struct defaults *defaults);
+/* Is this a key of a task, built or not? */
+bool task_key_known(struct str key);
+
+#endif

@@ -1,0 +1,307 @@
+#include "load/workflow.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/glob.h"
+#include "base/os.h"
+#include "base/path.h"
+#include "load/file_keys.h"
+#include "load/reader.h"
+#include "load/yaml.h"
+
+#define MAX_INCLUDE_DEPTH 32
+
+/* A file on the way from the main one to the one that is being read. */
+struct chain {
+	const struct chain *above; /* the file that includes it; NULL: the main file */
+	struct str file, identity;
+	size_t depth;
+};
+
+/* An `include` that was asked for. */
+struct include {
+	struct str path; /* normal, relative to the root */
+	struct pos at;
+	struct pos maker; /* the output that makes it; POS_NONE: it is no task's */
+	bool missing;
+};
+
+struct loader {
+	struct reader r;
+	struct map seen; /* identities of files */
+	VEC(struct include) includes;
+};
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* The only *.ax.yaml of the current folder, or STR_NONE after reporting. */
+static struct str find_only(struct arena *a, struct diag *d)
+{
+	VEC(struct str) found = {0};
+	struct sbuf list = {0};
+	DIR *dir = opendir(".");
+	struct dirent *e;
+
+	if (!dir) {
+		diag_error(d, POS_NONE, NULL, "the current folder cannot be read: %s", os_error(errno));
+		return STR_NONE;
+	}
+	while ((e = readdir(dir))) {
+		struct str name = str_of(e->d_name);
+
+		if (e->d_name[0] != '.' && str_ends(name, STR(".ax.yaml")))
+			vec_push(a, &found, arena_copy(a, name));
+	}
+	closedir(dir);
+	if (found.n == 1)
+		return found.p[0];
+	if (found.n == 0) {
+		diag_error(d, POS_NONE, "name the file with -f, or its folder with -C",
+			   "there is no workflow here: no workflow.ax.yaml, axmake.yaml or *.ax.yaml");
+		return STR_NONE;
+	}
+	qsort(found.p, found.n, sizeof *found.p, compare_names);
+	for (size_t i = 0; i < found.n; i++)
+		sbuf_printf(&list, "%s%.*s", i ? ", " : "", STR_ARG(found.p[i]));
+	diag_error(d, POS_NONE, "choose one with -f", "there are several workflows here: %s", list.p);
+	sbuf_free(&list);
+	return STR_NONE;
+}
+
+struct str workflow_find(struct arena *a, struct diag *d, struct str wanted)
+{
+	static const char *const names[] = {"workflow.ax.yaml", "axmake.yaml"};
+
+	if (wanted.p && wanted.n == 0) {
+		diag_error(d, POS_NONE, NULL, "the workflow file's name is empty");
+		return STR_NONE;
+	}
+	if (wanted.p)
+		return path_normal(a, wanted);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (exists(names[i]))
+			return str_of(names[i]);
+	}
+	return find_only(a, d);
+}
+
+/* The file's content as registered source; false after reporting, or, with *missing, without. */
+static bool read_source(struct loader *l, struct str file, struct pos at, struct str *text, uint32_t *source, bool *missing)
+{
+	int err = os_read_file(l->r.a, AT_FDCWD, file.p, YAML_MAX_FILE, text);
+
+	if (err == 0) {
+		*source = diag_source(l->r.d, file, *text);
+		return true;
+	}
+	*missing = err == ENOENT && at.source;
+	if (*missing)
+		return false;
+	if (err == EISDIR)
+		diag_error(l->r.d, at, "name a file in it", "%.*s is a folder, not a workflow file", STR_ARG(file));
+	else if (err == EFBIG)
+		diag_error(l->r.d, at, NULL, "%.*s is larger than %u MiB", STR_ARG(file), YAML_MAX_FILE >> 20);
+	else
+		diag_error(l->r.d, at, NULL, "cannot read %.*s: %s", STR_ARG(file), os_error(err));
+	return false;
+}
+
+/* Equal for one file under two names. The name itself where there is no such file. */
+static struct str identity_of(struct arena *a, struct str file)
+{
+	struct stat st;
+
+	if (stat(file.p, &st) < 0)
+		return file;
+	return arena_printf(a, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+}
+
+static void report_circle(struct loader *l, const struct chain *from, struct str identity, struct str file, struct pos at)
+{
+	const struct chain *way[MAX_INCLUDE_DEPTH + 1];
+	struct sbuf b = {0};
+	size_t n = 0;
+
+	for (const struct chain *c = from; c; c = c->above) {
+		way[n++] = c;
+		if (str_eq(c->identity, identity))
+			break;
+	}
+	for (; n; n--)
+		sbuf_printf(&b, "%.*s -> ", STR_ARG(way[n - 1]->file));
+	diag_error(l->r.d, at, "take one of these includes out", "files include each other in a circle: %s%.*s", b.p, STR_ARG(file));
+	sbuf_free(&b);
+}
+
+static void load_file(struct loader *l, const struct chain *above, struct str file, struct pos at, bool *missing);
+
+static void load_include(struct loader *l, const struct chain *from, const struct text *t)
+{
+	struct include inc = {.path = path_normal(l->r.a, t->s), .at = t->at};
+	struct str file = path_join(l->r.a, l->r.wf->root, inc.path);
+	struct str identity = identity_of(l->r.a, file);
+
+	for (const struct chain *c = from; c; c = c->above) {
+		if (str_eq(c->identity, identity)) {
+			report_circle(l, from, identity, file, t->at);
+			return;
+		}
+	}
+	if (from->depth == MAX_INCLUDE_DEPTH) {
+		diag_error(l->r.d, t->at, NULL, "includes are more than %d deep here", MAX_INCLUDE_DEPTH);
+		return;
+	}
+	if (!map_get(&l->seen, identity))
+		load_file(l, from, file, t->at, &inc.missing);
+	vec_push(l->r.a, &l->includes, inc);
+}
+
+/* `root:` is relative to the file that says it. */
+static void set_root(struct loader *l, struct str file, const struct text *root)
+{
+	struct stat st;
+
+	if (!root->s.p)
+		return;
+	l->r.wf->root = arena_copy(l->r.a, path_normal(l->r.a, path_join(l->r.a, path_dir(file), root->s)));
+	if (stat(l->r.wf->root.p, &st) < 0)
+		diag_error(l->r.d, root->at, NULL, "the root %.*s cannot be used: %s", STR_ARG(l->r.wf->root), os_error(errno));
+	else if (!S_ISDIR(st.st_mode))
+		diag_error(l->r.d, root->at, NULL, "the root %.*s is no folder", STR_ARG(l->r.wf->root));
+}
+
+/* Reads one file and, after its own tasks, what it includes. `at`: the include, POS_NONE for the main file. */
+static void load_file(struct loader *l, const struct chain *above, struct str file, struct pos at, bool *missing)
+{
+	struct chain here = {above, arena_copy(l->r.a, file), STR_NONE, above ? above->depth + 1 : 0};
+	struct file_part part = {.is_main = !above};
+	struct arena tree = {0}; /* only what is kept of it is copied */
+	struct node *top;
+	struct str text;
+	uint32_t source;
+
+	if (!read_source(l, here.file, at, &text, &source, missing))
+		return;
+	here.identity = identity_of(l->r.a, here.file);
+	*map_slot(&l->seen, here.identity) = l;
+	vec_push(l->r.a, &l->r.wf->files, here.file);
+	top = yaml_parse(&tree, l->r.d, source, text);
+	if (top) {
+		file_read(&l->r, top, &part);
+		if (part.is_main)
+			set_root(l, here.file, &part.root);
+	}
+	arena_free(&tree);
+	for (size_t i = 0; i < part.include.n; i++)
+		load_include(l, &here, &part.include.p[i]);
+}
+
+/* Notes an output as the maker of those includes that it is, holds or may be. */
+static void note_maker(struct loader *l, const struct map *by_path, const struct text *output)
+{
+	struct str normal = path_normal(l->r.a, output->s);
+	bool pattern = glob_is_pattern(normal);
+	struct include *inc;
+
+	if (!pattern && !str_ends(output->s, STR("/"))) {
+		inc = map_get(by_path, normal);
+		if (inc)
+			inc->maker = output->at;
+		return;
+	}
+	for (size_t i = 0; i < l->includes.n; i++) {
+		inc = &l->includes.p[i];
+		if (pattern ? glob_match(normal, inc->path, false) : path_under(inc->path, normal))
+			inc->maker = output->at;
+	}
+}
+
+static void find_makers(struct loader *l)
+{
+	struct map by_path = {0};
+
+	for (size_t i = l->includes.n; i; i--)
+		*map_slot(&by_path, l->includes.p[i - 1].path) = &l->includes.p[i - 1];
+	for (size_t i = 0; by_path.n && i < l->r.wf->tasks.n; i++) {
+		const struct text_list *outputs = &l->r.wf->tasks.p[i]->outputs;
+
+		for (size_t k = 0; k < outputs->n; k++)
+			note_maker(l, &by_path, &outputs->p[k]);
+	}
+	map_free(&by_path);
+}
+
+static void check_includes(struct loader *l)
+{
+	find_makers(l);
+	for (size_t i = 0; i < l->includes.n; i++) {
+		const struct include *inc = &l->includes.p[i];
+
+		if (inc->maker.source) {
+			diag_error(l->r.d, inc->at, "make the file first, by a workflow of its own",
+				   "generated includes are not built yet: %.*s is a task's output", STR_ARG(inc->path));
+			diag_note(l->r.d, inc->maker, "the output is here");
+		} else if (inc->missing) {
+			diag_error(l->r.d, inc->at, "its path is relative to the root", "there is no file %.*s to include", STR_ARG(inc->path));
+		}
+	}
+}
+
+static void check_var_names(struct loader *l)
+{
+	for (size_t i = 0; i < l->r.wf->vars.n; i++) {
+		const struct text *name = &l->r.wf->vars.p[i].name;
+		const struct task_def *t = map_get(&l->r.tasks, name->s);
+
+		if (!t)
+			continue;
+		diag_error(l->r.d, name->at, "rename one of them: ${…} could mean either", "'%.*s' is both a variable and a task", STR_ARG(name->s));
+		diag_note(l->r.d, t->at, "the task is here");
+	}
+}
+
+static void warn_of_ignored(struct loader *l)
+{
+	struct sbuf b = {0};
+
+	for (size_t i = 0; i < l->r.ignored.n; i++)
+		sbuf_printf(&b, "%s%.*s", i ? ", " : "", STR_ARG(l->r.ignored.p[i]));
+	if (b.n)
+		diag_warn(l->r.d, l->r.ignored_at, NULL, "axmake does not act on: %s", b.p);
+	sbuf_free(&b);
+}
+
+struct workflow *workflow_load(struct arena *a, struct diag *d, struct str file)
+{
+	struct loader l = {.r = {.a = a, .d = d, .wf = arena_new(a, struct workflow)}};
+	struct workflow *wf = l.r.wf;
+	bool missing;
+
+	wf->file = arena_copy(a, path_normal(a, file));
+	wf->root = STR(".");
+	wf->policy.max_latency_ms = -1;
+	load_file(&l, NULL, wf->file, POS_NONE, &missing);
+	check_includes(&l);
+	check_var_names(&l);
+	warn_of_ignored(&l);
+	map_free(&l.r.tasks);
+	map_free(&l.r.vars);
+	map_free(&l.r.said);
+	map_free(&l.seen);
+	return wf;
+}

@@ -1,0 +1,83 @@
+/* The command line, AXMAKEFLAGS and MAKEFLAGS as one struct. One table makes parsing, --help and the man page's list. */
+#ifndef AXMAKE_OPTIONS_H
+#define AXMAKE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "load/rules.h"
+#include "show/views.h"
+
+enum mode {
+	MODE_BUILD,
+	MODE_EXPLAIN,  /* --explain */
+	MODE_GRAPH,    /* --graph[=FORM] */
+	MODE_LIST,     /* --list[=json] */
+	MODE_STATUS,   /* --status[=json] */
+	MODE_LOG,      /* --log TASK */
+	MODE_RESULT,   /* --result TASK */
+	MODE_VALIDATE, /* --validate */
+	MODE_CLEAN,    /* --clean[=all] */
+	MODE_HELP,
+	MODE_VERSION,
+};
+
+enum output_sync { SYNC_TARGET, SYNC_NONE };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum flag_origin { FROM_DEFAULT, FROM_MAKEFLAGS, FROM_SETTINGS, FROM_AXMAKEFLAGS, FROM_COMMAND };
+
+#define JOBS_UNSET 0
+#define JOBS_UNLIMITED (-1)
+
+struct options {
+	enum mode mode;
+	struct str file; /* -f */
+	VEC(struct str) dirs; /* -C, in order */
+	int jobs; /* -j: N, JOBS_UNLIMITED or JOBS_UNSET */
+	enum flag_origin jobs_from; /* FROM_MAKEFLAGS never sets jobs: see makeflags_jobs */
+	bool keep_going, stop; /* -k, -S: the last one wins, stop false when keep_going */
+	bool ignore_errors; /* -i */
+	bool dry_run;  /* -n */
+	bool question; /* -q */
+	bool silent;   /* -s */
+	bool always_make, always_make_inherited; /* -B here; from MAKEFLAGS (agents are left alone) */
+	bool touch, touch_inherited; /* -t here; from MAKEFLAGS (starts nothing) */
+	VEC(struct str) old_files;  /* -o */
+	VEC(struct str) new_files;  /* -W */
+	enum output_sync sync; /* -O */
+	int print_directory; /* -w 1, --no-print-directory 0, unset -1 */
+	bool trace;
+	enum color color;
+	struct str progress; /* auto, plain or none ("tty" is refused as not built yet) */
+	struct str provider; /* --provider */
+	struct str subject;  /* task of --log, --result */
+	bool as_json; /* --list=json, --status=json */
+	bool clean_all;
+	enum graph_form graph_form;
+	struct str jobserver_style; /* "pipe" or "fifo" when given */
+	VEC(struct var_def) vars; /* VAR=value of the command line, then AXMAKEFLAGS */
+	VEC(struct var_def) inherited_vars; /* of MAKEFLAGS: override vars of that name, others are ignored */
+	VEC(struct str) targets;
+
+	/* MAKEFLAGS as a client of a jobserver needs it. */
+	bool has_auth;             /* --jobserver-auth or --jobserver-fds was there; the last one */
+	struct str auth;           /* its value: "3,4", "fifo:PATH" */
+	struct str makeflags;      /* the whole variable as it was inherited */
+	bool makeflags_dry_run;    /* included in dry_run */
+	bool no_builtin;           /* -r: no built-in rules */
+	uint64_t given;            /* by row of the option table: said by more than a setting. Private to options.c */
+};
+
+/* Reads AXMAKEFLAGS, MAKEFLAGS, then argv (argv[0] is the program). Mistakes go to d. Strings live in a or in argv. Later sources win.
+ * `-C` is only noted. [axmake] settings are added later by options_settings. */
+void options_parse(struct options *o, struct arena *a, struct diag *d, int argc, char **argv, const char *axmakeflags, const char *makeflags);
+/* Adds `[axmake]` settings where neither the command line nor a variable said otherwise. */
+void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r);
+void options_help(FILE *to); /* fits a screen of 80 x 40 */
+
+#endif

@@ -1,0 +1,152 @@
+#include "project.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "base/path.h"
+
+static struct str current_folder(struct arena *a)
+{
+	char *cwd = getcwd(NULL, 0);
+	struct str s = cwd ? arena_copy(a, str_of(cwd)) : STR("/");
+	free(cwd);
+	return s;
+}
+
+/* The root becomes the current folder, and the workflow's name is seen from there. */
+static bool enter_root(struct project *p)
+{
+	struct str from = current_folder(p->arena);
+	p->root = from;
+	if (str_eq(p->workflow->root, STR(".")))
+		return true;
+	if (chdir(arena_copy(p->arena, p->workflow->root).p)) {
+		diag_error(p->diag, POS_NONE, "'root:' is relative to the workflow file", "cannot enter the root '%.*s': %s", STR_ARG(p->workflow->root),
+			   os_error(errno));
+		return false;
+	}
+	p->root = current_folder(p->arena);
+	p->workflow->file = path_relative(p->arena, p->root, path_join(p->arena, from, p->workflow->file));
+	return true;
+}
+
+static void name_set(struct project *p, struct map *set, const struct str *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct task *t = graph_task(p->graph, names[i]);
+		*map_slot(set, t ? t->name : path_normal(p->arena, names[i])) = p;
+	}
+}
+
+void project_load(struct project *p, struct options *o)
+{
+	p->options = o;
+	struct str file = workflow_find(p->arena, p->diag, o->file);
+	if (!file.p)
+		return;
+	p->workflow = workflow_load(p->arena, p->diag, file);
+	if (!enter_root(p))
+		return;
+	p->rules = rules_load(p->arena, p->diag, o->no_builtin ? RULES_NO_BUILTIN : 0);
+	p->config = config_load(p->arena, p->diag);
+	options_settings(o, p->arena, p->diag, p->rules);
+	struct store_error err = {0};
+	store_open(&p->store, p->arena, false, &err);
+	p->filehash = filehash_new(p->arena, p->store.root_fd, NULL);
+	if (diag_errors(p->diag))
+		return; /* names can only be judged where all that defines them was understood */
+	struct graph_config c = {
+		.workflow = p->workflow,
+		.rules = p->rules,
+		.vars = o->vars.p,
+		.n_vars = o->vars.n,
+		.inherited_vars = o->inherited_vars.p,
+		.n_inherited = o->inherited_vars.n,
+		.provider = o->provider,
+		.filehash = p->filehash,
+		.root_fd = p->store.root_fd,
+	};
+	p->graph = graph_build(p->arena, p->diag, &c);
+	if (diag_errors(p->diag))
+		return;
+	graph_want(p->graph, p->diag, o->targets.p, o->targets.n, p->filehash, &p->plain_targets);
+	name_set(p, &p->new_files, o->new_files.p, o->new_files.n);
+	name_set(p, &p->old_files, o->old_files.p, o->old_files.n);
+}
+
+/* Waits for another run of this root, saying for whom. */
+static bool take_lock(struct project *p, uint64_t run_id)
+{
+	struct lock_holder h = {0};
+	struct store_error err = {0};
+	enum lock_result r = store_lock(&p->store, run_id, false, &h, &err, p->arena);
+	if (r == LOCK_BUSY) {
+		fprintf(stderr, "axmake: waiting for another run in '%.*s' (pid %ld)\n", STR_ARG(p->root), (long)h.pid);
+		r = store_lock(&p->store, run_id, true, &h, &err, p->arena);
+	}
+	if (r == LOCK_OWN_ANCESTOR)
+		fprintf(stderr,
+			"axmake: *** a task of this run builds the same root '%.*s' (pid %ld holds it): that would wait for itself.\n"
+			"  hint: use 'dependencies' instead, or another root\n",
+			STR_ARG(p->root), (long)h.pid);
+	else if (r == LOCK_FAILED)
+		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+	return r == LOCK_TAKEN;
+}
+
+bool project_open(struct project *p, bool writable, uint64_t run_id)
+{
+	struct store_error err = {0};
+	struct str note = STR_NONE;
+	store_close(&p->store);
+	if (!store_open(&p->store, p->arena, writable, &err)) {
+		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+		return false;
+	}
+	if (writable && !take_lock(p, run_id))
+		return false;
+	p->log = log_open(p->arena, p->store.fd, !writable, &note);
+	if (note.n)
+		fprintf(stderr, "axmake: %s%.*s\n", p->log ? "warning: " : "*** ", STR_ARG(note));
+	if (!p->log)
+		return false;
+	filehash_use(p->filehash, p->store.root_fd, p->log);
+	graph_recall(p->graph, p->log);
+	p->stale = (struct stale){
+		.hashing = {.g = p->graph, .store = &p->store, .fh = p->filehash, .hasher = hasher_new(), .old_files = &p->old_files},
+		.log = p->log,
+		.arena = p->arena,
+		.always_make = p->options->always_make || p->options->always_make_inherited,
+		.spare_agents = !p->options->always_make,
+		.new_files = &p->new_files,
+		.old_files = &p->old_files,
+		.planning = !writable,
+	};
+	return true;
+}
+
+struct verdict *project_judge(struct project *p)
+{
+	struct verdict *v = arena_array(p->arena, struct verdict, p->graph->tasks.n + 1);
+	for (size_t i = 0; i < p->graph->order.n; i++) {
+		struct task *t = p->graph->order.p[i];
+		if (!t->wanted)
+			continue;
+		v[t->id] = stale_judge(&p->stale, t);
+		t->state = v[t->id].why == WHY_NOT ? STATE_UPTODATE : STATE_STALE;
+	}
+	return v;
+}
+
+int project_close(struct project *p)
+{
+	int err = p->log ? log_close(p->log) : 0;
+	hasher_free(&p->stale.hashing.hasher);
+	store_close(&p->store);
+	return err;
+}

@@ -1,0 +1,43 @@
+/* Everything that is read before anything is decided: workflow, rules, settings, graph, and what is remembered. */
+#ifndef AXMAKE_PROJECT_H
+#define AXMAKE_PROJECT_H
+
+#include "graph/graph.h"
+#include "graph/stale.h"
+#include "load/config.h"
+#include "load/rules.h"
+#include "load/workflow.h"
+#include "options.h"
+#include "state/log.h"
+#include "state/store.h"
+
+struct project {
+	struct arena *arena;
+	struct diag *diag;
+	const struct options *options;
+	struct str root; /* absolute; the current folder from project_load on */
+	struct workflow *workflow;
+	struct rules *rules;
+	struct config config;
+	struct graph *graph;
+	struct store store;
+	struct log *log;
+	struct filehash *filehash;
+	struct map new_files, old_files; /* -W, -o */
+	struct str_list plain_targets;   /* files that are there and that nobody makes */
+	struct stale stale;
+};
+
+/* Reads and checks everything; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
+void project_load(struct project *p, struct options *o);
+
+/* Opens what is remembered. writable: makes .axmake and takes the run's lock, waiting for another run when there is one. false after saying why on stderr. */
+bool project_open(struct project *p, bool writable, uint64_t run_id);
+
+/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_UPTODATE). */
+struct verdict *project_judge(struct project *p);
+
+/* Closes the log. 0 or errno. */
+int project_close(struct project *p);
+
+#endif

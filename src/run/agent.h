@@ -1,0 +1,43 @@
+/* An agent's call: which provider, which words, which environment. */
+#ifndef AXMAKE_RUN_AGENT_H
+#define AXMAKE_RUN_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "load/rules.h"
+
+/* What one call is made of. All paths are absolute. */
+struct call_input {
+	const struct provider *provider;
+	struct str task, agent;  /* names */
+	struct str prompt;       /* expanded */
+	struct str role, model;  /* empty: none */
+	struct str root;         /* absolute */
+	struct str prompt_file, result_file; /* where the caller keeps them */
+	const char *path_env;    /* PATH to search */
+};
+
+struct call {
+	const char *file;  /* program, found */
+	char **argv;       /* NULL-terminated */
+	struct str stdin_text; /* content of the prompt's file (role and prompt); always to be written to prompt_file */
+	bool prompt_on_stdin;  /* prompt_file is standard input; else /dev/null */
+	char **env;        /* NAME=VALUE to add unless the environment has NAME; NULL-terminated */
+};
+
+/* Builds the call. Placeholders stay inside their word. false with *why (a whole sentence part: "prompt of 200000 bytes exceeds …") when the prompt is beyond max_prompt, an
+ * argument beyond 128 KiB, or the program is not there. */
+bool agent_call(struct arena *a, const struct call_input *in, struct call *out, struct str *why);
+
+/* Is the provider's program installed? *path (may be NULL) gets it. `offline`'s program (axmake-offline) is found beside axmake's own executable first, then in
+ * ../libexec/axmake and ../lib/axmake relative to it, then along PATH. */
+bool agent_installed(struct arena *a, const struct provider *p, const char *path_env, struct str *path);
+
+/* Does a word of the rule use ${name} (the task's name)? Then the name counts in the signature. */
+bool provider_uses_name(const struct provider *p);
+
+#endif

@@ -1,0 +1,143 @@
+#include "run/answer_key.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const kind_names[] = {
+    [WHERE_NONE] = "text",
+    [WHERE_TEXT] = "text",
+    [WHERE_FILE] = "file",
+    [WHERE_JSON] = "json:",
+    [WHERE_JSONL] = "jsonl:",
+    [WHERE_JSONL_SUM] = "jsonl-sum:",
+    [WHERE_STDERR_JSON] = "stderr-json:",
+};
+
+struct str where_text(struct arena *a, const struct where *w)
+{
+	return arena_printf(a, "%s%.*s", kind_names[w->kind], STR_ARG(w->pointer));
+}
+
+bool where_is_json(const struct where *w)
+{
+	return w->kind == WHERE_JSON || w->kind == WHERE_JSONL || w->kind == WHERE_JSONL_SUM || w->kind == WHERE_STDERR_JSON;
+}
+
+/* No program writes letters, digits, '_' or '-' of a member's name as escapes, so only names of these can rule a line out unread.
+ */
+static const char *literal_of(struct arena *a, const struct json_path *path)
+{
+	for (size_t i = path->n; i-- > 0;) {
+		const char *p = path->parts[i];
+
+		if (p && *p && strspn(p, "0123456789") != strlen(p) &&
+		    strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(p))
+			return arena_printf(a, "\"%s\"", p).p;
+	}
+	return NULL;
+}
+
+struct key key_of(struct arena *a, const struct where *w, bool number)
+{
+	struct key k = {.where = w, .number = number || w->kind == WHERE_JSONL_SUM};
+
+	if (where_is_json(w)) {
+		k.path = json_path_of(a, w->pointer);
+		k.literal = literal_of(a, &k.path);
+	}
+	return k;
+}
+
+/* What one JSON text has for one key. */
+struct found {
+	const json_t *value;
+	bool has_number, is_real;
+	int64_t whole;
+	double real;
+};
+
+static int64_t add_saturating(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+static int64_t whole_of(double v)
+{
+	return v >= 9.2e18 ? INT64_MAX : v <= -9.2e18 ? INT64_MIN : (int64_t)llround(v);
+}
+
+static bool take_first(void *self, const json_t *v)
+{
+	struct found *f = self;
+
+	if (json_is_null(v))
+		return true;
+	f->value = v;
+	return false;
+}
+
+static bool take_number(void *self, const json_t *v)
+{
+	struct found *f = self;
+
+	if (!json_is_number(v))
+		return true;
+	f->has_number = true;
+	f->is_real = f->is_real || json_is_real(v);
+	f->real += json_number_value(v);
+	f->whole = add_saturating(f->whole, json_is_real(v) ? whole_of(json_real_value(v)) : json_integer_value(v));
+	return true;
+}
+
+void key_see(struct key *k, const json_t *root)
+{
+	struct found f = {0};
+
+	json_path_each(root, &k->path, k->number ? take_number : take_first, &f);
+	if (f.value) {
+		json_decref(k->value);
+		k->value = json_incref((json_t *)f.value);
+	}
+	if (!f.has_number)
+		return;
+	bool sum = k->where->kind == WHERE_JSONL_SUM;
+	k->has_number = true;
+	k->is_real = f.is_real || (sum && k->is_real);
+	k->whole = sum ? add_saturating(k->whole, f.whole) : f.whole;
+	k->real = sum ? k->real + f.real : f.real;
+}
+
+int64_t key_tokens(const struct key *k)
+{
+	return k->has_number && k->whole >= 0 ? k->whole : -1;
+}
+
+bool key_is_true(const struct key *k)
+{
+	if (k->number)
+		return k->has_number && k->real != 0;
+	if (json_is_string(k->value))
+		return str_ieq((struct str){json_string_value(k->value), json_string_length(k->value)}, STR("true"));
+	return json_is_true(k->value) || (json_is_number(k->value) && json_number_value(k->value) != 0);
+}
+
+bool key_has_value(const struct key *k)
+{
+	return k->value || (k->number && k->has_number);
+}
+
+struct str key_text(struct arena *a, const struct key *k)
+{
+	if (k->value)
+		return answer_json_text(a, k->value);
+	if (!k->number || !k->has_number)
+		return STR_NONE;
+	json_t *v = k->is_real ? json_real(k->real) : json_integer(k->whole);
+	struct str text = v ? answer_json_text(a, v) : STR_NONE;
+	json_decref(v);
+	return text;
+}

@@ -1,0 +1,125 @@
+#include "run/answer_line.h"
+
+#include <regex.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* Longer lines are matched in pieces, which share some bytes. */
+#define LONG_LINE ((size_t)32768)
+#define OVERLAP ((size_t)1024)
+
+/* Behind a control sequence of a terminal that begins at `i` (where the ESC is): `[…letter`, `]…BEL` or `]…ESC \`, else the ESC
+ * alone. */
+static size_t behind_sequence(struct str s, size_t i)
+{
+	size_t at = i + 2;
+
+	if (i + 1 >= s.n)
+		return i + 1;
+	if (s.p[i + 1] == '[') {
+		while (at < s.n && (unsigned char)s.p[at] >= 0x20 && (unsigned char)s.p[at] < 0x40)
+			at++;
+		return at < s.n && (unsigned char)s.p[at] >= 0x40 && (unsigned char)s.p[at] < 0x7f ? at + 1 : at;
+	}
+	if (s.p[i + 1] != ']')
+		return i + 1;
+	while (at < s.n && s.p[at] != '\a' && s.p[at] != '\n' && s.p[at] != '\x1b')
+		at++;
+	if (at < s.n && s.p[at] == '\x1b' && at + 1 < s.n && s.p[at + 1] == '\\')
+		return at + 2;
+	return at < s.n && s.p[at] == '\a' ? at + 1 : at;
+}
+
+struct str line_of(struct arena *a, struct str s)
+{
+	char out[LINE_BYTES + 8];
+	size_t n = 0, fits = 0; /* fits: where "…" can still be put */
+	bool space = false;
+
+	for (size_t i = 0; i < s.n && n <= LINE_BYTES;) {
+		size_t from = i;
+		int32_t c = utf8_next(s, &i);
+
+		if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029) {
+			space = n > 0;
+			continue;
+		}
+		if (c == 0x1b)
+			i = behind_sequence(s, from);
+		if ((c >= 0 && c < 0x20) || (c >= 0x7f && c < 0xa0))
+			continue;
+		if (space)
+			out[n++] = ' ';
+		space = false;
+		size_t size = c < 0 ? 3 : i - from;
+		if (n + size > LINE_BYTES) {
+			n = LINE_BYTES + 1;
+			break;
+		}
+		memcpy(out + n, c < 0 ? "\xef\xbf\xbd" : s.p + from, size);
+		n += size;
+		if (n <= LINE_BYTES - 3)
+			fits = n;
+	}
+	if (n <= LINE_BYTES)
+		return arena_copy(a, (struct str){out, n});
+	return arena_printf(a, "%.*s…", (int)fits, out);
+}
+
+struct str line_last(struct str text)
+{
+	size_t to = text.n;
+
+	while (to > 0) {
+		const char *nl = memrchr(text.p, '\n', to);
+		size_t from = nl ? (size_t)(nl - text.p) + 1 : 0;
+
+		for (size_t i = from; i < to; i++) {
+			unsigned char c = (unsigned char)text.p[i];
+
+			/* A line that only sets colours says nothing. */
+			if (c == 0x1b)
+				i = behind_sequence(str_sub(text, 0, to), i) - 1;
+			else if (c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+				return str_sub(text, from, to);
+		}
+		to = nl ? from - 1 : 0;
+	}
+	return STR_NONE;
+}
+
+/* Line by line in a copy: a NUL is then a space, and the size of a log no matter to the regular expression. */
+static bool matches(const regex_t *re, struct str text)
+{
+	char line[LONG_LINE + 1];
+
+	for (size_t from = 0; from < text.n;) {
+		const char *nl = memchr(text.p + from, '\n', text.n - from);
+		size_t to = nl ? (size_t)(nl - text.p) : text.n;
+		size_t n = to - from > LONG_LINE ? LONG_LINE : to - from;
+
+		memcpy(line, text.p + from, n);
+		line[n] = 0;
+		for (char *nul = line; (nul = memchr(nul, 0, (size_t)(line + n - nul))); nul++)
+			*nul = ' ';
+		if (regexec(re, line, 0, NULL, 0) == 0)
+			return true;
+		/* What a cut goes through is whole in the next piece. */
+		from = from + n == to ? to + 1 : from + n - OVERLAP;
+	}
+	return false;
+}
+
+bool line_matches(struct arena *a, struct str pattern, struct str text, struct str other)
+{
+	regex_t re;
+
+	/* One that cannot be compiled was reported when the rules were read. */
+	if (pattern.n == 0 || regcomp(&re, arena_copy(a, pattern).p, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
+		return false;
+	bool found = matches(&re, text) || matches(&re, other);
+	regfree(&re);
+	return found;
+}

@@ -1,0 +1,21 @@
+/* What programs wrote, as one line for people, and matched against a rule's patterns. */
+#ifndef AXMAKE_RUN_ANSWER_LINE_H
+#define AXMAKE_RUN_ANSWER_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define LINE_BYTES ((size_t)300)
+
+/* Text as one line of at most LINE_BYTES: white space is one space, control characters and a terminal's sequences go, bad bytes
+ * become U+FFFD, and what is too long ends in "…". In the arena. */
+struct str line_of(struct arena *a, struct str s);
+/* The last line that says something: has a letter, a digit or a character beyond ASCII. Part of `text`; empty when none does. */
+struct str line_last(struct str text);
+/* Does a line of one of two texts match the POSIX extended regular expression, in whatever case? An empty one matches nothing. */
+bool line_matches(struct arena *a, struct str pattern, struct str text, struct str other);
+
+#endif

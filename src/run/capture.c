@@ -1,0 +1,306 @@
+#include "run/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "run/capture_watch.h"
+#include "run/kept.h"
+
+enum { PIECE = 65536 };
+#define FLUSH_AFTER_NS NS_PER_S        /* what a running task printed is on disk after this */
+#define LOOK_EVERY_NS (NS_PER_S / 4) /* where inotify is not to be had */
+
+struct capture {
+	struct loop *loop;
+	struct capture_watch *watch; /* may be NULL */
+	void (*on_data)(void *self, enum stream s, const char *p, size_t n);
+	void (*on_error)(void *self, int err, const char *path);
+	void *self;
+	struct kept kept;
+	int fd[2];       /* reading ends of pipes; the files are kept's */
+	int child_fd[2]; /* until capture_started */
+	struct side {    /* what a callback of the loop is given */
+		struct capture *capture;
+		enum stream stream;
+	} sides[2];
+	uint64_t read_to[2]; /* offsets in the files */
+	struct loop_timer timer; /* pipes: the flush; files: the next piece of much */
+	bool looks;      /* files without inotify: by the timer */
+	bool files, told_error, finished;
+	int64_t first_byte_ns;
+};
+
+static void tell_error(struct capture *c)
+{
+	if (!c->kept.err || c->told_error)
+		return;
+	c->told_error = true;
+	if (!c->on_error)
+		return;
+	struct sbuf path = {0};
+	sbuf_printf(&path, "%s%s%s", c->kept.dir, *c->kept.err_file ? "/" : "", c->kept.err_file);
+	c->on_error(c->self, c->kept.err, path.p);
+	sbuf_free(&path);
+}
+
+static void take(struct capture *c, enum stream s, const char *p, size_t n)
+{
+	bool first = c->first_byte_ns < 0;
+	if (first)
+		c->first_byte_ns = clock_ns();
+	kept_add(&c->kept, s, p, n);
+	if (first && !c->kept.on_disk)
+		loop_timer_set(c->loop, &c->timer, c->first_byte_ns + FLUSH_AFTER_NS);
+	tell_error(c);
+	if (c->on_data)
+		c->on_data(c->self, s, p, n);
+}
+
+/* Pipes */
+
+static void close_side(struct capture *c, enum stream s)
+{
+	if (c->fd[s] < 0)
+		return;
+	loop_unwatch(c->loop, c->fd[s]);
+	close(c->fd[s]);
+	c->fd[s] = -1;
+}
+
+/* One piece: 0 at the end of file, when the side is closed; -1: nothing there now. */
+static ssize_t read_pipe(struct capture *c, enum stream s)
+{
+	char buf[PIECE];
+	ssize_t n;
+	do
+		n = read(c->fd[s], buf, sizeof buf);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		take(c, s, buf, (size_t)n);
+	else if (n == 0 || errno != EAGAIN)
+		close_side(c, s);
+	return n;
+}
+
+/* One piece a turn, so that a flood leaves the others their turn. */
+static void pipe_ready(void *self, uint32_t events)
+{
+	const struct side *side = self;
+	(void)events;
+	read_pipe(side->capture, side->stream);
+}
+
+static void flush_due(void *self)
+{
+	struct capture *c = self;
+	kept_flush(&c->kept);
+	tell_error(c);
+}
+
+static int open_pipes(struct capture *c)
+{
+	for (int s = 0; s < 2; s++) {
+		int ends[2];
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return errno;
+		c->fd[s] = ends[0];
+		c->child_fd[s] = ends[1];
+		/* The reading end alone: the two have flags of their own, and programs expect to block. */
+		if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
+			return errno;
+		int err = loop_watch(c->loop, ends[0], EPOLLIN, pipe_ready, &c->sides[s]);
+		if (err)
+			return err;
+	}
+	c->timer = (struct loop_timer){.fn = flush_due, .self = c};
+	return 0;
+}
+
+/* What is in the pipe now. A writer that is still there could go on for ever: as much as the pipe holds is enough. */
+static void drain_pipe(struct capture *c, enum stream s)
+{
+	size_t left = SIZE_MAX;
+	while (c->fd[s] >= 0 && left) {
+		ssize_t n = read_pipe(c, s);
+		if (n <= 0)
+			return;
+		if (n == PIECE && left == SIZE_MAX) {
+			int room = fcntl(c->fd[s], F_GETPIPE_SZ);
+			left = room > 0 ? (size_t)room : PIECE;
+		}
+		if (left != SIZE_MAX)
+			left -= left < (size_t)n ? left : (size_t)n;
+	}
+}
+
+/* Files */
+
+/* One piece; 0: nothing more now. */
+static ssize_t read_file(struct capture *c, enum stream s)
+{
+	char buf[PIECE];
+	int fd = c->kept.fd[s];
+	for (;;) {
+		ssize_t n = pread(fd, buf, sizeof buf, (off_t)c->read_to[s]);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n > 0) {
+			c->read_to[s] += (uint64_t)n;
+			take(c, s, buf, (size_t)n);
+			return n;
+		}
+		struct stat st;
+		/* Opening /dev/stdout for writing cuts the file: what stands there now is new. */
+		if (n < 0 || fstat(fd, &st) < 0 || (uint64_t)st.st_size >= c->read_to[s])
+			return 0;
+		c->read_to[s] = 0;
+	}
+}
+
+/* A piece of each; what is left has its turn after the others. */
+static void read_growth(void *self)
+{
+	struct capture *c = self;
+	bool more = false;
+	for (int s = 0; s < 2; s++)
+		if (read_file(c, s) == PIECE)
+			more = true;
+	if (more)
+		loop_timer_set(c->loop, &c->timer, clock_ns());
+	else if (c->looks)
+		loop_timer_set(c->loop, &c->timer, clock_ns() + LOOK_EVERY_NS);
+}
+
+static void file_grew(void *self)
+{
+	struct capture *c = self;
+	/* While a timer is set for its next piece a flood waits for that. */
+	if (!c->timer.place)
+		read_growth(c);
+}
+
+/* As far as the file reaches now: a process left behind may go on writing for ever. */
+static void drain_file(struct capture *c, enum stream s)
+{
+	struct stat st;
+	if (fstat(c->kept.fd[s], &st) < 0)
+		return;
+	do {
+		if (read_file(c, s) <= 0)
+			return;
+	} while (c->read_to[s] < (uint64_t)st.st_size);
+}
+
+static int open_files(struct capture *c)
+{
+	int err = kept_give(&c->kept, c->child_fd);
+	if (err)
+		return err;
+	c->timer = (struct loop_timer){.fn = read_growth, .self = c};
+	for (int s = 0; s < 2 && !c->looks; s++)
+		c->looks = !c->watch || !capture_watch_add(c->watch, c->kept.fd[s], file_grew, c);
+	if (c->looks)
+		loop_timer_set(c->loop, &c->timer, clock_ns() + LOOK_EVERY_NS);
+	return 0;
+}
+
+/* Both */
+
+int capture_open(const struct capture_config *config, struct capture **out, int child_fds[2])
+{
+	struct capture *c = xcalloc(1, sizeof *c);
+	c->loop = config->loop;
+	c->watch = config->watch;
+	c->files = config->files;
+	c->on_data = config->on_data;
+	c->on_error = config->on_error;
+	c->self = config->self;
+	c->first_byte_ns = -1;
+	for (int s = 0; s < 2; s++) {
+		c->fd[s] = c->child_fd[s] = -1;
+		c->sides[s] = (struct side){c, (enum stream)s};
+	}
+	kept_init(&c->kept, config->store_fd, config->dir);
+	int err = c->files ? open_files(c) : open_pipes(c);
+	if (err) {
+		capture_free(c);
+		*out = NULL;
+		return err;
+	}
+	child_fds[0] = c->child_fd[0];
+	child_fds[1] = c->child_fd[1];
+	*out = c;
+	return 0;
+}
+
+void capture_started(struct capture *c)
+{
+	for (int s = 0; s < 2; s++) {
+		if (c->child_fd[s] >= 0)
+			close(c->child_fd[s]);
+		c->child_fd[s] = -1;
+	}
+}
+
+bool capture_drain(struct capture *c)
+{
+	for (int s = 0; s < 2 && !c->finished; s++) {
+		if (c->files)
+			drain_file(c, (enum stream)s);
+		else
+			drain_pipe(c, (enum stream)s);
+	}
+	return c->files || (c->fd[0] < 0 && c->fd[1] < 0);
+}
+
+static void stop_reading(struct capture *c)
+{
+	capture_started(c);
+	loop_timer_clear(c->loop, &c->timer);
+	if (c->files && c->watch)
+		capture_watch_drop(c->watch, c);
+	close_side(c, STREAM_OUT);
+	close_side(c, STREAM_ERR);
+}
+
+int capture_finish(struct capture *c)
+{
+	if (c->finished)
+		return c->kept.err;
+	if (c->files)
+		capture_drain(c);
+	stop_reading(c);
+	c->finished = true;
+	kept_finish(&c->kept);
+	tell_error(c);
+	return c->kept.err;
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	if (!c->finished)
+		stop_reading(c);
+	kept_free(&c->kept);
+	free(c);
+}
+
+struct capture_sizes capture_result(const struct capture *c)
+{
+	struct str tail = sbuf_view(&c->kept.tail);
+	return (struct capture_sizes){
+	    .out = c->kept.size[STREAM_OUT],
+	    .err = c->kept.size[STREAM_ERR],
+	    .out_hash = c->kept.out_hash,
+	    .both = c->kept.both,
+	    .first_byte_ns = c->first_byte_ns,
+	    .tail = tail.n > KEPT_TAIL ? str_sub(tail, tail.n - KEPT_TAIL, tail.n) : tail,
+	};
+}

@@ -1,0 +1,171 @@
+/* What a task's program finds in its environment. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "graph/content.h"
+#include "graph/script.h"
+#include "run/job.h"
+
+/* Set by axmake for each task, or carriers of somebody else's jobserver: not inherited. */
+static bool own_name(const char *entry)
+{
+	static const char *const exact[] = {"AX_TASK=", "AX_ROOT=",   "AX_OUTPUTS=",	   "AX_INPUTS=", "AX_RESULTS=",
+					    "AX_RUN=",	"MAKEFLAGS=", "CARGO_MAKEFLAGS=", "MFLAGS=",	  "GNUMAKEFLAGS=", "AXMAKEFLAGS="};
+	for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
+		if (!strncmp(entry, exact[i], strlen(exact[i])))
+			return true;
+	return !strncmp(entry, "AX_RESULT_", 10);
+}
+
+void childenv_base(struct sched *s)
+{
+	size_t n = 0;
+	while (s->c->environ[n])
+		n++;
+	s->base_env = arena_array(s->arena, char *, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		const char *e = s->c->environ[i];
+		if (!strncmp(e, "AX_RUN=", 7))
+			s->outer_mark = str_of(e + 7);
+		if (!strncmp(e, "PATH=", 5))
+			s->path_env = e + 5;
+		if (!own_name(e))
+			s->base_env[s->n_base_env++] = (char *)e;
+	}
+}
+
+struct env_list {
+	VEC(char *) items;
+	struct arena *a;
+};
+
+static void set(struct env_list *l, struct str name, struct str value)
+{
+	char *e = arena_text(l->a, name.n + value.n + 2);
+	memcpy(e, name.p, name.n);
+	e[name.n] = '=';
+	if (value.n)
+		memcpy(e + name.n + 1, value.p, value.n);
+	e[name.n + 1 + value.n] = '\0';
+	for (size_t i = 0; i < l->items.n; i++)
+		if (!strncmp(l->items.p[i], e, name.n + 1)) {
+			l->items.p[i] = e;
+			return;
+		}
+	vec_push(l->a, &l->items, e);
+}
+
+static struct str joined(struct arena *a, const struct str_list *l)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < l->items.n; i++) {
+		if (i)
+			sbuf_char(&b, '\n');
+		sbuf_str(&b, l->items.p[i]);
+	}
+	struct str s = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return s;
+}
+
+#define WORD_MAX 131071 /* the kernel's limit for one string of an environment, with its NUL */
+
+/* AX_INPUTS and AX_OUTPUTS; one that is too long for the kernel is left out where the script does not ask for it. */
+static bool set_paths(struct job *j, struct env_list *l, struct str name, const struct str_list *paths, struct str *problem)
+{
+	struct str v = joined(l->a, paths), script = j->task->def->run.s;
+	if (name.n + v.n + 2 <= WORD_MAX) {
+		set(l, name, v);
+		return true;
+	}
+	if (str_find(script, name, 0) == script.n)
+		return true;
+	*problem = arena_printf(l->a, "%.*s of %zu bytes exceeds the system's limit of 128 KiB for a variable: use fewer paths, or a folder", STR_ARG(name),
+				v.n);
+	return false;
+}
+
+static bool set_results(struct job *j, struct env_list *l, struct str *problem)
+{
+	struct task *t = j->task;
+	struct sbuf lines = {0};
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct dep *d = &t->deps.p[i];
+		if (!(d->how & DEP_NAMED) || !(d->how & DEP_RESULT) || !d->task->has_result)
+			continue;
+		struct str path = store_result_path(l->a, d->task->result);
+		if (!store_has_result(j->sched->c->store, d->task->result, d->task->result_size))
+			store_write_result(j->sched->c->store, STR_NONE, d->task->result); /* only the empty one is not kept at once */
+		if (!script_result_collides(l->a, t, d->task))
+			set(l, script_result_name(l->a, d->task->name), path);
+		sbuf_printf(&lines, "%.*s\t%.*s\n", STR_ARG(d->task->name), STR_ARG(path));
+	}
+	if (t->names_results) {
+		struct str file = arena_printf(l->a, "%.*s/results", STR_ARG(j->dir));
+		int err = os_mkdirs(j->sched->c->store->fd, j->dir.p, 0700);
+		if (!err)
+			err = os_replace_file(j->sched->c->store->fd, file.p, 0600, sbuf_view(&lines));
+		if (err)
+			*problem = arena_printf(l->a, "cannot write .axmake/%.*s: %s", STR_ARG(file), os_error(err));
+		set(l, STR("AX_RESULTS"), arena_printf(l->a, ".axmake/%.*s", STR_ARG(file)));
+	}
+	sbuf_free(&lines);
+	return !problem->n;
+}
+
+static bool set_run_variables(struct job *j, struct env_list *l, struct str *problem)
+{
+	struct task *t = j->task;
+	struct str_list inputs = {0}, outputs = {0};
+	signature_inputs(&j->sched->c->stale->hashing, l->a, t, false, &inputs, problem);
+	for (size_t i = 0; i < t->outputs.n; i++)
+		vec_push(l->a, &outputs.items, content_label(l->a, &t->outputs.p[i]));
+	if (problem->n || !set_paths(j, l, STR("AX_INPUTS"), &inputs, problem) || !set_paths(j, l, STR("AX_OUTPUTS"), &outputs, problem))
+		return false;
+	if (t->names_task)
+		set(l, STR("AX_TASK"), t->name);
+	set(l, STR("AX_ROOT"), j->sched->c->root);
+	for (size_t i = 0; i < t->vars.n; i++)
+		set(l, t->vars.p[i]->name.s, t->vars.p[i]->value.s);
+	return set_results(j, l, problem);
+}
+
+static bool has(const struct env_list *l, const char *entry)
+{
+	size_t n = (size_t)(strchr(entry, '=') - entry) + 1;
+	for (size_t i = 0; i < l->items.n; i++)
+		if (!strncmp(l->items.p[i], entry, n))
+			return true;
+	return false;
+}
+
+bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *extra, char ***out, struct str *problem)
+{
+	struct env_list l = {.a = &j->arena};
+	struct sched *s = j->sched;
+	l.items.p = arena_array(l.a, char *, s->n_base_env + 16);
+	l.items.cap = s->n_base_env + 16;
+	l.items.n = s->n_base_env;
+	if (s->n_base_env)
+		memcpy(l.items.p, s->base_env, s->n_base_env * sizeof *l.items.p);
+	if (je->makeflags.n)
+		vec_push(l.a, &l.items, (char *)arena_printf(l.a, "MAKEFLAGS=%.*s", STR_ARG(je->makeflags)).p);
+	vec_push(l.a, &l.items,
+		 (char *)arena_printf(l.a, PROCESS_MARK "=%.*s%s%.*s", STR_ARG(s->outer_mark), s->outer_mark.n ? ":" : "", STR_ARG(j->mark)).p);
+	if (j->task->kind == TASK_RUN && !set_run_variables(j, &l, problem))
+		return false;
+	struct sbuf b = {0};
+	for (size_t i = 0; i < j->task->n_env && !problem->n; i++) {
+		sbuf_clear(&b);
+		if (signature_expand(&s->c->stale->hashing, l.a, j->task, &j->task->env[i].value, &b, problem))
+			set(&l, j->task->env[i].name, sbuf_view(&b));
+	}
+	sbuf_free(&b);
+	for (; extra && *extra; extra++)
+		if (!has(&l, *extra))
+			vec_push(l.a, &l.items, *extra);
+	vec_push(l.a, &l.items, NULL);
+	*out = l.items.p;
+	return !problem->n;
+}

@@ -1,0 +1,224 @@
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "run/procfs.h"
+#include "run/process.h"
+
+enum {
+	TERM_PASSES = 8,   /* looks for processes that came up while the others were told; the next call finds the rest */
+	KILL_PASSES = 64,  /* the same for SIGKILL, where a fork bomb is a race */
+	AGAIN_PASSES = 16, /* reads of the list of children because one of them died meanwhile */
+};
+
+/* One look at what is left of a task. */
+struct look {
+	struct ending *e;
+	bool first_alive;
+	bool reused;            /* the first process's number has gone to a stranger: then group and session are empty for good */
+	bool new_zombie;        /* an orphan turned out to be dead, so its children may have come to us since the list was read */
+	bool in_group;          /* a living member of the group was found */
+	struct pid_list zombies;
+	struct pid_list living; /* parents before their children */
+};
+
+static struct look look_new(struct ending *e, bool first_alive)
+{
+	/* While a session or a group has members the kernel gives its number to nobody; so a process of that number is a stranger. */
+	return (struct look){.e = e, .first_alive = first_alive, .reused = !first_alive && (kill(e->group, 0) == 0 || errno == EPERM)};
+}
+
+static void look_free(struct look *k)
+{
+	vec_free(&k->zombies.pids);
+	vec_free(&k->living.pids);
+}
+
+static bool group_has_members(const struct look *k)
+{
+	return !k->reused && (kill(-k->e->group, 0) == 0 || errno == EPERM);
+}
+
+/* Is this child of ours one of the task's orphans? */
+static bool belongs(const struct look *k, const struct proc_stat *st)
+{
+	if (st->pid == k->e->group)
+		return false;
+	if (pid_list_has(&k->e->own, st->pid) || pid_list_has(&k->e->told, st->pid))
+		return true;
+	return (!k->reused && st->session == k->e->group) || process_has_mark(st->pid, k->e->mark);
+}
+
+/* After SIGKILL a process that we may not signal (another user's) can only be left. */
+static bool beyond_reach(const struct ending *e, pid_t pid)
+{
+	return e->killed && kill(pid, 0) < 0 && errno == EPERM;
+}
+
+static void look_add(struct look *k, pid_t pid)
+{
+	if (pid_list_has(&k->living, pid) || beyond_reach(k->e, pid))
+		return;
+	vec_push(NULL, &k->living.pids, pid);
+	if (!k->in_group && getpgid(pid) == k->e->group)
+		k->in_group = true;
+}
+
+static void look_tree(struct look *k, pid_t root)
+{
+	struct pid_list below = {0};
+	look_add(k, root);
+	process_descendants(root, &below);
+	for (size_t i = 0; i < below.pids.n; i++)
+		look_add(k, below.pids.p[i]);
+	vec_free(&below.pids);
+}
+
+/* Looks at children of ours: the task's own are remembered; with `deep` all below them is looked at too. */
+static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
+{
+	struct pid_list candidates = {0}, own = {0};
+	for (size_t i = 0; i < k->e->own.pids.n; i++)
+		vec_push(NULL, &candidates.pids, k->e->own.pids.p[i]);
+	for (size_t i = 0; i < list->pids.n; i++)
+		if (!pid_list_has(&k->e->own, list->pids.p[i]))
+			vec_push(NULL, &candidates.pids, list->pids.p[i]);
+	for (size_t i = 0; i < candidates.pids.n; i++) {
+		pid_t pid = candidates.pids.p[i];
+		struct proc_stat st;
+		if (pid_list_has(&k->zombies, pid))
+			continue;
+		if (!proc_stat_read(pid, &st) || st.parent != getpid() || !st.living) {
+			vec_push(NULL, &k->zombies.pids, pid);
+			k->new_zombie = true;
+		} else if (belongs(k, &st)) {
+			vec_push(NULL, &own.pids, pid);
+			if (deep)
+				look_tree(k, pid);
+			else
+				look_add(k, pid);
+		}
+	}
+	vec_free(&candidates.pids);
+	vec_free(&k->e->own.pids);
+	k->e->own = own;
+}
+
+/* The group has members and none was found by descent: a zombie that its parent does not reap, or one below a process that left the session. */
+static void look_everywhere(struct look *k)
+{
+	struct proc_table t = {0};
+	proc_table_read(&t);
+	for (size_t i = 0; i < t.rows.n; i++) {
+		const struct proc_stat *st = &t.rows.p[i];
+		if (st->living && (st->group == k->e->group || st->session == k->e->group))
+			look_add(k, st->pid);
+	}
+	vec_free(&t.rows);
+}
+
+static void look_all(struct look *k, const struct pid_list *orphans, bool deep)
+{
+	struct pid_list fresh = {0};
+	struct proc_stat first;
+	if (deep && k->first_alive && proc_stat_read(k->e->group, &first) && first.living)
+		look_tree(k, k->e->group);
+	look_orphans(k, orphans, deep);
+	for (int i = 0; i < AGAIN_PASSES && k->new_zombie && (deep || !k->living.pids.n); i++) {
+		k->new_zombie = false;
+		fresh.pids.n = 0;
+		process_children(&fresh);
+		look_orphans(k, &fresh, deep);
+	}
+	if (!k->in_group && (deep || !k->living.pids.n) && group_has_members(k))
+		look_everywhere(k);
+	vec_free(&fresh.pids);
+}
+
+bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool first_alive)
+{
+	if (!orphans->pids.n && !e->own.pids.n) {
+		/* The common end: one system call. */
+		if (first_alive)
+			return true;
+		if (kill(-e->group, 0) < 0 && errno == ESRCH)
+			return false;
+	}
+	struct look k = look_new(e, first_alive);
+	look_all(&k, orphans, false);
+	bool left = first_alive || k.living.pids.n;
+	look_free(&k);
+	return left;
+}
+
+/* A stopped process acts on SIGTERM only once it goes on. */
+static void wake(pid_t pid)
+{
+	struct proc_stat st;
+	if (proc_stat_read(pid, &st) && (st.state == 'T' || st.state == 't'))
+		kill(pid, SIGCONT);
+}
+
+/* Signals what is in the look and not in `done`, and counts it. Returns how many these were. */
+static size_t signal_new(struct look *k, int sig, struct pid_list *done)
+{
+	struct ending *e = k->e;
+	size_t fresh = 0;
+	for (size_t i = 0; i < k->living.pids.n; i++) {
+		pid_t pid = k->living.pids.p[i];
+		if (pid_list_has(done, pid))
+			continue;
+		bool sent = kill(pid, sig) == 0;
+		if (sent && sig == SIGTERM)
+			wake(pid);
+		fresh++;
+		bool counted = pid_list_has(&e->told, pid);
+		if (sent && pid != e->group && !counted)
+			e->ended++;
+		if (!counted)
+			vec_push(NULL, &e->told.pids, pid);
+		if (done != &e->told)
+			vec_push(NULL, &done->pids, pid);
+	}
+	return fresh;
+}
+
+/* Looks and signals until a look finds nobody new: what was started meanwhile does not escape. */
+static void signal_all(struct ending *e, const struct pid_list *orphans, bool first_alive, int sig, int passes, struct pid_list *done)
+{
+	struct pid_list fresh = {0};
+	size_t news = 1;
+	for (int i = 0; i < passes && news; i++) {
+		struct look k = look_new(e, first_alive);
+		look_all(&k, i ? &fresh : orphans, true);
+		news = signal_new(&k, sig, done);
+		/* The whole group at a stroke: no fork in it can slip through. */
+		if (sig == SIGKILL && group_has_members(&k))
+			kill(-e->group, SIGKILL);
+		look_free(&k);
+		fresh.pids.n = 0;
+		process_children(&fresh);
+	}
+	vec_free(&fresh.pids);
+}
+
+void ending_term(struct ending *e, const struct pid_list *orphans, bool first_alive, int64_t now_ns)
+{
+	if (!e->kill_at_ns)
+		e->kill_at_ns = now_ns + ENDING_GRACE_NS;
+	signal_all(e, orphans, first_alive, SIGTERM, TERM_PASSES, &e->told);
+}
+
+void ending_kill(struct ending *e, const struct pid_list *orphans, bool first_alive)
+{
+	struct pid_list done = {0};
+	e->killed = true;
+	signal_all(e, orphans, first_alive, SIGKILL, KILL_PASSES, &done);
+	vec_free(&done.pids);
+}
+
+void ending_free(struct ending *e)
+{
+	vec_free(&e->told.pids);
+	vec_free(&e->own.pids);
+}

@@ -1,0 +1,393 @@
+/* The end of a try: what it was, what it made, what goes on record. */
+#include <math.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "graph/content.h"
+#include "graph/difference.h"
+#include "run/job.h"
+
+/* Tries in all when nothing is said: a transient failure is worth three, any other one. */
+#define DEFAULT_TRANSIENT_TRIES 3
+#define DEFAULT_DELAY_NS (5 * NS_PER_S)
+
+static bool worth_another(const struct job *j, enum try_class class)
+{
+	const struct retry *r = &j->task->def->retry;
+	if (j->sched->signal || j->sched->stopping || j->sched->broken)
+		return false;
+	if (!r->set)
+		return class == TRY_TRANSIENT && j->tries < DEFAULT_TRANSIENT_TRIES;
+	return j->tries < r->attempts && (r->on & class);
+}
+
+/* The delay before the next try, with up to 20 % of jitter so that many do not come back at once. */
+static int64_t delay_before_next(const struct job *j)
+{
+	const struct retry *r = &j->task->def->retry;
+	int64_t d = r->set ? r->delay_ns : DEFAULT_DELAY_NS;
+	for (uint32_t i = 1; r->set && r->exponential && i < j->tries && d < 86400 * NS_PER_S; i++)
+		d *= 2;
+	if (r->set && r->max_delay_ns && d > r->max_delay_ns)
+		d = r->max_delay_ns;
+	return d + (int64_t)((double)d * 0.2 * ((double)(os_random64() >> 11) / 9007199254740992.0));
+}
+
+static void add_number(int64_t *sum, int64_t n)
+{
+	if (n >= 0)
+		*sum = (*sum < 0 ? 0 : *sum) + n;
+}
+
+/* What a run task's end means. */
+static enum try_class class_of_script(const struct job *j, struct outcome *o)
+{
+	if (WIFSIGNALED(j->status)) {
+		o->signaled = true;
+		o->status = WTERMSIG(j->status);
+		return TRY_CRASH;
+	}
+	o->status = WEXITSTATUS(j->status);
+	return o->status ? TRY_FAILED : TRY_OK;
+}
+
+static enum try_class class_of_agent(struct job *j, struct outcome *o, struct answer *answer)
+{
+	class_of_script(j, o);
+	struct answer_input in = {
+		.provider = j->provider,
+		.at = j->sched->c->store->fd,
+		.out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p,
+		.err = arena_printf(&j->arena, "%.*s/stderr", STR_ARG(j->dir)).p,
+		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir)).p,
+		.exited = !o->signaled,
+		.status = o->status,
+	};
+	*answer = answer_read(&j->arena, &in);
+	o->error = answer->error;
+	add_number(&o->input_tokens, answer->input_tokens);
+	add_number(&o->output_tokens, answer->output_tokens);
+	if (!isnan(answer->cost_usd))
+		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + answer->cost_usd;
+	return answer->class;
+}
+
+/* Every declared output must stand there. */
+static bool outputs_made(struct job *j, struct outcome *o)
+{
+	struct task *t = j->task;
+	if (!t->out_hash)
+		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		struct str problem = STR_NONE;
+		enum file_state st = content_of_output(&j->sched->c->stale->hashing, &j->arena, p, &t->out_hash[i], &problem);
+		if (problem.n)
+			o->error = problem;
+		else if (st == FILE_MISSING)
+			o->error = arena_printf(&j->arena, "it ended well but did not make its output '%.*s'", STR_ARG(content_label(&j->arena, p)));
+		if (problem.n || st == FILE_MISSING)
+			return false;
+	}
+	return true;
+}
+
+/* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
+static bool inputs_changed(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct signing after;
+	struct verdict v = {.why = WHY_CHANGED};
+	if (!j->task->inputs.n)
+		return false;
+	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &after);
+	bool changed = after.problem.n || !hash_eq(after.hash, j->signing.hash);
+	if (changed && !after.problem.n)
+		difference_find(&j->arena, sbuf_view(&j->signing.fields), sbuf_view(&after.fields), &v);
+	if (changed)
+		sched_warn(s, j->task, "%.*s while it ran, so it stays stale; if it changes that file itself, declare it under 'edits'",
+			   STR_ARG(after.problem.n ? after.problem : v.subject));
+	sbuf_free(&after.fields);
+	return changed;
+}
+
+/* Keeps the result; false with an error in *o. */
+static bool keep_result(struct job *j, const struct capture_sizes *sizes, const struct answer *answer, struct outcome *o)
+{
+	struct store *store = j->sched->c->store;
+	struct task *t = j->task;
+	int err = 0;
+	if (t->kind == TASK_AGENT && !answer->text_is_stdout) {
+		t->result = hash_bytes(answer->text.p, answer->text.n);
+		t->result_size = answer->text.n;
+		err = store_write_result(store, answer->text, t->result);
+	} else {
+		t->result = sizes->out_hash;
+		t->result_size = sizes->out;
+		if (sizes->out)
+			err = store_keep_result(store, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, t->result);
+	}
+	if (!err && (t->result_size || t->kind == TASK_AGENT))
+		err = store_show_result(store, t->name, t->result);
+	t->has_result = !err;
+	if (err)
+		o->error = arena_printf(&j->arena, "its result could not be kept: %s", os_error(err));
+	return !err;
+}
+
+static bool trees_meet(const struct pattern *x, const struct task *editor)
+{
+	for (size_t i = 0; i < editor->edits.n; i++)
+		if (content_edits(editor, x->path) || (x->kind != PATTERN_FILE && content_meets(x, &editor->edits.p[i])))
+			return true;
+	return false;
+}
+
+/* What the task edits, as it left it; and others' outputs that this touches, so that they are known as edited by a task and not by somebody. */
+static void hash_edits(struct job *j, struct task_record *r)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	VEC(struct output_record) all = {0};
+	struct str problem = STR_NONE;
+	struct hash128 now;
+	for (size_t i = 0; i < j->task->edits.n; i++) {
+		const struct pattern *p = &j->task->edits.p[i];
+		now = (struct hash128){0, 0};
+		content_of_output(h, &j->arena, p, &now, &problem);
+		vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
+	}
+	for (size_t i = 0; j->task->edits.n && i < j->task->deps.n; i++) {
+		const struct task *maker = j->task->deps.p[i].task;
+		for (size_t k = 0; k < maker->outputs.n; k++) {
+			const struct pattern *p = &maker->outputs.p[k];
+			if (!trees_meet(p, j->task))
+				continue;
+			now = (struct hash128){0, 0};
+			content_of_output(h, &j->arena, p, &now, &problem);
+			vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
+			if (maker->out_hash)
+				maker->out_hash[k] = now;
+		}
+	}
+	r->edits = all.p;
+	r->n_edits = all.n;
+}
+
+static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct task_record r = {
+		.workflow = s->c->graph->workflow->file,
+		.name = t->name,
+		.signature = j->signing.hash,
+		.start_id = j->start_id,
+		.provider = j->provider ? j->provider->name : STR_NONE,
+		.ended_at_ms = clock_wall_ns() / NS_PER_MS,
+		.duration_ns = duration_ns,
+		.first_byte_ns = j->last_first_byte_ns,
+		.tries = j->tries,
+		.flags = flags,
+		.input_tokens = j->outcome.input_tokens,
+		.output_tokens = j->outcome.output_tokens,
+		.cache_read_tokens = -1,
+		.cache_write_tokens = -1,
+		.cost_usd = j->outcome.cost_usd,
+		.has_result = t->has_result,
+		.result = t->result,
+		.result_size = t->result_size,
+		.fields = sbuf_view(&j->signing.fields),
+	};
+	r.n_outputs = t->outputs.n;
+	r.outputs = arena_array(&j->arena, struct output_record, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++)
+		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};
+	hash_edits(j, &r);
+	int err = log_done(s->c->log, &r);
+	if (!err)
+		t->record = log_find(s->c->log, r.workflow, r.name);
+	return err;
+}
+
+static void show_log(struct job *j, const struct capture_sizes *z)
+{
+	struct outcome *o = &j->outcome;
+	o->log_size = z->out + z->err;
+	o->tail = z->tail;
+	if (o->log_size)
+		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
+	if (j->provider && j->provider->result.kind != WHERE_TEXT && o->class == TRY_OK) {
+		/* What a program prints for machines is nothing for people: the answer is. */
+		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/result", STR_ARG(j->dir));
+		o->log_size = j->task->result_size;
+	}
+}
+
+static void end_task(struct job *j, enum try_class class)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct outcome *o = &j->outcome;
+	o->class = class;
+	o->tries = j->tries;
+	o->duration_ns = clock_ns() - j->began_ns;
+	o->provider = j->provider ? j->provider->name : STR_NONE;
+	if (class == TRY_OK) {
+		t->state = STATE_DONE;
+		s->result.done++;
+	} else {
+		t->state = STATE_FAILED;
+		t->has_result = false;
+		o->ignored = t->def->optional || s->c->ignore_errors;
+		if (j->tries) {
+			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, str_of(try_class_name(class)), j->tries,
+					     o->duration_ns);
+			if (err)
+				sched_state_lost(s, err);
+		}
+		if (o->ignored)
+			s->result.ignored++;
+		else
+			s->result.failed++;
+		if (!o->ignored && !s->c->keep_going)
+			s->stopping = true;
+	}
+	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = o, .verdict = &j->verdict});
+	sched_release(j);
+	sched_completed(s, t);
+	sched_job_gone(j);
+}
+
+static void fail_or_retry(struct job *j, enum try_class class)
+{
+	if (!worth_another(j, class)) {
+		end_task(j, class);
+		return;
+	}
+	int64_t delay = delay_before_next(j);
+	j->outcome.class = class;
+	j->outcome.tries = j->tries;
+	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay});
+	sched_release(j);
+	sched_retry_later(j, delay);
+}
+
+static enum try_class class_of_try(struct job *j, struct answer *answer)
+{
+	struct outcome *o = &j->outcome;
+	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o, answer) : class_of_script(j, o);
+	if (j->cause == END_TIMEOUT) {
+		struct sbuf b = {0};
+		clock_duration(&b, clock_ns() - j->try_began_ns);
+		o->error = arena_printf(&j->arena, "time-out: ended after %.*s", STR_ARG(sbuf_view(&b)));
+		sbuf_free(&b);
+		return TRY_TIMEOUT;
+	}
+	if (j->cause == END_INTERRUPT) {
+		o->error = STR("interrupted");
+		return class == TRY_OK ? TRY_CRASH : class;
+	}
+	return class;
+}
+
+void finish_try(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct outcome *o = &j->outcome;
+	struct answer answer = {0};
+	loop_timer_clear(s->c->loop, &j->timer);
+	int err = capture_finish(j->capture);
+	struct capture_sizes sizes = capture_result(j->capture);
+	int64_t took = clock_ns() - j->try_began_ns;
+	j->last_first_byte_ns = sizes.first_byte_ns < 0 ? -1 : sizes.first_byte_ns - j->try_began_ns;
+	o->ended = j->ending.ended;
+	o->error = STR_NONE;
+	enum try_class class = class_of_try(j, &answer);
+	if (class == TRY_OK && err) {
+		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
+		class = TRY_FAILED;
+	}
+	if (class == TRY_OK && !outputs_made(j, o))
+		class = TRY_ANSWER;
+	if (class == TRY_OK && !keep_result(j, &sizes, &answer, o))
+		class = TRY_FAILED;
+	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
+		sched_state_lost(s, err);
+	o->class = class;
+	show_log(j, &sizes);
+	if (class == TRY_OK)
+		end_task(j, class);
+	else
+		fail_or_retry(j, class);
+}
+
+void finish_unstarted(struct job *j, enum try_class class, struct str error)
+{
+	if (j->capture) {
+		capture_finish(j->capture);
+		capture_free(j->capture);
+		j->capture = NULL;
+	}
+	j->outcome.error = error;
+	j->outcome.status = 127;
+	end_task(j, class);
+}
+
+/* Records a task as up to date without running it. false with why not. */
+static bool touch(struct job *j, const char **why)
+{
+	struct task *t = j->task;
+	struct sched *s = j->sched;
+	if (t->kind == TASK_AGENT) {
+		if (!t->record || !t->record->has_result) {
+			*why = "it never answered";
+			return false;
+		}
+		for (size_t i = 0; i < t->n_providers; i++)
+			if (str_eq(t->providers[i]->name, t->record->provider))
+				j->provider = t->providers[i];
+		if (!j->provider) {
+			*why = "the provider that answered may no longer serve it";
+			return false;
+		}
+	}
+	if (!outputs_made(j, &j->outcome)) {
+		*why = "an output is missing";
+		return false;
+	}
+	t->has_result = true;
+	t->result = t->record ? t->record->result : hash_bytes("", 0);
+	t->result_size = t->record ? t->record->result_size : 0;
+	signature_compute(&s->c->stale->hashing, &j->arena, t, j->provider, true, true, &j->signing);
+	if (j->signing.problem.n) {
+		*why = "an input cannot be read";
+		return false;
+	}
+	int err = store_mark_start(s->c->store, t->name, j->start_id);
+	if (!err)
+		err = record_success(j, t->record ? t->record->duration_ns : 0, RECORD_TOUCHED);
+	*why = err ? os_error(err) : "";
+	return !err;
+}
+
+void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
+{
+	struct job j = {.sched = s, .task = t, .start_id = os_random64(), .last_first_byte_ns = -1, .verdict = *v};
+	const char *why = "";
+	j.outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .tries = 0};
+	j.dir = store_task_dir(&j.arena, t->name);
+	if (touch(&j, &why)) {
+		t->state = STATE_DONE;
+		s->result.done++;
+		sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &j.outcome, .verdict = v});
+	} else {
+		sched_warn(s, t, "-t cannot record it: %s", why);
+		t->state = STATE_FAILED;
+		s->result.untouched = true;
+	}
+	sbuf_free(&j.signing.fields);
+	arena_free(&j.arena);
+	sched_completed(s, t);
+}

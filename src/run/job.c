@@ -1,0 +1,301 @@
+/* Starting a task: its call, its files, its process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/path.h"
+#include "graph/content.h"
+#include "load/value.h"
+#include "run/job.h"
+
+const struct provider *job_provider(struct sched *s, struct task *t, struct arena *a, struct str *why)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < t->n_providers; i++) {
+		if (agent_installed(a, t->providers[i], s->path_env, NULL)) {
+			sbuf_free(&b);
+			return t->providers[i];
+		}
+		sbuf_printf(&b, "%s'%.*s' is not installed (no '%.*s' in PATH)", b.n ? "; " : "", STR_ARG(t->providers[i]->name),
+			    STR_ARG(t->providers[i]->command.p[0]));
+	}
+	if (!t->n_providers)
+		sbuf_lit(&b, str_eq(s->c->graph->workflow->policy.privacy.s, STR("private"))
+				     ? "the policy 'privacy: private' admits no provider that is known: add 'privacy = private' to one in axmake.ini"
+				     : "no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
+	*why = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return NULL;
+}
+
+/* Bytes that someone else put into an output are kept before a rerun writes over them. */
+static void keep_edited(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	if (!t->record || log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open)
+		return;
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		const struct output_record *r = content_output_record(t, p);
+		struct hash128 now;
+		struct str problem = STR_NONE;
+		if (!r || content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) != FILE_REGULAR || hash_eq(r->hash, now) ||
+		    p->kind != PATTERN_FILE)
+			continue;
+		int err = store_keep_edited(s->c->store, t->name, p->path);
+		if (err)
+			sched_warn(s, t, "cannot keep the edited '%.*s' under .axmake: %s", STR_ARG(p->path), os_error(err));
+	}
+}
+
+/* Folders that outputs will lie in. false with the reason. */
+static bool make_folders(struct job *j, struct str *why)
+{
+	for (size_t i = 0; i < j->task->outputs.n; i++) {
+		struct str dir = path_dir(j->task->outputs.p[i].path);
+		if (j->task->outputs.p[i].kind == PATTERN_GLOB || str_eq(dir, STR(".")))
+			continue;
+		int err = os_mkdirs(j->sched->c->store->root_fd, arena_copy(&j->arena, dir).p, 0777);
+		if (err) {
+			*why = arena_printf(&j->arena, "cannot make folder '%.*s': %s", STR_ARG(dir), os_error(err));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The words of a run task. A script too long for one argument goes through a file. */
+static bool script_words(struct job *j, struct call *call, struct str *why)
+{
+	const struct task_def *def = j->task->def;
+	size_t n = 0;
+	struct str *words = def->shell.s.n ? value_words(&j->arena, def->shell.s, &n) : NULL;
+	char **argv = arena_array(&j->arena, char *, n + 5);
+	size_t at = 0;
+	for (size_t i = 0; i < n; i++)
+		argv[at++] = (char *)words[i].p;
+	if (!n) {
+		argv[at++] = (char *)"/bin/sh";
+		argv[at++] = (char *)"-e";
+	}
+	struct str file;
+	if (!os_find_program(&j->arena, argv[0], j->sched->path_env, &file)) {
+		*why = arena_printf(&j->arena, "shell '%s' is not installed (not found in PATH)", argv[0]);
+		return false;
+	}
+	call->file = file.p;
+	if (def->run.s.n < 100 * 1024) {
+		argv[at++] = (char *)"-c";
+		argv[at++] = (char *)def->run.s.p;
+	} else {
+		struct str path = arena_printf(&j->arena, "%.*s/script", STR_ARG(j->dir));
+		int err = os_mkdirs(j->sched->c->store->fd, j->dir.p, 0700);
+		if (!err)
+			err = os_replace_file(j->sched->c->store->fd, path.p, 0600, def->run.s);
+		if (err) {
+			*why = arena_printf(&j->arena, "cannot write .axmake/%.*s: %s", STR_ARG(path), os_error(err));
+			return false;
+		}
+		argv[at++] = (char *)arena_printf(&j->arena, ".axmake/%.*s", STR_ARG(path)).p;
+	}
+	call->argv = argv;
+	return true;
+}
+
+static bool agent_words(struct job *j, struct call *call, struct str *why)
+{
+	struct sched *s = j->sched;
+	struct str absolute = arena_printf(&j->arena, "%.*s/.axmake/%.*s", STR_ARG(s->c->root), STR_ARG(j->dir));
+	struct call_input in = {
+		.provider = j->provider,
+		.task = j->task->name,
+		.agent = j->task->agent->name,
+		.prompt = j->signing.prompt,
+		.role = j->task->role,
+		.model = j->task->model,
+		.root = s->c->root,
+		.prompt_file = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(absolute)),
+		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(absolute)),
+		.path_env = s->path_env,
+	};
+	if (!agent_call(&j->arena, &in, call, why))
+		return false;
+	int err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
+	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
+	if (!err)
+		err = os_replace_file(s->c->store->fd, prompt.p, 0600, call->stdin_text);
+	if (!err && unlinkat(s->c->store->fd, answer.p, 0) && errno != ENOENT)
+		err = errno;
+	if (err)
+		*why = arena_printf(&j->arena, "cannot write .axmake/%.*s: %s", STR_ARG(prompt), os_error(err));
+	return !err;
+}
+
+static int open_stdin(struct job *j, const struct call *call)
+{
+	if (!call->prompt_on_stdin)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir));
+	return openat(j->sched->c->store->fd, prompt.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void capture_data(void *self, enum stream stream, const char *p, size_t n)
+{
+	struct job *j = self;
+	if (j->sched->c->live_output)
+		sched_send(j->sched, &(struct event){.kind = EVENT_DATA, .task = j->task, .text = {p, n}, .is_stderr = stream == STREAM_ERR});
+}
+
+static void capture_trouble(void *self, int err, const char *path)
+{
+	struct job *j = self;
+	sched_warn(j->sched, j->task, "cannot keep its output in .axmake/%s: %s", path, os_error(err));
+}
+
+static int64_t timeout_of(const struct job *j)
+{
+	int64_t t = j->task->def->timeout_ns;
+	if (t == TIMEOUT_UNSET && j->task->kind == TASK_AGENT)
+		t = j->sched->c->agent_timeout_ns;
+	return t == TIMEOUT_UNSET ? 0 : t;
+}
+
+/* Spawns. 0 or errno. */
+static int spawn(struct job *j, const struct call *call, const struct jobserver_env *je, char **env)
+{
+	struct sched *s = j->sched;
+	struct capture_config cc = {
+		.loop = s->c->loop,
+		.watch = s->watch,
+		.store_fd = s->c->store->fd,
+		.dir = j->dir.p,
+		.files = j->task->kind == TASK_AGENT,
+		.on_data = capture_data,
+		.on_error = capture_trouble,
+		.self = j,
+	};
+	int child[2], in = open_stdin(j, call);
+	if (in < 0)
+		return errno;
+	int err = capture_open(&cc, &j->capture, child);
+	if (err) {
+		close(in);
+		return err;
+	}
+	struct spawn sp = {call->file, call->argv, env, in, child[0], child[1], {je->keep[0], je->keep[1]}};
+	err = process_spawn(&sp, &j->pid);
+	close(in);
+	capture_started(j->capture);
+	return err;
+}
+
+static struct str spawn_error(struct job *j, const struct call *call, int err)
+{
+	if (err == E2BIG)
+		return arena_printf(&j->arena, "cannot start '%s': its arguments and environment exceed the system's limit; see 'env' and 'vars'", call->file);
+	if (err == EMFILE || err == ENFILE)
+		return arena_printf(&j->arena, "cannot start '%s': %s; raise 'ulimit -n', or lower -j", call->file, os_error(err));
+	return arena_printf(&j->arena, "cannot start '%s': %s", call->file, os_error(err));
+}
+
+static void start_try(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct call call = {0};
+	struct str why = STR_NONE;
+	j->tries++;
+	j->cause = END_OWN;
+	j->status = 0;
+	j->pid = 0;
+	j->try_began_ns = clock_ns();
+	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)s->c->run_id, j->task->id, j->tries);
+	bool with = j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver;
+	struct jobserver_env je = jobserver_child(s->c->jobserver, with);
+	char **env = NULL;
+	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) : script_words(j, &call, &why);
+	if (!ok || !childenv_build(j, &je, call.env, &env, &why)) {
+		finish_unstarted(j, TRY_FAILED, why);
+		return;
+	}
+	int err = spawn(j, &call, &je, env);
+	if (err) {
+		finish_unstarted(j, TRY_FAILED, spawn_error(j, &call, err));
+		return;
+	}
+	j->phase = PHASE_RUNNING;
+	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
+	int64_t limit = timeout_of(j);
+	j->timer.fn = reaper_timeout;
+	j->timer.self = j;
+	if (limit)
+		loop_timer_set(s->c->loop, &j->timer, j->try_began_ns + limit);
+}
+
+/* Everything before the first try; false after ending the task. */
+static bool prepare(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct str why = STR_NONE;
+	if (t->kind == TASK_AGENT && !(j->provider = job_provider(s, t, &j->arena, &why))) {
+		finish_unstarted(j, TRY_AUTH, why);
+		return false;
+	}
+	signature_compute(&s->c->stale->hashing, &j->arena, t, j->provider, true, true, &j->signing);
+	if (j->signing.problem.n) {
+		finish_unstarted(j, TRY_FAILED, j->signing.problem);
+		return false;
+	}
+	keep_edited(j);
+	if (!make_folders(j, &why)) {
+		finish_unstarted(j, TRY_FAILED, why);
+		return false;
+	}
+	/* On record before the program runs: what it leaves must never be taken for somebody's edit. */
+	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
+	bool keeps_edits = t->def->on_edit == ON_EDIT_KEEP || (t->def->on_edit == ON_EDIT_DEFAULT && t->kind == TASK_AGENT);
+	if (!err && keeps_edits && t->outputs.n)
+		err = store_mark_start(s->c->store, t->name, j->start_id);
+	if (err) {
+		sched_state_lost(s, err);
+		finish_unstarted(j, TRY_FAILED, STR("its start could not be recorded"));
+		return false;
+	}
+	return true;
+}
+
+struct job *job_make(struct sched *s, struct task *t)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+	j->sched = s;
+	j->task = t;
+	j->verdict = s->verdicts[t->id];
+	j->dir = store_task_dir(&j->arena, t->name);
+	j->start_id = os_random64();
+	j->last_first_byte_ns = -1;
+	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	s->jobs[t->id] = j;
+	return j;
+}
+
+void job_go(struct job *j)
+{
+	struct sched *s = j->sched;
+	j->counted_as_agent = j->task->kind == TASK_AGENT;
+	s->agents += j->counted_as_agent;
+	vec_push(NULL, &s->live, j);
+	if (!j->tries) {
+		j->task->state = STATE_RUNNING;
+		j->began_ns = clock_ns();
+		if (!prepare(j))
+			return;
+		sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
+	}
+	start_try(j);
+}

@@ -1,0 +1,110 @@
+/* Private to run/: a task on its way from stale to ended, and the scheduler's own state. */
+#ifndef AXMAKE_RUN_JOB_H
+#define AXMAKE_RUN_JOB_H
+
+#include "run/agent.h"
+#include "run/answer.h"
+#include "run/capture.h"
+#include "run/process.h"
+#include "run/sched.h"
+
+enum end_cause { END_OWN, END_TIMEOUT, END_INTERRUPT };
+
+enum job_phase {
+	PHASE_MADE,     /* not started yet */
+	PHASE_RUNNING,  /* its program runs */
+	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
+	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe */
+	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for a slot. No slot is held */
+};
+
+struct job {
+	struct sched *sched;
+	struct task *task;
+	struct arena arena;
+	enum job_phase phase;
+	struct slot slot;
+	bool counted_as_agent;  /* holds one of max_agents */
+	struct verdict verdict;
+	struct signing signing; /* as it was before the start */
+	const struct provider *provider;
+	struct str dir;         /* "tasks/NAME" in .axmake */
+	uint64_t start_id;
+	int64_t began_ns, try_began_ns;
+	uint32_t tries;
+	pid_t pid;              /* 0: reaped, or never started */
+	int status;             /* wait status */
+	enum end_cause cause;
+	struct capture *capture;
+	struct ending ending;
+	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
+	struct str mark;        /* this try's part of AX_RUN */
+	struct outcome outcome;
+	int64_t last_first_byte_ns;
+};
+
+struct heap {
+	VEC(struct task *) tasks; /* longest remaining path first, then the file's order */
+};
+
+struct sched {
+	const struct sched_config *c;
+	struct arena *arena;
+	struct heap ready;               /* to be judged */
+	struct heap stale_runs, stale_agents; /* to be started */
+	struct job **jobs;               /* by task id */
+	VEC(struct job *) live;          /* jobs with a slot: running, ending, draining */
+	struct verdict *verdicts;        /* by task id, of stale tasks */
+	struct capture_watch *watch;
+	const char *path_env;
+	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
+	size_t n_base_env;
+	struct str outer_mark;           /* AX_RUN as inherited */
+	size_t waiting_retries;
+	size_t agents;                   /* running now */
+	bool checked_providers;
+	bool stopping;                   /* a failure: nothing new starts */
+	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
+	int signal;                      /* asked to end */
+	bool kill_now;                   /* a second time */
+	bool children_ended;             /* SIGCHLD since the last look */
+	bool watching_tokens;
+	struct sched_result result;
+	struct sbuf scratch;
+};
+
+/* A job for a stale task, in s->jobs. */
+struct job *job_make(struct sched *s, struct task *t);
+/* Starts its first or next try; j->slot is held. Ends the task at once when it cannot start. */
+void job_go(struct job *j);
+/* The first provider that may serve and is installed, or NULL with what is wrong with each. */
+const struct provider *job_provider(struct sched *s, struct task *t, struct arena *a, struct str *why);
+
+/* The environment of a try: NULL-terminated, in the job's arena. false with *problem. */
+bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *extra, char ***out, struct str *problem);
+void childenv_base(struct sched *s);
+
+/* Ending. */
+void reaper_signal(void *sched, const struct signalfd_siginfo *si);
+void reaper_collect(struct sched *s);  /* after SIGCHLD: reaps, finds orphans, moves jobs on */
+void reaper_timeout(void *job);        /* the timer of a running try */
+void reaper_interrupt(struct sched *s);
+void reaper_last(struct sched *s);     /* at the end of a run: what is left of unmarked orphans */
+
+/* The try's program and all it started have ended. */
+void finish_try(struct job *j);
+/* A try that never started. */
+void finish_unstarted(struct job *j, enum try_class class, struct str error);
+/* -t */
+void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
+
+/* Back to the scheduler. */
+void sched_send(struct sched *s, const struct event *e);
+void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void sched_release(struct job *j);                       /* slot and agent's place */
+void sched_retry_later(struct job *j, int64_t delay_ns);
+void sched_completed(struct sched *s, struct task *t);   /* state is UPTODATE, DONE or FAILED */
+void sched_job_gone(struct job *j);                      /* frees it */
+void sched_state_lost(struct sched *s, int err);         /* the log cannot be written */
+
+#endif

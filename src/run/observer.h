@@ -1,0 +1,61 @@
+/* The one interface through which a run is seen. run/ never knows who listens. */
+#ifndef AXMAKE_RUN_OBSERVER_H
+#define AXMAKE_RUN_OBSERVER_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+#include "graph/graph.h"
+#include "graph/stale.h"
+
+enum event_kind {
+	EVENT_RUN_BEGIN,   /* count: tasks wanted (groups not counted) */
+	EVENT_FOUND_FRESH, /* a task is up to date */
+	EVENT_START,       /* of the first try; verdict says why */
+	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
+	EVENT_RETRY,       /* a try failed, another will follow after delay_ns */
+	EVENT_END,         /* with success, failure (task->state says) */
+	EVENT_NOT_RUN,     /* text: because of which task */
+	EVENT_WARNING,     /* text; task may be NULL */
+	EVENT_WHY,         /* --trace: verdict of a task about to start */
+	EVENT_RUN_END,
+};
+
+/* How a task's last try ended. */
+struct outcome {
+	enum try_class class;
+	bool signaled;
+	int status;         /* exit status or signal */
+	struct str error;   /* one line, may be empty */
+	uint32_t tries;
+	int64_t duration_ns; /* of all tries with waiting between them */
+	int64_t input_tokens, output_tokens; /* -1: not reported; of all tries */
+	double cost_usd;    /* NaN: not reported */
+	size_t ended;       /* processes left behind that were ended */
+	struct str provider;
+	bool ignored;       /* failed, but optional or -i */
+	/* Its output: a file relative to the root to be shown as it is, in the order read; empty: nothing. */
+	struct str log_path;
+	uint64_t log_size;
+	struct str tail;    /* the last bytes */
+};
+
+struct event {
+	enum event_kind kind;
+	int64_t at_ns;       /* monotonic */
+	const struct task *task;
+	size_t count;
+	const struct verdict *verdict;
+	const struct outcome *outcome;
+	struct str text;
+	int64_t delay_ns;
+	bool is_stderr;      /* EVENT_DATA */
+};
+
+struct observer {
+	void (*event)(void *self, const struct event *e);
+	void (*flush)(void *self); /* before the scheduler waits */
+	void *self;
+};
+
+#endif

@@ -1,0 +1,69 @@
+/* Starting a program, and finding and ending all that it left. */
+#ifndef AXMAKE_RUN_PROCESS_H
+#define AXMAKE_RUN_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+struct spawn {
+	const char *file;      /* the program: a path with '/', found before */
+	char *const *argv, *const *envp;
+	int in, out, err;      /* become 0, 1, 2 */
+	int keep[2];           /* further descriptors that stay open (the jobserver's), or -1 */
+};
+
+/* Makes this process the reaper of its orphaned descendants (PR_SET_CHILD_SUBREAPER). 0 or errno. Once, before the first spawn. */
+int process_become_reaper(void);
+
+/* Starts it by vfork (nothing of a big process is copied): in a session of its own (no terminal), SIGTERM when axmake's main thread dies, default signal handlers and
+ * the mask that axmake was started with; a SIGHUP ignored at start stays ignored. To be called from the main thread. 0 or errno of the step that failed (execve's too). */
+int process_spawn(const struct spawn *s, pid_t *pid);
+
+/* Reaps one ended child of any kind without waiting; false when none. wait status in *status. */
+bool process_reap(pid_t *pid, int *status);
+
+/* A mark in the environment tells whose an orphan is: `AX_RUN=OUTER:…:RUN-SEQ`. */
+#define PROCESS_MARK "AX_RUN"
+/* Does the environment of pid hold `mark` as one of the colon-separated parts of AX_RUN? false also where it cannot be read. */
+bool process_has_mark(pid_t pid, struct str mark);
+
+struct pid_list {
+	VEC(pid_t) pids;
+};
+
+/* Adds all living (not zombie) descendants of pid (not pid itself), by /proc/PID/task/TID/children; where the kernel lacks it, by one scan of /proc. */
+void process_descendants(pid_t pid, struct pid_list *out);
+/* Adds this process's own children (of its main thread, and other threads); zombies too. Cheap: one small file. */
+void process_children(struct pid_list *out);
+/* Every living process of this user with AX_RUN's part beginning with run mark (one scan of /proc): what a killed run left behind. */
+void process_marked(struct str mark_prefix, struct pid_list *out);
+
+/* Ending a task: SIGTERM once to each process, a grace for the whole, SIGKILL, until none is left. A state machine that the scheduler turns. */
+struct ending {
+	pid_t group;        /* the task's first process = its session and group */
+	struct str mark;    /* its own part of AX_RUN */
+	int64_t kill_at_ns; /* monotonic; 0: not begun */
+	bool killed;        /* SIGKILL has been sent */
+	size_t ended;       /* processes other than the first that had to be ended */
+	struct pid_list told; /* got SIGTERM */
+	struct pid_list own;  /* orphans adopted by axmake that belong to this task */
+};
+
+#define ENDING_GRACE_NS (5 * INT64_C(1000000000))
+
+/* Is anything of the task alive but `group` itself when that is already reaped? `orphans`: axmake's own children that are no task's first process and not yet
+ * known to be another task's; this one's (by mark, by session) are added to e->own. */
+bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool first_alive);
+/* SIGTERM to all that is left and was not told yet; begins the grace at the first call (now + ENDING_GRACE_NS). */
+void ending_term(struct ending *e, const struct pid_list *orphans, bool first_alive, int64_t now_ns);
+/* SIGKILL to all that is left. */
+void ending_kill(struct ending *e, const struct pid_list *orphans, bool first_alive);
+void ending_free(struct ending *e);
+
+#endif

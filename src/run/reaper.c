@@ -1,0 +1,206 @@
+/* Signals, ended children, and what tasks leave behind. */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "run/job.h"
+
+void reaper_signal(void *sched, const struct signalfd_siginfo *si)
+{
+	struct sched *s = sched;
+	if (si->ssi_signo == SIGCHLD) {
+		s->children_ended = true;
+		return;
+	}
+	if (s->signal)
+		s->kill_now = true;
+	else
+		s->signal = (int)si->ssi_signo;
+	reaper_interrupt(s);
+}
+
+/* This process's children that are no task's first process. */
+static void find_orphans(struct sched *s, struct pid_list *out)
+{
+	struct pid_list all = {0};
+	process_children(&all);
+	for (size_t i = 0; i < all.pids.n; i++) {
+		bool known = false;
+		for (size_t k = 0; k < s->live.n && !known; k++)
+			known = s->live.p[k]->pid == all.pids.p[i];
+		if (!known)
+			vec_push(NULL, &out->pids, all.pids.p[i]);
+	}
+	vec_free(&all.pids);
+}
+
+#define LOOK_AGAIN_NS (50 * NS_PER_MS)
+#define DRAIN_GRACE_NS (200 * NS_PER_MS)
+
+static void drained(void *job)
+{
+	struct job *j = job;
+	finish_try(j);
+}
+
+/* All processes have ended: what the pipes still hold is taken, and somebody unknown who holds one is not waited for. */
+static void all_ended(struct job *j)
+{
+	struct sched *s = j->sched;
+	if (capture_drain(j->capture)) {
+		finish_try(j);
+		return;
+	}
+	if (j->phase == PHASE_DRAINING)
+		return;
+	j->phase = PHASE_DRAINING;
+	j->timer.fn = drained;
+	loop_timer_set(s->c->loop, &j->timer, clock_ns() + DRAIN_GRACE_NS);
+}
+
+static void look_again(void *job);
+
+/* Ends what is left, step by step. */
+static void go_on_ending(struct job *j, const struct pid_list *orphans)
+{
+	struct sched *s = j->sched;
+	bool alive = j->pid != 0;
+	if (!alive && !ending_anything_left(&j->ending, orphans, false)) {
+		loop_timer_clear(s->c->loop, &j->timer);
+		all_ended(j);
+		return;
+	}
+	int64_t now = clock_ns();
+	if (s->kill_now || (j->ending.kill_at_ns && now >= j->ending.kill_at_ns))
+		ending_kill(&j->ending, orphans, alive);
+	else
+		ending_term(&j->ending, orphans, alive, now);
+	j->phase = PHASE_ENDING;
+	j->timer.fn = look_again;
+	int64_t next = now + LOOK_AGAIN_NS;
+	if (!j->ending.killed && next > j->ending.kill_at_ns && j->ending.kill_at_ns > now)
+		next = j->ending.kill_at_ns;
+	loop_timer_set(s->c->loop, &j->timer, next);
+}
+
+static void look_again(void *job)
+{
+	struct job *j = job;
+	struct pid_list orphans = {0};
+	find_orphans(j->sched, &orphans);
+	go_on_ending(j, &orphans);
+	vec_free(&orphans.pids);
+}
+
+void reaper_timeout(void *job)
+{
+	struct job *j = job;
+	j->cause = END_TIMEOUT;
+	look_again(j);
+}
+
+void reaper_interrupt(struct sched *s)
+{
+	struct pid_list orphans = {0};
+	find_orphans(s, &orphans);
+	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
+		struct job *j = s->live.p[i];
+		if (j->phase == PHASE_DRAINING)
+			continue;
+		if (j->cause == END_OWN && j->pid)
+			j->cause = END_INTERRUPT;
+		go_on_ending(j, &orphans);
+	}
+	vec_free(&orphans.pids);
+}
+
+static struct job *job_of(struct sched *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->live.n; i++)
+		if (s->live.p[i]->pid == pid)
+			return s->live.p[i];
+	return NULL;
+}
+
+void reaper_collect(struct sched *s)
+{
+	pid_t pid;
+	int status;
+	s->children_ended = false;
+	while (process_reap(&pid, &status)) {
+		struct job *j = job_of(s, pid);
+		if (!j)
+			continue; /* an orphan; its task is looked at below */
+		j->pid = 0;
+		j->status = status;
+		if (j->phase == PHASE_RUNNING) {
+			loop_timer_clear(s->c->loop, &j->timer);
+			j->phase = PHASE_ENDING;
+		}
+	}
+	struct pid_list orphans = {0};
+	find_orphans(s, &orphans);
+	for (size_t i = s->live.n; i-- > 0;) {
+		struct job *j = s->live.p[i];
+		if (j->phase == PHASE_ENDING && !j->pid)
+			go_on_ending(j, &orphans);
+	}
+	vec_free(&orphans.pids);
+}
+
+static void nothing(void *self)
+{
+	(void)self;
+}
+
+static bool listed(const struct pid_list *l, pid_t pid)
+{
+	for (size_t i = 0; i < l->pids.n; i++)
+		if (l->pids.p[i] == pid)
+			return true;
+	return false;
+}
+
+/* One round over all that is left of the run; false when nothing is. */
+static bool end_strays(struct pid_list *told, bool killing)
+{
+	struct pid_list left = {0};
+	process_children(&left);
+	size_t own = left.pids.n;
+	for (size_t i = 0; i < own; i++)
+		process_descendants(left.pids.p[i], &left);
+	for (size_t i = 0; i < left.pids.n; i++) {
+		pid_t pid = left.pids.p[i];
+		if (!listed(told, pid)) {
+			vec_push(NULL, &told->pids, pid);
+			kill(pid, SIGTERM);
+			kill(pid, SIGCONT);
+		}
+		if (killing)
+			kill(pid, SIGKILL);
+	}
+	vec_free(&left.pids);
+	return own > 0;
+}
+
+/* Orphans without a mark could be any task's: they end with the run. */
+void reaper_last(struct sched *s)
+{
+	int64_t give_up = clock_ns() + ENDING_GRACE_NS;
+	struct pid_list told = {0};
+	struct loop_timer wake = {.fn = nothing};
+	pid_t pid;
+	int status;
+	for (;;) {
+		while (process_reap(&pid, &status))
+			continue;
+		if (!end_strays(&told, s->kill_now || clock_ns() >= give_up))
+			break;
+		loop_timer_set(s->c->loop, &wake, clock_ns() + 20 * NS_PER_MS);
+		loop_turn(s->c->loop, true);
+	}
+	loop_timer_clear(s->c->loop, &wake);
+	if (told.pids.n)
+		sched_warn(s, NULL, "ended %zu process%s that no task could be named for", told.pids.n, told.pids.n == 1 ? "" : "es");
+	vec_free(&told.pids);
+}

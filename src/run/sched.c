@@ -1,0 +1,382 @@
+#include "run/sched.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "run/job.h"
+
+/* Is a to be taken before b? */
+static bool before(const struct task *a, const struct task *b)
+{
+	return a->priority_ns != b->priority_ns ? a->priority_ns > b->priority_ns : a->id < b->id;
+}
+
+static void heap_push(struct heap *h, struct task *t)
+{
+	vec_push(NULL, &h->tasks, t);
+	size_t i = h->tasks.n - 1;
+	for (; i && before(t, h->tasks.p[(i - 1) / 2]); i = (i - 1) / 2)
+		h->tasks.p[i] = h->tasks.p[(i - 1) / 2];
+	h->tasks.p[i] = t;
+}
+
+static struct task *heap_top(const struct heap *h)
+{
+	return h->tasks.n ? h->tasks.p[0] : NULL;
+}
+
+static struct task *heap_pop(struct heap *h)
+{
+	struct task *top = h->tasks.p[0], *last = h->tasks.p[--h->tasks.n];
+	size_t i = 0;
+	for (size_t kid; (kid = 2 * i + 1) < h->tasks.n; i = kid) {
+		if (kid + 1 < h->tasks.n && before(h->tasks.p[kid + 1], h->tasks.p[kid]))
+			kid++;
+		if (!before(h->tasks.p[kid], last))
+			break;
+		h->tasks.p[i] = h->tasks.p[kid];
+	}
+	h->tasks.p[i] = last;
+	return top;
+}
+
+void sched_send(struct sched *s, const struct event *e)
+{
+	struct event at = *e;
+	at.at_ns = clock_ns();
+	s->c->observer->event(s->c->observer->self, &at);
+}
+
+void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...)
+{
+	struct sbuf b = {0};
+	va_list ap;
+	va_start(ap, fmt);
+	sbuf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	sched_send(s, &(struct event){.kind = EVENT_WARNING, .task = t, .text = sbuf_view(&b)});
+	sbuf_free(&b);
+}
+
+void sched_state_lost(struct sched *s, int err)
+{
+	if (!s->broken)
+		sched_warn(s, NULL, "cannot write .axmake/log: %s; nothing new is started, and what is not on record runs again next time", os_error(err));
+	s->broken = true;
+}
+
+void sched_release(struct job *j)
+{
+	struct sched *s = j->sched;
+	for (size_t i = 0; i < s->live.n; i++)
+		if (s->live.p[i] == j) {
+			s->live.p[i] = s->live.p[--s->live.n];
+			break;
+		}
+	if (j->slot.held)
+		jobserver_give(s->c->jobserver, &j->slot);
+	s->agents -= j->counted_as_agent;
+	j->counted_as_agent = false;
+}
+
+void sched_job_gone(struct job *j)
+{
+	struct sched *s = j->sched;
+	s->jobs[j->task->id] = NULL;
+	loop_timer_clear(s->c->loop, &j->timer);
+	if (j->capture)
+		capture_free(j->capture);
+	ending_free(&j->ending);
+	sbuf_free(&j->signing.fields);
+	arena_free(&j->arena);
+	free(j);
+}
+
+static void to_be_started(struct sched *s, struct task *t)
+{
+	heap_push(t->kind == TASK_AGENT ? &s->stale_agents : &s->stale_runs, t);
+}
+
+static void delay_over(void *job)
+{
+	struct job *j = job;
+	j->sched->waiting_retries--;
+	to_be_started(j->sched, j->task);
+}
+
+void sched_retry_later(struct job *j, int64_t delay_ns)
+{
+	if (j->capture)
+		capture_free(j->capture);
+	j->capture = NULL;
+	ending_free(&j->ending);
+	j->phase = PHASE_WAITING;
+	j->sched->waiting_retries++;
+	j->timer.fn = delay_over;
+	j->timer.self = j;
+	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
+}
+
+static void not_run(struct sched *s, struct task *t, struct str because)
+{
+	t->state = STATE_NOT_RUN;
+	s->result.not_run += t->kind != TASK_GROUP;
+	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because});
+}
+
+/* A task that may not run, and all that need it. */
+static void give_up_users(struct sched *s, struct task *failed)
+{
+	VEC(struct task *) todo = {0};
+	vec_push(NULL, &todo, failed);
+	while (todo.n) {
+		struct task *t = todo.p[--todo.n];
+		for (size_t i = 0; i < t->users.n; i++) {
+			struct task *u = t->users.p[i];
+			if (!u->wanted || u->state != STATE_WAITING)
+				continue;
+			not_run(s, u, failed->name);
+			vec_push(NULL, &todo, u);
+		}
+	}
+	vec_free(&todo);
+}
+
+void sched_completed(struct sched *s, struct task *t)
+{
+	bool bad = t->state == STATE_FAILED && !t->def->optional && !s->c->ignore_errors;
+	if (bad) {
+		give_up_users(s, t);
+		return;
+	}
+	for (size_t i = 0; i < t->users.n; i++) {
+		struct task *u = t->users.p[i];
+		if (!u->wanted || u->state != STATE_WAITING || --u->waiting_for)
+			continue;
+		u->state = STATE_READY;
+		heap_push(&s->ready, u);
+	}
+}
+
+static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
+{
+	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1};
+	t->state = STATE_FAILED;
+	o.ignored = t->def->optional || s->c->ignore_errors;
+	if (o.ignored)
+		s->result.ignored++;
+	else
+		s->result.failed++;
+	s->stopping = s->stopping || (!o.ignored && !s->c->keep_going);
+	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &o, .verdict = v});
+	sched_completed(s, t);
+}
+
+static void judge(struct sched *s, struct task *t)
+{
+	struct verdict v = stale_judge(s->c->stale, t);
+	switch (v.why) {
+	case WHY_NOT:
+		t->state = STATE_UPTODATE;
+		if (t->kind != TASK_GROUP) {
+			s->result.fresh++;
+			sched_send(s, &(struct event){.kind = EVENT_FOUND_FRESH, .task = t});
+		}
+		sched_completed(s, t);
+		break;
+	case WHY_PROBLEM:
+	case WHY_EDIT_REFUSED:
+		fail_unrun(s, t, stale_reason(s->arena, &v), &v);
+		break;
+	default:
+		t->state = STATE_STALE;
+		s->verdicts[t->id] = v;
+		if (s->c->touch)
+			finish_touch(s, t, &v);
+		else
+			to_be_started(s, t);
+	}
+}
+
+/* Before the first start: every wanted agent that never succeeded, or is known to be stale, must have a provider to ask. */
+static bool providers_there(struct sched *s)
+{
+	bool ok = true;
+	s->checked_providers = true;
+	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
+		struct task *t = s->c->graph->tasks.p[i];
+		if (!t->wanted || t->kind != TASK_AGENT || !(t->state == STATE_STALE || (!t->record && t->state == STATE_WAITING)))
+			continue;
+		struct str why;
+		struct arena a = {0};
+		if (!job_provider(s, t, &a, &why)) {
+			sched_warn(s, t, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
+			ok = false;
+		}
+		arena_free(&a);
+	}
+	s->result.refused = !ok;
+	return ok;
+}
+
+/* The task to be started next, or NULL: none, or only agents beyond their limit. */
+static struct heap *next_heap(struct sched *s)
+{
+	bool agents_full = s->c->max_agents && s->agents >= s->c->max_agents;
+	struct task *run = heap_top(&s->stale_runs), *agent = agents_full ? NULL : heap_top(&s->stale_agents);
+	if (!run && !agent)
+		return NULL;
+	return !agent || (run && before(run, agent)) ? &s->stale_runs : &s->stale_agents;
+}
+
+static bool may_start(const struct sched *s)
+{
+	return !s->stopping && !s->broken && !s->signal && !s->result.refused;
+}
+
+/* Starts what may start now. true: waits for a slot that somebody else gives back. */
+static bool start_some(struct sched *s)
+{
+	struct heap *h;
+	while (may_start(s) && (h = next_heap(s))) {
+		struct task *judged_later = heap_top(&s->ready);
+		if (judged_later && before(judged_later, heap_top(h)))
+			return false;
+		if (!s->checked_providers && !providers_there(s))
+			return false;
+		struct task *t = heap_top(h);
+		struct job *j = s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t);
+		if (!jobserver_take(s->c->jobserver, &j->slot))
+			return true;
+		heap_pop(h);
+		job_go(j);
+	}
+	return false;
+}
+
+static void token_there(void *self, uint32_t events)
+{
+	(void)self;
+	(void)events; /* the next turn tries to take it */
+}
+
+static void watch_tokens(struct sched *s, bool wanted)
+{
+	int fd = jobserver_wait_fd(s->c->jobserver);
+	if (fd < 0 || wanted == s->watching_tokens)
+		return;
+	if (wanted)
+		s->watching_tokens = !loop_watch(s->c->loop, fd, EPOLLIN, token_there, s);
+	else {
+		loop_unwatch(s->c->loop, fd);
+		s->watching_tokens = false;
+	}
+}
+
+/* Retries that wait while nothing may start any more are over. */
+static void drop_retries(struct sched *s)
+{
+	for (size_t i = 0; s->waiting_retries && i < s->c->graph->tasks.n; i++) {
+		struct job *j = s->jobs[i];
+		if (!j || j->phase != PHASE_WAITING)
+			continue;
+		if (j->timer.place) {
+			loop_timer_clear(s->c->loop, &j->timer);
+			s->waiting_retries--;
+		}
+		j->outcome.error = j->outcome.error.n ? j->outcome.error : STR("not tried again");
+		finish_unstarted(j, j->outcome.class ? j->outcome.class : TRY_FAILED, j->outcome.error);
+	}
+}
+
+#define JUDGE_AT_ONCE 32
+
+static void turns(struct sched *s)
+{
+	for (;;) {
+		bool starved = start_some(s);
+		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
+			judge(s, heap_pop(&s->ready));
+			if (next_heap(s) && s->checked_providers)
+				starved = start_some(s);
+		}
+		if (!may_start(s) && s->waiting_retries)
+			drop_retries(s);
+		bool judging = s->ready.tasks.n && may_start(s);
+		if (judging && !s->live.n)
+			continue;
+		if (!s->live.n && !s->waiting_retries && !(may_start(s) && next_heap(s)))
+			return;
+		watch_tokens(s, starved && !judging);
+		if (!judging)
+			s->c->observer->flush(s->c->observer->self);
+		loop_turn(s->c->loop, !judging && (s->live.n || s->waiting_retries || starved));
+		if (s->children_ended)
+			reaper_collect(s);
+	}
+}
+
+static void prepare(struct sched *s)
+{
+	const struct graph *g = s->c->graph;
+	size_t wanted = 0;
+	s->jobs = arena_array(s->arena, struct job *, g->tasks.n + 1);
+	s->verdicts = arena_array(s->arena, struct verdict, g->tasks.n + 1);
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		struct task *t = g->tasks.p[i];
+		if (!t->wanted)
+			continue;
+		wanted += t->kind != TASK_GROUP;
+		t->waiting_for = (uint32_t)t->deps.n;
+		t->state = t->deps.n ? STATE_WAITING : STATE_READY;
+		if (!t->deps.n)
+			heap_push(&s->ready, t);
+	}
+	sched_send(s, &(struct event){.kind = EVENT_RUN_BEGIN, .count = wanted});
+}
+
+/* What never came to its turn. */
+static void leave_rest(struct sched *s)
+{
+	struct str why = s->signal		? STR("interrupted")
+			 : s->result.refused ? STR("nothing was started")
+			 : s->broken	? STR("the log cannot be written")
+					: STR("stopped after a failure (-k goes on)");
+	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
+		struct task *t = s->c->graph->tasks.p[i];
+		if (!t->wanted || !(t->state == STATE_WAITING || t->state == STATE_READY || t->state == STATE_STALE))
+			continue;
+		if (s->jobs[i])
+			sched_job_gone(s->jobs[i]);
+		not_run(s, t, why);
+	}
+}
+
+struct sched_result sched_run(const struct sched_config *c, struct arena *a)
+{
+	struct sched s = {.c = c, .arena = a};
+	childenv_base(&s);
+	loop_on_signal(c->loop, reaper_signal, &s);
+	s.watch = capture_watch_new(c->loop);
+	prepare(&s);
+	turns(&s);
+	watch_tokens(&s, false);
+	reaper_last(&s);
+	leave_rest(&s);
+	if (s.watch)
+		capture_watch_free(s.watch);
+	s.result.signal = s.signal;
+	s.result.refused = s.result.refused || s.broken;
+	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});
+	c->observer->flush(c->observer->self);
+	vec_free(&s.ready.tasks);
+	vec_free(&s.stale_runs.tasks);
+	vec_free(&s.stale_agents.tasks);
+	vec_free(&s.live);
+	return s.result;
+}

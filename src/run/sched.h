@@ -1,0 +1,46 @@
+/* The scheduler: a task starts the moment its last dependency has ended and a slot is free, the longest remaining path first. */
+#ifndef AXMAKE_RUN_SCHED_H
+#define AXMAKE_RUN_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/graph.h"
+#include "graph/stale.h"
+#include "run/jobserver.h"
+#include "run/loop.h"
+#include "run/observer.h"
+#include "state/log.h"
+#include "state/store.h"
+
+struct sched_config {
+	struct graph *graph;
+	struct stale *stale;
+	struct store *store;
+	struct log *log;
+	struct filehash *filehash;
+	struct jobserver *jobserver;
+	struct loop *loop;
+	const struct observer *observer;
+	struct str root;        /* absolute */
+	uint64_t run_id;
+	bool keep_going;        /* -k */
+	bool ignore_errors;     /* -i: a failure fails nothing */
+	bool touch;             /* -t: records without running */
+	bool live_output;       /* -O none */
+	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
+	int64_t agent_timeout_ns; /* defaultTimeout; TIMEOUT_UNSET */
+	const char *const *environ; /* what tasks inherit */
+};
+
+struct sched_result {
+	size_t done, fresh, failed, not_run, ignored; /* tasks; groups are not counted */
+	int signal;    /* ended by this signal: to be raised again */
+	bool refused;  /* nothing was started: a wanted agent has no usable provider, or the state cannot be written. Said through the observer */
+	bool untouched; /* -t could not record some task */
+};
+
+struct sched_result sched_run(const struct sched_config *c, struct arena *a);
+
+#endif

@@ -1,0 +1,36 @@
+/* Standard output and error as one place: output is gathered, and stands before every message that came after it. */
+#ifndef AXMAKE_SHOW_CONSOLE_H
+#define AXMAKE_SHOW_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/map.h"
+#include "base/str.h"
+
+struct console {
+	struct sbuf out;     /* of standard output, not written yet: added to by everyone */
+	int write_error;     /* first errno of standard output; nothing is written after it */
+	bool terminal;       /* standard output is one: control characters of foreign output are made visible */
+	bool one_place;      /* standard output and error lead to the same file */
+	struct map lines[2]; /* live output without its line's end yet, of standard output and error: name -> struct sbuf * */
+};
+
+struct console console_open(void);
+void console_close(struct console *c);
+
+void console_flush(struct console *c);
+/* Flushes when so much is gathered that it should not be kept any longer. */
+void console_room(struct console *c);
+/* Writes a message to standard error, after what stands before it on standard output, and frees it. */
+void console_say(struct console *c, struct sbuf *message);
+
+/* Copies an open file to standard output, in pieces, and ends its last line. 0 or errno of reading; *any: it held something. */
+int console_stream(struct console *c, int fd, bool *any);
+
+/* Live output: whole lines, each behind "NAME | ". */
+void console_live(struct console *c, struct str name, bool is_stderr, struct str text);
+/* The task has ended: what it left without a line's end. */
+void console_live_end(struct console *c, struct str name);
+
+#endif

@@ -1,0 +1,54 @@
+#include "base/utf8.h"
+#include "show/phrase.h"
+#include "show/views.h"
+
+/* What a verdict says before its reason. */
+static const char *standing(const struct verdict *v)
+{
+	switch (v->why) {
+	case WHY_NOT:
+		return "up to date";
+	case WHY_PROBLEM:
+	case WHY_EDIT_REFUSED:
+		return "cannot run";
+	default:
+		return "stale";
+	}
+}
+
+static const char *color_of(const struct verdict *v)
+{
+	return v->why == WHY_NOT ? "32" : v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED ? "31" : "33";
+}
+
+static void explain_task(struct sbuf *b, const struct view *v, const struct task *t)
+{
+	const struct verdict *verdict = &v->verdicts[t->id];
+
+	utf8_escape(b, t->name);
+	sbuf_lit(b, ": ");
+	phrase_color(b, v->color, color_of(verdict), standing(verdict));
+	if (verdict->why != WHY_NOT) {
+		sbuf_lit(b, ": ");
+		utf8_escape(b, stale_reason(v->arena, verdict));
+	}
+	if (stale_unchecked(t))
+		sbuf_lit(b, " (declares no outputs: unchecked)");
+	sbuf_char(b, '\n');
+}
+
+void view_explain(const struct view *v, FILE *to)
+{
+	struct sbuf b = {0};
+
+	for (size_t i = 0; i < v->graph->order.n; i++) {
+		const struct task *t = v->graph->order.p[i];
+
+		if (!t->wanted)
+			continue;
+		sbuf_clear(&b);
+		explain_task(&b, v, t);
+		fwrite(b.p, 1, b.n, to);
+	}
+	sbuf_free(&b);
+}

@@ -1,0 +1,265 @@
+#include <inttypes.h>
+
+#include "base/utf8.h"
+#include "show/phrase.h"
+#include "show/views.h"
+
+#define INDENT_LEVELS 20 /* deeper ones stand below each other: a chain of 100 000 must not fill a disk with spaces */
+#define SHOWN_DEPS 8
+
+/* Where tasks stand in the text: each below the one it waits for longest. By task id. */
+struct forest {
+	uint32_t *level;
+	const struct task **parent, **child, **sibling; /* first child, next sibling */
+	const struct task *root;                        /* the first */
+};
+
+/* Edges that only order: neither results nor files flow. */
+static bool is_order_only(const struct dep *d)
+{
+	return d->how == DEP_AFTER;
+}
+
+static const struct task *deepest_dep(const struct forest *f, const struct task *t)
+{
+	const struct task *deepest = NULL;
+
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct task *d = t->deps.p[i].task;
+
+		if (d->wanted && (!deepest || f->level[d->id] > f->level[deepest->id]))
+			deepest = d;
+	}
+	return deepest;
+}
+
+static struct forest grow_forest(const struct view *v)
+{
+	const struct graph *g = v->graph;
+	struct forest f = {
+	    .level = arena_array(v->arena, uint32_t, g->tasks.n + 1),
+	    .parent = arena_array(v->arena, const struct task *, g->tasks.n + 1),
+	    .child = arena_array(v->arena, const struct task *, g->tasks.n + 1),
+	    .sibling = arena_array(v->arena, const struct task *, g->tasks.n + 1),
+	};
+
+	for (size_t i = 0; i < g->order.n; i++) {
+		const struct task *t = g->order.p[i], *up = t->wanted ? deepest_dep(&f, t) : NULL;
+
+		f.parent[t->id] = up;
+		f.level[t->id] = up ? f.level[up->id] + 1 : 0;
+	}
+	/* From the last on, so that each list begins with the first. */
+	for (size_t i = g->tasks.n; i-- > 0;) {
+		const struct task *t = g->tasks.p[i];
+		const struct task **head = f.parent[t->id] ? &f.child[f.parent[t->id]->id] : &f.root;
+
+		if (!t->wanted)
+			continue;
+		f.sibling[t->id] = *head;
+		*head = t;
+	}
+	return f;
+}
+
+static const struct task *next_in_forest(const struct forest *f, const struct task *t)
+{
+	if (f->child[t->id])
+		return f->child[t->id];
+	while (t && !f->sibling[t->id])
+		t = f->parent[t->id];
+	return t ? f->sibling[t->id] : NULL;
+}
+
+static void text_line(struct sbuf *b, const struct forest *f, const struct task *t)
+{
+	size_t level = f->level[t->id], shown = 0, deps = 0;
+
+	phrase_fill(b, 2 * (level < INDENT_LEVELS ? level : INDENT_LEVELS));
+	utf8_escape(b, t->name);
+	sbuf_lit(b, " (");
+	phrase_kind(b, t);
+	sbuf_char(b, ')');
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct dep *d = &t->deps.p[i];
+
+		if (!d->task->wanted || ++deps > SHOWN_DEPS)
+			continue;
+		sbuf_lit(b, shown++ ? ", " : " <- ");
+		utf8_escape(b, d->task->name);
+		if (is_order_only(d))
+			sbuf_lit(b, " (order only)");
+	}
+	if (deps > shown)
+		sbuf_printf(b, " and %zu more", deps - shown);
+	sbuf_char(b, '\n');
+}
+
+static void graph_text(const struct view *v, FILE *to)
+{
+	struct forest f = grow_forest(v);
+	struct sbuf b = {0};
+
+	for (const struct task *t = f.root; t; t = next_in_forest(&f, t)) {
+		sbuf_clear(&b);
+		text_line(&b, &f, t);
+		fwrite(b.p, 1, b.n, to);
+	}
+	sbuf_free(&b);
+}
+
+/* Adds s where bytes of `special` are replaced by what `as` has in their place. */
+static void replace(struct sbuf *b, struct str s, const char *special, const char *const *as)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		size_t k = 0;
+
+		while (special[k] && special[k] != s.p[i])
+			k++;
+		if (special[k])
+			sbuf_lit(b, as[k]);
+		else
+			sbuf_char(b, s.p[i]);
+	}
+}
+
+static void dot_string(struct sbuf *b, struct str s)
+{
+	static const char *const as[] = {"\\\"", "\\\\"};
+	struct sbuf visible = {0};
+
+	utf8_escape(&visible, s);
+	sbuf_char(b, '"');
+	replace(b, sbuf_view(&visible), "\"\\", as);
+	sbuf_char(b, '"');
+	sbuf_free(&visible);
+}
+
+/* Labels of mermaid are HTML and Markdown: what means anything there goes as an entity. */
+static void mermaid_string(struct sbuf *b, struct str s)
+{
+	static const char *const as[] = {"#quot;", "#35;", "#lt;", "#gt;", "#amp;", "#96;", "#92;", "#42;", "#95;"};
+	struct sbuf visible = {0};
+
+	utf8_escape(&visible, s);
+	sbuf_char(b, '"');
+	replace(b, sbuf_view(&visible), "\"#<>&`\\*_", as);
+	sbuf_char(b, '"');
+	sbuf_free(&visible);
+}
+
+/* What differs between the two languages. */
+struct language {
+	const char *head, *tail;
+	void (*node)(struct sbuf *b, const struct task *t);
+	const char *edge, *order_edge; /* with the two ids */
+};
+
+static void dot_node(struct sbuf *b, const struct task *t)
+{
+	static const char *const shapes[] = {[TASK_GROUP] = ", style=dotted", [TASK_RUN] = "", [TASK_AGENT] = ", style=rounded"};
+
+	sbuf_printf(b, "  t%" PRIu32 " [label=", t->id);
+	dot_string(b, t->name);
+	sbuf_printf(b, "%s];\n", shapes[t->kind]);
+}
+
+static void mermaid_node(struct sbuf *b, const struct task *t)
+{
+	static const char *const brackets[][2] = {
+	    [TASK_GROUP] = {"([", "])"}, [TASK_RUN] = {"[", "]"}, [TASK_AGENT] = {"(", ")"}};
+
+	sbuf_printf(b, "    t%" PRIu32 "%s", t->id, brackets[t->kind][0]);
+	mermaid_string(b, t->name);
+	sbuf_printf(b, "%s\n", brackets[t->kind][1]);
+}
+
+static const struct language dot = {
+    "digraph workflow {\n  rankdir=LR;\n  node [shape=box];\n", "}\n", dot_node, "  t%" PRIu32 " -> t%" PRIu32 ";\n",
+    "  t%" PRIu32 " -> t%" PRIu32 " [style=dashed];\n",
+};
+
+static const struct language mermaid = {
+    "flowchart LR\n", "", mermaid_node, "    t%" PRIu32 " --> t%" PRIu32 "\n", "    t%" PRIu32 " -.-> t%" PRIu32 "\n",
+};
+
+static void graph_drawn(const struct view *v, FILE *to, const struct language *l)
+{
+	struct sbuf b = {0};
+
+	fputs(l->head, to);
+	for (size_t i = 0; i < v->graph->tasks.n; i++) {
+		const struct task *t = v->graph->tasks.p[i];
+
+		if (!t->wanted)
+			continue;
+		sbuf_clear(&b);
+		l->node(&b, t);
+		fwrite(b.p, 1, b.n, to);
+	}
+	for (size_t i = 0; i < v->graph->tasks.n; i++) {
+		const struct task *t = v->graph->tasks.p[i];
+
+		for (size_t k = 0; t->wanted && k < t->deps.n; k++) {
+			const struct dep *d = &t->deps.p[k];
+
+			if (d->task->wanted)
+				fprintf(to, is_order_only(d) ? l->order_edge : l->edge, d->task->id, t->id);
+		}
+	}
+	fputs(l->tail, to);
+	sbuf_free(&b);
+}
+
+static json_t *json_edge(const struct task *from, const struct task *to)
+{
+	json_t *e = phrase_json_must(json_object());
+
+	phrase_json_set(e, "from", phrase_json(from->name));
+	phrase_json_set(e, "to", phrase_json(to->name));
+	return e;
+}
+
+static void graph_json(const struct view *v, FILE *to)
+{
+	static const char *const kinds[] = {[TASK_GROUP] = "group", [TASK_RUN] = "run", [TASK_AGENT] = "agent"};
+	json_t *root = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array()),
+	       *edges = phrase_json_must(json_array());
+
+	for (size_t i = 0; i < v->graph->tasks.n; i++) {
+		const struct task *t = v->graph->tasks.p[i];
+		json_t *o;
+
+		if (!t->wanted)
+			continue;
+		o = phrase_json_must(json_object());
+		phrase_json_set(o, "name", phrase_json(t->name));
+		phrase_json_set(o, "kind", phrase_json(str_of(kinds[t->kind])));
+		phrase_json_set(o, "agent", phrase_json(t->def->agent.s));
+		phrase_json_add(tasks, o);
+		for (size_t k = 0; k < t->deps.n; k++)
+			if (t->deps.p[k].task->wanted)
+				phrase_json_add(edges, json_edge(t->deps.p[k].task, t));
+	}
+	phrase_json_set(root, "tasks", tasks);
+	phrase_json_set(root, "edges", edges);
+	phrase_json_print(root, to);
+}
+
+void view_graph(const struct view *v, FILE *to, enum graph_form form)
+{
+	switch (form) {
+	case GRAPH_TEXT:
+		graph_text(v, to);
+		break;
+	case GRAPH_DOT:
+		graph_drawn(v, to, &dot);
+		break;
+	case GRAPH_MERMAID:
+		graph_drawn(v, to, &mermaid);
+		break;
+	case GRAPH_JSON:
+		graph_json(v, to);
+		break;
+	}
+}

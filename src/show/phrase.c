@@ -1,0 +1,278 @@
+#include "show/phrase.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+void phrase_count(struct sbuf *b, size_t n, const char *noun)
+{
+	sbuf_printf(b, "%zu %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+void phrase_span(struct sbuf *b, int64_t ns)
+{
+	static const struct {
+		int64_t ns;
+		const char *name;
+	} units[] = {{3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"}, {NS_PER_MS, "ms"}};
+
+	for (size_t i = 0; ns > 0 && i < sizeof units / sizeof *units; i++) {
+		/* Milliseconds are for what is shorter than a second: 5.3 s reads better than 5300 ms. */
+		if (ns % units[i].ns || (units[i].ns == NS_PER_MS && ns > NS_PER_S))
+			continue;
+		sbuf_printf(b, "%" PRId64 "%s", ns / units[i].ns, units[i].name);
+		return;
+	}
+	clock_duration(b, ns);
+}
+
+void phrase_usd(struct sbuf *b, double usd)
+{
+	if (usd == 0 || fabs(usd) >= 0.00995)
+		sbuf_printf(b, "$%.2f", usd);
+	else
+		sbuf_printf(b, "$%.4f", usd);
+}
+
+static void add_tokens(struct sbuf *b, int64_t n)
+{
+	if (n < 0)
+		sbuf_char(b, '?');
+	else
+		sbuf_printf(b, "%" PRId64, n);
+}
+
+bool phrase_tokens(struct sbuf *b, int64_t input, int64_t output)
+{
+	if (input < 0 && output < 0)
+		return false;
+	add_tokens(b, input);
+	sbuf_char(b, '+');
+	add_tokens(b, output);
+	sbuf_lit(b, " tokens");
+	return true;
+}
+
+void phrase_line(struct sbuf *b, struct str s)
+{
+	for (size_t at = 0; at < s.n;) {
+		size_t tab = str_find(s, STR("\t"), at);
+
+		utf8_escape(b, str_sub(s, at, tab));
+		if (tab < s.n)
+			sbuf_char(b, '\t');
+		at = tab + 1;
+	}
+}
+
+void phrase_lines(struct sbuf *b, struct str text, const char *indent)
+{
+	text = str_trim_end_newlines(text);
+	for (size_t at = 0; at < text.n;) {
+		size_t end = str_find(text, STR("\n"), at);
+
+		if (end > at)
+			sbuf_lit(b, indent);
+		phrase_line(b, str_sub(text, at, end));
+		sbuf_char(b, '\n');
+		at = end + 1;
+	}
+}
+
+static bool is_plain_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+
+		if (!letter && !memchr("_-+.,/:@%", c, 9))
+			return false;
+	}
+	return s.n > 0;
+}
+
+void phrase_word(struct sbuf *b, struct str s)
+{
+	if (is_plain_word(s)) {
+		utf8_escape(b, s);
+		return;
+	}
+	sbuf_char(b, '\'');
+	for (size_t at = 0; at < s.n;) {
+		size_t quote = str_find(s, STR("'"), at);
+
+		utf8_escape(b, str_sub(s, at, quote));
+		if (quote < s.n)
+			sbuf_lit(b, "'\\''");
+		at = quote + 1;
+	}
+	sbuf_char(b, '\'');
+}
+
+void phrase_fill(struct sbuf *b, size_t n)
+{
+	sbuf_reserve(b, n);
+	while (n--)
+		sbuf_char(b, ' ');
+}
+
+size_t phrase_width(struct str s)
+{
+	struct sbuf b = {0};
+	size_t width;
+
+	utf8_escape(&b, s);
+	width = utf8_width(sbuf_view(&b));
+	sbuf_free(&b);
+	return width;
+}
+
+/* The longest beginning of s that takes at most `width` columns; marks that take none stay with what they stand on. */
+static struct str cut_to(struct str s, size_t width)
+{
+	size_t used = 0, end = 0;
+
+	for (size_t i = 0; i < s.n; end = i) {
+		utf8_next(s, &i);
+		used += utf8_width(str_sub(s, end, i));
+		if (used > width)
+			break;
+	}
+	return str_sub(s, 0, end);
+}
+
+void phrase_fit(struct sbuf *b, struct str shown, size_t width)
+{
+	size_t columns = utf8_width(shown);
+
+	if (columns > width) {
+		shown = cut_to(shown, width - 1);
+		sbuf_str(b, shown);
+		sbuf_lit(b, "…");
+		columns = utf8_width(shown) + 1;
+	} else {
+		sbuf_str(b, shown);
+	}
+	phrase_fill(b, width - columns);
+}
+
+void phrase_cell(struct sbuf *b, struct str s, size_t width)
+{
+	struct sbuf escaped = {0};
+
+	utf8_escape(&escaped, s);
+	phrase_fit(b, sbuf_view(&escaped), width);
+	sbuf_free(&escaped);
+}
+
+void phrase_color(struct sbuf *b, bool on, const char *code, const char *text)
+{
+	if (on)
+		sbuf_printf(b, "\033[%sm%s\033[0m", code, text);
+	else
+		sbuf_lit(b, text);
+}
+
+void phrase_command(struct sbuf *b, const struct graph *g)
+{
+	struct str file = g->workflow->file;
+
+	sbuf_lit(b, "axmake");
+	if (str_eq(file, STR("workflow.ax.yaml")) || str_eq(file, STR("axmake.yaml")))
+		return;
+	sbuf_lit(b, " -f ");
+	phrase_word(b, file);
+}
+
+void phrase_kind(struct sbuf *b, const struct task *t)
+{
+	static const char *const names[] = {[TASK_GROUP] = "group", [TASK_RUN] = "run", [TASK_AGENT] = "agent "};
+
+	sbuf_lit(b, names[t->kind]);
+	if (t->kind == TASK_AGENT)
+		utf8_escape(b, t->def->agent.s);
+}
+
+void usage_add(struct usage *u, int64_t input, int64_t output, double usd)
+{
+	u->agents++;
+	if (input >= 0 || output >= 0)
+		u->tokens_known++;
+	u->input_tokens += input > 0 ? input : 0;
+	u->output_tokens += output > 0 ? output : 0;
+	if (!isnan(usd)) {
+		u->costs_known++;
+		u->cost_usd += usd;
+	}
+}
+
+void usage_phrase(struct sbuf *b, const struct usage *u)
+{
+	if (!u->agents)
+		return;
+	sbuf_lit(b, " (");
+	if (u->tokens_known) {
+		phrase_tokens(b, u->input_tokens, u->output_tokens);
+		if (u->tokens_known < u->agents)
+			sbuf_printf(b, " and %zu not reported", u->agents - u->tokens_known);
+		sbuf_lit(b, ", ");
+	}
+	if (!u->costs_known) {
+		sbuf_lit(b, "cost not reported)");
+		return;
+	}
+	phrase_usd(b, u->cost_usd);
+	if (u->costs_known < u->agents) {
+		sbuf_lit(b, ", cost of ");
+		phrase_count(b, u->agents - u->costs_known, "agent task");
+		sbuf_lit(b, " not reported");
+	}
+	sbuf_char(b, ')');
+}
+
+json_t *phrase_json_must(json_t *j)
+{
+	if (!j)
+		mem_exhausted();
+	return j;
+}
+
+json_t *phrase_json(struct str s)
+{
+	struct sbuf visible = {0};
+	json_t *j;
+
+	if (!s.p)
+		return json_null();
+	if (utf8_invalid(s) == s.n)
+		return phrase_json_must(json_stringn_nocheck(s.p, s.n));
+	utf8_escape(&visible, s);
+	j = json_stringn_nocheck(visible.p, visible.n);
+	sbuf_free(&visible);
+	return phrase_json_must(j);
+}
+
+void phrase_json_set(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new_nocheck(object, key, value))
+		mem_exhausted();
+}
+
+void phrase_json_add(json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value))
+		mem_exhausted();
+}
+
+void phrase_json_print(json_t *root, FILE *to)
+{
+	/* 15 digits: every decimal number that was read comes out as it was written. */
+	if (json_dumpf(root, to, JSON_COMPACT | JSON_REAL_PRECISION(15)) && !ferror(to))
+		mem_exhausted();
+	fputc('\n', to);
+	json_decref(root);
+}

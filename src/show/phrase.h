@@ -1,0 +1,65 @@
+/* Wordings that several views share. Everything is added to a buffer, fit for one line of a terminal. */
+#ifndef AXMAKE_SHOW_PHRASE_H
+#define AXMAKE_SHOW_PHRASE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "graph/graph.h"
+
+/* "1 task", "12 tasks" */
+void phrase_count(struct sbuf *b, size_t n, const char *noun);
+/* A span as people set it: "500ms", "30s", "10m", "1h"; others as clock_duration does. */
+void phrase_span(struct sbuf *b, int64_t ns);
+/* "$0.01", "$12.40", "$0.0004" */
+void phrase_usd(struct sbuf *b, double usd);
+/* "812+96 tokens"; what is not known (-1) is a "?". Adds nothing and returns false when neither is known. */
+bool phrase_tokens(struct sbuf *b, int64_t input, int64_t output);
+/* One line of foreign text: as utf8_escape, but tabs stay. */
+void phrase_line(struct sbuf *b, struct str s);
+/* Every line of a text, escaped, behind `indent`; empty lines at its end are left out. */
+void phrase_lines(struct sbuf *b, struct str text, const char *indent);
+/* s as one word of a shell, quoted only where it must be. */
+void phrase_word(struct sbuf *b, struct str s);
+/* s escaped in `width` columns: cut with "…" where it is longer, filled with spaces where it is shorter. */
+void phrase_cell(struct sbuf *b, struct str s, size_t width);
+/* The same for a text that is fit to be shown already. */
+void phrase_fit(struct sbuf *b, struct str shown, size_t width);
+/* The columns that s takes once it is escaped. */
+size_t phrase_width(struct str s);
+/* Spaces. */
+void phrase_fill(struct sbuf *b, size_t n);
+/* text between the codes of a colour ("31", "1;32") when `on`. */
+void phrase_color(struct sbuf *b, bool on, const char *code, const char *text);
+/* How the program is called for this workflow: "axmake", with `-f FILE` where it would not find the file by itself. */
+void phrase_command(struct sbuf *b, const struct graph *g);
+/* "agent backend", "run" or "group" */
+void phrase_kind(struct sbuf *b, const struct task *t);
+
+/* What agents used, added up. A zeroed one is empty. */
+struct usage {
+	size_t agents;                    /* that ended */
+	size_t tokens_known, costs_known; /* of these */
+	int64_t input_tokens, output_tokens;
+	double cost_usd;
+};
+/* One agent's end: tokens -1 and cost NaN are not reported, which is not 0. */
+void usage_add(struct usage *u, int64_t input, int64_t output, double usd);
+/* " (812+96 tokens, $0.01)", " (812+96 tokens, cost not reported)"; nothing where no agent ran. */
+void usage_phrase(struct sbuf *b, const struct usage *u);
+
+/* A JSON string; bytes that are no UTF-8 are made visible. null for STR_NONE. Never NULL. */
+json_t *phrase_json(struct str s);
+/* The value, or the end of the program where jansson found no memory. */
+json_t *phrase_json_must(json_t *j);
+/* Puts key: value in a JSON object; takes the value over. */
+void phrase_json_set(json_t *object, const char *key, json_t *value);
+/* Adds a value to a JSON array; takes the value over. */
+void phrase_json_add(json_t *array, json_t *value);
+/* Prints and frees. */
+void phrase_json_print(json_t *root, FILE *to);
+
+#endif

@@ -1,0 +1,491 @@
+#include "show/plain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "graph/stale.h"
+#include "show/console.h"
+#include "show/failure.h"
+#include "show/phrase.h"
+#include "show/table.h"
+
+#define SCRIPT_COLUMNS 160
+
+struct plain {
+	struct plain_config config;
+	struct console console;
+	uint32_t *ordinals;    /* of started tasks, by id */
+	size_t total, reached; /* tasks wanted; found up to date or started */
+	size_t fresh;
+	int64_t begin_ns, end_ns; /* -1: not yet */
+	struct usage usage;
+	struct table table;
+	struct arena arena;                   /* the table's texts */
+	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
+};
+
+static bool quiet(const struct plain *p)
+{
+	return p->config.silent || p->config.quiet;
+}
+
+static void number(struct plain *p, const struct task *t)
+{
+	if (p->ordinals[t->id])
+		return;
+	p->ordinals[t->id] = (uint32_t)++p->reached;
+	if (p->total < p->reached)
+		p->total = p->reached;
+}
+
+static void add_name(struct plain *p, const struct task *t)
+{
+	sbuf_printf(&p->console.out, "[%u/%zu] ", p->ordinals[t->id], p->total);
+	utf8_escape(&p->console.out, t->name);
+	sbuf_lit(&p->console.out, ": ");
+}
+
+/* The first line of a script that says something. */
+static void add_script(struct sbuf *b, struct str script)
+{
+	struct str rest = str_trim(script);
+	struct str first = str_trim(str_sub(rest, 0, str_find(rest, STR("\n"), 0)));
+	struct sbuf shown = {0};
+	size_t columns;
+
+	utf8_escape(&shown, first);
+	/* No text takes more columns than bytes: most need no counting. */
+	columns = shown.n <= SCRIPT_COLUMNS ? shown.n : utf8_width(sbuf_view(&shown));
+	sbuf_lit(b, "$ ");
+	if (columns <= SCRIPT_COLUMNS)
+		sbuf_str(b, sbuf_view(&shown));
+	else
+		phrase_fit(b, sbuf_view(&shown), SCRIPT_COLUMNS);
+	if (first.n < rest.n && columns <= SCRIPT_COLUMNS)
+		sbuf_lit(b, " …");
+	sbuf_free(&shown);
+}
+
+/* "workflow.ax.yaml:12: backend: never ran", as make's --trace. */
+static void trace_reason(struct plain *p, const struct task *t, const struct verdict *v)
+{
+	struct arena a = {0};
+
+	if (!p->config.trace || !v || !t || p->explained == t)
+		return;
+	p->explained = t;
+	diag_where(p->config.diag, t->def->at, &p->console.out);
+	sbuf_lit(&p->console.out, ": ");
+	utf8_escape(&p->console.out, t->name);
+	sbuf_lit(&p->console.out, ": ");
+	utf8_escape(&p->console.out, stale_reason(&a, v));
+	sbuf_char(&p->console.out, '\n');
+	arena_free(&a);
+}
+
+static void add_call(struct plain *p, const struct event *e)
+{
+	const struct task *t = e->task;
+	struct str provider = e->text;
+
+	if (t->kind == TASK_RUN) {
+		add_script(&p->console.out, t->def->run.s);
+		return;
+	}
+	phrase_kind(&p->console.out, t);
+	if (e->outcome && e->outcome->provider.n)
+		provider = e->outcome->provider;
+	if (!provider.n && t->n_providers)
+		provider = t->providers[0]->name;
+	if (provider.n) {
+		sbuf_lit(&p->console.out, " via ");
+		utf8_escape(&p->console.out, provider);
+	}
+}
+
+static void on_begin(struct plain *p, const struct event *e)
+{
+	p->begin_ns = e->at_ns;
+	p->total = e->count;
+}
+
+static void on_fresh(struct plain *p, const struct event *e)
+{
+	if (e->task->kind == TASK_GROUP)
+		return;
+	p->fresh++;
+	p->reached++;
+}
+
+static void on_start(struct plain *p, const struct event *e)
+{
+	const struct task *t = e->task;
+
+	if (t->kind == TASK_GROUP)
+		return;
+	number(p, t);
+	trace_reason(p, t, e->verdict);
+	if (quiet(p) && !p->config.trace)
+		return;
+	add_name(p, t);
+	add_call(p, e);
+	sbuf_char(&p->console.out, '\n');
+	if (p->config.trace && t->kind == TASK_RUN)
+		phrase_lines(&p->console.out, t->def->run.s, "    ");
+	p->shown = NULL;
+	console_room(&p->console);
+}
+
+static void on_why(struct plain *p, const struct event *e)
+{
+	trace_reason(p, e->task, e->verdict);
+}
+
+/* A task's output, whole. */
+static void show_output(struct plain *p, const struct task *t, const struct outcome *o)
+{
+	struct arena a = {0};
+	bool any = false;
+	int fd, err;
+
+	if (p->config.live || !o->log_path.n || !o->log_size || (p->config.quiet && t->state != STATE_FAILED))
+		return;
+	fd = openat(p->config.root_fd, arena_copy(&a, o->log_path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	err = fd < 0 ? errno : console_stream(&p->console, fd, &any);
+	if (fd >= 0)
+		close(fd);
+	if (any)
+		p->shown = t;
+	if (err) {
+		struct sbuf b = {0};
+
+		sbuf_printf(&b, "%s: warning: cannot show the output of ", p->config.program);
+		utf8_escape(&b, t->name);
+		sbuf_printf(&b, ": %.*s: %s\n", STR_ARG(o->log_path), os_error(err));
+		console_say(&p->console, &b);
+	}
+	arena_free(&a);
+}
+
+static void on_data(struct plain *p, const struct event *e)
+{
+	if (p->config.quiet)
+		return;
+	console_live(&p->console, e->task->name, e->is_stderr, e->text);
+	p->shown = e->task;
+}
+
+/* "axmake: *** [workflow.ax.yaml:12: backend] Error 2" and what helps to see why. */
+static void say_failure(struct plain *p, const struct task *t, const struct outcome *o)
+{
+	struct sbuf b = {0}, head = {0}, log = {0};
+
+	if (o->tail.n && !(p->shown == t && p->console.one_place))
+		phrase_lines(&b, failure_tail(o->tail), "    ");
+	sbuf_printf(&head, "%s: %s[", p->config.program, o->ignored ? "" : "*** ");
+	diag_where(p->config.diag, t->def->at, &head);
+	sbuf_lit(&head, ": ");
+	utf8_escape(&head, t->name);
+	sbuf_lit(&head, "] ");
+	failure_words(&head, t, o);
+	if (o->ignored)
+		sbuf_lit(&head, " (ignored)");
+	phrase_color(&b, p->config.color_err, o->ignored ? "33" : "1;31", head.p);
+	sbuf_char(&b, '\n');
+	if (failure_log(&log, t, o)) {
+		sbuf_printf(&b, "    log: %s (", log.p);
+		phrase_command(&b, p->config.graph);
+		sbuf_lit(&b, " --log ");
+		phrase_word(&b, t->name);
+		sbuf_lit(&b, ")\n");
+	}
+	console_say(&p->console, &b);
+	sbuf_free(&head);
+	sbuf_free(&log);
+}
+
+static void say_left_behind(struct plain *p, const struct task *t, size_t n)
+{
+	struct sbuf b = {0};
+
+	sbuf_printf(&b, "%s: ", p->config.program);
+	utf8_escape(&b, t->name);
+	sbuf_printf(&b, ": %zu process%s left behind and ended\n", n, n == 1 ? "" : "es");
+	console_say(&p->console, &b);
+}
+
+/* "done in 0.12s (3 tries, 812+96 tokens, $0.01)" */
+static void add_done(struct plain *p, const struct outcome *o)
+{
+	struct sbuf more = {0};
+
+	if (!o->tries) {
+		sbuf_lit(&p->console.out, "recorded as up to date, not run\n");
+		return;
+	}
+	phrase_color(&p->console.out, p->config.color_out, "32", "done");
+	sbuf_lit(&p->console.out, " in ");
+	clock_duration(&p->console.out, o->duration_ns);
+	if (o->tries > 1)
+		sbuf_printf(&more, "%u tries", o->tries);
+	if (o->input_tokens >= 0 || o->output_tokens >= 0) {
+		sbuf_lit(&more, more.n ? ", " : "");
+		phrase_tokens(&more, o->input_tokens, o->output_tokens);
+	}
+	if (!isnan(o->cost_usd)) {
+		sbuf_lit(&more, more.n ? ", " : "");
+		phrase_usd(&more, o->cost_usd);
+	}
+	if (more.n)
+		sbuf_printf(&p->console.out, " (%s)", more.p);
+	sbuf_char(&p->console.out, '\n');
+	sbuf_free(&more);
+}
+
+static void note_end(struct plain *p, const struct task *t, const struct outcome *o)
+{
+	struct row row = {.task = t,
+	                  .duration_ns = o->duration_ns,
+	                  .tries = o->tries,
+	                  .input_tokens = o->input_tokens,
+	                  .output_tokens = o->output_tokens,
+	                  .cost_usd = o->cost_usd};
+	struct sbuf why = {0}, log = {0};
+	enum row_state state = t->state != STATE_FAILED ? ROW_DONE : o->ignored ? ROW_IGNORED : ROW_FAILED;
+
+	if (!o->tries) {
+		row.duration_ns = row.input_tokens = row.output_tokens = -1;
+		row.cost_usd = NAN;
+	}
+	if (t->kind == TASK_AGENT && o->tries)
+		usage_add(&p->usage, o->input_tokens, o->output_tokens, o->cost_usd);
+	if (state != ROW_DONE) {
+		failure_words(&why, t, o);
+		row.why = sbuf_view(&why);
+		row.has_log = failure_log(&log, t, o);
+	}
+	table_add(&p->table, &p->arena, state, &row);
+	sbuf_free(&why);
+	sbuf_free(&log);
+}
+
+static const struct outcome *outcome_of(const struct event *e)
+{
+	static const struct outcome nothing = {.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+
+	return e->outcome ? e->outcome : &nothing;
+}
+
+static void on_end(struct plain *p, const struct event *e)
+{
+	const struct task *t = e->task;
+	const struct outcome *o = outcome_of(e);
+
+	if (t->kind == TASK_GROUP)
+		return;
+	number(p, t); /* it may have ended without a start */
+	console_live_end(&p->console, t->name);
+	show_output(p, t, o);
+	note_end(p, t, o);
+	if (t->state == STATE_FAILED) {
+		say_failure(p, t, o);
+	} else if (!quiet(p)) {
+		add_name(p, t);
+		add_done(p, o);
+	}
+	if (o->ended)
+		say_left_behind(p, t, o->ended);
+	p->shown = NULL;
+	console_room(&p->console);
+}
+
+/* "axmake: backend: try 1 failed (transient: 529 overloaded); next in 5s" */
+static void on_retry(struct plain *p, const struct event *e)
+{
+	const struct outcome *o = outcome_of(e);
+	struct sbuf b = {0};
+
+	console_live_end(&p->console, e->task->name);
+	sbuf_printf(&b, "%s: ", p->config.program);
+	utf8_escape(&b, e->task->name);
+	sbuf_printf(&b, ": try %u failed (", o->tries);
+	failure_try(&b, e->task, o);
+	sbuf_lit(&b, "); next ");
+	if (e->delay_ns > 0) {
+		sbuf_lit(&b, "in ");
+		phrase_span(&b, e->delay_ns);
+	} else {
+		sbuf_lit(&b, "at once");
+	}
+	sbuf_char(&b, '\n');
+	console_say(&p->console, &b);
+}
+
+static void on_not_run(struct plain *p, const struct event *e)
+{
+	struct row row = {
+	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->text};
+
+	if (e->task->kind != TASK_GROUP)
+		table_add(&p->table, &p->arena, ROW_NOT_RUN, &row);
+}
+
+static void on_warning(struct plain *p, const struct event *e)
+{
+	struct sbuf b = {0};
+
+	sbuf_printf(&b, "%s: ", p->config.program);
+	phrase_color(&b, p->config.color_err, "35", "warning:");
+	sbuf_char(&b, ' ');
+	if (e->task) {
+		utf8_escape(&b, e->task->name);
+		sbuf_lit(&b, ": ");
+	}
+	phrase_line(&b, e->text);
+	sbuf_char(&b, '\n');
+	console_say(&p->console, &b);
+}
+
+static void on_run_end(struct plain *p, const struct event *e)
+{
+	p->end_ns = e->at_ns;
+	console_flush(&p->console);
+}
+
+static void plain_event(void *self, const struct event *e)
+{
+	static void (*const handlers[])(struct plain *, const struct event *) = {
+	    [EVENT_RUN_BEGIN] = on_begin, [EVENT_FOUND_FRESH] = on_fresh, [EVENT_START] = on_start,
+	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
+	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
+	    [EVENT_RUN_END] = on_run_end,
+	};
+
+	handlers[e->kind](self, e);
+}
+
+static void plain_flush(void *self)
+{
+	console_flush(&((struct plain *)self)->console);
+}
+
+struct plain *plain_new(const struct plain_config *c)
+{
+	struct plain *p = xcalloc(1, sizeof *p);
+
+	p->config = *c;
+	p->ordinals = xcalloc(c->graph->tasks.n + 1, sizeof *p->ordinals);
+	p->console = console_open();
+	p->begin_ns = p->end_ns = -1;
+	return p;
+}
+
+struct observer plain_observer(struct plain *p)
+{
+	return (struct observer){plain_event, plain_flush, p};
+}
+
+static void add_elapsed(struct plain *p)
+{
+	if (p->begin_ns >= 0) {
+		sbuf_lit(&p->console.out, " in ");
+		clock_duration(&p->console.out, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
+	}
+	usage_phrase(&p->console.out, &p->usage);
+	sbuf_char(&p->console.out, '\n');
+}
+
+static void add_nothing(struct plain *p)
+{
+	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
+	if (p->total && !p->fresh)
+		return;
+	sbuf_printf(&p->console.out, "%s: nothing to be done", p->config.program);
+	if (p->fresh) {
+		sbuf_lit(&p->console.out, " (");
+		phrase_count(&p->console.out, p->fresh, "task");
+		sbuf_lit(&p->console.out, " up to date)");
+	}
+	sbuf_char(&p->console.out, '\n');
+}
+
+/* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
+static void add_well(struct plain *p)
+{
+	sbuf_printf(&p->console.out, "%s: ", p->config.program);
+	phrase_count(&p->console.out, p->table.states[ROW_DONE].n, "task");
+	sbuf_lit(&p->console.out, " done");
+	if (p->table.states[ROW_IGNORED].n)
+		sbuf_printf(&p->console.out, ", %zu failed and ignored", p->table.states[ROW_IGNORED].n);
+	if (p->fresh)
+		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
+	add_elapsed(p);
+}
+
+static void add_table(struct plain *p)
+{
+	sbuf_char(&p->console.out, '\n');
+	table_rows(&p->console.out, &p->table, p->config.color_out);
+	sbuf_printf(&p->console.out, "%s: ", p->config.program);
+	table_counts(&p->console.out, &p->table, p->fresh);
+	add_elapsed(p);
+	table_hints(&p->console.out, &p->table, p->config.graph);
+}
+
+/* Where no table is wanted, what was not run is still said: make says so under -s too. */
+static void say_not_run(struct plain *p)
+{
+	struct sbuf b = {0};
+
+	if (!p->table.states[ROW_NOT_RUN].n)
+		return;
+	sbuf_printf(&b, "%s: ", p->config.program);
+	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
+	sbuf_lit(&b, " not run because of errors\n");
+	console_say(&p->console, &b);
+}
+
+static void add_end(struct plain *p)
+{
+	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_NOT_RUN].n;
+	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n;
+
+	if (quiet(p))
+		say_not_run(p);
+	else if (bad)
+		add_table(p);
+	else if (ran)
+		add_well(p);
+	else
+		add_nothing(p);
+}
+
+int plain_end(struct plain *p)
+{
+	add_end(p);
+	console_flush(&p->console);
+	if (p->console.write_error) {
+		struct sbuf b = {0};
+
+		sbuf_printf(&b, "%s: write error: stdout: %s\n", p->config.program, os_error(p->console.write_error));
+		console_say(&p->console, &b);
+	}
+	return p->console.write_error;
+}
+
+void plain_free(struct plain *p)
+{
+	if (!p)
+		return;
+	console_close(&p->console);
+	arena_free(&p->arena);
+	free(p->ordinals);
+	free(p);
+}

@@ -1,0 +1,32 @@
+/* A run as plain lines, in make's manner. Results and progress go to stdout, failures and warnings to stderr. */
+#ifndef AXMAKE_SHOW_PLAIN_H
+#define AXMAKE_SHOW_PLAIN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/diag.h"
+#include "graph/graph.h"
+#include "run/observer.h"
+
+struct plain_config {
+	const struct graph *graph;
+	const struct diag *diag; /* for FILE:LINE of tasks */
+	int root_fd;
+	bool silent; /* -s: only outputs, failures and warnings */
+	bool quiet;  /* --progress=none: as silent, and no outputs of tasks that succeeded */
+	bool live;   /* -O none: outputs come as EVENT_DATA */
+	bool trace;  /* --trace: why each task starts, and what is run */
+	bool color_out, color_err;
+	const char *program; /* "axmake", or "axmake[2]" under make, as make says it */
+};
+
+struct plain;
+struct plain *plain_new(const struct plain_config *c);
+struct observer plain_observer(struct plain *p);
+/* The end: a table when anything failed or was not run, else one line; `axmake: nothing to be done (12 tasks up to date)` when
+ * so. 0, or the errno (told on stderr) with which writing to standard output failed during the run. */
+int plain_end(struct plain *p);
+void plain_free(struct plain *p);
+
+#endif

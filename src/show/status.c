@@ -1,0 +1,233 @@
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "show/phrase.h"
+#include "show/views.h"
+
+enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_FAILED, S_DONE, S_NOT_RUN };
+
+static const struct {
+	const char *name, *color;
+} looks[] = {
+    [S_UP_TO_DATE] = {"up-to-date", "32"}, [S_STALE] = {"stale", "33"},   [S_RUNNING] = {"running", "36"},
+    [S_WAITING] = {"waiting", "36"},       [S_FAILED] = {"failed", "31"}, [S_DONE] = {"done", "32"},
+    [S_NOT_RUN] = {"not-run", "33"},
+};
+
+/* A task as it stands now. */
+struct standing {
+	enum state state;
+	struct str reason; /* absent: none */
+	const struct task_record *record;
+	struct open_start start;
+};
+
+struct scene {
+	const struct view *view;
+	struct lock_holder holder;
+	struct standing *tasks; /* by id */
+};
+
+/* Did a dependency end in this run so that t cannot start? */
+static const struct task *blocker(const struct scene *s, const struct task *t)
+{
+	for (size_t i = 0; i < t->deps.n; i++) {
+		const struct dep *d = &t->deps.p[i];
+		enum state state = s->tasks[d->task->id].state;
+
+		if (state == S_NOT_RUN || (state == S_FAILED && !d->tolerant && !d->task->def->optional))
+			return d->task;
+	}
+	return NULL;
+}
+
+/* The part of a run that goes on now. */
+static enum state state_in_run(const struct scene *s, const struct task *t, struct standing *st)
+{
+	bool stale = s->view->verdicts[t->id].why != WHY_NOT;
+	const struct task *cause;
+
+	if (st->start.open && st->start.run_id == s->holder.run_id)
+		return st->start.failed ? S_FAILED : S_RUNNING;
+	if (!stale) {
+		bool now = st->record && st->record->ended_at_ms >= s->holder.since_ns / NS_PER_MS;
+
+		return now ? S_DONE : S_UP_TO_DATE;
+	}
+	cause = blocker(s, t);
+	if (!cause)
+		return S_WAITING;
+	st->reason = arena_printf(s->view->arena, "because of %.*s", STR_ARG(cause->name));
+	return S_NOT_RUN;
+}
+
+static void judge(struct scene *s, const struct task *t)
+{
+	const struct view *v = s->view;
+	const struct verdict *verdict = &v->verdicts[t->id];
+	struct standing *st = &s->tasks[t->id];
+	struct str workflow = v->graph->workflow->file;
+
+	st->record = t->record;
+	if (t->kind != TASK_GROUP && v->log)
+		st->start = log_open_start(v->log, workflow, t->name);
+	if (s->holder.held)
+		st->state = state_in_run(s, t, st);
+	else if (verdict->why == WHY_NOT)
+		st->state = S_UP_TO_DATE;
+	else
+		st->state = st->start.open && st->start.failed ? S_FAILED : S_STALE;
+	if (st->state == S_FAILED)
+		st->reason = st->start.class.n ? arena_printf(v->arena, "the last try failed (%.*s)", STR_ARG(st->start.class))
+		                               : STR("the last try failed");
+	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING)
+		st->reason = stale_reason(v->arena, verdict);
+}
+
+static struct scene look(const struct view *v)
+{
+	struct scene s = {.view = v, .tasks = arena_array(v->arena, struct standing, v->graph->tasks.n + 1)};
+
+	if (v->store && v->store->fd >= 0)
+		s.holder = store_lock_holder(v->store);
+	for (size_t i = 0; i < v->graph->order.n; i++)
+		if (v->graph->order.p[i]->wanted)
+			judge(&s, v->graph->order.p[i]);
+	return s;
+}
+
+/* What counts of a task: the last success, but for a failure that came after it. */
+static bool tells_of_start(const struct standing *st)
+{
+	return st->state == S_FAILED;
+}
+
+static json_t *json_count(int64_t n)
+{
+	return n < 0 ? json_null() : phrase_json_must(json_integer(n));
+}
+
+static json_t *json_tokens(const struct task_record *r)
+{
+	json_t *o;
+
+	if (!r || (r->input_tokens < 0 && r->output_tokens < 0))
+		return json_null();
+	o = phrase_json_must(json_object());
+	phrase_json_set(o, "input", json_count(r->input_tokens));
+	phrase_json_set(o, "output", json_count(r->output_tokens));
+	return o;
+}
+
+static json_t *json_task(const struct task *t, const struct standing *st)
+{
+	const struct task_record *r = tells_of_start(st) ? NULL : st->record;
+	int64_t tries = tells_of_start(st) ? st->start.tries : r ? (int64_t)r->tries : -1;
+	int64_t duration_ns = tells_of_start(st) ? st->start.duration_ns : r ? r->duration_ns : -1;
+	json_t *o = phrase_json_must(json_object());
+
+	phrase_json_set(o, "name", phrase_json(t->name));
+	phrase_json_set(o, "state", phrase_json(str_of(looks[st->state].name)));
+	phrase_json_set(o, "reason", phrase_json(st->reason));
+	phrase_json_set(o, "agent", phrase_json(t->def->agent.s));
+	phrase_json_set(o, "provider", phrase_json(r && r->provider.n ? r->provider : STR_NONE));
+	phrase_json_set(o, "tries", json_count(tries));
+	phrase_json_set(o, "duration_ms", json_count(duration_ns < 0 ? -1 : duration_ns / NS_PER_MS));
+	phrase_json_set(o, "tokens", json_tokens(r));
+	phrase_json_set(o, "cost_usd", r && !isnan(r->cost_usd) ? phrase_json_must(json_real(r->cost_usd)) : json_null());
+	return o;
+}
+
+static struct str run_name(const struct scene *s)
+{
+	return arena_printf(s->view->arena, "%016" PRIx64, s->holder.run_id);
+}
+
+static json_t *json_run(const struct scene *s)
+{
+	struct sbuf since = {0};
+	json_t *o;
+
+	if (!s->holder.held)
+		return json_null();
+	o = phrase_json_must(json_object());
+	clock_iso(&since, s->holder.since_ns);
+	phrase_json_set(o, "id", phrase_json(run_name(s)));
+	phrase_json_set(o, "pid", json_count(s->holder.pid ? s->holder.pid : -1));
+	phrase_json_set(o, "since", phrase_json(sbuf_view(&since)));
+	sbuf_free(&since);
+	return o;
+}
+
+static void status_json(const struct scene *s, FILE *to)
+{
+	json_t *root = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array());
+	const struct graph *g = s->view->graph;
+
+	phrase_json_set(root, "run", json_run(s));
+	for (size_t i = 0; i < g->tasks.n; i++)
+		if (g->tasks.p[i]->wanted)
+			phrase_json_add(tasks, json_task(g->tasks.p[i], &s->tasks[g->tasks.p[i]->id]));
+	phrase_json_set(root, "tasks", tasks);
+	phrase_json_print(root, to);
+}
+
+static void text_run(struct sbuf *b, const struct scene *s)
+{
+	if (!s->holder.held) {
+		sbuf_lit(b, "no run\n");
+		return;
+	}
+	sbuf_lit(b, "run ");
+	sbuf_str(b, run_name(s));
+	sbuf_lit(b, " since ");
+	clock_iso(b, s->holder.since_ns);
+	if (s->holder.pid)
+		sbuf_printf(b, ", pid %ld", (long)s->holder.pid);
+	sbuf_char(b, '\n');
+}
+
+static void text_task(struct sbuf *b, const struct scene *s, const struct task *t)
+{
+	const struct standing *st = &s->tasks[t->id];
+	struct str name = str_of(looks[st->state].name);
+
+	phrase_color(b, s->view->color, looks[st->state].color, name.p);
+	phrase_fill(b, sizeof "up-to-date" - 1 - name.n);
+	sbuf_lit(b, "  ");
+	utf8_escape(b, t->name);
+	if (st->reason.n) {
+		sbuf_lit(b, ": ");
+		utf8_escape(b, st->reason);
+	}
+	sbuf_char(b, '\n');
+}
+
+static void status_text(const struct scene *s, FILE *to)
+{
+	const struct graph *g = s->view->graph;
+	struct sbuf b = {0};
+
+	text_run(&b, s);
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		if (!g->tasks.p[i]->wanted)
+			continue;
+		text_task(&b, s, g->tasks.p[i]);
+		fwrite(b.p, 1, b.n, to);
+		sbuf_clear(&b);
+	}
+	fwrite(b.n ? b.p : "", 1, b.n, to);
+	sbuf_free(&b);
+}
+
+void view_status(const struct view *v, FILE *to, bool json)
+{
+	struct scene s = look(v);
+
+	if (json)
+		status_json(&s, to);
+	else
+		status_text(&s, to);
+}

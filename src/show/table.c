@@ -1,0 +1,213 @@
+#include "show/table.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "graph/stale.h"
+
+enum column { COL_NAME, COL_STATE, COL_TIME, COL_TRIES, COL_TOKENS, COL_COST, COL_WHY, N_COLUMNS };
+
+#define NAME_MAX_COLUMNS 40
+#define WHY_MAX_COLUMNS 100
+
+static const struct {
+	const char *name, *color;
+} state_looks[N_ROW_STATES] = {
+    [ROW_FAILED] = {"failed", "31"},
+    [ROW_IGNORED] = {"ignored", "33"},
+    [ROW_NOT_RUN] = {"not run", "33"},
+    [ROW_DONE] = {"done", "32"},
+};
+
+/* The texts of one line, in a buffer of their own each. */
+struct line {
+	struct sbuf cells[N_COLUMNS];
+	enum row_state state;
+};
+
+struct layout {
+	struct line lines[TABLE_LINES];
+	size_t n;
+	size_t widths[N_COLUMNS]; /* 0: nobody has anything there */
+};
+
+void table_add(struct table *t, struct arena *a, enum row_state state, const struct row *row)
+{
+	struct row kept = *row;
+
+	if (t->states[state].n++ >= TABLE_LINES)
+		return;
+	kept.why = arena_copy(a, row->why);
+	vec_push(a, &t->states[state].rows, kept);
+}
+
+static void fill_why(struct sbuf *b, const struct row *r, enum row_state state)
+{
+	switch (state) {
+	case ROW_NOT_RUN:
+		if (r->why.n) {
+			sbuf_lit(b, "because of ");
+			utf8_escape(b, r->why);
+		}
+		break;
+	case ROW_DONE:
+		if (stale_unchecked(r->task))
+			sbuf_lit(b, "declares no outputs: unchecked");
+		break;
+	default:
+		utf8_escape(b, r->why);
+	}
+}
+
+static void fill_line(struct line *l, const struct row *r, enum row_state state)
+{
+	l->state = state;
+	utf8_escape(&l->cells[COL_NAME], r->task->name);
+	sbuf_lit(&l->cells[COL_STATE], state_looks[state].name);
+	if (r->duration_ns >= 0)
+		clock_duration(&l->cells[COL_TIME], r->duration_ns);
+	if (r->tries > 1)
+		sbuf_printf(&l->cells[COL_TRIES], "%" PRIu32 " tries", r->tries);
+	phrase_tokens(&l->cells[COL_TOKENS], r->input_tokens, r->output_tokens);
+	if (!isnan(r->cost_usd))
+		phrase_usd(&l->cells[COL_COST], r->cost_usd);
+	fill_why(&l->cells[COL_WHY], r, state);
+}
+
+static void measure(struct layout *lay)
+{
+	for (size_t i = 0; i < lay->n; i++)
+		for (size_t c = 0; c < N_COLUMNS; c++) {
+			size_t w = utf8_width(sbuf_view(&lay->lines[i].cells[c]));
+
+			if (w > lay->widths[c])
+				lay->widths[c] = w;
+		}
+	if (lay->widths[COL_NAME] > NAME_MAX_COLUMNS)
+		lay->widths[COL_NAME] = NAME_MAX_COLUMNS;
+}
+
+static bool is_number(enum column c)
+{
+	return c == COL_TIME || c == COL_TRIES || c == COL_TOKENS || c == COL_COST;
+}
+
+static void print_cell(struct sbuf *b, const struct layout *lay, const struct line *l, enum column c, bool color)
+{
+	struct str text = sbuf_view(&l->cells[c]);
+	size_t width = lay->widths[c], own = utf8_width(text);
+
+	if (is_number(c)) {
+		phrase_fill(b, width - own);
+		sbuf_str(b, text);
+	} else if (c == COL_STATE) {
+		phrase_color(b, color, state_looks[l->state].color, text.p);
+		phrase_fill(b, width - own);
+	} else if (c == COL_WHY) {
+		/* Last on its line: nothing follows that would have to stand in a column. */
+		phrase_fit(b, text, own < WHY_MAX_COLUMNS ? own : WHY_MAX_COLUMNS);
+	} else {
+		phrase_fit(b, text, width);
+	}
+}
+
+static void print_line(struct sbuf *b, const struct layout *lay, const struct line *l, bool color)
+{
+	sbuf_lit(b, "  ");
+	for (size_t c = 0; c < N_COLUMNS; c++) {
+		if (!lay->widths[c])
+			continue;
+		if (c != COL_NAME)
+			sbuf_lit(b, "  ");
+		print_cell(b, lay, l, (enum column)c, color);
+	}
+	while (b->n && b->p[b->n - 1] == ' ')
+		b->p[--b->n] = '\0';
+	sbuf_char(b, '\n');
+}
+
+void table_counts(struct sbuf *b, const struct table *t, size_t fresh)
+{
+	static const char *const names[] = {"failed", "failed and ignored", "not run", "done"};
+	const char *gap = "";
+
+	for (size_t s = 0; s < N_ROW_STATES; s++)
+		if (t->states[s].n) {
+			sbuf_printf(b, "%s%zu %s", gap, t->states[s].n, names[s]);
+			gap = ", ";
+		}
+	if (fresh)
+		sbuf_printf(b, "%s%zu up to date", gap, fresh);
+}
+
+/* "… and 53 more not run, 17 more done" */
+static void print_rest(struct sbuf *b, const struct table *t, const size_t *shown)
+{
+	const char *gap = "  … and ";
+
+	for (size_t s = 0; s < N_ROW_STATES; s++)
+		if (t->states[s].n > shown[s]) {
+			sbuf_printf(b, "%s%zu more %s", gap, t->states[s].n - shown[s], state_looks[s].name);
+			gap = ", ";
+		}
+	if (*gap == ' ')
+		return;
+	sbuf_char(b, '\n');
+}
+
+void table_rows(struct sbuf *b, const struct table *t, bool color)
+{
+	struct layout lay = {0};
+	size_t shown[N_ROW_STATES] = {0};
+
+	for (size_t s = 0; s < N_ROW_STATES; s++)
+		for (; shown[s] < t->states[s].rows.n && lay.n < TABLE_LINES; shown[s]++)
+			fill_line(&lay.lines[lay.n++], &t->states[s].rows.p[shown[s]], (enum row_state)s);
+	measure(&lay);
+	for (size_t i = 0; i < lay.n; i++) {
+		print_line(b, &lay, &lay.lines[i], color);
+		for (size_t c = 0; c < N_COLUMNS; c++)
+			sbuf_free(&lay.lines[i].cells[c]);
+	}
+	print_rest(b, t, shown);
+}
+
+/* Was a task left out that needs nothing that failed? Then -k would have run it. */
+static bool keep_going_helps(const struct table *t, const struct graph *g)
+{
+	for (size_t i = 0; i < t->states[ROW_NOT_RUN].rows.n; i++) {
+		const struct row *r = &t->states[ROW_NOT_RUN].rows.p[i];
+		const struct task *cause = r->why.n ? graph_task(g, r->why) : NULL;
+
+		if (!cause || !graph_needs(g, r->task, cause))
+			return true;
+	}
+	return false;
+}
+
+static void hint(struct sbuf *b, const struct graph *g, const char *options, struct str name, const char *meaning)
+{
+	sbuf_lit(b, "  ");
+	phrase_command(b, g);
+	sbuf_lit(b, options);
+	if (name.n)
+		phrase_word(b, name);
+	sbuf_printf(b, "   %s\n", meaning);
+}
+
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
+{
+	for (size_t i = 0; i < t->states[ROW_FAILED].rows.n; i++) {
+		const struct row *r = &t->states[ROW_FAILED].rows.p[i];
+
+		if (!r->has_log)
+			continue;
+		hint(b, g, " --log ", r->task->name, "shows what it printed");
+		break;
+	}
+	if (keep_going_helps(t, g))
+		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
+	hint(b, g, "", STR_NONE, "tries again; what is done stays done");
+}

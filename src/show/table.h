@@ -1,0 +1,49 @@
+/* The end of a run where something failed: what failed, what was not run and why, what ran, what to type next. */
+#ifndef AXMAKE_SHOW_TABLE_H
+#define AXMAKE_SHOW_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "graph/graph.h"
+#include "show/phrase.h"
+
+/* Lines of tasks that a table has at most: a screen. */
+#define TABLE_LINES 30
+
+/* In the order in which a table shows them. */
+enum row_state { ROW_FAILED, ROW_IGNORED, ROW_NOT_RUN, ROW_DONE, N_ROW_STATES };
+
+struct row {
+	const struct task *task;
+	int64_t duration_ns; /* -1: did not run */
+	uint32_t tries;
+	int64_t input_tokens, output_tokens; /* -1: not reported */
+	double cost_usd;                     /* NaN: not reported */
+	struct str why;                      /* of a failure; of a task that was not run: because of which task, may be empty */
+	bool has_log;                        /* `--log` shows something */
+};
+
+/* Counts all, keeps the rows that can be shown. Zeroed is empty. */
+struct table {
+	struct {
+		size_t n;
+		VEC(struct row) rows; /* at most TABLE_LINES */
+	} states[N_ROW_STATES];
+};
+
+/* Counts; copies the row into the arena where it can be shown. */
+void table_add(struct table *t, struct arena *a, enum row_state state, const struct row *row);
+
+/* The rows, and how many more there are. */
+void table_rows(struct sbuf *b, const struct table *t, bool color);
+/* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
+void table_counts(struct sbuf *b, const struct table *t, size_t fresh);
+/* What to type next, a line each. */
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g);
+
+#endif

@@ -1,0 +1,136 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/utf8.h"
+#include "show/phrase.h"
+#include "show/views.h"
+
+/* "axmake: 'NAME' MESSAGE" on stderr. */
+static bool complain(const struct task *t, struct str message)
+{
+	struct sbuf b = {0};
+
+	sbuf_lit(&b, "axmake: '");
+	utf8_escape(&b, t->name);
+	sbuf_lit(&b, "' ");
+	phrase_line(&b, message);
+	sbuf_char(&b, '\n');
+	fwrite(b.p, 1, b.n, stderr);
+	sbuf_free(&b);
+	return false;
+}
+
+/* A regular file of folder `at`; -1 with errno. Neither links nor fifos are waited for. */
+static int open_file(int at, const char *path, struct stat *st)
+{
+	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, st) && S_ISREG(st->st_mode))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+/* Copies byte by byte. 0 or the errno of reading; writing's errors stay with `to`. */
+static int copy_file(int fd, FILE *to)
+{
+	char piece[32 << 10];
+
+	while (!ferror(to)) {
+		ssize_t n = read(fd, piece, sizeof piece);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)
+			return 0;
+		fwrite(piece, 1, (size_t)n, to);
+	}
+	return 0;
+}
+
+bool view_log(const struct view *v, const struct task *t, FILE *to)
+{
+	static const char *const names[] = {"output", "stdout", "stderr"};
+	struct str dir = store_task_dir(v->arena, t->name);
+
+	if (t->kind == TASK_GROUP)
+		return complain(t, STR("groups its dependencies and prints nothing itself"));
+	for (size_t i = 0; v->store->fd >= 0 && i < sizeof names / sizeof *names; i++) {
+		struct str path = arena_printf(v->arena, "%.*s/%s", STR_ARG(dir), names[i]);
+		struct stat st;
+		int fd = open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : 0;
+
+		if (err == ENOENT || err == ENOTDIR)
+			continue;
+		if (!err) {
+			if (st.st_size)
+				err = copy_file(fd, to);
+			close(fd);
+			if (!err && !st.st_size)
+				continue;
+		}
+		if (!err)
+			return true;
+		return complain(t,
+		                arena_printf(v->arena, "has a log that cannot be read: .axmake/%s: %s", path.p, os_error(err)));
+	}
+	return complain(t, t->record ? STR("printed nothing") : STR("has no log: it never ran here, or printed nothing"));
+}
+
+/* The kept result, its bytes checked before any of them is shown. */
+static int copy_result(const struct view *v, const struct task_record *r, FILE *to)
+{
+	struct str path = store_result_path(v->arena, r->result);
+	struct hash128 h;
+	uint64_t size;
+	struct stat st;
+	int err, fd = open_file(v->store->root_fd, path.p, &st);
+
+	if (fd < 0)
+		return errno;
+	err = hash_fd(fd, &h, &size);
+	if (!err && (!hash_eq(h, r->result) || size != r->result_size))
+		err = EBADMSG;
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = errno;
+	if (!err)
+		err = copy_file(fd, to);
+	close(fd);
+	return err;
+}
+
+bool view_result(const struct view *v, const struct task *t, FILE *to)
+{
+	const struct task_record *r = t->record;
+	const char *again;
+	int err;
+
+	if (t->kind == TASK_GROUP)
+		return complain(t, STR("groups its dependencies and has no result itself"));
+	if (!r)
+		return complain(t, STR("has no result: it never ended well here"));
+	if (!r->has_result)
+		return complain(t, r->flags & RECORD_TOUCHED ? STR("has no result: it was recorded by -t, without a run")
+		                                             : STR("has no result"));
+	/* The file of the empty result is made only when somebody wants its path. */
+	if (!r->result_size)
+		return true;
+	err = copy_result(v, r, to);
+	if (!err)
+		return true;
+	again = "the next run of axmake makes it again";
+	if (err == ENOENT)
+		return complain(t, arena_printf(v->arena, "has lost its kept result; %s", again));
+	if (err == EBADMSG)
+		return complain(t, arena_printf(v->arena, "has a kept result that is damaged; %s", again));
+	return complain(t, arena_printf(v->arena, "has a kept result that cannot be read: %s", os_error(err)));
+}

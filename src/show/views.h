@@ -1,0 +1,38 @@
+/* What is asked about a workflow without running it. Each prints to `to` and changes nothing on disk. */
+#ifndef AXMAKE_SHOW_VIEWS_H
+#define AXMAKE_SHOW_VIEWS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/diag.h"
+#include "graph/graph.h"
+#include "graph/stale.h"
+#include "state/store.h"
+
+enum graph_form { GRAPH_TEXT, GRAPH_DOT, GRAPH_MERMAID, GRAPH_JSON };
+
+/* Everything a view may need; judged: verdicts[task->id] of wanted tasks. */
+struct view {
+	const struct graph *graph;
+	const struct diag *diag;
+	struct store *store;
+	struct log *log;
+	const struct verdict *verdicts;
+	struct arena *arena;
+	bool color;
+};
+
+void view_list(const struct view *v, FILE *to, bool json);
+void view_graph(const struct view *v, FILE *to, enum graph_form form);
+void view_explain(const struct view *v, FILE *to);
+/* -n: the tasks that would run, in the order of their starts, with reasons; at the end the time to expect (and cost, from earlier
+ * runs). */
+void view_plan(const struct view *v, FILE *to, bool silent, size_t slots);
+/* States also of a run that goes on now (by its lock and its open starts). */
+void view_status(const struct view *v, FILE *to, bool json);
+/* The kept output or result of a task on `to`, byte by byte. false with a message on stderr when there is none. */
+bool view_log(const struct view *v, const struct task *t, FILE *to);
+bool view_result(const struct view *v, const struct task *t, FILE *to);
+
+#endif

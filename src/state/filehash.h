@@ -1,0 +1,57 @@
+/* Hashes of files, remembered by (size, mtime, ctime, inode). A file that changed within its clock's granularity of being hashed is not believed next time. */
+#ifndef AXMAKE_STATE_FILEHASH_H
+#define AXMAKE_STATE_FILEHASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "state/log.h"
+
+enum file_state {
+	FILE_UNKNOWN, /* not looked at yet */
+	FILE_MISSING, /* also a dangling link */
+	FILE_REGULAR,
+	FILE_FOLDER,
+	FILE_SPECIAL, /* a device, fifo, socket: nothing to hash */
+	FILE_FAILED,  /* err says why */
+};
+
+struct filehash; /* a root's */
+
+/* One path's knowledge in this run. Handed out once per path and valid as long as the filehash. */
+struct filehash_file {
+	struct str path;
+	enum file_state state;
+	int err;
+	bool hashed; /* hash is valid for `stat` */
+	bool executable;
+	struct file_stat stat;
+	struct hash128 hash;
+};
+
+/* log may be NULL (nothing remembered). */
+struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log);
+void filehash_free(struct filehash *fh); /* what lies outside the arena; NULL: nothing */
+/* Another root descriptor and log from now on; what was looked at stays known. */
+void filehash_use(struct filehash *fh, int root_fd, struct log *log);
+struct filehash_file *filehash_file(struct filehash *fh, struct str path); /* path is copied when new */
+
+/* Looks at the path (once a run; again when `fresh`), through links. */
+enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh);
+/* Looks, and hashes a regular file where the remembered hash does not hold. The hash covers the content only. */
+enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool fresh);
+
+/* A file as an output: like filehash_hash, but not through a final link: a link hashes as its text, and the x bit counts. */
+enum file_state filehash_output(struct filehash *fh, struct str path, struct hash128 *out, int *err);
+
+/* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; `.git` and `.axmake` never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. */
+enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash128 *out, int *err, struct str *bad_path);
+
+/* Files that a pattern finds, as one hash of names and contents, as outputs. *count: how many. */
+enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct hash128 *out, size_t *count, int *err, struct str *bad_path);
+
+#endif

@@ -1,0 +1,95 @@
+/* The build log `.axmake/log`: what is known of each task and of files' hashes. Append-only, checksummed; format in doc/log-format.md.
+ *
+ * Any cut and any flipped byte leaves it readable: frames are {magic u32, length u32, payload, XXH3-64 of all before}; a bad frame is passed over by looking
+ * for the next good one, and the log says that it was damaged. */
+#ifndef AXMAKE_STATE_LOG_H
+#define AXMAKE_STATE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+enum output_kind { OUTPUT_FILE, OUTPUT_TREE, OUTPUT_GLOB };
+
+struct output_record {
+	struct str path; /* as declared, normal; a tree without its slash */
+	struct hash128 hash;
+	uint8_t kind; /* enum output_kind */
+};
+
+#define RECORD_TOUCHED 1 /* by -t */
+#define RECORD_TAINTED 2 /* an input changed while it ran: stays stale */
+
+/* A success. */
+struct task_record {
+	struct str workflow, name;
+	uint64_t seq; /* order in the log; set by the log */
+	struct hash128 signature;
+	uint64_t start_id;
+	struct str provider; /* that answered; empty for run tasks */
+	int64_t ended_at_ms; /* wall clock */
+	int64_t duration_ns, first_byte_ns; /* of the last try; first_byte -1: nothing was read */
+	uint32_t tries;
+	uint8_t flags;
+	int64_t input_tokens, output_tokens; /* -1: not reported */
+	int64_t cache_read_tokens, cache_write_tokens;
+	double cost_usd; /* NaN: not reported */
+	bool has_result;
+	struct hash128 result;
+	uint64_t result_size;
+	struct output_record *outputs, *edits;
+	size_t n_outputs, n_edits;
+	struct str fields; /* the fields of the signature, for explaining; see graph/signature.h */
+};
+
+/* A start without a later success of the task. */
+struct open_start {
+	bool open;
+	bool failed; /* an end was logged; false: killed, or running now */
+	uint64_t start_id, run_id;
+	int64_t started_at_ms;
+	struct str class; /* of the failure */
+	uint32_t tries;
+	int64_t duration_ns;
+};
+
+struct log;
+
+struct file_stat {
+	uint64_t size, ino, dev;
+	int64_t mtime_ns, ctime_ns;
+};
+
+/* Opens `log` in folder store_fd (-1: as if empty). read_only: never writes, never makes the file. Where the file is no log (noise, a folder, another version): it
+ * is moved aside to log.bad when writable, and *note says so in the arena; a cut tail likewise. NULL with *note for a failed system call. */
+struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
+/* Flushes, compacts by rename when more than two thirds of a log beyond 1 MiB are dead. 0 or the first errno of this log (ENOSPC …). */
+int log_close(struct log *l);
+bool log_damaged(const struct log *l);
+
+/* The last success, or NULL. Decoded on demand; lives as long as the log. */
+const struct task_record *log_find(struct log *l, struct str workflow, struct str name);
+struct open_start log_open_start(struct log *l, struct str workflow, struct str name);
+/* Calls fn for every last success of that workflow. */
+void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self);
+
+/* Writers. Each is one write(2), at once: a start must be on record before its program runs. 0 or errno; after an error nothing more is written, so the file stays whole.
+ * The caller's record is copied as far as the log needs it later. */
+int log_start(struct log *l, struct str workflow, struct str name, uint64_t start_id, uint64_t run_id);
+int log_done(struct log *l, const struct task_record *r);
+int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries, int64_t duration_ns);
+/* Takes over the record of old_name under new_name. */
+int log_rename(struct log *l, struct str workflow, struct str old_name, struct str new_name);
+/* "This edit of an output was told": so that it is told once. */
+int log_note_edit(struct log *l, struct str workflow, struct str name, struct str path, struct hash128 now);
+bool log_edit_noted(struct log *l, struct str workflow, struct str name, struct str path, struct hash128 now);
+
+/* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
+bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
+void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h);
+
+#endif

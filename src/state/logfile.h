@@ -1,0 +1,42 @@
+/* The file `.axmake/log` on the disk: opened, read whole, appended to, put aside, written anew. What its bytes mean is no concern of it. */
+#ifndef AXMAKE_STATE_LOGFILE_H
+#define AXMAKE_STATE_LOGFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct logfile {
+	int dir_fd; /* .axmake, not owned; -1: it does not exist */
+	int fd;     /* -1: none */
+	bool read_only;
+	uint64_t size; /* bytes, all of whole frames */
+	int error;     /* the first failure to write: nothing is written any more */
+};
+
+enum logfile_state {
+	LOGFILE_OPEN,
+	LOGFILE_ABSENT,  /* read-only, and there is none */
+	LOGFILE_FOREIGN, /* a folder, link, device: no file of ours */
+	LOGFILE_FAILED,  /* *err says why */
+};
+enum logfile_state logfile_open(struct logfile *f, int dir_fd, bool read_only, int *err);
+void logfile_close(struct logfile *f);
+
+/* The whole content, in memory of its own (a mapping would die with SIGBUS when the file is cut meanwhile). Freed by logfile_unload. */
+int logfile_load(struct logfile *f, unsigned char **data, size_t *n);
+void logfile_unload(unsigned char *data, size_t n);
+
+/* Appends in one write. When that fails, what was written of it is cut off again. 0, or the first errno of this file, now and ever after. */
+int logfile_append(struct logfile *f, struct str bytes);
+
+/* Moves whatever is called `log` to `log.bad`. 0 or errno. */
+int logfile_move_aside(const struct logfile *f);
+/* Keeps the present file as `log.bad` also. 0 or errno. */
+int logfile_keep_bad(const struct logfile *f, struct str content);
+/* Writes a new file with that content and puts it in the place of `log`. On an error the old one stands untouched. */
+int logfile_rewrite(struct logfile *f, struct str content);
+
+#endif

@@ -1,0 +1,221 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/path.h"
+#include "state/store.h"
+
+enum {
+	NAME_ROOM = 80,
+	COPY_PIECE = 64 << 10,
+	READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+};
+
+static void result_name(struct hash128 h, char out[NAME_ROOM])
+{
+	char hex[HASH_HEX];
+
+	snprintf(out, NAME_ROOM, "results/%s", hash_hex(h, hex));
+}
+
+struct str store_result_path(struct arena *a, struct hash128 h)
+{
+	char hex[HASH_HEX];
+
+	return arena_printf(a, ".axmake/results/%s", hash_hex(h, hex));
+}
+
+static bool is_empty_hash(struct hash128 h)
+{
+	return hash_eq(h, hash_bytes("", 0));
+}
+
+bool store_has_result(const struct store *s, struct hash128 h, uint64_t size)
+{
+	char name[NAME_ROOM];
+	struct stat st;
+
+	result_name(h, name);
+	if (s->fd >= 0 && !fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
+		return (uint64_t)st.st_size == size;
+	/* Nothing can be lost of nothing: it is made again where it is wanted. */
+	if (size || !is_empty_hash(h))
+		return false;
+	return !s->writable || !store_write_result(s, STR_NONE, h);
+}
+
+/* A regular file, opened without following a link: its descriptor, or -1 with errno. */
+static int open_regular(int at, const char *path, struct stat *st)
+{
+	int fd = openat(at, path, READ_FLAGS), err;
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, st) && S_ISREG(st->st_mode))
+		return fd;
+	err = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* n bytes at least are expected; fewer or more is a damage that the hash finds. */
+static bool read_exactly(int fd, char *p, size_t n)
+{
+	while (n) {
+		ssize_t got = read(fd, p, n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		p += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out)
+{
+	char name[NAME_ROOM], *p;
+	struct stat st;
+	bool ok;
+	int fd;
+
+	*out = STR("");
+	if (is_empty_hash(h))
+		return true;
+	result_name(h, name);
+	fd = s->fd < 0 ? -1 : open_regular(s->fd, name, &st);
+	if (fd < 0)
+		return false;
+	p = arena_text(a, (size_t)st.st_size + 1);
+	ok = read_exactly(fd, p, (size_t)st.st_size);
+	close(fd);
+	p[st.st_size] = '\0';
+	if (!ok || !hash_eq(hash_bytes(p, (size_t)st.st_size), h))
+		return false;
+	*out = (struct str){p, (size_t)st.st_size};
+	return true;
+}
+
+static int copy_content(int from, int to)
+{
+	char *piece = malloc(COPY_PIECE);
+	ssize_t got;
+	int err = 0;
+
+	if (!piece)
+		return ENOMEM;
+	while (!err && (got = read(from, piece, COPY_PIECE)) != 0) {
+		if (got > 0)
+			err = os_write_all(to, piece, (size_t)got);
+		else if (errno != EINTR)
+			err = errno;
+	}
+	free(piece);
+	return err;
+}
+
+/* A regular file's content as the new file `to`, which must not be there. */
+static int copy_file(int from_at, const char *from, int to_at, const char *to, mode_t mode)
+{
+	struct stat st;
+	int in = open_regular(from_at, from, &st), out, err;
+
+	if (in < 0)
+		return errno;
+	out = openat(to_at, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	err = out < 0 ? errno : copy_content(in, out);
+	if (out >= 0 && close(out) && !err && errno != EINTR)
+		err = errno;
+	if (out >= 0 && err)
+		unlinkat(to_at, to, 0);
+	close(in);
+	return err;
+}
+
+/* A second name for `from`, or a copy where there can be none (another file system, too many names, no such thing there). */
+static int link_or_copy(int at, const char *from, const char *to)
+{
+	struct stat st;
+
+	if (linkat(at, from, at, to, 0)) {
+		if (errno == ENOENT || errno == ENOSPC || errno == EDQUOT || errno == EROFS)
+			return errno;
+		return copy_file(at, from, at, to, 0400);
+	}
+	/* A link's own name was doubled if it was one. */
+	if (!fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !fchmodat(at, to, 0400, 0))
+		return 0;
+	unlinkat(at, to, 0);
+	return EINVAL;
+}
+
+/* `from` under the name `to` also, by way of a temporary name in folder `dir`, so that `to` is never half there. */
+static int place(const struct store *s, const char *from, const char *dir, const char *to)
+{
+	struct arena a = {0};
+	struct str temporary = arena_printf(&a, "%s/.ax-%016" PRIx64 ".tmp", dir, os_random64());
+	int err = link_or_copy(s->fd, from, temporary.p);
+
+	if (err == ENOENT) {
+		/* Of the file or of the folder? */
+		err = os_mkdirs(s->fd, dir, 0700);
+		if (!err)
+			err = link_or_copy(s->fd, from, temporary.p);
+	}
+	if (!err) {
+		if (renameat(s->fd, temporary.p, s->fd, to))
+			err = errno;
+		/* rename leaves both names alone where they are one file already. */
+		unlinkat(s->fd, temporary.p, 0);
+	}
+	arena_free(&a);
+	return err;
+}
+
+int store_keep_result(const struct store *s, const char *from, struct hash128 h)
+{
+	char name[NAME_ROOM];
+
+	result_name(h, name);
+	return place(s, from, "results", name);
+}
+
+int store_write_result(const struct store *s, struct str content, struct hash128 h)
+{
+	char name[NAME_ROOM];
+	int err;
+
+	result_name(h, name);
+	err = os_replace_file(s->fd, name, 0400, content);
+	if (err != ENOENT)
+		return err;
+	err = os_mkdirs(s->fd, "results", 0700);
+	return err ? err : os_replace_file(s->fd, name, 0400, content);
+}
+
+int store_show_result(const struct store *s, struct str task, struct hash128 h)
+{
+	struct arena a = {0};
+	struct str dir = store_task_dir(&a, task), to = arena_printf(&a, "%s/result", dir.p);
+	char name[NAME_ROOM];
+	int err;
+
+	result_name(h, name);
+	err = place(s, name, dir.p, to.p);
+	if (err == ENOENT && is_empty_hash(h)) {
+		err = store_write_result(s, STR_NONE, h);
+		if (!err)
+			err = place(s, name, dir.p, to.p);
+	}
+	arena_free(&a);
+	return err;
+}

@@ -1,0 +1,71 @@
+/* The folder `.axmake` of a root: opened read-only (nothing on disk changes, not even the folder is made) or for a run. */
+#ifndef AXMAKE_STATE_STORE_H
+#define AXMAKE_STATE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+struct store {
+	int root_fd;   /* the root folder, O_PATH or readable */
+	int fd;        /* .axmake; -1: it does not exist (read-only) */
+	int lock_fd;   /* -1 until locked */
+	bool writable;
+};
+
+/* What went wrong, ready to be shown; n == 0: nothing. */
+struct store_error {
+	struct str message; /* "cannot create .axmake: Read-only file system" */
+};
+
+/* Opens the root "." and its .axmake. writable: makes it (0700) with a .gitignore of `*`. A link to a folder of the same owner is accepted; a file, another
+ * owner's folder: an error. Message in the arena. */
+bool store_open(struct store *s, struct arena *a, bool writable, struct store_error *err);
+void store_close(struct store *s);
+
+/* Who holds the lock of a root. */
+struct lock_holder {
+	bool held;
+	pid_t pid;        /* 0 when unreadable */
+	uint64_t run_id;
+	int64_t since_ns; /* wall clock */
+};
+/* Looks without taking (OFD lock query); changes nothing. */
+struct lock_holder store_lock_holder(const struct store *s);
+/* Is `pid` this process or one of its ancestors? (by /proc; a subreaper stays an ancestor of all it started) */
+bool store_is_ancestor(pid_t pid);
+
+enum lock_result { LOCK_TAKEN, LOCK_BUSY, LOCK_OWN_ANCESTOR, LOCK_FAILED };
+/* Takes the lock (`.axmake/lock`, an OFD lock: it dies with the process, no stale locks) and writes pid, run id and time into it.
+ * wait false: LOCK_BUSY at once with *holder filled. wait true: blocks (a signal handler without SA_RESTART: EINTR goes on waiting).
+ * LOCK_OWN_ANCESTOR: the holder is an ancestor of this process: waiting would never end. */
+enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct lock_holder *holder, struct store_error *err, struct arena *a);
+
+/* Results by content: `.axmake/results/HASH`, mode 0400, made by link or rename, checked against its hash when read. */
+bool store_has_result(const struct store *s, struct hash128 h, uint64_t size); /* there, a regular file and of that size */
+/* The bytes, checked; false when missing or damaged (a damaged one is not removed). */
+bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out);
+/* Keeps file `from` (relative to .axmake, closed for writing) as the result h: a hard link, or a copy where links fail. 0 or errno. */
+int store_keep_result(const struct store *s, const char *from, struct hash128 h);
+int store_write_result(const struct store *s, struct str content, struct hash128 h);
+/* ".axmake/results/HASH": what ${task.path} and AX_RESULT_X say. The empty result has a file too, made on demand. */
+struct str store_result_path(struct arena *a, struct hash128 h);
+
+/* `tasks/ESCAPED-NAME`, relative to .axmake. */
+struct str store_task_dir(struct arena *a, struct str task);
+/* Points tasks/NAME/result to the result (hard link or copy, by rename). 0 or errno. */
+int store_show_result(const struct store *s, struct str task, struct hash128 h);
+/* Marks a start in tasks/NAME/started, for the cross-check of edited outputs: "ID\n" by rename. */
+int store_mark_start(const struct store *s, struct str task, uint64_t start_id);
+uint64_t store_marked_start(const struct store *s, struct str task); /* 0: none */
+/* Copies `path` of the root to tasks/NAME/edited/PATH (newest wins). 0 or errno. */
+int store_keep_edited(const struct store *s, struct str task, struct str path);
+
+/* --clean: the log and tasks' streams and marks; results stay (`all`: everything under .axmake but the lock). 0 or errno with the path in *bad. */
+int store_clean(const struct store *s, bool all, struct arena *a, struct str *bad);
+
+#endif

@@ -1,0 +1,109 @@
+/* Starting small programs in tests of run/: shells, and the test program itself in another part. */
+#ifndef AXMAKE_TEST_PROCESS_FIXTURE_H
+#define AXMAKE_TEST_PROCESS_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "run/process.h"
+#include "run/procfs.h"
+
+static inline void nap_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Waits up to ten seconds for a condition. */
+#define wait_for(condition)                                                                                                    \
+	do {                                                                                                                   \
+		int64_t end_ns_ = clock_ns() + 10 * NS_PER_S;                                                                  \
+		while (!(condition) && clock_ns() < end_ns_)                                                                   \
+			nap_ms(2);                                                                                             \
+		assert_true(condition);                                                                                        \
+	} while (0)
+
+static inline bool is_living(pid_t pid)
+{
+	struct proc_stat st;
+	return proc_stat_read(pid, &st) && st.living;
+}
+
+static inline struct spawn spawn_plain(char *const *argv, char *const *envp)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_true(null > 2);
+	return (struct spawn){.file = argv[0], .argv = argv, .envp = envp, .in = null, .out = null, .err = 2, .keep = {-1, -1}};
+}
+
+static inline pid_t start(const struct spawn *s)
+{
+	pid_t pid = 0;
+	assert_int_equal(process_spawn(s, &pid), 0);
+	assert_true(pid > 0);
+	return pid;
+}
+
+/* A shell with `mark` in its environment; extra: a further "NAME=value", or NULL. */
+static inline pid_t start_sh(const char *mark, const char *script, const char *extra)
+{
+	char set_mark[200];
+	snprintf(set_mark, sizeof set_mark, "AX_RUN=%s", mark);
+	char *argv[] = {"/bin/sh", "-c", (char *)script, NULL};
+	char *envp[] = {"PATH=/usr/bin:/bin", set_mark, (char *)extra, NULL};
+	struct spawn s = spawn_plain(argv, envp);
+	pid_t pid = start(&s);
+	close(s.in);
+	return pid;
+}
+
+/* This test program again, in the part that `name` says (see its main). */
+static inline pid_t start_part(const char *mark, const char *name, const char *arg)
+{
+	char set_mark[200], self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	assert_true(n > 0);
+	self[n] = '\0';
+	snprintf(set_mark, sizeof set_mark, "AX_RUN=%s", mark);
+	char *argv[] = {self, (char *)name, (char *)arg, NULL};
+	char *envp[] = {"PATH=/usr/bin:/bin", set_mark, NULL};
+	struct spawn s = spawn_plain(argv, envp);
+	pid_t pid = start(&s);
+	close(s.in);
+	return pid;
+}
+
+static inline int wait_status(pid_t pid)
+{
+	int status = -1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* The content of a small file, in a static buffer. */
+static inline const char *slurp(const char *path)
+{
+	static char buf[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof buf - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return buf;
+}
+
+#endif
