@@ -1,45 +1,116 @@
-# axmake. `make demo` and `make check` set up what is missing, build and run; see README.md.
+# axmake. `make demo` shows what it is, `make check` tests it: both first install what is missing. `make` alone builds ./axmake.
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= cc
-B       ?= build
 CFLAGS  ?= -O2 -g
-WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion
-PKGS    := yaml-0.1 inih libxxhash libutf8proc jansson
+B       ?= build
+OUT     ?= .
+SUITES  ?=
 
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc -I$(B) $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS))
-ALL_LIBS   = $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lm
+PKGS := yaml-0.1 inih libxxhash libutf8proc jansson
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion
+# pkg-config is asked once, and only when something is to be compiled: `make setup` has to work without it.
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))$(or $(PKG_LIBS),$(error libraries are missing: run `make setup`))
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(CFLAGS)
+ALL_LIBS   = $(LDFLAGS) $(PKG_LIBS) -lm
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
-LIB_SRC := $(wildcard src/*/*.c) src/options.c src/project.c src/ax.c
-LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o) $(B)/builtin_rules.o
-UNIT    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-PEERS   := $(patsubst tests/jobserver/%.c,$(B)/jobserver/%,$(wildcard tests/jobserver/*.c))
+LIB_SRC := $(filter-out src/main.c src/offline.c,$(wildcard src/*.c src/*/*.c))
+LIB_OBJ := $(LIB_SRC:src/%.c=$B/%.o) $B/builtin_rules.o
+UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
+PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobserver/*.c))
 
-.PHONY: all setup demo check check-only install clean asan bench lint format dist fuzz
-all: axmake ax axmake-offline
+# A second make, after setup: with all processors, unless an outer make gives the jobs.
+AGAIN = $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-axmake: $(B)/main.o $(B)/libaxmake.a
+.PHONY: all setup demo check check-built asan check-clang fuzz bench lint format install uninstall dist clean
+all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
+
+# Building
+
+$(OUT)/axmake: $B/main.o $B/libaxmake.a
 	$(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS)
-ax: axmake
+$(OUT)/ax: | $(OUT)/axmake
 	ln -sf axmake $@
-axmake-offline: $(B)/offline.o $(B)/libaxmake.a
+$(OUT)/axmake-offline: $B/offline.o $B/libaxmake.a
 	$(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS)
-$(B)/libaxmake.a: $(LIB_OBJ)
+$B/libaxmake.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
-$(B)/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/builtin_rules.c: $(wildcard rules/*.ini) rules/embed.sh
+$B/%.o: src/%.c Makefile
+	@$(if $(PKG_LIBS),mkdir -p $(@D))
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+$B/builtin_rules.c: $(wildcard rules/*.ini) rules/embed.sh
 	@mkdir -p $(@D)
 	sh rules/embed.sh $(sort $(wildcard rules/*.ini)) > $@.tmp && mv $@.tmp $@
-$(B)/builtin_rules.o: $(B)/builtin_rules.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
-$(B)/unit/%: tests/unit/%.c $(B)/libaxmake.a
+$B/builtin_rules.o: $B/builtin_rules.c
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+$B/unit/%: tests/unit/%.c $B/libaxmake.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/libaxmake.a $(ALL_LIBS) -lcmocka
-$(B)/jobserver/%: tests/jobserver/%.c
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -o $@ $< $B/libaxmake.a $(ALL_LIBS) -lcmocka
+$B/jobserver/%: tests/jobserver/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $(B)/main.d $(B)/offline.d $(UNIT:=.d)
+-include $(LIB_OBJ:.o=.d) $B/main.d $B/offline.d $(UNIT:=.d) $(PEERS:=.d)
+
+# Trying and testing
+
+setup:
+	@.ci/setup.sh
+demo:
+	@.ci/setup.sh make build
+	@$(AGAIN) all
+	@examples/demo.sh $(abspath $(OUT)/axmake) $B/demo
+check:
+	@.ci/setup.sh
+	@$(AGAIN) check-built
+check-built: all $(UNIT) $(PEERS)
+	@python3 tests/run-all.py --axmake $(OUT)/axmake --build $B $(SUITES)
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan:
+	@.ci/setup.sh
+	@$(AGAIN) check-built B=build/asan OUT=build/asan CFLAGS='$(SANITIZE)'
+check-clang:
+	@.ci/setup.sh
+	@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
+fuzz:
+	@.ci/setup.sh
+	@tests/fuzz/run.sh
+bench:
+	@.ci/setup.sh
+	@$(AGAIN) all
+	@python3 bench/run.py --axmake $(OUT)/axmake
+
+C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
+lint:
+	@$(or $(shell command -v cppcheck),echo no cppcheck: skipped; :) --quiet --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src
+	@$(or $(shell command -v clang-tidy),echo no clang-tidy: skipped; :) --quiet --warnings-as-errors='*' \
+		--checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters' $(filter %.c,$(filter src/%,$(C_FILES))) \
+		-- $(ALL_CFLAGS) $(PKG_CFLAGS)
+format:
+	clang-format -i $(C_FILES)
+
+# Giving away
+
+BIN   = $(DESTDIR)$(PREFIX)/bin
+EXEC  = $(DESTDIR)$(PREFIX)/libexec/axmake
+SHARE = $(DESTDIR)$(PREFIX)/share/axmake
+DOC   = $(DESTDIR)$(PREFIX)/share/doc/axmake
+install: all
+	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)
+	install -m 755 $(OUT)/axmake $(BIN)
+	ln -sf axmake $(BIN)/ax
+	install -m 755 $(OUT)/axmake-offline $(EXEC)
+	install -m 644 rules/*.ini $(SHARE)/rules
+	install -m 644 README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/* $(DOC)
+uninstall:
+	rm -f $(BIN)/axmake $(BIN)/ax
+	rm -rf $(EXEC) $(SHARE) $(DOC)
+dist:
+	@mkdir -p $B
+	git archive --format=tar.gz --prefix=axmake-$(VERSION)/ -o $B/axmake-$(VERSION).tar.gz HEAD
+clean:
+	rm -rf $B
+	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline

@@ -168,7 +168,7 @@ static int build(struct program *g)
 	};
 	struct sched_result r = sched_run(&c, &g->arena);
 	jobserver_close(j);
-	plain_end(plain);
+	int unseen = plain_end(plain);
 	say_plain_targets(g);
 	plain_free(plain);
 	loop_free(loop);
@@ -178,7 +178,7 @@ static int build(struct program *g)
 	fflush(stdout);
 	if (r.signal)
 		raise_again(r.signal);
-	return err ? EXIT_TROUBLE : status_of(&r);
+	return err || unseen ? EXIT_TROUBLE : status_of(&r);
 }
 
 static int question(struct program *g)
@@ -217,7 +217,7 @@ static int look(struct program *g)
 	switch (o->mode) {
 	case MODE_BUILD:
 		v.verdicts = project_judge(p);
-		view_plan(&v, stdout, o->silent, o->jobs > 0 ? (size_t)o->jobs : o->jobs == JOBS_UNLIMITED ? p->graph->tasks.n + 1 : configured(g));
+		view_plan(&v, stdout, o->silent, o->jobs > 0 ? (size_t)o->jobs : o->jobs == JOBS_UNLIMITED ? 0 : configured(g));
 		return 0;
 	case MODE_EXPLAIN:
 		v.verdicts = project_judge(p);

@@ -21,6 +21,7 @@
 #include "version.h"
 
 enum {
+	MAX_PROMPT = 64 << 20, /* bytes, as rules/offline.ini says */
 	MAX_SLEEP_MS = 60000,
 	MAX_TITLE = 120, /* bytes of the prompt's first line that the answer repeats */
 	POINTS = 4,
@@ -325,6 +326,7 @@ static int read_options(struct question *q, int argc, char **argv)
 	return 2;
 }
 
+/* 0, or an errno value: EFBIG beyond MAX_PROMPT. */
 static int read_prompt(struct sbuf *b)
 {
 	ssize_t got;
@@ -334,8 +336,8 @@ static int read_prompt(struct sbuf *b)
 		got = read(STDIN_FILENO, b->p + b->n, 65536);
 		if (got > 0)
 			b->n += (size_t)got;
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	return got < 0 ? errno : 0;
+	} while ((got > 0 && b->n <= MAX_PROMPT) || (got < 0 && errno == EINTR));
+	return got < 0 ? errno : b->n > MAX_PROMPT ? EFBIG : 0;
 }
 
 int main(int argc, char **argv)
@@ -346,12 +348,13 @@ int main(int argc, char **argv)
 
 	if (status < 0) {
 		err = read_prompt(&prompt);
-		q.prompt = sbuf_view(&prompt);
-		write_answer(&q);
-		if (err)
+		if (err) {
 			fail(&q, "cannot read the prompt: %s", os_error(err));
-		else
+		} else {
+			q.prompt = sbuf_view(&prompt);
+			write_answer(&q);
 			obey(&q);
+		}
 		status = print_json(&q);
 	}
 	sbuf_free(&prompt);

@@ -14,11 +14,9 @@ struct pos text_pos(struct text t, size_t offset)
 		return at;
 	while (line_start && before.p[line_start - 1] != '\n')
 		line_start--;
-	if (t.is_block) {
-		at.line++;
-		for (size_t i = 0; i < line_start; i++)
-			at.line += before.p[i] == '\n';
-	}
+	at.line += t.is_block;
+	for (size_t i = 0; i < line_start; i++)
+		at.line += before.p[i] == '\n';
 	at.col = t.first_col + (uint32_t)utf8_length(str_sub(before, line_start, before.n));
 	return at;
 }
@@ -69,7 +67,8 @@ static size_t add_ref(struct template *t, struct diag *d, struct text src, size_
 	p.optional = str_ends(p.text, STR("?"));
 	p.text.n -= p.optional;
 	if (p.text.n == 0) {
-		diag_error(d, text_pos(src, i), "write $${ where the text itself is meant", "'${%s}' names nothing", p.optional ? "?" : "");
+		diag_error(d, text_pos(src, i), "write $${ where the text itself is meant", "'${%s}' names nothing",
+		           p.optional ? "?" : "");
 		add_literal(t, src.s, i, end + 1);
 		return end + 1;
 	}

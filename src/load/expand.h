@@ -16,7 +16,8 @@ struct piece {
 	size_t offset; /* of the "${" or literal in the source text */
 };
 
-struct template {
+struct template
+{
 	struct piece *pieces; /* `$${` has become a literal "${" */
 	size_t n;
 	bool has_refs;
@@ -25,7 +26,8 @@ struct template {
 /* Takes text apart. An unterminated `${` or an empty `${}` is reported at its place. */
 struct template template_parse(struct arena *a, struct diag *d, struct text t);
 
-/* The place of byte `offset` of a text: exact within one line and within `|` blocks, else (escapes, folded lines, a text from elsewhere) the text's own. */
+/* The place of byte `offset` of a text: exact within one line and within `|` blocks, else (escapes, folded lines, a text from
+ * elsewhere) the text's own. */
 struct pos text_pos(struct text t, size_t offset);
 
 #endif

@@ -5,12 +5,23 @@
 #include "base/utf8.h"
 #include "load/value.h"
 
-enum { SLOT_FILE_NAME, SLOT_METADATA, SLOT_ROOT, SLOT_POLICY, SLOT_VARS, SLOT_DEFAULTS, SLOT_INCLUDE, SLOT_DEFAULT, SLOT_TASKS, SLOT_ABOUT };
+enum {
+	SLOT_FILE_NAME,
+	SLOT_METADATA,
+	SLOT_ROOT,
+	SLOT_POLICY,
+	SLOT_VARS,
+	SLOT_DEFAULTS,
+	SLOT_INCLUDE,
+	SLOT_DEFAULT,
+	SLOT_TASKS,
+	SLOT_ABOUT
+};
 
 /* Sections that AutomatosX's own files have and axmake does not act on. */
 static const char *const foreign_sections[] = {
-	"version", "id",	    "author",	    "tags",	"goal",	   "recovery", "quality",	"observability", "execution",
-	"outputs", "memory", "permissions", "notifications", "security", "triggers", "environment", "integrations",
+    "version", "id",     "author",      "tags",          "goal",     "recovery", "quality",     "observability", "execution",
+    "outputs", "memory", "permissions", "notifications", "security", "triggers", "environment", "integrations",
 };
 
 static bool in_list(const char *const *list, size_t n, struct str s)
@@ -22,7 +33,8 @@ static bool in_list(const char *const *list, size_t n, struct str s)
 	return false;
 }
 
-static void read_file_name(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_file_name(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                           void *into)
 {
 	const struct file_part *part = into;
 	struct text name;
@@ -32,7 +44,8 @@ static void read_file_name(struct reader *r, const struct key_row *row, const st
 		r->wf->name = name;
 }
 
-static void read_metadata(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_metadata(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                          void *into)
 {
 	const struct node *name;
 
@@ -46,7 +59,8 @@ static void read_metadata(struct reader *r, const struct key_row *row, const str
 		read_file_name(r, row, &(struct node){.text = STR("metadata.name")}, name, into);
 }
 
-static void read_privacy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_privacy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
 {
 	static const char wants[] = "private or public";
 	struct policy *policy = into;
@@ -63,7 +77,8 @@ static void read_privacy(struct reader *r, const struct key_row *row, const stru
 		policy->privacy = reader_keep(r, value);
 }
 
-static void read_latency(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_latency(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
 {
 	static const char wants[] = "a number of milliseconds, from 1";
 	struct policy *policy = into;
@@ -92,11 +107,12 @@ static bool other_constraint(struct reader *r, const struct node *key, const str
 	return true;
 }
 
-static void read_constraints(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_constraints(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                             void *into)
 {
 	static const struct key_row rows[] = {
-		{"maxLatency", 0, read_latency, 0, NULL, false},
-		{"privacy", 1, read_privacy, 0, NULL, false},
+	    {"maxLatency", 0, read_latency, 0, NULL, false},
+	    {"privacy", 1, read_privacy, 0, NULL, false},
 	};
 	static const struct key_table table = {"'constraints'", rows, sizeof rows / sizeof *rows, other_constraint, NULL};
 	struct slots slots;
@@ -120,8 +136,8 @@ static bool other_policy(struct reader *r, const struct node *key, const struct 
 static void read_policy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	static const struct key_row rows[] = {
-		{"constraints", 0, read_constraints, 0, NULL, false},
-		{"budget", 1, NULL, 0, "watch what is spent with your provider, and leave it out", false},
+	    {"constraints", 0, read_constraints, 0, NULL, false},
+	    {"budget", 1, NULL, 0, "watch what is spent with your provider, and leave it out", false},
 	};
 	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, NULL};
 	struct slots slots;
@@ -179,13 +195,15 @@ static void read_vars(struct reader *r, const struct key_row *row, const struct 
 	}
 }
 
-static void read_defaults(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_defaults(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                          void *into)
 {
 	(void)row, (void)key;
 	defaults_read(r, value, &((struct file_part *)into)->defaults);
 }
 
-static void read_default_targets(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_default_targets(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                                 void *into)
 {
 	struct text_list list;
 
@@ -213,9 +231,11 @@ static void read_tasks(struct reader *r, const struct key_row *row, const struct
 	if (node_is_null(value))
 		return;
 	if (value->kind != NODE_LIST) {
-		reader_error(r, value->at, "begin each task with '- name: NAME'", "'%.*s' wants a list of tasks", STR_ARG(key->text));
+		reader_error(r, value->at, "begin each task with '- name: NAME'", "'%.*s' wants a list of tasks",
+		             STR_ARG(key->text));
 		return;
 	}
+	map_reserve(&r->tasks, r->tasks.n + value->n);
 	for (size_t i = 0; i < value->n; i++)
 		task_read(r, value->items[i], &part->defaults);
 }
@@ -251,19 +271,19 @@ void file_read(struct reader *r, const struct node *top, struct file_part *part)
 {
 	static const char dialect[] = "write them as 'tasks', each with 'name', 'agent', 'task' and 'dependencies'";
 	static const struct key_row rows[] = {
-		{"name", SLOT_FILE_NAME, read_file_name, 0, NULL, false},
-		{"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
-		{"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), NULL, false},
-		{"policy", SLOT_POLICY, read_policy, 0, NULL, false},
-		{"vars", SLOT_VARS, read_vars, 0, NULL, false},
-		{"defaults", SLOT_DEFAULTS, read_defaults, 0, NULL, false},
-		{"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
-		{"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
-		{"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
-		{"description", SLOT_ABOUT, read_any_text, 0, NULL, false},
-		{"pools", 0, NULL, 0, "limit what runs at once by -j", false},
-		{"actors", 0, NULL, 0, dialect, false},
-		{"stages", 0, NULL, 0, dialect, false},
+	    {"name", SLOT_FILE_NAME, read_file_name, 0, NULL, false},
+	    {"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
+	    {"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), NULL, false},
+	    {"policy", SLOT_POLICY, read_policy, 0, NULL, false},
+	    {"vars", SLOT_VARS, read_vars, 0, NULL, false},
+	    {"defaults", SLOT_DEFAULTS, read_defaults, 0, NULL, false},
+	    {"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
+	    {"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
+	    {"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
+	    {"description", SLOT_ABOUT, read_any_text, 0, NULL, false},
+	    {"pools", 0, NULL, 0, "limit what runs at once by -j", false},
+	    {"actors", 0, NULL, 0, dialect, false},
+	    {"stages", 0, NULL, 0, dialect, false},
 	};
 	static const struct key_table table = {"a workflow", rows, sizeof rows / sizeof *rows, other_section, section_hint};
 	struct slots slots;

@@ -8,8 +8,8 @@
 #include "load/workflow.h"
 
 struct makeflags {
-	VEC(struct str)
-	options; /* in order: a letter "k", a long one "name" or "name=value". Letters that take a value are left out with it */
+	/* In order: a letter "k", a long one "name" or "name=value". Letters that take a value are left out with it. */
+	VEC(struct str) options;
 	VEC(struct var_def) vars; /* `A=b`, also of `A:=b`; places are POS_NONE */
 };
 

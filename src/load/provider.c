@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/inifile.h"
 #include "load/value.h"
 
 /* One section that is being laid over a provider. */

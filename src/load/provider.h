@@ -1,13 +1,51 @@
-/* The keys of a [provider] section. Private to the rules. */
+/* Providers: programs that answer prompts, and the keys of their [provider] sections. */
 #ifndef AXMAKE_LOAD_PROVIDER_H
 #define AXMAKE_LOAD_PROVIDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
-#include "load/inifile.h"
-#include "load/rules.h"
+#include "base/str.h"
+
+struct ini_section;
+
+/* Where in an answer something stands: `json:/a/b`, `jsonl:/a/b` (last line that has it), `jsonl-sum:/a/b` (adds over lines and
+ * members; a part `*` is any member), `stderr-json:/a`, `text` (all of standard output), `file` (${result_file}). */
+enum where_kind { WHERE_NONE, WHERE_TEXT, WHERE_FILE, WHERE_JSON, WHERE_JSONL, WHERE_JSONL_SUM, WHERE_STDERR_JSON };
+struct where {
+	enum where_kind kind;
+	struct str pointer; /* RFC 6901; a part `*` names every member */
+};
+
+enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
+
+struct words {
+	struct str *p; /* placeholders ${…} still in them */
+	size_t n;
+	struct pos at;
+};
+
+struct provider {
+	struct str name;
+	struct pos at;
+	struct words command; /* n > 0 */
+	struct words model_args, role_args;
+	struct words env; /* NAME=VALUE each */
+	enum prompt_way prompt;
+	uint64_t max_prompt; /* bytes; 0: none */
+	struct where result, failed, error;
+	struct where input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd;
+	bool cached_in_input;
+	bool is_private;               /* `privacy = private` */
+	bool only_when_asked;          /* never chosen unless a task, agent, setting or option names it (`ask = true`): offline */
+	struct str retry_on, fatal_on; /* POSIX ERE; empty: none */
+	struct str revision;
+	struct str user_shape; /* canonical text of the call-shaping keys that the user's files set; counts in signatures; empty
+	                          when none */
+};
 
 /* Lays a section over what p says already, key by key; an empty value clears. `user`: keys that shape the call are noted in
  * user_shape, and another command than p's makes p start afresh: of what it said, only limits, privacy and `ask` stay. */

@@ -53,7 +53,8 @@ static void unknown_key(struct reader *r, const struct key_table *t, const struc
 }
 
 /* Puts one pair where its row says, if it may stand there. */
-static void place_pair(struct reader *r, const struct key_table *t, const struct pair *p, struct slots *slots, const struct key_row **rows, void *into)
+static void place_pair(struct reader *r, const struct key_table *t, const struct pair *p, struct slots *slots,
+                       const struct key_row **rows, void *into)
 {
 	const struct key_row *row = row_find(t, p->key->text);
 	const struct pair **slot;
@@ -71,7 +72,7 @@ static void place_pair(struct reader *r, const struct key_table *t, const struct
 	slot = &slots->pair[row->slot];
 	if (*slot) {
 		if (reader_error(r, p->key->at, "give one of them", "'%s' and '%.*s' are two spellings of one key", row->name,
-				 STR_ARG((*slot)->key->text)))
+		                 STR_ARG((*slot)->key->text)))
 			diag_note(r->d, (*slot)->key->at, "'%.*s' is here", STR_ARG((*slot)->key->text));
 		return;
 	}
@@ -118,7 +119,7 @@ void reader_wants(struct reader *r, struct str key, const struct node *value, co
 		reader_error(r, value->at, NULL, "'%.*s' wants %s, not '%s'", STR_ARG(key), wants, b.p);
 	else
 		reader_error(r, value->at, NULL, "'%.*s' wants %s, not %s", STR_ARG(key), wants,
-			     value->kind == NODE_SCALAR && !node_is_null(value) ? "an empty text" : kind_words(value));
+		             value->kind == NODE_SCALAR && !node_is_null(value) ? "an empty text" : kind_words(value));
 	sbuf_free(&b);
 }
 
@@ -191,8 +192,9 @@ void read_list(struct reader *r, const struct key_row *row, const struct node *k
 			out->n += reader_one_text(r, key->text, items[i], false, &out->p[out->n]);
 			continue;
 		}
-		reader_error(r, items[i]->at, items[i]->kind == NODE_MAP ? "quote an item that holds \": \" or begins with '{'" : NULL,
-			     "an item of '%.*s' must be a text, not %s", STR_ARG(key->text), kind_words(items[i]));
+		reader_error(r, items[i]->at,
+		             items[i]->kind == NODE_MAP ? "quote an item that holds \": \" or begins with '{'" : NULL,
+		             "an item of '%.*s' must be a text, not %s", STR_ARG(key->text), kind_words(items[i]));
 	}
 }
 

@@ -1,4 +1,5 @@
-/* From a YAML tree to plain structs: keys looked up in tables, values of the kind that a key wants, each mistake at its place. Private to workflow. */
+/* From a YAML tree to plain structs: keys looked up in tables, values of the kind that a key wants, each mistake at its place.
+ * Private to workflow. */
 #ifndef AXMAKE_LOAD_READER_H
 #define AXMAKE_LOAD_READER_H
 
@@ -18,15 +19,16 @@ struct reader {
 	struct arena *a;
 	struct diag *d;
 	struct workflow *wf;
-	struct map tasks; /* NFC name -> struct task_def */
-	struct map vars;  /* NFC name -> the struct var_def's index in wf->vars, plus one */
-	struct map said;  /* errors that were reported: a node that aliases share is read once for each */
+	struct map tasks;        /* NFC name -> struct task_def */
+	struct map vars;         /* NFC name -> the struct var_def's index in wf->vars, plus one */
+	struct map said;         /* errors that were reported: a node that aliases share is read once for each */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */
 };
 
 struct key_row;
-typedef void key_read_fn(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into);
+typedef void key_read_fn(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into);
 
 /* One spelling of one key. */
 struct key_row {
@@ -49,7 +51,7 @@ struct key_table {
 	const char *(*hint)(struct diag *d, struct str key);
 };
 
-enum { MAX_SLOTS = 48 };
+enum { MAX_SLOTS = 24 };
 
 /* Key and value by slot; NULL where the map has no such key. */
 struct slots {
@@ -59,7 +61,8 @@ struct slots {
 /* As diag_error, but the same words at the same place only once: false when it was a repetition, which wants no note either. */
 bool reader_error(struct reader *r, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Reads a map by a table into the struct at `into`, in the order of slots. Reports unknown keys, two spellings of one, keys not built yet. */
+/* Reads a map by a table into the struct at `into`, in the order of slots. Reports unknown keys, two spellings of one, keys not
+ * built yet. */
 void reader_map(struct reader *r, const struct key_table *t, const struct node *map, struct slots *slots, void *into);
 
 /* A copy in the loader's memory of a scalar that is known to be one. */
@@ -73,12 +76,18 @@ void reader_wants(struct reader *r, struct str key, const struct node *value, co
 void reader_ignore(struct reader *r, struct pos at, struct str name);
 
 /* Readers for tables; `offset` says where the result goes. */
-void read_text(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into); /* struct text, not empty */
-void read_any_text(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into); /* may be "" */
-void read_list(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into); /* struct text_list */
-void read_names(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into); /* the same, in NFC */
-void read_bool(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into);  /* bool */
-void read_duration(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into); /* int64_t ns */
+void read_text(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+               void *into); /* struct text, not empty */
+void read_any_text(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                   void *into); /* may be "" */
+void read_list(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+               void *into); /* struct text_list */
+void read_names(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                void *into); /* the same, in NFC */
+void read_bool(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+               void *into); /* bool */
+void read_duration(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                   void *into); /* int64_t ns */
 
 /* Does the name hold a control character (C0, DEL, C1)? */
 bool name_has_control(struct str name);

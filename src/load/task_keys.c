@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "load/value.h"
 
 #define DEFAULT_RETRY_DELAY_NS (5 * NS_PER_S)
@@ -13,8 +12,8 @@ static const struct {
 	const char *name;
 	enum try_class c;
 } try_classes[] = {
-	{"failed", TRY_FAILED}, {"transient", TRY_TRANSIENT}, {"quota", TRY_QUOTA}, {"auth", TRY_AUTH},	  {"check", TRY_CHECK},
-	{"answer", TRY_ANSWER}, {"timeout", TRY_TIMEOUT},     {"stall", TRY_STALL}, {"crash", TRY_CRASH}, {"budget", TRY_BUDGET},
+    {"failed", TRY_FAILED}, {"transient", TRY_TRANSIENT}, {"quota", TRY_QUOTA}, {"auth", TRY_AUTH},   {"check", TRY_CHECK},
+    {"answer", TRY_ANSWER}, {"timeout", TRY_TIMEOUT},     {"stall", TRY_STALL}, {"crash", TRY_CRASH}, {"budget", TRY_BUDGET},
 };
 enum { N_TRY_CLASSES = sizeof try_classes / sizeof *try_classes };
 
@@ -57,7 +56,8 @@ static void read_env(struct reader *r, const struct key_row *row, const struct n
 	}
 }
 
-static void read_env_inputs(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_env_inputs(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                            void *into)
 {
 	struct task_def *t = into;
 
@@ -65,11 +65,12 @@ static void read_env_inputs(struct reader *r, const struct key_row *row, const s
 	for (size_t i = 0; i < t->env_inputs.n; i++) {
 		if (memchr(t->env_inputs.p[i].s.p, '=', t->env_inputs.p[i].s.n))
 			reader_error(r, t->env_inputs.p[i].at, "'env' sets variables; 'env_inputs' lists names of inherited ones",
-				     "'%.*s' is no name of a variable", STR_ARG(t->env_inputs.p[i].s));
+			             "'%.*s' is no name of a variable", STR_ARG(t->env_inputs.p[i].s));
 	}
 }
 
-static void read_on_edit(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_on_edit(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
 {
 	static const char *const words[] = {[ON_EDIT_KEEP] = "keep", [ON_EDIT_RERUN] = "rerun", [ON_EDIT_FAIL] = "fail"};
 	static const char wants[] = "keep, rerun or fail";
@@ -88,7 +89,8 @@ static void read_on_edit(struct reader *r, const struct key_row *row, const stru
 	reader_wants(r, key->text, value, wants);
 }
 
-static void read_jobserver(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_jobserver(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                           void *into)
 {
 	struct task_def *t = into;
 	bool yes = false;
@@ -98,7 +100,8 @@ static void read_jobserver(struct reader *r, const struct key_row *row, const st
 	t->jobserver = yes;
 }
 
-static void read_attempts(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_attempts(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                          void *into)
 {
 	static const char wants[] = "a number of tries in all, from 1 to 1000";
 	struct retry *retry = into;
@@ -114,7 +117,8 @@ static void read_attempts(struct reader *r, const struct key_row *row, const str
 		reader_wants(r, key->text, value, wants);
 }
 
-static void read_backoff(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_backoff(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
 {
 	static const char wants[] = "fixed or exponential";
 	struct retry *retry = into;
@@ -128,7 +132,8 @@ static void read_backoff(struct reader *r, const struct key_row *row, const stru
 		reader_wants(r, key->text, value, wants);
 }
 
-static void read_retry_on(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+static void read_retry_on(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                          void *into)
 {
 	struct retry *retry = into;
 	struct text_list list;
@@ -145,21 +150,23 @@ static void read_retry_on(struct reader *r, const struct key_row *row, const str
 		if (c < N_TRY_CLASSES)
 			retry->on |= try_classes[c].c;
 		else
-			reader_error(r, list.p[i].at,
-				     near.best.n ? diag_did_you_mean(r->d, &near)
-						 : "it is one of failed, transient, quota, auth, check, answer, timeout, stall, crash, budget",
-				     "'%.*s' is no class of a failed try", STR_ARG(list.p[i].s));
+			reader_error(
+			    r, list.p[i].at,
+			    near.best.n
+			        ? diag_did_you_mean(r->d, &near)
+			        : "it is one of failed, transient, quota, auth, check, answer, timeout, stall, crash, budget",
+			    "'%.*s' is no class of a failed try", STR_ARG(list.p[i].s));
 	}
 }
 
 static void read_retry(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	static const struct key_row rows[] = {
-		{"attempts", 0, read_attempts, 0, NULL, false},
-		{"delay", 1, read_duration, offsetof(struct retry, delay_ns), NULL, false},
-		{"backoff", 2, read_backoff, 0, NULL, false},
-		{"max_delay", 3, read_duration, offsetof(struct retry, max_delay_ns), NULL, false},
-		{"on", 4, read_retry_on, 0, NULL, false},
+	    {"attempts", 0, read_attempts, 0, NULL, false},
+	    {"delay", 1, read_duration, offsetof(struct retry, delay_ns), NULL, false},
+	    {"backoff", 2, read_backoff, 0, NULL, false},
+	    {"max_delay", 3, read_duration, offsetof(struct retry, max_delay_ns), NULL, false},
+	    {"on", 4, read_retry_on, 0, NULL, false},
 	};
 	static const struct key_table table = {"'retry'", rows, sizeof rows / sizeof *rows, NULL, NULL};
 	struct retry *retry = &((struct task_def *)into)->retry;
@@ -176,55 +183,58 @@ static void read_retry(struct reader *r, const struct key_row *row, const struct
 }
 
 #define FIELD(f) offsetof(struct task_def, f)
-#define NOT_YET(key, hint) {key, 0, NULL, 0, hint, true}
+#define NOT_YET(key, hint)                                                                                                       \
+	{                                                                                                                        \
+		key, 0, NULL, 0, hint, true                                                                                      \
+	}
 
 static const struct key_row task_rows[] = {
-	{"name", SLOT_NAME, read_text, FIELD(name), NULL, false},
-	{"id", SLOT_NAME, read_text, FIELD(name), NULL, false},
-	{"agent", SLOT_AGENT, read_text, FIELD(agent), NULL, true},
-	{"task", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
-	{"prompt", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
-	{"task_file", SLOT_TASK_FILE, read_text, FIELD(prompt_file), NULL, false},
-	{"run", SLOT_RUN, read_any_text, FIELD(run), NULL, false},
-	{"shell", SLOT_SHELL, read_text, FIELD(shell), NULL, true},
-	{"dependencies", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"depends_on", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"dependsOn", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"deps", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"needs", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"depends", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
-	{"after", SLOT_AFTER, read_names, FIELD(after), NULL, false},
-	{"inputs", SLOT_INPUTS, read_list, FIELD(inputs), NULL, false},
-	{"outputs", SLOT_OUTPUTS, read_list, FIELD(outputs), NULL, false},
-	{"edits", SLOT_EDITS, read_list, FIELD(edits), NULL, false},
-	{"env", SLOT_ENV, read_env, 0, NULL, true},
-	{"env_inputs", SLOT_ENV_INPUTS, read_env_inputs, FIELD(env_inputs), NULL, true},
-	{"model", SLOT_MODEL, read_text, FIELD(model), NULL, true},
-	{"provider", SLOT_PROVIDER, read_text, FIELD(provider), NULL, true},
-	{"description", SLOT_DESCRIPTION, read_any_text, FIELD(description), NULL, false},
-	{"on_edit", SLOT_ON_EDIT, read_on_edit, 0, NULL, true},
-	{"timeout", SLOT_TIMEOUT, read_duration, FIELD(timeout_ns), NULL, true},
-	{"retry", SLOT_RETRY, read_retry, 0, NULL, true},
-	{"optional", SLOT_OPTIONAL, read_bool, FIELD(optional), NULL, true},
-	{"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
-	{"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
-	NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
-	NOT_YET("matrix", "write one task for each combination"),
-	NOT_YET("when", "test it in the task's own script"),
-	NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
-	NOT_YET("complexity", "limit what runs at once by -j"),
-	NOT_YET("pool", "limit what runs at once by -j"),
-	NOT_YET("memory", "limit what runs at once by -j"),
-	NOT_YET("slots", "leave it out: every task takes one slot"),
-	NOT_YET("stall", "use 'timeout', which limits the whole time"),
-	NOT_YET("check", "make it a 'run' task that depends on this one"),
-	NOT_YET("approve", "split the workflow, and start its second part by hand"),
-	NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
-	NOT_YET("delegates", "write a task for each of the agents"),
-	NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
-	NOT_YET("executor", "start the program from the task's own script"),
-	NOT_YET("leave", "start the server before axmake"),
-	NOT_YET("context", "name the results in the prompt, as in ${design}"),
+    {"name", SLOT_NAME, read_text, FIELD(name), NULL, false},
+    {"id", SLOT_NAME, read_text, FIELD(name), NULL, false},
+    {"agent", SLOT_AGENT, read_text, FIELD(agent), NULL, true},
+    {"task", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
+    {"prompt", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
+    {"task_file", SLOT_TASK_FILE, read_text, FIELD(prompt_file), NULL, false},
+    {"run", SLOT_RUN, read_any_text, FIELD(run), NULL, false},
+    {"shell", SLOT_SHELL, read_text, FIELD(shell), NULL, true},
+    {"dependencies", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"depends_on", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"dependsOn", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"deps", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"needs", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"depends", SLOT_DEPENDENCIES, read_names, FIELD(dependencies), NULL, false},
+    {"after", SLOT_AFTER, read_names, FIELD(after), NULL, false},
+    {"inputs", SLOT_INPUTS, read_list, FIELD(inputs), NULL, false},
+    {"outputs", SLOT_OUTPUTS, read_list, FIELD(outputs), NULL, false},
+    {"edits", SLOT_EDITS, read_list, FIELD(edits), NULL, false},
+    {"env", SLOT_ENV, read_env, 0, NULL, true},
+    {"env_inputs", SLOT_ENV_INPUTS, read_env_inputs, FIELD(env_inputs), NULL, true},
+    {"model", SLOT_MODEL, read_text, FIELD(model), NULL, true},
+    {"provider", SLOT_PROVIDER, read_text, FIELD(provider), NULL, true},
+    {"description", SLOT_DESCRIPTION, read_any_text, FIELD(description), NULL, false},
+    {"on_edit", SLOT_ON_EDIT, read_on_edit, 0, NULL, true},
+    {"timeout", SLOT_TIMEOUT, read_duration, FIELD(timeout_ns), NULL, true},
+    {"retry", SLOT_RETRY, read_retry, 0, NULL, true},
+    {"optional", SLOT_OPTIONAL, read_bool, FIELD(optional), NULL, true},
+    {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
+    {"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
+    NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
+    NOT_YET("matrix", "write one task for each combination"),
+    NOT_YET("when", "test it in the task's own script"),
+    NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
+    NOT_YET("complexity", "limit what runs at once by -j"),
+    NOT_YET("pool", "limit what runs at once by -j"),
+    NOT_YET("memory", "limit what runs at once by -j"),
+    NOT_YET("slots", "leave it out: every task takes one slot"),
+    NOT_YET("stall", "use 'timeout', which limits the whole time"),
+    NOT_YET("check", "make it a 'run' task that depends on this one"),
+    NOT_YET("approve", "split the workflow, and start its second part by hand"),
+    NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
+    NOT_YET("delegates", "write a task for each of the agents"),
+    NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
+    NOT_YET("executor", "start the program from the task's own script"),
+    NOT_YET("leave", "start the server before axmake"),
+    NOT_YET("context", "name the results in the prompt, as in ${design}"),
 };
 
 static const struct key_table task_table = {"a task", task_rows, sizeof task_rows / sizeof *task_rows, NULL, NULL};
@@ -232,21 +242,26 @@ static const struct key_table task_table = {"a task", task_rows, sizeof task_row
 const char *const *workflow_task_keys(void)
 {
 	static const char *const keys[] = {
-		"name",	   "agent", "task",    "task_file", "run",   "shell",	"dependencies", "after", "inputs",   "outputs", "edits",
-		"on_edit", "env",   "env_inputs", "model",     "provider", "timeout", "retry",	"optional", "always", "jobserver", "description",
-		NULL,
+	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
+	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
+	    "timeout", "retry",   "optional", "always",    "jobserver", "description", NULL,
 	};
 
 	return keys;
 }
 
-bool task_key_known(struct str key)
+static const struct key_row *task_row(struct str key)
 {
 	for (size_t i = 0; i < task_table.n; i++) {
 		if (str_eq(key, str_of(task_rows[i].name)))
-			return true;
+			return &task_rows[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool task_key_known(struct str key)
+{
+	return task_row(key);
 }
 
 static void task_init(struct task_def *t, struct pos at)
@@ -255,15 +270,6 @@ static void task_init(struct task_def *t, struct pos at)
 	t->timeout_ns = TIMEOUT_UNSET;
 	t->jobserver = -1;
 	t->retry = (struct retry){.attempts = 1, .delay_ns = DEFAULT_RETRY_DELAY_NS, .on = TRY_RETRIED_BY_DEFAULT};
-}
-
-static const struct key_row *default_row(struct str key)
-{
-	for (size_t i = 0; i < task_table.n; i++) {
-		if (str_eq(key, str_of(task_rows[i].name)))
-			return &task_rows[i];
-	}
-	return NULL;
 }
 
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out)
@@ -278,172 +284,12 @@ void defaults_read(struct reader *r, const struct node *value, struct defaults *
 		return;
 	}
 	for (size_t i = 0; i < value->n; i++) {
-		const struct key_row *row = default_row(value->pairs[i].key->text);
+		const struct key_row *row = task_row(value->pairs[i].key->text);
 
 		if (row && !row->in_defaults)
 			reader_error(r, value->pairs[i].key->at, "give it to each task", "'%s' cannot be a default", row->name);
 	}
 	reader_map(r, &table, value, &out->slots, &out->task);
-}
-
-static struct pos key_at(const struct slots *s, enum task_slot slot)
-{
-	return s->pair[slot] ? s->pair[slot]->key->at : POS_NONE;
-}
-
-/* Own variables win over the default ones of the same name. */
-static void merge_env(struct reader *r, struct task_def *t, const struct task_def *d)
-{
-	struct env_def *all = arena_array(r->a, struct env_def, t->n_env + d->n_env);
-	size_t n = t->n_env;
-
-	if (n)
-		memcpy(all, t->env, n * sizeof *all);
-	for (size_t i = 0; i < d->n_env; i++) {
-		bool own = false;
-
-		for (size_t j = 0; j < t->n_env && !own; j++)
-			own = str_eq(t->env[j].name.s, d->env[i].name.s);
-		if (!own)
-			all[n++] = d->env[i];
-	}
-	t->env = all;
-	t->n_env = n;
-}
-
-/* Gives the task those defaults that it does not say itself and that fit what it is. */
-static void apply_defaults(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults)
-{
-	const struct task_def *d = &defaults->task;
-	const struct pair *const *has = defaults->slots.pair;
-
-#define WANTED(slot) (has[slot] && !own->pair[slot])
-	if (WANTED(SLOT_AGENT) && !t->run.s.p && (t->prompt.s.p || t->prompt_file.s.p))
-		t->agent = d->agent;
-	if (WANTED(SLOT_MODEL) && t->agent.s.p)
-		t->model = d->model;
-	if (WANTED(SLOT_PROVIDER) && t->agent.s.p)
-		t->provider = d->provider;
-	if (WANTED(SLOT_SHELL) && t->run.s.p)
-		t->shell = d->shell;
-	if (WANTED(SLOT_ENV_INPUTS))
-		t->env_inputs = d->env_inputs;
-	if (WANTED(SLOT_ON_EDIT))
-		t->on_edit = d->on_edit;
-	if (WANTED(SLOT_TIMEOUT))
-		t->timeout_ns = d->timeout_ns;
-	if (WANTED(SLOT_RETRY))
-		t->retry = d->retry;
-	if (WANTED(SLOT_OPTIONAL))
-		t->optional = d->optional;
-	if (WANTED(SLOT_ALWAYS))
-		t->always = d->always;
-	if (WANTED(SLOT_JOBSERVER))
-		t->jobserver = d->jobserver;
-#undef WANTED
-	if (d->n_env)
-		merge_env(r, t, d);
-}
-
-/* The prompt of an agent that was given none: its name and the task's say what to do. `$${` keeps a "${" in a name what it is. */
-static void compose_prompt(struct reader *r, struct task_def *t)
-{
-	struct sbuf b = {0};
-	struct str parts[] = {STR("You work as \""), t->agent.s, STR("\". Your task is called \""), t->name.s,
-			      STR("\". Do what the two names say for the project in the current folder, and end with a short summary of the result.\n")};
-
-	for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
-		for (size_t i = 0; i < parts[p].n; i++) {
-			if (parts[p].p[i] == '$' && i + 1 < parts[p].n && parts[p].p[i + 1] == '{')
-				sbuf_char(&b, '$');
-			sbuf_char(&b, parts[p].p[i]);
-		}
-	}
-	t->prompt = (struct text){.s = arena_copy(r->a, sbuf_view(&b)), .at = t->agent.at};
-	sbuf_free(&b);
-}
-
-static void fill_prompt(struct reader *r, struct task_def *t, const struct slots *own)
-{
-	if (!t->agent.s.p || own->pair[SLOT_TASK] || own->pair[SLOT_TASK_FILE] || own->pair[SLOT_RUN])
-		return;
-	if (t->description.s.n)
-		t->prompt = t->description;
-	else if (t->name.s.p)
-		compose_prompt(r, t);
-}
-
-/* Keys that contradict each other, and keys that would do nothing. */
-static void check_together(struct reader *r, const struct task_def *t, const struct slots *own)
-{
-	bool agent = t->agent.s.p || own->pair[SLOT_AGENT], run = own->pair[SLOT_RUN];
-	enum task_slot prompt = own->pair[SLOT_TASK] ? SLOT_TASK : SLOT_TASK_FILE;
-
-	if (own->pair[SLOT_TASK] && own->pair[SLOT_TASK_FILE] &&
-	    reader_error(r, key_at(own, SLOT_TASK_FILE), "give one of them", "'task' and 'task_file' both give the prompt"))
-		diag_note(r->d, key_at(own, SLOT_TASK), "'%.*s' is here", STR_ARG(own->pair[SLOT_TASK]->key->text));
-	if (agent && run) {
-		if (reader_error(r, key_at(own, SLOT_RUN), "make two tasks of it, one depending on the other",
-				 "a task has an 'agent' or a script to 'run', not both"))
-			diag_note(r->d, key_at(own, SLOT_AGENT), "'agent' is here");
-		return;
-	}
-	if (own->pair[prompt] && !agent)
-		reader_error(r, key_at(own, prompt), run ? "take one of them out" : "add 'agent: NAME', or use 'run' for a shell script",
-			     run ? "'%.*s' is a prompt, but this task runs a script" : "'%.*s' needs an 'agent' to do it",
-			     STR_ARG(own->pair[prompt]->key->text));
-	if (own->pair[SLOT_SHELL] && !run)
-		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
-	for (enum task_slot s = SLOT_MODEL; s <= SLOT_PROVIDER; s++) {
-		if (own->pair[s] && !agent)
-			reader_error(r, key_at(own, s), "take it out", "'%.*s' is for a task with an 'agent'", STR_ARG(own->pair[s]->key->text));
-	}
-}
-
-/* What is wrong with a task's name, or NULL. */
-static const char *name_fault(struct str name)
-{
-	if (name.n > 255)
-		return "is longer than 255 bytes";
-	if (memchr(name.p, '/', name.n))
-		return "holds a '/'";
-	if (memchr(name.p, '=', name.n))
-		return "holds a '='";
-	if (name_has_control(name))
-		return "holds a control character";
-	if (name.p[0] == '-')
-		return "begins with '-'";
-	if (name.p[0] == '.')
-		return "begins with '.'";
-	if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
-		return "begins or ends with a space";
-	return NULL;
-}
-
-static void check_name(struct reader *r, struct task_def *t)
-{
-	const char *fault;
-	struct task_def *earlier;
-
-	t->at = t->name.at;
-	t->name.s = utf8_nfc(r->a, t->name.s);
-	fault = name_fault(t->name.s);
-	if (fault) {
-		struct sbuf b = {0};
-
-		utf8_escape(&b, str_sub(t->name.s, 0, 60));
-		reader_error(r, t->at, NULL, "the task's name '%s%s' %s", b.p, t->name.s.n > 60 ? "…" : "", fault);
-		sbuf_free(&b);
-		return;
-	}
-	earlier = map_get(&r->tasks, t->name.s);
-	if (!earlier) {
-		*map_slot(&r->tasks, t->name.s) = t;
-		return;
-	}
-	if (reader_error(r, t->at, utf8_length(t->name.s) < t->name.s.n ? "names are equal when their Unicode normal forms (NFC) are" : NULL,
-			 "a second task is called '%.*s'", STR_ARG(t->name.s)))
-		diag_note(r->d, earlier->at, "the first one is here");
 }
 
 void task_read(struct reader *r, const struct node *value, const struct defaults *defaults)
@@ -452,18 +298,15 @@ void task_read(struct reader *r, const struct node *value, const struct defaults
 	struct slots own;
 
 	if (value->kind != NODE_MAP) {
-		reader_error(r, value->at, "write '- name: NAME', and its other keys below 'name'", "a task must be a map of keys");
+		reader_error(r, value->at, "write '- name: NAME', and its other keys below 'name'",
+		             "a task must be a map of keys");
 		return;
 	}
 	t = arena_new(r->a, struct task_def);
 	task_init(t, value->at);
 	reader_map(r, &task_table, value, &own, t);
-	if (t->name.s.p)
-		check_name(r, t);
-	else if (!own.pair[SLOT_NAME])
+	if (!own.pair[SLOT_NAME])
 		reader_error(r, value->at, "add 'name: NAME'", "a task without a name");
-	apply_defaults(r, t, &own, defaults);
-	fill_prompt(r, t, &own);
-	check_together(r, t, &own);
+	task_finish(r, t, &own, defaults);
 	vec_push(r->a, &r->wf->tasks, t);
 }

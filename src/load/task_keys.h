@@ -40,6 +40,9 @@ struct defaults {
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out);
 /* Reads one item of `tasks`, checks it by itself and adds it to the workflow. */
 void task_read(struct reader *r, const struct node *value, const struct defaults *defaults);
+/* Completes a task whose keys are read: name checked and noted, defaults applied, a prompt composed for an agent without one,
+ * contradictions reported. `own`: the keys that it has itself. */
+void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults);
 /* Is this a key of a task, built or not? */
 bool task_key_known(struct str key);
 

@@ -17,11 +17,11 @@ static bool is_digit(char c)
 struct decimal {
 	uint64_t whole;
 	uint32_t billionths;
+	bool has_more; /* less than a billionth is left over */
 	bool has_point;
 	size_t end; /* where the number ends in the text */
 };
 
-/* Digits beyond the ninth after the point are checked but do not count. */
 static bool decimal_parse(struct str s, struct decimal *out)
 {
 	uint32_t place = 100000000;
@@ -39,8 +39,10 @@ static bool decimal_parse(struct str s, struct decimal *out)
 		out->has_point = true;
 		if (++i == s.n || !is_digit(s.p[i]))
 			return false;
-		for (; i < s.n && is_digit(s.p[i]); i++, place /= 10)
+		for (; i < s.n && is_digit(s.p[i]); i++, place /= 10) {
 			out->billionths += (uint32_t)(s.p[i] - '0') * place;
+			out->has_more |= !place && s.p[i] != '0';
+		}
 	}
 	out->end = i;
 	return true;
@@ -52,7 +54,8 @@ bool value_duration(struct str s, int64_t *ns)
 		struct str suffix;
 		int64_t ns;
 	} units[] = {
-		{{"", 0}, NS_PER_S}, {{"ms", 2}, NS_PER_MS}, {{"s", 1}, NS_PER_S}, {{"m", 1}, 60 * NS_PER_S}, {{"h", 1}, 3600 * NS_PER_S},
+	    {{"", 0}, NS_PER_S},       {{"ms", 2}, NS_PER_MS},      {{"s", 1}, NS_PER_S},
+	    {{"m", 1}, 60 * NS_PER_S}, {{"h", 1}, 3600 * NS_PER_S},
 	};
 	struct decimal d;
 	struct str suffix;
@@ -67,7 +70,7 @@ bool value_duration(struct str s, int64_t *ns)
 		if (d.whole > (uint64_t)(TEN_YEARS_NS / units[i].ns))
 			return false;
 		total = (int64_t)d.whole * units[i].ns + units[i].ns / 1000 * d.billionths / 1000000;
-		if (total > TEN_YEARS_NS || (total < NS_PER_MS && (total || d.whole || d.billionths)))
+		if (total > TEN_YEARS_NS || (total < NS_PER_MS && (total || d.whole || d.billionths || d.has_more)))
 			return false;
 		*ns = total;
 		return true;
@@ -163,7 +166,8 @@ bool value_bool(struct str s, bool *out)
 		struct str word;
 		bool value;
 	} words[] = {
-		{{"true", 4}, true}, {{"yes", 3}, true}, {{"on", 2}, true}, {{"false", 5}, false}, {{"no", 2}, false}, {{"off", 3}, false},
+	    {{"true", 4}, true},   {{"yes", 3}, true}, {{"on", 2}, true},
+	    {{"false", 5}, false}, {{"no", 2}, false}, {{"off", 3}, false},
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

@@ -72,7 +72,7 @@ static struct str find_only(struct arena *a, struct diag *d)
 		return found.p[0];
 	if (found.n == 0) {
 		diag_error(d, POS_NONE, "name the file with -f, or its folder with -C",
-			   "there is no workflow here: no workflow.ax.yaml, axmake.yaml or *.ax.yaml");
+		           "there is no workflow here: no workflow.ax.yaml, axmake.yaml or *.ax.yaml");
 		return STR_NONE;
 	}
 	qsort(found.p, found.n, sizeof *found.p, compare_names);
@@ -144,7 +144,8 @@ static void report_circle(struct loader *l, const struct chain *from, struct str
 	}
 	for (; n; n--)
 		sbuf_printf(&b, "%.*s -> ", STR_ARG(way[n - 1]->file));
-	diag_error(l->r.d, at, "take one of these includes out", "files include each other in a circle: %s%.*s", b.p, STR_ARG(file));
+	diag_error(l->r.d, at, "take one of these includes out", "files include each other in a circle: %s%.*s", b.p,
+	           STR_ARG(file));
 	sbuf_free(&b);
 }
 
@@ -254,10 +255,11 @@ static void check_includes(struct loader *l)
 
 		if (inc->maker.source) {
 			diag_error(l->r.d, inc->at, "make the file first, by a workflow of its own",
-				   "generated includes are not built yet: %.*s is a task's output", STR_ARG(inc->path));
+			           "generated includes are not built yet: %.*s is a task's output", STR_ARG(inc->path));
 			diag_note(l->r.d, inc->maker, "the output is here");
 		} else if (inc->missing) {
-			diag_error(l->r.d, inc->at, "its path is relative to the root", "there is no file %.*s to include", STR_ARG(inc->path));
+			diag_error(l->r.d, inc->at, "its path is relative to the root", "there is no file %.*s to include",
+			           STR_ARG(inc->path));
 		}
 	}
 }
@@ -270,7 +272,8 @@ static void check_var_names(struct loader *l)
 
 		if (!t)
 			continue;
-		diag_error(l->r.d, name->at, "rename one of them: ${…} could mean either", "'%.*s' is both a variable and a task", STR_ARG(name->s));
+		diag_error(l->r.d, name->at, "rename one of them: ${…} could mean either", "'%.*s' is both a variable and a task",
+		           STR_ARG(name->s));
 		diag_note(l->r.d, t->at, "the task is here");
 	}
 }

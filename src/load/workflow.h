@@ -14,8 +14,8 @@
 struct text {
 	struct str s;
 	struct pos at;
-	uint16_t first_col; /* column of its first character, where its lines stand in the file as they are; 0: not known */
-	bool is_block;      /* a `|` block: it begins on the line after `at`, and each of its lines in first_col */
+	uint16_t first_col; /* column in which its lines begin, where they stand in the file as they are; 0: not known */
+	bool is_block;      /* a `|` block: it begins on the line after `at` */
 };
 
 struct text_list {

@@ -8,12 +8,10 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "load/yaml_fault.h"
+#include "load/yaml_map.h"
 #include "load/yaml_place.h"
 
 _Static_assert(sizeof(void *) > 8 || sizeof(struct node) <= 32, "100 000 tasks are a million nodes");
-
-/* Up to this many pairs a scan finds a key sooner than a table. */
-enum { SCAN_PAIRS = 16 };
 
 struct anchor {
 	struct node *node;
@@ -91,129 +89,6 @@ struct node *node_get(const struct node *map, struct str key)
 	return NULL;
 }
 
-/* Finds keys of one map: by scan while it is small. */
-struct key_index {
-	const struct pair *pairs;
-	size_t n;
-	bool use_map;
-	struct map map;
-};
-
-static const struct pair *index_find(const struct key_index *x, struct str key)
-{
-	if (x->use_map)
-		return map_get(&x->map, key);
-	for (size_t i = 0; i < x->n; i++) {
-		if (str_eq(x->pairs[i].key->text, key))
-			return &x->pairs[i];
-	}
-	return NULL;
-}
-
-/* pairs[n] has just been filled. */
-static void index_add(struct key_index *x)
-{
-	const struct pair *p = &x->pairs[x->n++];
-
-	if (x->use_map)
-		*map_slot(&x->map, p->key->text) = (void *)p;
-}
-
-static bool is_merge(const struct node *key)
-{
-	return key->kind == NODE_SCALAR && key->style == STYLE_PLAIN && str_eq(key->text, STR("<<"));
-}
-
-/* Members of a map's value of `<<`, wrong ones passed over. */
-static size_t merge_room(const struct node *value)
-{
-	size_t n = 0;
-
-	if (value->kind == NODE_MAP)
-		return value->n;
-	for (size_t i = 0; value->kind == NODE_LIST && i < value->n; i++)
-		n += value->items[i]->kind == NODE_MAP ? value->items[i]->n : 0;
-	return n;
-}
-
-static void merge_map(struct pair *pairs, struct key_index *x, const struct node *from)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		if (index_find(x, from->pairs[i].key->text))
-			continue;
-		pairs[x->n] = from->pairs[i];
-		index_add(x);
-	}
-}
-
-static void merge_value(struct builder *b, struct pair *pairs, struct key_index *x, const struct node *value)
-{
-	static const char message[] = "'<<' wants a map, a '*name' of one, or a list of these";
-
-	if (value->kind == NODE_MAP) {
-		merge_map(pairs, x, value);
-		return;
-	}
-	if (value->kind == NODE_SCALAR)
-		diag_error(b->d, value->at, NULL, "%s", message);
-	for (size_t i = 0; value->kind == NODE_LIST && i < value->n; i++) {
-		if (value->items[i]->kind == NODE_MAP)
-			merge_map(pairs, x, value->items[i]);
-		else
-			diag_error(b->d, value->items[i]->at, NULL, "%s", message);
-	}
-}
-
-static void add_own_pair(struct builder *b, struct pair *pairs, struct key_index *x, struct node *key, struct node *value)
-{
-	const struct pair *earlier;
-
-	if (key->kind != NODE_SCALAR) {
-		diag_error(b->d, key->at, "quote a key that begins with '{' or '['", "a key must be a text");
-		return;
-	}
-	earlier = index_find(x, key->text);
-	if (earlier) {
-		diag_error(b->d, key->at, NULL, "the key '%.*s' stands twice in one map", STR_ARG(key->text));
-		diag_note(b->d, earlier->key->at, "it stands here already");
-		return;
-	}
-	pairs[x->n] = (struct pair){key, value};
-	index_add(x);
-}
-
-/* Makes a map of its keys and values in turn: own pairs first, so that they win, then what `<<` adds. */
-static void map_finish(struct builder *b, struct node *map, struct node *const *members, size_t n)
-{
-	struct key_index x = {0};
-	struct pair *pairs;
-	size_t room = 0;
-	bool merges = false;
-
-	for (size_t i = 0; i < n; i += 2) {
-		bool merge = is_merge(members[i]);
-
-		room += merge ? merge_room(members[i + 1]) : 1;
-		merges |= merge;
-	}
-	pairs = arena_array(b->a, struct pair, room);
-	x.pairs = pairs;
-	x.use_map = room > SCAN_PAIRS;
-	if (x.use_map)
-		map_reserve(&x.map, room);
-	for (size_t i = 0; i < n; i += 2) {
-		if (!is_merge(members[i]))
-			add_own_pair(b, pairs, &x, members[i], members[i + 1]);
-	}
-	for (size_t i = 0; merges && i < n; i += 2) {
-		if (is_merge(members[i]))
-			merge_value(b, pairs, &x, members[i + 1]);
-	}
-	map->pairs = pairs;
-	map->n = x.n;
-	map_free(&x.map);
-}
-
 /* A plain value that ends in " #word": YAML takes the rest for a comment, its writer hardly did. "# words" is a comment. */
 static void warn_of_cut(struct builder *b, const struct node *key, const struct node *value, yaml_mark_t end)
 {
@@ -232,7 +107,7 @@ static void warn_of_cut(struct builder *b, const struct node *key, const struct 
 	if (hash + 1 >= b->text.n || b->text.p[hash] != '#' || strchr(" \t\r\n#", b->text.p[hash + 1]))
 		return;
 	diag_warn(b->d, (struct pos){b->source, (uint32_t)end.line + 1, (uint32_t)(end.column + (hash - b->cursor.offset)) + 1},
-		  "quote it if it belongs to the text", "a comment cuts '%.*s' short here", STR_ARG(key->text));
+	          "quote it if it belongs to the text", "a comment cuts '%.*s' short here", STR_ARG(key->text));
 }
 
 /* Hands a finished node to the collection it stands in. `scalar`: the event, when it is one. */
@@ -349,7 +224,8 @@ static void on_scalar(struct builder *b, const yaml_event_t *e)
 	if (!check_tag(b, tag, NODE_SCALAR, n->at)) {
 		if (s.n == 0)
 			n = node_text(b, n->at, "", (const char *)tag);
-	} else if (tag && n->style == STYLE_PLAIN && (strcmp((const char *)tag, "!") == 0 || strcmp((const char *)tag, YAML_STR_TAG) == 0)) {
+	} else if (tag && n->style == STYLE_PLAIN &&
+	           (strcmp((const char *)tag, "!") == 0 || strcmp((const char *)tag, YAML_STR_TAG) == 0)) {
 		n->style = STYLE_QUOTED;
 	}
 	anchor_define(b, e->data.scalar.anchor, n, false);
@@ -363,8 +239,8 @@ static void on_alias(struct builder *b, const yaml_event_t *e)
 	struct pos at = mark_pos(b, e->start_mark);
 
 	if (!x) {
-		diag_error(b->d, at, diag_hint(b->d, "quote it if it is no alias: \"*%s\"", name), "'*%s' is an alias, but nothing is marked '&%s'",
-			   name, name);
+		diag_error(b->d, at, diag_hint(b->d, "quote it if it is no alias: \"*%s\"", name),
+		           "'*%s' is an alias, but nothing is marked '&%s'", name, name);
 		add(b, node_text(b, at, "*", name), 1, NULL);
 		return;
 	}
@@ -376,7 +252,8 @@ static void on_alias(struct builder *b, const yaml_event_t *e)
 	}
 	b->from_aliases += x->weight;
 	if (b->from_aliases > YAML_MAX_ALIAS_NODES) {
-		diag_error(b->d, at, "write less by aliases", "aliases add more than %d nodes to this file", YAML_MAX_ALIAS_NODES);
+		diag_error(b->d, at, "write less by aliases", "aliases add more than %d nodes to this file",
+		           YAML_MAX_ALIAS_NODES);
 		b->stop = true;
 		return;
 	}
@@ -404,7 +281,7 @@ static void on_close(struct builder *b)
 	size_t n = b->pending.n - f.base;
 
 	if (f.node->kind == NODE_MAP) {
-		map_finish(b, f.node, b->pending.p + f.base, n);
+		yaml_map_finish(b->a, b->d, f.node, b->pending.p + f.base, n);
 	} else {
 		f.node->items = arena_array(b->a, struct node *, n);
 		f.node->n = n;
@@ -424,8 +301,9 @@ static void on_event(struct builder *b, const yaml_event_t *e)
 	switch (e->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (b->documents++) {
-			diag_error(b->d, mark_pos(b, e->start_mark), "take out the '---', or make it a file of its own and 'include' it",
-				   "a second YAML document begins here");
+			diag_error(b->d, mark_pos(b, e->start_mark),
+			           "take out the '---', or make it a file of its own and 'include' it",
+			           "a second YAML document begins here");
 			b->stop = true;
 		}
 		break;

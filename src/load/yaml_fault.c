@@ -22,30 +22,32 @@ struct fault {
 
 /* The first that fits counts. */
 static const struct fault faults[] = {
-	{NULL, "violates indentation", NULL, AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
-	{NULL, "found a tab character", NULL, AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
-	{"scanning an alias", NULL, NULL, AT_CONTEXT, "a value that begins with '*' is an alias in YAML", "quote it: \"%s\""},
-	{"scanning an anchor", NULL, NULL, AT_CONTEXT, "a value that begins with '&' is an anchor in YAML", "quote it: \"%s\""},
-	{" a tag", NULL, NULL, AT_CONTEXT, "a value that begins with '!' is a tag in YAML", "quote it: \"%s\""},
-	{"a directive", NULL, NULL, AT_CONTEXT, "a line that begins with '%%' is a directive in YAML", "quote it: \"%s\""},
-	{NULL, "cannot start any token", "\t", AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
-	{NULL, "cannot start any token", "@`%", AT_PROBLEM, "a value cannot begin with '%c'", "quote it: \"%s\""},
-	{"quoted scalar", "unexpected", NULL, AT_CONTEXT, "this quote is never closed", "close it, or quote the whole value in the other kind"},
-	{"quoted scalar", "escape", NULL, AT_PROBLEM, "'\\' begins an escape in double quotes, and this is none",
-	 "write \\\\ or use single quotes"},
-	{"flow mapping", NULL, "\0", AT_CONTEXT, "this '{' is never closed", FLOW_HINT},
-	{"flow sequence", NULL, "\0", AT_CONTEXT, "this '[' is never closed", FLOW_HINT},
-	{"flow mapping", NULL, NULL, AT_PROBLEM, "',' or '}' is wanted here", FLOW_HINT},
-	{"flow sequence", NULL, NULL, AT_PROBLEM, "',' or ']' is wanted here", FLOW_HINT},
-	{NULL, "mapping values are not allowed", NULL, AT_PROBLEM, "a second ':' makes no key and value here",
-	 "quote a value that holds \": \"; else look at the indentation"},
-	{NULL, "could not find expected ':'", NULL, AT_CONTEXT, "a line 'key: value' is wanted here",
-	 "is the ':' missing, or is the line to be indented deeper?"},
-	{"block mapping", "expected key", NULL, AT_PROBLEM, "this does not go on from what is above", INDENT_HINT},
-	{"block collection", "expected '-'", NULL, AT_PROBLEM, "the next '- ' of the list, or its end, is wanted here", INDENT_HINT},
-	{NULL, "block sequence entries are not allowed", NULL, AT_PROBLEM, "a list cannot begin here", "put its first '- ' on a line of its own"},
-	{"block scalar", NULL, NULL, AT_PROBLEM, NULL, "the text begins on the line after '|', indented deeper than its key"},
-	{NULL, "expected <document start>", NULL, AT_PROBLEM, "nothing can follow here", INDENT_HINT},
+    {NULL, "violates indentation", NULL, AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
+    {NULL, "found a tab character", NULL, AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
+    {"scanning an alias", NULL, NULL, AT_CONTEXT, "a value that begins with '*' is an alias in YAML", "quote it: \"%s\""},
+    {"scanning an anchor", NULL, NULL, AT_CONTEXT, "a value that begins with '&' is an anchor in YAML", "quote it: \"%s\""},
+    {" a tag", NULL, NULL, AT_CONTEXT, "a value that begins with '!' is a tag in YAML", "quote it: \"%s\""},
+    {"a directive", NULL, NULL, AT_CONTEXT, "a line that begins with '%%' is a directive in YAML", "quote it: \"%s\""},
+    {NULL, "cannot start any token", "\t", AT_PROBLEM, "a tab where only spaces may indent", "use spaces"},
+    {NULL, "cannot start any token", "@`%", AT_PROBLEM, "a value cannot begin with '%c'", "quote it: \"%s\""},
+    {"quoted scalar", "unexpected", NULL, AT_CONTEXT, "this quote is never closed",
+     "close it, or quote the whole value in the other kind"},
+    {"quoted scalar", "escape", NULL, AT_PROBLEM, "'\\' begins an escape in double quotes, and this is none",
+     "write \\\\ or use single quotes"},
+    {"flow mapping", NULL, "\0", AT_CONTEXT, "this '{' is never closed", FLOW_HINT},
+    {"flow sequence", NULL, "\0", AT_CONTEXT, "this '[' is never closed", FLOW_HINT},
+    {"flow mapping", NULL, NULL, AT_PROBLEM, "',' or '}' is wanted here", FLOW_HINT},
+    {"flow sequence", NULL, NULL, AT_PROBLEM, "',' or ']' is wanted here", FLOW_HINT},
+    {NULL, "mapping values are not allowed", NULL, AT_PROBLEM, "a second ':' makes no key and value here",
+     "quote a value that holds \": \"; else look at the indentation"},
+    {NULL, "could not find expected ':'", NULL, AT_CONTEXT, "a line 'key: value' is wanted here",
+     "is the ':' missing, or is the line to be indented deeper?"},
+    {"block mapping", "expected key", NULL, AT_PROBLEM, "this does not go on from what is above", INDENT_HINT},
+    {"block collection", "expected '-'", NULL, AT_PROBLEM, "the next '- ' of the list, or its end, is wanted here", INDENT_HINT},
+    {NULL, "block sequence entries are not allowed", NULL, AT_PROBLEM, "a list cannot begin here",
+     "put its first '- ' on a line of its own"},
+    {"block scalar", NULL, NULL, AT_PROBLEM, NULL, "the text begins on the line after '|', indented deeper than its key"},
+    {NULL, "expected <document start>", NULL, AT_PROBLEM, "nothing can follow here", INDENT_HINT},
 };
 
 static char char_at(struct str text, size_t offset)
@@ -110,7 +112,7 @@ static void report_syntax(struct diag *d, uint32_t source, struct str text, cons
 		diag_error(d, at, NULL, "%s%s%s", p->context ? p->context : "", p->context ? ": " : "", problem);
 	else
 		diag_error(d, at, fill(d, f->hint, word_at(text, offset), '\0'), "%s",
-			   fill(d, f->message ? f->message : problem, word_at(text, offset), char_at(text, offset)));
+		           fill(d, f->message ? f->message : problem, word_at(text, offset), char_at(text, offset)));
 }
 
 /* libyaml gives line 1, column 1 for these, but also the offset. */
@@ -130,8 +132,8 @@ static void report_bytes(struct diag *d, uint32_t source, struct str text, const
 	else if (char_at(text, offset) == '\0')
 		diag_error(d, at, "is this a text file?", "a NUL byte cannot stand in YAML");
 	else
-		diag_error(d, at, "in double quotes it can be written as \\xNN", "the control character 0x%02x cannot stand in YAML",
-			   (unsigned)p->problem_value);
+		diag_error(d, at, "in double quotes it can be written as \\xNN",
+		           "the control character 0x%02x cannot stand in YAML", (unsigned)p->problem_value);
 }
 
 void yaml_fault_report(struct diag *d, uint32_t source, struct str text, const yaml_parser_t *parser)

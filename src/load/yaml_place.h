@@ -1,4 +1,5 @@
-/* Offsets and places in a YAML text, lines ending where libyaml ends them: \n, \r, \r\n, U+0085, U+2028, U+2029. Private to yaml. */
+/* Offsets and places in a YAML text, lines ending where libyaml ends them: \n, \r, \r\n, U+0085, U+2028, U+2029. Private to yaml.
+ */
 #ifndef AXMAKE_LOAD_YAML_PLACE_H
 #define AXMAKE_LOAD_YAML_PLACE_H
 

@@ -16,7 +16,7 @@ struct look {
 	struct ending *e;
 	bool first_alive;
 	bool reused;            /* the first process's number has gone to a stranger: then group and session are empty for good */
-	bool new_zombie;        /* an orphan turned out to be dead, so its children may have come to us since the list was read */
+	bool unsettled;         /* a child turned out to be dead or dying: its children may have come to us since the list was read */
 	bool in_group;          /* a living member of the group was found */
 	struct pid_list zombies;
 	struct pid_list living; /* parents before their children */
@@ -74,6 +74,11 @@ static void look_tree(struct look *k, pid_t root)
 	vec_free(&below.pids);
 }
 
+static bool is_living_child(pid_t pid, struct proc_stat *st)
+{
+	return proc_stat_read(pid, st) && st->parent == getpid() && st->living;
+}
+
 /* Looks at children of ours: the task's own are remembered; with `deep` all below them is looked at too. */
 static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 {
@@ -88,15 +93,18 @@ static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 		struct proc_stat st;
 		if (pid_list_has(&k->zombies, pid))
 			continue;
-		if (!proc_stat_read(pid, &st) || st.parent != getpid() || !st.living) {
-			vec_push(NULL, &k->zombies.pids, pid);
-			k->new_zombie = true;
-		} else if (belongs(k, &st)) {
+		bool ours = is_living_child(pid, &st) && belongs(k, &st);
+		if (ours) {
 			vec_push(NULL, &own.pids, pid);
 			if (deep)
 				look_tree(k, pid);
 			else
 				look_add(k, pid);
+		} else if (!is_living_child(pid, &st)) { /* asked again: a dead one shows no mark */
+			vec_push(NULL, &k->zombies.pids, pid);
+			k->unsettled = true;
+		} else if (st.dying) {
+			k->unsettled = true;
 		}
 	}
 	vec_free(&candidates.pids);
@@ -124,8 +132,8 @@ static void look_all(struct look *k, const struct pid_list *orphans, bool deep)
 	if (deep && k->first_alive && proc_stat_read(k->e->group, &first) && first.living)
 		look_tree(k, k->e->group);
 	look_orphans(k, orphans, deep);
-	for (int i = 0; i < AGAIN_PASSES && k->new_zombie && (deep || !k->living.pids.n); i++) {
-		k->new_zombie = false;
+	for (int i = 0; i < AGAIN_PASSES && k->unsettled && (deep || !k->living.pids.n); i++) {
+		k->unsettled = false;
 		fresh.pids.n = 0;
 		process_children(&fresh);
 		look_orphans(k, &fresh, deep);
@@ -146,7 +154,7 @@ bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool
 	}
 	struct look k = look_new(e, first_alive);
 	look_all(&k, orphans, false);
-	bool left = first_alive || k.living.pids.n;
+	bool left = first_alive || k.living.pids.n || k.unsettled; /* not settled in all these passes: something is at work */
 	look_free(&k);
 	return left;
 }

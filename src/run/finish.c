@@ -214,12 +214,17 @@ static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
 static void show_log(struct job *j, const struct capture_sizes *z)
 {
 	struct outcome *o = &j->outcome;
+	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
 	o->log_size = z->out + z->err;
 	o->tail = z->tail;
 	if (o->log_size)
 		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
-	if (j->provider && j->provider->result.kind != WHERE_TEXT && o->class == TRY_OK) {
-		/* What a program prints for machines is nothing for people: the answer is. */
+	if (!for_machines)
+		return;
+	/* What a program prints for machines is nothing for people: its answer is, or the error that was found in it. */
+	o->tail = STR_NONE;
+	o->log_size = 0;
+	if (o->class == TRY_OK) {
 		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/result", STR_ARG(j->dir));
 		o->log_size = j->task->result_size;
 	}
@@ -302,7 +307,7 @@ void finish_try(struct job *j)
 	struct capture_sizes sizes = capture_result(j->capture);
 	int64_t took = clock_ns() - j->try_began_ns;
 	j->last_first_byte_ns = sizes.first_byte_ns < 0 ? -1 : sizes.first_byte_ns - j->try_began_ns;
-	o->ended = j->ending.ended;
+	o->ended = j->cause == END_OWN ? j->ending.ended : 0; /* what a time-out ended was no left-over */
 	o->error = STR_NONE;
 	enum try_class class = class_of_try(j, &answer);
 	if (class == TRY_OK && err) {

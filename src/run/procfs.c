@@ -50,7 +50,9 @@ static ssize_t read_small(const char *path, char *buf, size_t room)
 }
 
 /* Fields of /proc/PID/stat after the name, which may hold anything, counted from `state` = 0 (proc(5)). */
-enum { F_STATE, F_PARENT, F_GROUP, F_SESSION, F_THREADS = 17, F_ENV_START = 47, F_ENV_END = 48 };
+enum { F_STATE, F_PARENT, F_GROUP, F_SESSION, F_FLAGS = 6, F_THREADS = 17, F_ENV_END = 48 };
+/* Of the flags, as in the kernel's sched.h for these twenty years. */
+enum { FLAG_EXITING = 0x4, FLAG_KERNEL_THREAD = 0x200000 };
 
 bool proc_stat_read(pid_t pid, struct proc_stat *out)
 {
@@ -63,7 +65,7 @@ bool proc_stat_read(pid_t pid, struct proc_stat *out)
 		return false;
 	*out = (struct proc_stat){.pid = pid, .state = at[2]};
 	long threads = 0;
-	unsigned long env_end = 1;
+	unsigned long flags = 0, env_end = 1;
 	at += 3;
 	for (int field = F_PARENT; field <= F_ENV_END && *at; field++) {
 		unsigned long v = strtoul(at, &at, 10);
@@ -73,6 +75,8 @@ bool proc_stat_read(pid_t pid, struct proc_stat *out)
 			out->group = (pid_t)v;
 		else if (field == F_SESSION)
 			out->session = (pid_t)v;
+		else if (field == F_FLAGS)
+			flags = v;
 		else if (field == F_THREADS)
 			threads = (long)v;
 		else if (field == F_ENV_END)
@@ -80,7 +84,8 @@ bool proc_stat_read(pid_t pid, struct proc_stat *out)
 	}
 	bool ended = out->state == 'Z' || out->state == 'X' || out->state == 'x';
 	out->living = !ended || threads > 1;
-	out->young = out->living && env_end == 0;
+	out->dying = out->living && threads <= 1 && flags & FLAG_EXITING;
+	out->young = out->living && !out->dying && !(flags & FLAG_KERNEL_THREAD) && env_end == 0;
 	return true;
 }
 

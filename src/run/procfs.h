@@ -12,6 +12,7 @@ struct proc_stat {
 	char state;  /* as ps shows it: R S D Z T … */
 	bool living; /* neither dead nor a zombie; a process whose first thread alone has ended is living */
 	bool young;  /* in the middle of execve: its environment is not there yet */
+	bool dying;  /* living, but on its way out: its environment is gone, its children not yet handed over */
 };
 
 /* false: there is no such process. */

@@ -1,5 +1,6 @@
 #include "run/sched.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +166,7 @@ void sched_completed(struct sched *s, struct task *t)
 
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
 {
-	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1};
+	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
 	t->state = STATE_FAILED;
 	o.ignored = t->def->optional || s->c->ignore_errors;
 	if (o.ignored)

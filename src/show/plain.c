@@ -52,11 +52,24 @@ static void add_name(struct plain *p, const struct task *t)
 	sbuf_lit(&p->console.out, ": ");
 }
 
-/* The first line of a script that says something. */
+/* The next line of a script from *at on, without outer space; *at moves behind it. */
+static struct str script_line(struct str script, size_t *at)
+{
+	size_t end = str_find(script, STR("\n"), *at);
+	struct str line = str_trim(str_sub(script, *at, end));
+
+	*at = end + 1;
+	return line;
+}
+
+/* The first line of a script that does something: neither empty nor a comment. */
 static void add_script(struct sbuf *b, struct str script)
 {
-	struct str rest = str_trim(script);
-	struct str first = str_trim(str_sub(rest, 0, str_find(rest, STR("\n"), 0)));
+	struct str rest = str_trim(script), first = STR_NONE;
+	size_t at = 0;
+
+	while (at < rest.n && (!first.n || first.p[0] == '#'))
+		first = script_line(rest, &at);
 	struct sbuf shown = {0};
 	size_t columns;
 
@@ -68,7 +81,7 @@ static void add_script(struct sbuf *b, struct str script)
 		sbuf_str(b, sbuf_view(&shown));
 	else
 		phrase_fit(b, sbuf_view(&shown), SCRIPT_COLUMNS);
-	if (first.n < rest.n && columns <= SCRIPT_COLUMNS)
+	if (at < rest.n && columns <= SCRIPT_COLUMNS)
 		sbuf_lit(b, " …");
 	sbuf_free(&shown);
 }

@@ -63,6 +63,13 @@ static enum state state_in_run(const struct scene *s, const struct task *t, stru
 	return S_NOT_RUN;
 }
 
+static struct str failure_reason(struct arena *a, struct str class)
+{
+	if (!class.n || str_eq(class, STR("failed")))
+		return STR("the last try failed");
+	return arena_printf(a, "the last try failed (%.*s)", STR_ARG(class));
+}
+
 static void judge(struct scene *s, const struct task *t)
 {
 	const struct view *v = s->view;
@@ -80,8 +87,7 @@ static void judge(struct scene *s, const struct task *t)
 	else
 		st->state = st->start.open && st->start.failed ? S_FAILED : S_STALE;
 	if (st->state == S_FAILED)
-		st->reason = st->start.class.n ? arena_printf(v->arena, "the last try failed (%.*s)", STR_ARG(st->start.class))
-		                               : STR("the last try failed");
+		st->reason = failure_reason(v->arena, st->start.class);
 	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING)
 		st->reason = stale_reason(v->arena, verdict);
 }

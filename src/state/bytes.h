@@ -34,7 +34,7 @@ uint64_t reader_u64(struct reader *r);
 int64_t reader_i64(struct reader *r);
 double reader_double(struct reader *r);
 struct hash128 reader_hash(struct reader *r);
-struct str reader_str(struct reader *r); /* lies in what is read */
+struct str reader_str(struct reader *r);    /* lies in what is read */
 bool reader_at_end(const struct reader *r); /* all read, nothing missing */
 
 /* Numbers at any address. */

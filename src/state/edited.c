@@ -15,7 +15,7 @@
 struct keeping {
 	const struct store *s;
 	struct arena arena;
-	struct str to; /* "tasks/NAME/edited" */
+	struct str to;        /* "tasks/NAME/edited" */
 	VEC(struct str) left; /* folders still to be copied, relative to the root */
 };
 
@@ -24,8 +24,8 @@ static const char *target(struct keeping *k, struct str path)
 	return arena_printf(&k->arena, "%s/%.*s", k->to.p, STR_ARG(path)).p;
 }
 
-/* Makes the folders that `path` is to lie in. What an earlier edit left in their place gives way, for the newest wins, and a link above all: nothing may be written
- * or removed where it leads. */
+/* Makes the folders that `path` is to lie in. What an earlier edit left in their place gives way, for the newest wins, and a link
+ * above all: nothing may be written or removed where it leads. */
 static int make_parents(struct keeping *k, struct str path)
 {
 	struct stat st;

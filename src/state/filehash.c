@@ -77,7 +77,8 @@ static struct file_stat stat_of(const struct stat *st)
 
 static bool same_stat(const struct file_stat *a, const struct file_stat *b)
 {
-	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
 }
 
 /* Could the file, looked at or hashed from `at_ns` on, change once more without its stamps showing it? */
@@ -417,7 +418,8 @@ enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash1
 	return ok ? FILE_FOLDER : FILE_FAILED;
 }
 
-enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct hash128 *out, size_t *count, int *err, struct str *bad_path)
+enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct hash128 *out, size_t *count, int *err,
+                              struct str *bad_path)
 {
 	struct parts p = {.fh = fh};
 	struct glob_list list = {0};

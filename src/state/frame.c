@@ -42,7 +42,7 @@ struct str frame_whole(const unsigned char *payload)
 
 struct frame_scan frame_scan_of(const void *p, size_t n)
 {
-	return (struct frame_scan){.p = p, .n = n, .budget = 4 * n + (1 << 20)};
+	return (struct frame_scan){.p = n ? p : "", .n = n, .budget = 4 * n + (1 << 20)};
 }
 
 /* Is there a magic at `at`, and a length that fits? */

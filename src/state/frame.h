@@ -1,4 +1,5 @@
-/* Frames: what the log is made of. {magic u32, length u32, payload, XXH3-64 of all before}; the magic's last byte is the format's version. */
+/* Frames: what the log is made of. {magic u32, length u32, payload, XXH3-64 of all before}; the magic's last byte is the format's
+ * version. */
 #ifndef AXMAKE_STATE_FRAME_H
 #define AXMAKE_STATE_FRAME_H
 

@@ -32,7 +32,8 @@ static void read_holder(int fd, struct lock_holder *h)
 	if (n <= 0)
 		return;
 	text[n] = '\0';
-	if (sscanf(text, "%9d %" SCNu64 " %" SCNd64 "%n", &pid, &got.run_id, &got.since_ns, &end) != 3 || text[end] != '\n' || pid <= 0)
+	if (sscanf(text, "%9d %" SCNu64 " %" SCNd64 "%n", &pid, &got.run_id, &got.since_ns, &end) != 3 || text[end] != '\n' ||
+	    pid <= 0)
 		return;
 	h->pid = pid;
 	h->run_id = got.run_id;
@@ -158,7 +159,8 @@ static enum lock_result give_up(struct store *s, enum lock_result result)
 	return result;
 }
 
-enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct lock_holder *holder, struct store_error *err, struct arena *a)
+enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct lock_holder *holder, struct store_error *err,
+                            struct arena *a)
 {
 	struct stat st;
 	int code;

@@ -182,8 +182,8 @@ static int rewrite(struct log *l)
 /* What cannot be a log of ours: no good frame, and not our magic at its head either (that would be a damaged one). */
 static bool is_foreign(const struct log *l, const struct frame_scan *s)
 {
-	return s->bad_bytes == s->n && s->n && !s->cut && (s->n < FRAME_MAGIC_SIZE || memcmp(s->p, frame_magic, FRAME_MAGIC_SIZE) != 0) &&
-	       !l->ix.all.n && !l->ix.files.n;
+	return s->bad_bytes == s->n && s->n && !s->cut &&
+	       (s->n < FRAME_MAGIC_SIZE || memcmp(s->p, frame_magic, FRAME_MAGIC_SIZE) != 0) && !l->ix.all.n && !l->ix.files.n;
 }
 
 static bool is_other_version(const struct log *l)
@@ -256,7 +256,8 @@ static struct log *mend(struct log *l, const struct frame_scan *s, struct str *n
 	err = rewrite(l);
 	if (err)
 		return fail(l, "mend .axmake/log", err, note);
-	*note = arena_printf(l->arena, "%.*s: mended with what is left of it; the damaged one is kept as .axmake/log.bad", STR_ARG(what));
+	*note = arena_printf(l->arena, "%.*s: mended with what is left of it; the damaged one is kept as .axmake/log.bad",
+	                     STR_ARG(what));
 	return l;
 }
 
@@ -386,7 +387,8 @@ int log_done(struct log *l, const struct task_record *r)
 	return finish(l);
 }
 
-int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries, int64_t duration_ns)
+int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries,
+               int64_t duration_ns)
 {
 	struct open_start s = {.start_id = start_id, .class = class, .tries = tries, .duration_ns = duration_ns};
 
@@ -452,7 +454,8 @@ bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct h
 
 static bool same_stat(const struct file_stat *a, const struct file_stat *b)
 {
-	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
 }
 
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h)

@@ -1,4 +1,5 @@
-/* The file `.axmake/log` on the disk: opened, read whole, appended to, put aside, written anew. What its bytes mean is no concern of it. */
+/* The file `.axmake/log` on the disk: opened, read whole, appended to, put aside, written anew. What its bytes mean is no concern
+ * of it. */
 #ifndef AXMAKE_STATE_LOGFILE_H
 #define AXMAKE_STATE_LOGFILE_H
 
@@ -25,11 +26,13 @@ enum logfile_state {
 enum logfile_state logfile_open(struct logfile *f, int dir_fd, bool read_only, int *err);
 void logfile_close(struct logfile *f);
 
-/* The whole content, in memory of its own (a mapping would die with SIGBUS when the file is cut meanwhile). Freed by logfile_unload. */
+/* The whole content, in memory of its own (a mapping would die with SIGBUS when the file is cut meanwhile). Freed by
+ * logfile_unload. */
 int logfile_load(struct logfile *f, unsigned char **data, size_t *n);
 void logfile_unload(unsigned char *data, size_t n);
 
-/* Appends in one write. When that fails, what was written of it is cut off again. 0, or the first errno of this file, now and ever after. */
+/* Appends in one write. When that fails, what was written of it is cut off again. 0, or the first errno of this file, now and
+ * ever after. */
 int logfile_append(struct logfile *f, struct str bytes);
 
 /* Moves whatever is called `log` to `log.bad`. 0 or errno. */

@@ -193,9 +193,10 @@ static bool apply_files(struct log_index *ix, struct str payload)
 
 bool log_index_apply(struct log_index *ix, struct str payload)
 {
-	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *, const unsigned char *) = {
-		[RECORD_START] = apply_start,     [RECORD_DONE] = apply_done, [RECORD_FAILED] = apply_failed,
-		[RECORD_RENAMED] = apply_renamed, [RECORD_EDIT] = apply_edit,
+	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *,
+	                                         const unsigned char *) = {
+	    [RECORD_START] = apply_start,     [RECORD_DONE] = apply_done, [RECORD_FAILED] = apply_failed,
+	    [RECORD_RENAMED] = apply_renamed, [RECORD_EDIT] = apply_edit,
 	};
 	struct reader r = reader_of(payload);
 	struct record_head h;

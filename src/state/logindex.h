@@ -1,4 +1,5 @@
-/* What a log says, in memory: the frames that still count, by task and by file. It keeps pointers into the frames and knows nothing of the disk. */
+/* What a log says, in memory: the frames that still count, by task and by file. It keeps pointers into the frames and knows
+ * nothing of the disk. */
 #ifndef AXMAKE_STATE_LOGINDEX_H
 #define AXMAKE_STATE_LOGINDEX_H
 
@@ -22,19 +23,19 @@ struct log_note {
 
 /* Payloads of the frames that count for a task; NULL: none. A task that was renamed away has none at all. */
 struct log_task {
-	const unsigned char *done;          /* the last success */
+	const unsigned char *done;           /* the last success */
 	const unsigned char *start, *failed; /* since that */
-	struct log_note *notes;             /* since that */
-	struct task_record *record;         /* `done`, decoded */
+	struct log_note *notes;              /* since that */
+	struct task_record *record;          /* `done`, decoded */
 };
 
 struct log_index {
 	struct arena *arena;
-	struct map tasks; /* workflow NUL name -> struct log_task */
-	struct map files; /* path -> entry */
+	struct map tasks;           /* workflow NUL name -> struct log_task */
+	struct map files;           /* path -> entry */
 	VEC(struct log_task *) all; /* heap */
-	uint64_t seq;  /* the highest seen or given */
-	uint64_t live; /* bytes of what counts */
+	uint64_t seq;               /* the highest seen or given */
+	uint64_t live;              /* bytes of what counts */
 };
 
 struct log_index log_index_of(struct arena *a);

@@ -20,7 +20,8 @@ enum record_type {
 	RECORD_TYPES
 };
 
-/* What all frames but RECORD_FILES begin with. The key is workflow NUL name, in one piece so that it serves as a table's key where it lies. */
+/* What all frames but RECORD_FILES begin with. The key is workflow NUL name, in one piece so that it serves as a table's key
+ * where it lies. */
 struct record_head {
 	uint8_t type; /* enum record_type */
 	uint64_t seq;

@@ -60,8 +60,9 @@ static bool check_owner(struct store *s, struct arena *a, struct store_error *er
 	if (fstat(s->fd, &st))
 		return fail(s, a, err, "look at " FOLDER, errno);
 	if (st.st_uid != geteuid())
-		return refuse(s, err, arena_printf(a, FOLDER " belongs to another user (uid %ju): remove it, or run as that user",
-		                                   (uintmax_t)st.st_uid));
+		return refuse(s, err,
+		              arena_printf(a, FOLDER " belongs to another user (uid %ju): remove it, or run as that user",
+		                           (uintmax_t)st.st_uid));
 	return true;
 }
 

@@ -21,10 +21,11 @@ def case_01_env_absent(c):
 
 def case_02_env_empty_or_j1(c):
     c.many(6, 60)
-    for flags, most in (("", [4]), (" -j1", [1]), (" -j", [4, 5, 6])):
+    for flags, most in (("", 4), (" -j1", 1), (" -j", 6)):
         c.fresh()
         c.ax(MAKEFLAGS=flags).ended().quiet()
-        check(overlap(c.spans()) in most, f"MAKEFLAGS={flags!r}: {overlap(c.spans())} at one moment")
+        check(overlap(c.spans()) <= most, f"MAKEFLAGS={flags!r}: {overlap(c.spans())} at one moment, {most} allowed")
+        in_time(overlap(c.spans()) >= min(most, 4), f"MAKEFLAGS={flags!r}: only {overlap(c.spans())} at one moment")
         equal(len(c.spans()), 6, "tasks that ran")
 
 
@@ -300,7 +301,7 @@ def case_23_nonblock_given(c):
 
 def chain_beside_waiting_tasks(c):
     """One chain of short tasks, and others that only a token can start."""
-    tasks = {f"c{i}": {"run": c.span(f"c{i}", 50), "dependencies": [f"c{i - 1}"] if i else []} for i in range(8)}
+    tasks = {f"c{i}": {"run": c.span(f"c{i}", 50), "dependencies": [f"c{i - 1}"] if i else []} for i in range(16)}
     tasks.update({f"w{i}": c.span(f"w{i}", 50) for i in range(6)})
     c.workflow(tasks)
 
@@ -319,9 +320,10 @@ def case_24_blocking_given(c):
     chain_beside_waiting_tasks(c)
 
     c.fresh()
-    c.under(1, peer=["--thief", 3]).ended().quiet().balanced()
-    equal(len(c.spans()), 14, "tasks that ran")
-    check_no_gap(c, 100)
+    # Who waits in read for the token that the thief took waits as long as the thief holds it.
+    c.under(1, peer=["--thief", 500]).ended().quiet().balanced()
+    equal(len(c.spans()), 22, "tasks that ran")
+    check_no_gap(c, 250)
 
 
 def as_another_user(c):
@@ -336,9 +338,9 @@ def case_24_blocking_given_to_another_user(c):
     chain_beside_waiting_tasks(c)
 
     c.fresh()
-    c.under(1, peer=["--thief", 3, "--uid", NOBODY]).ended().quiet().balanced()
-    equal(len(c.spans()), 14, "tasks that ran")
-    check_no_gap(c, 100)
+    c.under(1, peer=["--thief", 500, "--uid", NOBODY]).ended().quiet().balanced()
+    equal(len(c.spans()), 22, "tasks that ran")
+    check_no_gap(c, 250)
 
 
 def case_25_steal_race(c):
@@ -373,13 +375,13 @@ def case_27_no_hoard(c):
     r = c.under(5).ended().balanced()
     check(r.fewest_free() >= 4, f"only {r.fewest_free()} of 5 tokens free with two tasks ready")
     begin = (c.span_of("c")[0] - r.report["start_ns"]) / 1e6
-    equal(r.fewest_free(begin + 20, begin + 400), 5, "tokens free while one task runs")
+    r.free_between(begin + 20, begin + 400, 5, "while one task runs")
 
 
 def case_27_no_token_while_a_retry_waits(c):
     c.workflow({"a": {"run": "exit 1", "retry": {"attempts": 2, "delay": "600ms"}}, "b": {"run": "exit 1", "retry": {"attempts": 2, "delay": "600ms"}}})
     r = c.under(3, "-k").ended(2).balanced()
-    equal(r.fewest_free(350, 550), 3, "tokens free while both wait for their next try")
+    r.free_between(350, 550, 3, "while both wait for their next try")
 
 
 def case_28_lock_order(c):
@@ -392,7 +394,7 @@ def case_28_lock_order(c):
     ended = sorted(c.spans())[3][1]
     waited = (ended - r.report["start_ns"]) / 1e6
     check(waited > 300, f"it did not wait for the lock ({waited:.0f} ms)")
-    equal(r.fewest_free(0, waited - 50), 3, "tokens free while it waits for the lock")
+    r.free_between(0, waited - 50, 3, "while it waits for the lock")
     equal(len(c.spans()), 8, "tasks that ran")
 
 

@@ -84,16 +84,14 @@ class Result:
 
     def fewest_free(self, from_ms=0, to_ms=1 << 30):
         """The least that was in the pool between two moments after the start."""
-        level, least = None, None
-        for us, free in self.report["free"]:
-            if us / 1000 >= to_ms:
-                break
-            if us / 1000 >= from_ms and level is not None:
-                least = level if least is None else min(least, level)
-            level = free
-            if us / 1000 >= from_ms:
-                least = level if least is None else min(least, level)
-        return level if least is None else least
+        changes = [(us / 1000, free) for us, free in self.report["free"]]
+        before = [free for at, free in changes if at < from_ms][-1:]
+        within = [free for at, free in changes if from_ms <= at < to_ms]
+        return min(before + within)
+
+    def free_between(self, from_ms, to_ms, want, what):
+        least = self.fewest_free(from_ms, to_ms)
+        in_time(least == want, f"{what}: {least} tokens free, expected {want}")
 
 
 class Case:
@@ -168,7 +166,8 @@ class Case:
         self.forget_spans()
 
     def env(self, **more):
-        env = {k: v for k, v in os.environ.items() if "MAKE" not in k and not k.startswith("AX")}
+        env = {k: v for k, v in os.environ.items() if "MAKE" not in k and "XDG" not in k and not k.startswith("AX")}
+        env["HOME"] = self.dir
         env.update({k: v for k, v in more.items() if v is not None})
         return env
 

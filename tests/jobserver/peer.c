@@ -186,7 +186,8 @@ static void be_a_thief(const struct peer *p)
 	while (!thief_stopped) {
 		if (poll(&fd, 1, -1) < 1 || read(p->pool_read, &byte, 1) != 1)
 			continue;
-		nanosleep(&hold, NULL);
+		if (!thief_stopped)
+			nanosleep(&hold, NULL);
 		put(p->pool_write, byte);
 		sched_yield();
 	}

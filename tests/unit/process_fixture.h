@@ -28,13 +28,14 @@ static inline void nap_ms(long ms)
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Waits up to ten seconds for a condition. */
+/* Waits up to ten seconds for a condition, which is looked at until it holds and then no more. */
 #define wait_for(condition)                                                                                                    \
 	do {                                                                                                                   \
 		int64_t end_ns_ = clock_ns() + 10 * NS_PER_S;                                                                  \
-		while (!(condition) && clock_ns() < end_ns_)                                                                   \
+		bool held_;                                                                                                    \
+		while (!(held_ = (condition)) && clock_ns() < end_ns_)                                                         \
 			nap_ms(2);                                                                                             \
-		assert_true(condition);                                                                                        \
+		assert_true(held_);                                                                                            \
 	} while (0)
 
 static inline bool is_living(pid_t pid)
@@ -47,7 +48,7 @@ static inline struct spawn spawn_plain(char *const *argv, char *const *envp)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	assert_true(null > 2);
-	return (struct spawn){.file = argv[0], .argv = argv, .envp = envp, .in = null, .out = null, .err = 2, .keep = {-1, -1}};
+	return (struct spawn){.file = argv[0], .argv = argv, .envp = envp, .in = null, .out = null, .err = null, .keep = {-1, -1}};
 }
 
 static inline pid_t start(const struct spawn *s)
@@ -92,6 +93,19 @@ static inline int wait_status(pid_t pid)
 	int status = -1;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+/* SIGKILL to all that has the mark, whatever state a test ended in. */
+static inline void kill_marked(const char *mark)
+{
+	struct pid_list l = {0};
+	do {
+		l.pids.n = 0;
+		process_marked(str_of(mark), &l);
+		for (size_t i = 0; i < l.pids.n; i++)
+			kill(l.pids.p[i], SIGKILL);
+	} while (l.pids.n);
+	vec_free(&l.pids);
 }
 
 /* The content of a small file, in a static buffer. */

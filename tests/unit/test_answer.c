@@ -689,7 +689,7 @@ static double seconds(void)
 static void rubbish_is_no_answer_and_ends_soon(void **state)
 {
 	struct fixture *f = *state;
-	const size_t n = 1u << 20;
+	const size_t n = 256u << 10;
 	static const char *const patterns[] = {NULL, "{\"", "{\"a\":", "{\"a\":[",        "\\",
 	                                       "\"", "{",   "[",       "{\"a\":\"\n{\"b", "{\"a\":1}\n"};
 	const enum where_kind kinds[] = {WHERE_JSON, WHERE_JSONL, WHERE_JSONL_SUM, WHERE_STDERR_JSON};

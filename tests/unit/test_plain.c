@@ -89,7 +89,7 @@ static struct outcome with_log(struct fixture *f, struct outcome o, const char *
 static void a_run_that_ends_well_ends_in_one_line(void **state)
 {
 	struct fixture *f = *state;
-	struct task *a = add_task(f, "a", "\n  echo one\necho two\n"), *b = add_task(f, "b", "@backend"),
+	struct task *a = add_task(f, "a", "\n# why\n  echo one\necho two\n"), *b = add_task(f, "b", "@backend"),
 	            *c = add_task(f, "c", "x");
 	struct provider offline = {.name = STR("offline")}, *list[] = {&offline};
 	struct outcome o = with_log(f, ended(TRY_OK, 0), ".axmake/tasks/a/stdout", "no newline"), answer = ended(TRY_OK, 0);

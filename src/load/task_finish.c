@@ -1,0 +1,180 @@
+/* What is said of a task once all its keys are read. */
+#include "load/task_keys.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+static struct pos key_at(const struct slots *s, enum task_slot slot)
+{
+	return s->pair[slot] ? s->pair[slot]->key->at : POS_NONE;
+}
+
+/* Own variables win over the default ones of the same name. */
+static void merge_env(struct reader *r, struct task_def *t, const struct task_def *d)
+{
+	struct env_def *all = arena_array(r->a, struct env_def, t->n_env + d->n_env);
+	size_t n = t->n_env;
+
+	if (n)
+		memcpy(all, t->env, n * sizeof *all);
+	for (size_t i = 0; i < d->n_env; i++) {
+		bool own = false;
+
+		for (size_t j = 0; j < t->n_env && !own; j++)
+			own = str_eq(t->env[j].name.s, d->env[i].name.s);
+		if (!own)
+			all[n++] = d->env[i];
+	}
+	t->env = all;
+	t->n_env = n;
+}
+
+/* Gives the task those defaults that it does not say itself and that fit what it is. */
+static void apply_defaults(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults)
+{
+	const struct task_def *d = &defaults->task;
+	const struct pair *const *has = defaults->slots.pair;
+
+#define WANTED(slot) (has[slot] && !own->pair[slot])
+	if (WANTED(SLOT_AGENT) && !t->run.s.p && (t->prompt.s.p || t->prompt_file.s.p))
+		t->agent = d->agent;
+	if (WANTED(SLOT_MODEL) && t->agent.s.p)
+		t->model = d->model;
+	if (WANTED(SLOT_PROVIDER) && t->agent.s.p)
+		t->provider = d->provider;
+	if (WANTED(SLOT_SHELL) && t->run.s.p)
+		t->shell = d->shell;
+	if (WANTED(SLOT_ENV_INPUTS))
+		t->env_inputs = d->env_inputs;
+	if (WANTED(SLOT_ON_EDIT))
+		t->on_edit = d->on_edit;
+	if (WANTED(SLOT_TIMEOUT))
+		t->timeout_ns = d->timeout_ns;
+	if (WANTED(SLOT_RETRY))
+		t->retry = d->retry;
+	if (WANTED(SLOT_OPTIONAL))
+		t->optional = d->optional;
+	if (WANTED(SLOT_ALWAYS))
+		t->always = d->always;
+	if (WANTED(SLOT_JOBSERVER))
+		t->jobserver = d->jobserver;
+#undef WANTED
+	if (d->n_env)
+		merge_env(r, t, d);
+}
+
+/* The prompt of an agent that was given none: its name and the task's say what to do. `$${` keeps a "${" in a name what it is. */
+static void compose_prompt(struct reader *r, struct task_def *t)
+{
+	struct sbuf b = {0};
+	struct str parts[] = {STR("You work as \""), t->agent.s, STR("\". Your task is called \""), t->name.s,
+	                      STR("\". Do what the two names say for the project in the current folder, and end with a short "
+	                          "summary of the result.\n")};
+
+	for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+		for (size_t i = 0; i < parts[p].n; i++) {
+			if (parts[p].p[i] == '$' && i + 1 < parts[p].n && parts[p].p[i + 1] == '{')
+				sbuf_char(&b, '$');
+			sbuf_char(&b, parts[p].p[i]);
+		}
+	}
+	t->prompt = (struct text){.s = arena_copy(r->a, sbuf_view(&b)), .at = t->agent.at};
+	sbuf_free(&b);
+}
+
+static void fill_prompt(struct reader *r, struct task_def *t, const struct slots *own)
+{
+	if (!t->agent.s.p || own->pair[SLOT_TASK] || own->pair[SLOT_TASK_FILE] || own->pair[SLOT_RUN])
+		return;
+	if (t->description.s.n)
+		t->prompt = t->description;
+	else if (t->name.s.p)
+		compose_prompt(r, t);
+}
+
+/* Keys that contradict each other, and keys that would do nothing. */
+static void check_together(struct reader *r, const struct task_def *t, const struct slots *own)
+{
+	bool agent = t->agent.s.p || own->pair[SLOT_AGENT], run = own->pair[SLOT_RUN];
+	enum task_slot prompt = own->pair[SLOT_TASK] ? SLOT_TASK : SLOT_TASK_FILE;
+
+	if (own->pair[SLOT_TASK] && own->pair[SLOT_TASK_FILE] &&
+	    reader_error(r, key_at(own, SLOT_TASK_FILE), "give one of them", "'task' and 'task_file' both give the prompt"))
+		diag_note(r->d, key_at(own, SLOT_TASK), "'%.*s' is here", STR_ARG(own->pair[SLOT_TASK]->key->text));
+	if (agent && run) {
+		if (reader_error(r, key_at(own, SLOT_RUN), "make two tasks of it, one depending on the other",
+		                 "a task has an 'agent' or a script to 'run', not both"))
+			diag_note(r->d, key_at(own, SLOT_AGENT), "'agent' is here");
+		return;
+	}
+	if (own->pair[prompt] && !agent)
+		reader_error(r, key_at(own, prompt),
+		             run ? "take one of them out" : "add 'agent: NAME', or use 'run' for a shell script",
+		             run ? "'%.*s' is a prompt, but this task runs a script" : "'%.*s' needs an 'agent' to do it",
+		             STR_ARG(own->pair[prompt]->key->text));
+	if (own->pair[SLOT_SHELL] && !run)
+		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
+	for (enum task_slot s = SLOT_MODEL; s <= SLOT_PROVIDER; s++) {
+		if (own->pair[s] && !agent)
+			reader_error(r, key_at(own, s), "take it out", "'%.*s' is for a task with an 'agent'",
+			             STR_ARG(own->pair[s]->key->text));
+	}
+}
+
+/* What is wrong with a task's name, or NULL. */
+static const char *name_fault(struct str name)
+{
+	if (name.n > 255)
+		return "is longer than 255 bytes";
+	if (memchr(name.p, '/', name.n))
+		return "holds a '/'";
+	if (memchr(name.p, '=', name.n))
+		return "holds a '='";
+	if (name_has_control(name))
+		return "holds a control character";
+	if (name.p[0] == '-')
+		return "begins with '-'";
+	if (name.p[0] == '.')
+		return "begins with '.'";
+	if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
+		return "begins or ends with a space";
+	return NULL;
+}
+
+static void check_name(struct reader *r, struct task_def *t)
+{
+	const char *fault;
+	struct task_def *earlier;
+
+	t->at = t->name.at;
+	t->name.s = utf8_nfc(r->a, t->name.s);
+	fault = name_fault(t->name.s);
+	if (fault) {
+		struct sbuf b = {0};
+
+		utf8_escape(&b, str_sub(t->name.s, 0, 60));
+		reader_error(r, t->at, NULL, "the task's name '%s%s' %s", b.p, t->name.s.n > 60 ? "…" : "", fault);
+		sbuf_free(&b);
+		return;
+	}
+	earlier = map_get(&r->tasks, t->name.s);
+	if (!earlier) {
+		*map_slot(&r->tasks, t->name.s) = t;
+		return;
+	}
+	if (reader_error(r, t->at,
+	                 utf8_length(t->name.s) < t->name.s.n ? "names are equal when their Unicode normal forms (NFC) are"
+	                                                      : NULL,
+	                 "a second task is called '%.*s'", STR_ARG(t->name.s)))
+		diag_note(r->d, earlier->at, "the first one is here");
+}
+
+void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults)
+{
+	if (t->name.s.p)
+		check_name(r, t);
+	apply_defaults(r, t, own, defaults);
+	fill_prompt(r, t, own);
+	check_together(r, t, own);
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Runs the test suites one after another: what failed is shown in full, what passed in a line. The last line sums them all.
+
+    python3 tests/run-all.py [--axmake ./axmake] [--build build] [SUITE...]
+
+SUITE is `unit` or a folder of tests/ with a run.py, which is called with --axmake and prints `N passed, N failed` as its last line.
+Exit status 1 when anything failed.
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "crash")
+LIMIT_S = 1800
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
+CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
+
+
+def environment():
+    """Without an outer make's flags, variables and jobserver: the suites start makes of their own."""
+    drop = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR", "CC", "CFLAGS", "B", "OUT", "SUITES")
+    return {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("AXMAKE")}
+
+
+def call(command):
+    """(exit status, output). A suite that hangs is ended and has failed."""
+    try:
+        p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), timeout=LIMIT_S)
+        return p.returncode, p.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as e:
+        return 1, (e.stdout or b"").decode(errors="replace") + f"\nended: it took longer than {LIMIT_S} s\n"
+
+
+def run_program(path):
+    """One cmocka program: (passed, failed, output). One that ends without its summary has failed as a whole."""
+    status, text = call([path])
+    counts = {"PASSED": 0, "FAILED": 0}
+    for how, n in CMOCKA.findall(text):
+        counts[how] += int(n)
+    if status and not counts["FAILED"] or not sum(counts.values()):
+        counts["FAILED"] += 1
+        text += f"\n{path}: exit status {status}\n"
+    return counts["PASSED"], counts["FAILED"], text
+
+
+def run_unit(options):
+    programs = [os.path.join(options.build, "unit", os.path.basename(c)[:-2]) for c in sorted(glob.glob(os.path.join(HERE, "unit", "test_*.c")))]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = list(pool.map(run_program, programs))
+    return sum(r[0] for r in results), sum(r[1] for r in results), 0, "".join(r[2] for r in results if r[1])
+
+
+def run_suite(name, options):
+    """(passed, failed, skipped, output)"""
+    command = [sys.executable, os.path.join(HERE, name, "run.py"), "--axmake", options.axmake]
+    if name == "jobserver":
+        command += ["--tools", os.path.join(options.build, "jobserver")]
+    status, text = call(command)
+    sums = SUMMARY.findall(text)
+    passed, failed, skipped = (int(n or 0) for n in sums[-1]) if sums else (0, 0, 0)
+    if not passed + failed or (status and not failed):
+        failed += 1
+        text += f"\n{name}: exit status {status}, and no failure counted\n"
+    return passed, failed, skipped, text
+
+
+def suites(wanted):
+    there = [s for s in ORDER if s == "unit" or os.path.exists(os.path.join(HERE, s, "run.py"))]
+    unknown = [s for s in wanted if s not in there]
+    if unknown:
+        sys.exit(f"run-all.py: no suite '{unknown[0]}'; there are {', '.join(there)}")
+    return [s for s in there if not wanted or s in wanted]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--axmake", default="./axmake")
+    p.add_argument("--build", default="build")
+    p.add_argument("suites", nargs="*")
+    options = p.parse_args()
+    options.axmake = os.path.abspath(options.axmake)
+    total = [0, 0]
+    for name in suites(options.suites):
+        begin = time.monotonic()
+        passed, failed, skipped, text = run_unit(options) if name == "unit" else run_suite(name, options)
+        total[0] += passed
+        total[1] += failed
+        if failed:
+            print(text.rstrip())
+        print(f"{name}: {passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''} ({time.monotonic() - begin:.1f} s)", flush=True)
+    print(f"{total[0]} passed, {total[1]} failed")
+    return 1 if total[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
