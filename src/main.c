@@ -13,6 +13,7 @@
 #include "options.h"
 #include "project.h"
 #include "run/jobserver.h"
+#include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
 #include "show/plain.h"
@@ -76,7 +77,15 @@ static size_t configured(const struct program *g)
 static size_t agent_limit(const struct program *g)
 {
 	bool said = g->project.config.max_concurrent_agents > 0;
-	return said || g->options.jobs == JOBS_UNLIMITED ? configured(g) : 0;
+	bool unlimited = g->options.jobs == JOBS_UNLIMITED || (g->options.jobs == JOBS_UNSET && g->options.makeflags_jobs == JOBS_UNLIMITED);
+	return said || unlimited ? configured(g) : 0;
+}
+
+/* At once, where neither -j nor a jobserver says it: a make above may have said it without one. */
+static size_t slots_without_jobserver(const struct program *g)
+{
+	int inherited = g->options.makeflags_jobs;
+	return inherited == JOBS_UNLIMITED ? 0 : inherited == JOBS_UNSET ? configured(g) : (size_t)inherited;
 }
 
 static struct jobserver *open_jobserver(struct program *g)
@@ -89,7 +98,7 @@ static struct jobserver *open_jobserver(struct program *g)
 		.jobs = o->jobs,
 		.jobs_on_command_line = o->jobs_from == FROM_COMMAND,
 		.style = o->jobserver_style,
-		.limit = configured(g),
+		.limit = slots_without_jobserver(g),
 	};
 	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, NULL);
 	mem_on_exhausted(return_tokens, j);
@@ -126,6 +135,9 @@ static int build(struct program *g)
 	uint64_t run_id = os_random64();
 	if (!project_open(p, true, run_id))
 		return EXIT_TROUBLE;
+	size_t left = p->killed_run ? previous_end(p->killed_run) : 0;
+	if (left)
+		fprintf(stderr, "axmake: warning: an earlier run was killed; ended %zu process%s that it left\n", left, left == 1 ? "" : "es");
 	int err = process_become_reaper();
 	struct loop *loop = err ? NULL : loop_new();
 	if (!loop) {

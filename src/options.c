@@ -551,6 +551,7 @@ static void read_makeflags(struct options *o, struct arena *a, struct diag *d)
 	struct parse p = {.o = o, .arena = a, .diag = d, .from = FROM_MAKEFLAGS};
 	struct makeflags flags = makeflags_parse(a, o->makeflags);
 
+	o->makeflags_jobs = flags.jobs;
 	for (size_t i = 0; i < flags.options.n; i++)
 		take_inherited(&p, flags.options.p[i]);
 	for (size_t i = 0; i < flags.vars.n; i++)

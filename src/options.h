@@ -67,6 +67,7 @@ struct options {
 	/* MAKEFLAGS as a client of a jobserver needs it. */
 	bool has_auth;             /* --jobserver-auth or --jobserver-fds was there; the last one */
 	struct str auth;           /* its value: "3,4", "fifo:PATH" */
+	int makeflags_jobs;        /* its -jN; JOBS_UNLIMITED: -j alone; JOBS_UNSET: none. Without a jobserver: how many at once */
 	struct str makeflags;      /* the whole variable as it was inherited */
 	bool makeflags_dry_run;    /* included in dry_run */
 	bool no_builtin;           /* -r: no built-in rules */

@@ -96,6 +96,7 @@ static bool take_lock(struct project *p, uint64_t run_id)
 			STR_ARG(p->root), (long)h.pid);
 	else if (r == LOCK_FAILED)
 		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+	p->killed_run = r == LOCK_TAKEN ? h.run_id : 0;
 	return r == LOCK_TAKEN;
 }
 

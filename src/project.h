@@ -26,6 +26,7 @@ struct project {
 	struct map new_files, old_files; /* -W, -o */
 	struct str_list plain_targets;   /* files that are there and that nobody makes */
 	struct stale stale;
+	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
 /* Reads and checks everything; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */

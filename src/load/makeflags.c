@@ -1,5 +1,9 @@
 #include "load/makeflags.h"
 
+#include <limits.h>
+
+#include "load/value.h"
+
 /* Words that are being read; an option may take the next one. */
 struct reader {
 	struct arena *arena;
@@ -53,6 +57,10 @@ static void take_letters(struct reader *r, struct str letters)
 			/* Its value is the rest, or the next word. */
 			r->i += i + 1 == letters.n;
 			return;
+		}
+		if (letters.p[i] == 'j') {
+			int64_t n;
+			r->out.jobs = value_int(str_sub(letters, i + 1, letters.n), 1, INT_MAX, &n) ? (int)n : -1;
 		}
 		if (is_one_of("jlO", letters.p[i]))
 			return;

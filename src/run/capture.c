@@ -13,7 +13,7 @@
 #include "run/kept.h"
 
 enum { PIECE = 65536 };
-#define FLUSH_AFTER_NS NS_PER_S        /* what a running task printed is on disk after this */
+#define FLUSH_AFTER_NS NS_PER_S      /* what a running task printed is on disk after this */
 #define LOOK_EVERY_NS (NS_PER_S / 4) /* where inotify is not to be had */
 
 struct capture {
@@ -29,9 +29,9 @@ struct capture {
 		struct capture *capture;
 		enum stream stream;
 	} sides[2];
-	uint64_t read_to[2]; /* offsets in the files */
+	uint64_t read_to[2];     /* offsets in the files */
 	struct loop_timer timer; /* pipes: the flush; files: the next piece of much */
-	bool looks;      /* files without inotify: by the timer */
+	bool looks;              /* files without inotify: by the timer */
 	bool files, told_error, finished;
 	int64_t first_byte_ns;
 };

@@ -6,7 +6,8 @@
 
 #include "run/capture.h"
 
-/* grew is called from the loop after anything was written to the file of that descriptor, or may have been. false where inotify has no room. */
+/* grew is called from the loop after anything was written to the file of that descriptor, or may have been. false where inotify
+ * has no room. */
 bool capture_watch_add(struct capture_watch *w, int fd, void (*grew)(void *self), void *self);
 /* Forgets all files of self; not to be called inside grew. */
 void capture_watch_drop(struct capture_watch *w, const void *self);

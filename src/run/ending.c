@@ -2,8 +2,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "run/procfs.h"
 #include "run/process.h"
+#include "run/procfs.h"
 
 enum {
 	TERM_PASSES = 8,   /* looks for processes that came up while the others were told; the next call finds the rest */
@@ -15,17 +15,19 @@ enum {
 struct look {
 	struct ending *e;
 	bool first_alive;
-	bool reused;            /* the first process's number has gone to a stranger: then group and session are empty for good */
-	bool unsettled;         /* a child turned out to be dead or dying: its children may have come to us since the list was read */
-	bool in_group;          /* a living member of the group was found */
+	bool reused;    /* the first process's number has gone to a stranger: then group and session are empty for good */
+	bool unsettled; /* a child turned out to be dead or dying: its children may have come to us since the list was read */
+	bool in_group;  /* a living member of the group was found */
 	struct pid_list zombies;
 	struct pid_list living; /* parents before their children */
 };
 
 static struct look look_new(struct ending *e, bool first_alive)
 {
-	/* While a session or a group has members the kernel gives its number to nobody; so a process of that number is a stranger. */
-	return (struct look){.e = e, .first_alive = first_alive, .reused = !first_alive && (kill(e->group, 0) == 0 || errno == EPERM)};
+	/* While a session or a group has members the kernel gives its number to nobody; so a process of that number is a
+	 * stranger. */
+	return (struct look){
+	    .e = e, .first_alive = first_alive, .reused = !first_alive && (kill(e->group, 0) == 0 || errno == EPERM)};
 }
 
 static void look_free(struct look *k)
@@ -112,7 +114,8 @@ static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 	k->e->own = own;
 }
 
-/* The group has members and none was found by descent: a zombie that its parent does not reap, or one below a process that left the session. */
+/* The group has members and none was found by descent: a zombie that its parent does not reap, or one below a process that left
+ * the session. */
 static void look_everywhere(struct look *k)
 {
 	struct proc_table t = {0};
@@ -192,7 +195,8 @@ static size_t signal_new(struct look *k, int sig, struct pid_list *done)
 }
 
 /* Looks and signals until a look finds nobody new: what was started meanwhile does not escape. */
-static void signal_all(struct ending *e, const struct pid_list *orphans, bool first_alive, int sig, int passes, struct pid_list *done)
+static void signal_all(struct ending *e, const struct pid_list *orphans, bool first_alive, int sig, int passes,
+                       struct pid_list *done)
 {
 	struct pid_list fresh = {0};
 	size_t news = 1;

@@ -20,7 +20,8 @@ static struct inherited record(void)
 
 const struct inherited *inherited_signals(void)
 {
-	/* Written once: the start of a program is a fact of the whole process, and spawning has no other place to learn it from. */
+	/* Written once: the start of a program is a fact of the whole process, and spawning has no other place to learn it from.
+	 */
 	static struct inherited at_start;
 	static bool recorded;
 

@@ -7,13 +7,14 @@
 #include <stddef.h>
 
 struct inherited {
-	sigset_t mask;         /* blocked */
-	sigset_t ignored;      /* set to SIG_IGN */
-	int to_default[NSIG];  /* what a child has to set back to SIG_DFL: SIGPIPE, and the ignored ones but SIGHUP */
+	sigset_t mask;        /* blocked */
+	sigset_t ignored;     /* set to SIG_IGN */
+	int to_default[NSIG]; /* what a child has to set back to SIG_DFL: SIGPIPE, and the ignored ones but SIGHUP */
 	size_t n_to_default;
 };
 
-/* Recorded by the first call, which has to come before any change of mask or handlers (loop_new makes it); the same ever after. From the main thread. */
+/* Recorded by the first call, which has to come before any change of mask or handlers (loop_new makes it); the same ever after.
+ * From the main thread. */
 const struct inherited *inherited_signals(void);
 
 #endif

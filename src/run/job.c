@@ -217,6 +217,7 @@ static void start_try(struct job *j)
 	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)s->c->run_id, j->task->id, j->tries);
 	bool with = j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver;
 	struct jobserver_env je = jobserver_child(s->c->jobserver, with);
+	j->has_pipe = with;
 	char **env = NULL;
 	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) : script_words(j, &call, &why);
 	if (!ok || !childenv_build(j, &je, call.env, &env, &why)) {

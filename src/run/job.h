@@ -24,6 +24,7 @@ struct job {
 	struct arena arena;
 	enum job_phase phase;
 	struct slot slot;
+	bool has_pipe;          /* its program got the jobserver */
 	bool counted_as_agent;  /* holds one of max_agents */
 	struct verdict verdict;
 	struct signing signing; /* as it was before the start */

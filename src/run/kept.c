@@ -12,7 +12,7 @@
 #include "base/os.h"
 
 enum {
-	HELD_MAX = 4096,  /* of both streams together; also what fits the tail */
+	HELD_MAX = 4096, /* of both streams together; also what fits the tail */
 	COPY_PIECE = 65536,
 };
 
@@ -120,7 +120,8 @@ static int copy_prefix(int from, int to, uint64_t n)
 		if (by_kernel) {
 			/* In large pieces: on some file systems nothing is copied at all. */
 			uint64_t left = n - (uint64_t)at;
-			ssize_t done = copy_file_range(from, &at, to, NULL, left < SSIZE_MAX / 2 ? (size_t)left : SSIZE_MAX / 2, 0);
+			ssize_t done =
+			    copy_file_range(from, &at, to, NULL, left < SSIZE_MAX / 2 ? (size_t)left : SSIZE_MAX / 2, 0);
 			if (done > 0)
 				continue;
 			by_kernel = false; /* refused, or no progress: reading tells which */

@@ -1,4 +1,5 @@
-/* A task's output on disk: tasks/NAME/{stdout,stderr,output}. Little is held in memory and written once at the end; more goes to files as it comes. */
+/* A task's output on disk: tasks/NAME/{stdout,stderr,output}. Little is held in memory and written once at the end; more goes to
+ * files as it comes. */
 #ifndef AXMAKE_RUN_KEPT_H
 #define AXMAKE_RUN_KEPT_H
 
@@ -14,20 +15,20 @@
 
 struct kept {
 	int store_fd;
-	char *dir;         /* in store_fd */
-	bool by_child;     /* the program writes stdout and stderr itself */
-	uint64_t size[2];  /* bytes added, by stream; after kept_finish of `by_child` the files' sizes */
-	struct sbuf held[2]; /* what is not on disk yet */
-	struct sbuf tail;  /* at least the last KEPT_TAIL bytes of both in the order added; all of them while they are held */
-	bool on_disk;      /* the folder is there and nothing is held any more */
-	int dir_fd;        /* the folder, once on_disk */
-	int fd[2];         /* files, or -1; of `by_child` for reading only */
-	int both_fd;       /* `output`, from the second stream's first byte on */
-	bool both;         /* it was made */
+	char *dir;            /* in store_fd */
+	bool by_child;        /* the program writes stdout and stderr itself */
+	uint64_t size[2];     /* bytes added, by stream; after kept_finish of `by_child` the files' sizes */
+	struct sbuf held[2];  /* what is not on disk yet */
+	struct sbuf tail;     /* at least the last KEPT_TAIL bytes of both in the order added; all of them while they are held */
+	bool on_disk;         /* the folder is there and nothing is held any more */
+	int dir_fd;           /* the folder, once on_disk */
+	int fd[2];            /* files, or -1; of `by_child` for reading only */
+	int both_fd;          /* `output`, from the second stream's first byte on */
+	bool both;            /* it was made */
 	struct hasher hasher; /* of standard output; state NULL: not begun */
 	struct hash128 out_hash; /* after kept_finish */
-	int err;           /* the first failure: nothing is written any more */
-	const char *err_file; /* its file's name in dir; "" for the folder */
+	int err;                 /* the first failure: nothing is written any more */
+	const char *err_file;    /* its file's name in dir; "" for the folder */
 };
 
 /* dir is copied. */

@@ -33,7 +33,7 @@ struct loop {
 	struct sigaction old_pipe, old_child;
 	void (*on_signal)(void *self, const struct signalfd_siginfo *si);
 	void *signal_self;
-	VEC(struct watch) watches; /* by descriptor */
+	VEC(struct watch) watches;       /* by descriptor */
 	VEC(struct loop_timer *) timers; /* a heap, soonest first */
 };
 

@@ -14,10 +14,10 @@
 #include "base/clock.h"
 
 enum {
-	PATH_ROOM = 64,    /* "/proc/PID/task/TID/children" */
-	PAGE = 4096,       /* what the kernel hands out at once of a generated file */
-	PID_DIGITS = 16,   /* room left in a page when the kernel stopped for want of room, not of entries */
-	YOUNG_TRIES = 20,  /* looks at a process in the middle of execve, a millisecond apart */
+	PATH_ROOM = 64,   /* "/proc/PID/task/TID/children" */
+	PAGE = 4096,      /* what the kernel hands out at once of a generated file */
+	PID_DIGITS = 16,  /* room left in a page when the kernel stopped for want of room, not of entries */
+	YOUNG_TRIES = 20, /* looks at a process in the middle of execve, a millisecond apart */
 };
 
 bool pid_list_has(const struct pid_list *l, pid_t pid)
@@ -326,7 +326,7 @@ void process_descendants(pid_t pid, struct pid_list *out)
 
 /* Descriptors kept for process_children, which is called at every end of a task. */
 struct own_lists {
-	pid_t pid; /* whose they are: a fork has to open its own */
+	pid_t pid;    /* whose they are: a fork has to open its own */
 	int children; /* of the first thread, which adopts all orphans; -1: the kernel has no such lists */
 	int task;     /* the folder of threads: its link count tells how many there are */
 };

@@ -71,6 +71,22 @@ void sched_state_lost(struct sched *s, int err)
 	s->broken = true;
 }
 
+/* Tokens that died with a program of this task are put back, once nobody alive could still hold them. */
+static void top_up(struct sched *s, struct job *j)
+{
+	if (!j->has_pipe || jobserver_role(s->c->jobserver) != JOBSERVER_SERVER)
+		return;
+	for (size_t i = 0; i < s->live.n; i++)
+		if (s->live.p[i]->has_pipe)
+			return;
+	int missing = jobserver_top_up(s->c->jobserver);
+	if (missing > 0)
+		sched_warn(s, j->task, "%d jobserver token%s died with its programs and %s put back", missing, missing == 1 ? "" : "s",
+			   missing == 1 ? "was" : "were");
+	else if (missing < 0)
+		sched_warn(s, j->task, "its programs gave back %d jobserver token%s too many; taken out again", -missing, missing == -1 ? "" : "s");
+}
+
 void sched_release(struct job *j)
 {
 	struct sched *s = j->sched;
@@ -81,6 +97,7 @@ void sched_release(struct job *j)
 		}
 	if (j->slot.held)
 		jobserver_give(s->c->jobserver, &j->slot);
+	top_up(s, j);
 	s->agents -= j->counted_as_agent;
 	j->counted_as_agent = false;
 }

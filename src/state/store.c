@@ -106,6 +106,9 @@ static void close_fd(int *fd)
 
 void store_close(struct store *s)
 {
+	if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0)) {
+		/* The next run looks in vain for what this one left: harmless. */
+	}
 	close_fd(&s->lock_fd);
 	close_fd(&s->fd);
 	close_fd(&s->root_fd);

@@ -167,7 +167,7 @@ class Case:
 
     def env(self, **more):
         env = {k: v for k, v in os.environ.items() if "MAKE" not in k and "XDG" not in k and not k.startswith("AX")}
-        env["HOME"] = self.dir
+        env["HOME"] = env["TMPDIR"] = self.dir
         env.update({k: v for k, v in more.items() if v is not None})
         return env
 

@@ -29,13 +29,13 @@ static inline void nap_ms(long ms)
 }
 
 /* Waits up to ten seconds for a condition, which is looked at until it holds and then no more. */
-#define wait_for(condition)                                                                                                    \
-	do {                                                                                                                   \
-		int64_t end_ns_ = clock_ns() + 10 * NS_PER_S;                                                                  \
-		bool held_;                                                                                                    \
-		while (!(held_ = (condition)) && clock_ns() < end_ns_)                                                         \
-			nap_ms(2);                                                                                             \
-		assert_true(held_);                                                                                            \
+#define wait_for(condition)                                                                                                      \
+	do {                                                                                                                     \
+		int64_t end_ns_ = clock_ns() + 10 * NS_PER_S;                                                                    \
+		bool held_;                                                                                                      \
+		while (!(held_ = (condition)) && clock_ns() < end_ns_)                                                           \
+			nap_ms(2);                                                                                               \
+		assert_true(held_);                                                                                              \
 	} while (0)
 
 static inline bool is_living(pid_t pid)
@@ -48,7 +48,8 @@ static inline struct spawn spawn_plain(char *const *argv, char *const *envp)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	assert_true(null > 2);
-	return (struct spawn){.file = argv[0], .argv = argv, .envp = envp, .in = null, .out = null, .err = null, .keep = {-1, -1}};
+	return (struct spawn){
+	    .file = argv[0], .argv = argv, .envp = envp, .in = null, .out = null, .err = null, .keep = {-1, -1}};
 }
 
 static inline pid_t start(const struct spawn *s)

@@ -205,7 +205,7 @@ static void the_second_streams_first_byte_after_much_copies_the_first(void **sta
 		open_one(f, false);
 		say_and_turn(f, (enum stream)s, big);
 		assert_false(exists("output"));
-		say_and_turn(f, (enum stream)!s, "!");
+		say_and_turn(f, (enum stream) !s, "!");
 		say_and_turn(f, (enum stream)s, "end");
 		struct capture_sizes r = finish(f, true);
 		sprintf(expected, "%s!end", big);
@@ -329,6 +329,14 @@ static void until_ended(struct fixture *f, pid_t pid)
 		assert_int_equal(loop_turn(f->loop, true), 0);
 }
 
+/* The process whose number a task printed. */
+static void kill_named_in(const char *name)
+{
+	int pid = atoi(slurp(path_of(name)));
+	assert_true(pid > 1);
+	kill(pid, SIGKILL);
+}
+
 static void a_grandchild_that_holds_the_pipe_does_not_hold_the_capture(void **state)
 {
 	struct fixture *f = *state;
@@ -337,7 +345,7 @@ static void a_grandchild_that_holds_the_pipe_does_not_hold_the_capture(void **st
 	until_ended(f, pid);
 	struct capture_sizes r = finish(f, false);
 	assert_true(r.out > 1);
-	kill(atoi(slurp(path_of("stdout"))), SIGKILL);
+	kill_named_in("stdout");
 }
 
 static void a_grandchild_that_floods_the_pipe_does_not_hold_the_drain(void **state)
@@ -348,7 +356,7 @@ static void a_grandchild_that_floods_the_pipe_does_not_hold_the_drain(void **sta
 	pid_t pid = start_writer(f, "yes & echo $! >&2");
 	until_ended(f, pid);
 	finish(f, false);
-	kill(atoi(slurp(path_of("stderr"))), SIGKILL);
+	kill_named_in("stderr");
 }
 
 static long resident_kib(void)
@@ -471,7 +479,8 @@ static void without_descriptors_opening_fails_cleanly(void **state)
 	close(probe);
 	for (int files = 0; files < 2; files++)
 		for (int room = 0; room < 4; room++) {
-			struct capture_config config = {.loop = f->loop, .watch = f->watch, .store_fd = f->store, .dir = "tasks/t", .files = files};
+			struct capture_config config = {
+			    .loop = f->loop, .watch = f->watch, .store_fd = f->store, .dir = "tasks/t", .files = files};
 			struct capture *c = (void *)1;
 			int child[2];
 			low = (struct rlimit){(rlim_t)(probe + room), old.rlim_max};
@@ -581,13 +590,11 @@ static void a_process_left_behind_that_writes_on_does_not_hold_the_drain(void **
 	struct fixture *f = *state;
 	f->seen.keep = false;
 	open_one(f, true);
-	pid_t pid = start_writer(f, "yes & echo $! >&2");
+	pid_t pid = start_writer(f, "yes & echo $! >&2; until [ -s /proc/self/fd/1 ]; do :; done");
 	until_ended(f, pid);
-	int writer = atoi(slurp(path_of("stderr")));
-	struct capture_sizes r;
 	capture_drain(f->c);
-	kill(writer, SIGKILL);
-	r = finish(f, true);
+	kill_named_in("stderr");
+	struct capture_sizes r = finish(f, true);
 	assert_true(r.both);
 }
 

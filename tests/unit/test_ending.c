@@ -166,7 +166,9 @@ static void a_background_process_of_the_group_is_ended_and_counted(void **state)
 static void one_in_its_own_session_that_ignores_sigterm_is_killed(void **state)
 {
 	(void)state;
-	struct run r = begin("(setsid sh -c 'trap \"\" TERM; : > $F; while :; do sleep 1000; done' &) & while ! [ -e $F ]; do :; done", "F=/tmp/axmake-ending-flag");
+	struct run r =
+	    begin("(setsid sh -c 'trap \"\" TERM; : > $F; while :; do sleep 1000; done' &) & while ! [ -e $F ]; do :; done",
+	          "F=/tmp/axmake-ending-flag");
 	wait_for(first_ended(&r));
 	wait_for(marked_now(&r) == 2); /* the shell and its sleep, which ignores it too */
 	assert_true(left(&r));
@@ -290,7 +292,9 @@ static void children_come_down_with_their_dying_parents(void **state)
 {
 	(void)state;
 	/* Orphans ending by themselves one after the other while we look: the last of the chain must not be lost. */
-	struct run r = begin("setsid sh -c '(sleep 0.02; setsid sh -c \"(sleep 0.02; setsid sleep 1000) & sleep 0.01\") & sleep 0.01' & exit 0", NULL);
+	struct run r = begin(
+	    "setsid sh -c '(sleep 0.02; setsid sh -c \"(sleep 0.02; setsid sleep 1000) & sleep 0.01\") & sleep 0.01' & exit 0",
+	    NULL);
 	wait_for(first_ended(&r));
 	for (int64_t until = clock_ns() + NS_PER_S / 5; clock_ns() < until;)
 		assert_true(left(&r));

@@ -379,10 +379,12 @@ int main(int argc, char **argv)
 		return part_ignored(argv[2]);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(signals_come_before_timers_and_timers_before_descriptors, new_loop, end_loop),
-	    cmocka_unit_test_setup_teardown(a_signal_is_seen_in_the_first_turn_among_hundreds_of_ready_descriptors, new_loop, end_loop),
+	    cmocka_unit_test_setup_teardown(a_signal_is_seen_in_the_first_turn_among_hundreds_of_ready_descriptors, new_loop,
+	                                    end_loop),
 	    cmocka_unit_test_setup_teardown(timers_fire_in_the_order_of_their_times, new_loop, end_loop),
 	    cmocka_unit_test_setup_teardown(a_timer_cleared_by_an_earlier_one_does_not_fire, new_loop, end_loop),
-	    cmocka_unit_test_setup_teardown(a_timer_that_sets_itself_for_the_past_leaves_descriptors_their_turn, new_loop, end_loop),
+	    cmocka_unit_test_setup_teardown(a_timer_that_sets_itself_for_the_past_leaves_descriptors_their_turn, new_loop,
+	                                    end_loop),
 	    cmocka_unit_test_setup_teardown(a_turn_waits_for_its_timer_and_no_longer, new_loop, end_loop),
 	    cmocka_unit_test_setup_teardown(unwatching_in_a_callback_silences_events_already_taken, new_loop, end_loop),
 	    cmocka_unit_test_setup_teardown(an_event_of_a_closed_descriptor_is_not_given_to_its_successor, new_loop, end_loop),

@@ -376,7 +376,8 @@ static void a_mark_is_one_whole_part(void **state)
 {
 	(void)state;
 	pid_t pid = start_sh("outer-1:abc-12:r", "exec sleep 1000", "OTHER=zzz");
-	const char *yes[] = {"outer-1", "abc-12", "r"}, *no[] = {"outer", "abc-1", "abc-123", "zzz", "outer-1:abc-12", "", "bc-12"};
+	const char *yes[] = {"outer-1", "abc-12", "r"},
+	           *no[] = {"outer", "abc-1", "abc-123", "zzz", "outer-1:abc-12", "", "bc-12"};
 	for (size_t i = 0; i < 3; i++)
 		assert_true(process_has_mark(pid, str_of(yes[i])));
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++)

@@ -1,0 +1,11 @@
+/* What a killed run of the same root left running. */
+#ifndef AXMAKE_RUN_PREVIOUS_H
+#define AXMAKE_RUN_PREVIOUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ends every process that carries the mark of that run: SIGTERM, a grace, SIGKILL; returns when none is left. How many there were. */
+size_t previous_end(uint64_t run_id);
+
+#endif

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Kills runs at random, and after each kill asks: does the next run finish, is the one after it idle, is the result that of a clean build?
+
+usage: run.py [--axmake PATH] [--rounds N] [--seed N]
+"""
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ap = argparse.ArgumentParser()
+ap.add_argument('--axmake', default=os.path.join(os.path.dirname(__file__), '../../axmake'))
+ap.add_argument('--rounds', type=int, default=12)
+ap.add_argument('--seed', type=int, default=int(time.time()))
+args = ap.parse_args()
+AXMAKE = os.path.abspath(args.axmake)
+ENV = {'PATH': os.path.dirname(AXMAKE) + ':' + os.environ['PATH'], 'HOME': '/nonexistent', 'LC_ALL': 'C.UTF-8'}
+rng = random.Random(args.seed)
+passed = failed = 0
+
+
+def workflow(tasks):
+    """A random graph of scripts and agents. Each writes what it depends on, in two steps so that a kill may leave a half."""
+    text = ['tasks:']
+    for i in range(tasks):
+        deps = sorted(rng.sample(range(i), min(i, rng.randint(0, 3))))
+        ins = ['src/%d' % i] + ['out/%d' % d for d in deps]
+        if rng.random() < 0.25:
+            text.append('  - {name: t%d, agent: backend, task: "WRITE out/%d\\nabout %s", inputs: [%s], outputs: [out/%d]}' % (
+                i, i, ' '.join('t%d' % d for d in deps), ', '.join(ins), i))
+        else:
+            text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; sleep 0.0%d; echo end >> out/%d", inputs: [%s], outputs: [out/%d]}' % (
+                i, ' '.join(ins), i, i, rng.randint(0, 3), i, ', '.join(ins), i))
+    return '\n'.join(text) + '\n'
+
+
+def source(folder, i):
+    with open(os.path.join(folder, 'src', str(i)), 'w') as f:
+        f.write('%d %d\n' % (i, rng.randint(0, 9)))
+
+
+def outputs(folder):
+    found = {}
+    for name in os.listdir(os.path.join(folder, 'out')):
+        with open(os.path.join(folder, 'out', name), 'rb') as f:
+            found[name] = f.read()
+    return found
+
+
+def run(folder, *more, **kw):
+    return subprocess.run([AXMAKE, '-j4', '-s', *more], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60, **kw)
+
+
+def fail(why, folder, out=''):
+    global failed
+    failed += 1
+    print('FAIL (--seed %d): %s in %s\n%s' % (args.seed, why, folder, out))
+
+
+def left_alive(folder):
+    """Processes that still work in the folder."""
+    alive = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            if os.readlink('/proc/%s/cwd' % pid) == os.path.realpath(folder):
+                alive.append(pid)
+        except OSError:
+            pass
+    return alive
+
+
+def one_round(n):
+    global passed
+    folder = tempfile.mkdtemp(prefix='axmake-crash-')
+    clean = folder + '-clean'
+    tasks = rng.randint(5, 25)
+    os.mkdir(os.path.join(folder, 'src'))
+    with open(os.path.join(folder, 'workflow.ax.yaml'), 'w') as f:
+        f.write(workflow(tasks))
+    with open(os.path.join(folder, 'axmake.ini'), 'w') as f:
+        f.write('[axmake]\nprovider = offline\n')
+    for i in range(tasks):
+        source(folder, i)
+    for _ in range(rng.randint(1, 4)):
+        p = subprocess.Popen([AXMAKE, '-j4', '-s'], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.random() * 0.4)
+        p.send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        p.wait()
+        for i in rng.sample(range(tasks), rng.randint(0, 2)):
+            source(folder, i)
+        if rng.random() < 0.3:
+            log = os.path.join(folder, '.axmake/log')
+            if os.path.exists(log) and os.path.getsize(log):
+                os.truncate(log, rng.randrange(os.path.getsize(log)))
+    r = run(folder)
+    if r.returncode:
+        return fail('the run after the kills failed', folder, r.stdout)
+    if run(folder, '-q').returncode:
+        return fail('the run after that has something to do', folder, run(folder, '--explain').stdout)
+    shutil.copytree(folder, clean, ignore=shutil.ignore_patterns('.axmake', 'out'))
+    run(clean)
+    if outputs(folder) != outputs(clean):
+        return fail('the outputs differ from those of a clean build', folder)
+    deadline = time.time() + 5
+    while left_alive(folder) and time.time() < deadline:
+        time.sleep(0.05)
+    if left_alive(folder):
+        return fail('processes are left: %s' % left_alive(folder), folder)
+    passed += 1
+    shutil.rmtree(folder)
+    shutil.rmtree(clean)
+
+
+for n in range(args.rounds):
+    one_round(n)
+print('%d passed, %d failed' % (passed, failed))
+sys.exit(failed > 0)
