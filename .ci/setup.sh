@@ -66,7 +66,8 @@ install_missing() {
 	rm -f "$log"
 }
 
-for what in ${*:-build check}; do
+[ $# -gt 0 ] || set -- build check
+for what; do
 	case $what in
 	make) have make || want make ;;
 	build) find_build ;;

@@ -5,6 +5,7 @@ set -eu
 axmake=$1 folder=$2
 PATH=$(dirname "$axmake"):$PATH
 export PATH
+unset MAKEFLAGS MFLAGS MAKELEVEL # as if typed by hand
 
 [ -d "$folder" ] || { mkdir -p "$(dirname "$folder")" && cp -R "$(dirname "$0")/docs" "$folder"; }
 cd "$folder"

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 1 << 20 };
+enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -23,7 +23,7 @@ static struct arena_block *block_new(struct arena *a, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		mem_exhausted();
-	b = xmalloc(sizeof *b + size);
+	b = xmalloc_large(sizeof *b + size);
 	a->total += sizeof *b + size;
 	return b;
 }
@@ -47,12 +47,12 @@ static char *take_new(struct arena *a, size_t size)
 		}
 		return b->data;
 	}
-	b = block_new(a, grow);
+	b = block_new(a, grow - sizeof *b);
 	b->grow = grow < LAST_BLOCK ? grow * 2 : LAST_BLOCK;
 	b->next = a->blocks;
 	a->blocks = b;
 	a->at = b->data + size;
-	a->end = b->data + grow;
+	a->end = b->data + grow - sizeof *b;
 	return b->data;
 }
 

@@ -1,6 +1,7 @@
 #include "base/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "base/mem.h"
@@ -40,7 +41,8 @@ static void resize(struct map *m, size_t cap)
 {
 	struct map old = *m;
 
-	m->entries = xcalloc(cap, sizeof *m->entries);
+	m->entries = xmalloc_large(cap * sizeof *m->entries);
+	memset(m->entries, 0, cap * sizeof *m->entries);
 	m->cap = cap;
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.entries[i].hash)

@@ -1,8 +1,10 @@
 #include "base/mem.h"
 
 #include <stdint.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Global because an allocation has no context to pass it by: the one mutable state besides the signal flags. */
@@ -63,4 +65,18 @@ char *xstrdup(const char *s)
 	size_t n = strlen(s) + 1;
 
 	return memcpy(xmalloc(n), s, n);
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void *xmalloc_large(size_t n)
+{
+	if (n < HUGE_PAGE || n > SIZE_MAX - HUGE_PAGE)
+		return xmalloc(n);
+	n = (n + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	void *p = aligned_alloc(HUGE_PAGE, n);
+	if (!p)
+		mem_exhausted();
+	madvise(p, n, MADV_HUGEPAGE); /* a wish: where it is refused, all is slower and nothing else */
+	return p;
 }

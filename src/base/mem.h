@@ -9,6 +9,8 @@ void *xmalloc(size_t n);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
+/* malloc for what may be large: from 2 MiB on in huge pages, because on many machines a first touch costs more than the work done there. free() frees it. */
+void *xmalloc_large(size_t n);
 /* The same end, for a library's allocation that failed. */
 _Noreturn void mem_exhausted(void);
 

@@ -197,7 +197,9 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 	struct verdict v = judge_outputs(s, t);
 	if (v.why == WHY_NOT && t->edits.n)
 		v = judge_edits(s, t);
-	if (v.why == WHY_NOT && t->record->has_result && !store_has_result(s->hashing.store, t->record->result, t->record->result_size))
+	/* The empty result needs no file: one is made when somebody asks for its path. */
+	if (v.why == WHY_NOT && t->record->has_result && t->record->result_size &&
+	    !store_has_result(s->hashing.store, t->record->result, t->record->result_size))
 		v = because(WHY_RESULT_LOST, STR_NONE);
 	return v;
 }

@@ -18,11 +18,13 @@ A case is one file, NAME.case: comment lines that say what it shows, then sectio
   --- check           a shell script that must succeed
   --- needs WHAT      a shell script; where it fails the case is skipped, saying WHAT was missing
 
-Sections are done in their order, all in one temporary folder, scripts with /bin/sh. Content that begins with `--- ` is written `\\--- `.
+Sections are done in their order, all in one temporary folder, scripts with /bin/sh. A line of content that begins with `--- `
+is written `\\--- `.
 In `out` and `err` [[…]] encloses a Python regular expression that matches within the line; [[ROOT]] is the case's folder,
 [[BASE]] the one that it lies in, and [[TIME]] a span of time as axmake writes it. A line `...` stands for any number of lines.
 
-Beside the folder (`../home`) lies an empty home. `unprivileged COMMAND …` calls the command as a user who may not do everything.
+Beside the folder (`../home`) lies an empty home. `unprivileged COMMAND …` calls the command as a user who may not do
+everything.
 """
 
 import argparse
@@ -117,7 +119,13 @@ class Case:
             raise CaseError(f"{where}: unknown section '{word}'")
         if word in OF_A_RUN and not (self.sections and self.sections[-1].word in OF_A_RUN + ("run",)):
             raise CaseError(f"{where}: '{word}' without a 'run' before it")
+        if word in OF_A_RUN and word in self.of_last_run():
+            raise CaseError(f"{where}: a second '{word}' of one 'run'")
         self.sections.append(Section(word, args, number))
+
+    def of_last_run(self):
+        words = [s.word for s in self.sections]
+        return words[len(words) - words[::-1].index("run") :]
 
     def write(self):
         return "".join(l + "\n" for l in self.head) + "".join(s.write() for s in self.sections)
@@ -140,11 +148,16 @@ def line_regex(expected, folder):
     return re.compile("".join(out) + re.escape(expected[at:]), re.DOTALL)
 
 
+def lines_of(text):
+    """The lines with their newlines; only \\n ends a line."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 class Wanted:
     """Expected text, line by line; lines keep their newline, so that a missing one at the end differs."""
 
     def __init__(self, text, folder):
-        self.lines = text.splitlines(keepends=True) if text else []
+        self.lines = lines_of(text)
         self.regexes = [None if l == "...\n" else line_regex(l, folder) for l in self.lines]
 
     def is_line(self, i, seen):
@@ -179,7 +192,7 @@ class Wanted:
 
     def matches(self, text):
         """Line by line; a set of positions so that several `...` cost no backtracking."""
-        seen = text.splitlines(keepends=True)
+        seen = lines_of(text)
         at = {0}
         for regex in self.regexes:
             if not at:
@@ -191,22 +204,20 @@ class Wanted:
         return len(seen) in at
 
 
-def splitlines_exact(text):
-    """As str.splitlines(True), but only at \\n."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
 def scrub(line, folder):
     """A seen line as it should stand in a case."""
+    line = line.replace("[[", r"[[\[\[]]")
     line = line.replace(folder, "[[ROOT]]").replace(os.path.dirname(folder), "[[BASE]]")
     line = re.sub(r"\b(in|about) " + TIME + r"(?![\w.])", r"\1 [[TIME]]", line)
+    line = re.sub(r"^(  .*?  )" + TIME + r"(?=\s)", r"\1[[TIME]]", line)
     line = re.sub(r"\bpid \d+", r"pid [[\\d+]]", line)
+    line = re.sub(r'("duration_ms":)\d+', r"\1[[\\d+]]", line)
     return line
 
 
 def updated(wanted, seen, folder):
     out = []
-    for how, old, new in wanted.align(splitlines_exact(seen)):
+    for how, old, new in wanted.align(lines_of(seen)):
         if how in ("match", "end"):
             out.append(old)
         elif how == "new":
@@ -215,14 +226,15 @@ def updated(wanted, seen, folder):
 
 
 def difference(wanted, seen, what):
-    lines = list(wanted.align(splitlines_exact(seen)))
+    lines = list(wanted.align(lines_of(seen)))
     old = [o for how, o, _ in lines if how in ("match", "end", "lost")]
+    absorbed = ("new", "absorb") if any(how == "lost" for how, _, _ in lines) else ("new",)
     new = []
     for how, o, s in lines:
-        if how in ("match", "end"):
-            new.append(o)
-        elif how == "new":
+        if how in absorbed:
             new.append(s)
+        elif how in ("match", "end"):
+            new.append(o)
     diff = difflib.unified_diff(old, new, f"{what} expected", f"{what} seen", n=2)
     return [l.rstrip("\n") + ("" if l.endswith("\n") or l.startswith(("---", "+++", "@@")) else " (no newline)") for l in diff]
 
@@ -481,7 +493,7 @@ def find_cases(patterns):
 
 
 def parse_options():
-    p = argparse.ArgumentParser(description="Runs the golden cases of axmake's command line.", epilog="See the head of this file.")
+    p = argparse.ArgumentParser(description="Golden cases of axmake's command line.", epilog="See the head of this file.")
     p.add_argument("--axmake", default=os.path.join(HERE, "..", "..", "axmake"), help="the program; its helpers lie beside it")
     p.add_argument("-j", type=int, default=(os.cpu_count() or 1) + 1, metavar="N", help="cases at once")
     p.add_argument("--update", action="store_true", help="rewrite out and err as they were seen; exit statuses stay")

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""What stands around the program: setting up a machine, installing and taking away again.
+
+    python3 tests/project/run.py [--axmake ./axmake] [CASE...]
+"""
+
+import os
+import resource
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from suite import TREE, check, equal, read, run_cases, write  # noqa: E402
+
+SETUP = os.path.join(TREE, ".ci", "setup.sh")
+LIBRARIES = ["libyaml-dev", "libinih-dev", "libxxhash-dev", "libutf8proc-dev", "libjansson-dev"]
+
+# Knows the modules that are listed in $HAVE.
+PKG_CONFIG = """#!/bin/sh
+shift
+for module; do
+	case " $HAVE " in *" $module "*) ;; *) exit 1 ;; esac
+done
+"""
+
+# Writes down what it was asked to do; fails as often as $FAILS holds a word for its command.
+APT_GET = """#!/bin/sh
+echo "$*" >> "$LOG"
+for word; do
+	case $word in
+	install) if [ "$FAILS" = once ] && [ ! -e "$LOG.failed" ]; then : > "$LOG.failed"; echo "E: no such package" >&2; exit 100; fi
+		if [ "$FAILS" = always ]; then echo "E: no network" >&2; exit 100; fi ;;
+	esac
+done
+"""
+
+
+def machine(box, programs, user=0):
+    """A PATH with only these programs; those of the system that the script itself needs are always there."""
+    folder = box.path("bin")
+    fakes = {"pkg-config": PKG_CONFIG, "apt-get": APT_GET, "sudo": '#!/bin/sh\necho sudo >> "$LOG"\nexec "$@"\n', "cc": "#!/bin/sh\n"}
+    os.mkdir(folder)
+    for name in ["sh", "cat", "mktemp", "rm", "env"]:
+        os.symlink(shutil.which(name), os.path.join(folder, name))
+    write(os.path.join(folder, "id"), f"#!/bin/sh\necho {user}\n", 0o755)
+    for name in programs:
+        write(os.path.join(folder, name), fakes.get(name, "#!/bin/sh\n"), 0o755)
+    write(box.path("log"), "")
+    return folder
+
+
+def set_up(box, path, words="", have="", fails=""):
+    return box.call(f"{SETUP} {words}", PATH=path, HAVE=have, LOG=box.path("log"), FAILS=fails)
+
+
+ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson cmocka"
+
+
+def setup_is_silent_and_asks_no_apt_where_nothing_is_missing(box):
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "apt-get", "sudo"])
+    r = set_up(box, path, have=ALL_MODULES).ok()
+    equal(r.text, "")
+    equal(read(box.path("log")), "")
+
+
+def setup_takes_no_time_where_nothing_is_missing(box):
+    def used():
+        u = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return u.ru_utime + u.ru_stime
+
+    times = []
+    for _ in range(5):
+        begin = used()
+        equal(box.call(SETUP).ok().text, "")
+        times.append(used() - begin)
+    check(min(times) < 0.1, "seconds of processor time", times)
+
+
+def setup_installs_all_on_a_bare_machine(box):
+    path = machine(box, ["apt-get"])
+    r = set_up(box, path).ok()
+    log = read(box.path("log"))
+    equal(log.count("\n"), 1, log)
+    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3"]
+    equal(log.split("--no-install-recommends ")[1].split(), wanted)
+    check("sudo" not in log, log)
+    check(r.text.startswith("axmake: installing make gcc"), r.text)
+
+
+def setup_installs_only_what_is_missing_and_by_sudo_for_others_than_root(box):
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "apt-get", "sudo"], user=1000)
+    set_up(box, path, have=ALL_MODULES.replace("inih ", "")).ok()
+    log = read(box.path("log"))
+    check(log.startswith("sudo\n"), log)
+    equal(log.split("--no-install-recommends ")[1].split(), ["libinih-dev"])
+
+
+def setup_for_a_build_wants_no_tests(box):
+    path = machine(box, ["make", "cc", "pkg-config", "apt-get"])
+    set_up(box, path, "make build", have=ALL_MODULES.replace("cmocka", "")).ok()
+    equal(read(box.path("log")), "")
+
+
+def setup_fetches_the_lists_when_they_are_old(box):
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "apt-get"])
+    set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
+    log = read(box.path("log")).splitlines()
+    check(len(log) == 3 and log[1].endswith("update") and log[0] == log[2], log)
+
+
+def setup_shows_why_apt_failed(box):
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "apt-get"])
+    r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="always")
+    equal(r.status, 1)
+    check("E: no network" in r.text and "libjansson-dev" in r.text, r.text)
+
+
+def setup_says_what_to_do_without_apt(box):
+    path = machine(box, ["make", "cc", "python3"])
+    r = set_up(box, path)
+    equal(r.status, 1)
+    check("There is no apt-get here" in r.text and "pkg-config libyaml-dev" in r.text, r.text)
+
+
+def setup_says_what_to_do_without_root_and_sudo(box):
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "apt-get"], user=1000)
+    r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""))
+    equal(r.status, 1)
+    check("run 'apt-get install libjansson-dev' as root" in r.text, r.text)
+    equal(read(box.path("log")), "")
+
+
+def make_alone_says_that_libraries_are_missing(box):
+    bare = machine(box, [])
+    for name in ("sed", "mkdir"):
+        os.symlink(shutil.which(name), os.path.join(bare, name))
+    r = box.call(f"{shutil.which('make')} -s -C {TREE} B={box.path('b')} OUT={box.path('b')} all", PATH=bare)
+    equal(r.status, 2, r.text)
+    check("libraries are missing: run `make setup`" in r.text and "not found" not in r.text, r.text)
+
+
+def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
+    built = os.path.dirname(box.axmake)
+    to = box.path("to")
+    make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline DESTDIR={to} PREFIX=/opt/ax"
+    box.call(f"{make} install").ok()
+    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md"):
+        check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
+    r = box.call("axmake -j4", box.example("auth"), PATH=f"{to}/opt/ax/bin:/usr/bin:/bin").ok()
+    equal(len(r.tasks), 7, r.text)
+    box.call(f"{make} uninstall").ok()
+    left = [os.path.join(p, f) for p, _, files in os.walk(to) for f in files]
+    equal(left, [])
+
+
+CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_")) and callable(f)]
+
+if __name__ == "__main__":
+    sys.exit(run_cases(CASES))

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Runs the README's tour: every ```sh block in order, in one shell, and compares what it prints with the ```text block that follows.
+
+    python3 tests/readme/run.py [--axmake ./axmake]
+
+In a ```text block `…` stands for anything within a line, and a line that is only `…` for any lines. ```sh exit=N: the block's
+last command ends with N. Also: links between the project's own pages lead somewhere.
+"""
+
+import glob
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from suite import TREE, Failed, check, equal, read, run_cases  # noqa: E402
+
+TOUR = "## A tour in five minutes"
+BLOCK = re.compile(r"^```(sh|text)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = "@@ block ended with "
+
+
+def section(text, title):
+    check(title in text, f"README.md has no section '{title}'")
+    return re.split(r"^## ", text[text.index(title) + len(title) :], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+class Step:
+    def __init__(self, script, status):
+        self.script, self.status, self.expected = script, int(status or 0), None
+
+
+def steps_of(tour):
+    steps = []
+    for kind, status, body in BLOCK.findall(tour):
+        if kind == "sh":
+            steps.append(Step(body, status))
+        else:
+            check(steps and steps[-1].expected is None, "a text block follows no sh block:", body)
+            steps[-1].expected = body
+    return steps
+
+
+def pattern(expected):
+    lines = [r"(?:.*\n)*?" if line == "…\n" else ".*?".join(re.escape(p) for p in line.split("…")) for line in expected.splitlines(True)]
+    return re.compile("".join(lines))
+
+
+def compare(step, text, status):
+    where = ["in", *("  " + line for line in step.script.splitlines())]
+    equal(status, step.status, text, *where)
+    if step.expected is None:
+        equal(text, "", *where)
+    elif not pattern(step.expected).fullmatch(text):
+        raise Failed("\n".join(["seen:", text, "wanted:", step.expected, *where]))
+
+
+def the_tour_is_true(box):
+    steps = steps_of(section(read(os.path.join(TREE, "README.md")), TOUR))
+    check(len(steps) > 5, "only", len(steps), "steps")
+    script = "".join(f"{s.script}printf '\\n{MARK}%d\\n' $?\n" for s in steps)
+    text = box.call(script, os.path.dirname(box.axmake)).text
+    parts = re.split(rf"\n{MARK}(\d+)\n", text)
+    equal(len(parts), 2 * len(steps) + 1, text)
+    for i, step in enumerate(steps):
+        compare(step, parts[2 * i], int(parts[2 * i + 1]))
+
+
+def links_lead_somewhere(_):
+    pages = glob.glob(os.path.join(TREE, "*.md")) + glob.glob(os.path.join(TREE, "*", "*.md")) + glob.glob(os.path.join(TREE, "examples", "*", "*.md"))
+    pages = [p for p in pages if not os.path.relpath(p, TREE).startswith("build")]
+    count = 0
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", read(page)):
+            count += 1
+            check(os.path.exists(os.path.join(os.path.dirname(page), link)), f"{os.path.relpath(page, TREE)}: no {link}")
+    check(count > 5, "only", count, "links")
+
+
+def the_readme_lists_every_key_and_every_limit(_):
+    """The table of keys and the list of limits are those of the code."""
+    rows = read(os.path.join(TREE, "src/load/task_keys.c"))
+    rows = rows[rows.index("task_rows[] = {") :]
+    rows = rows[: rows.index("};")]
+    readme = read(os.path.join(TREE, "README.md"))
+    table, limits = section(readme, "## Keys of a task"), section(readme, "## Limits")
+    other_spellings = {"id", "prompt", "depends_on", "dependsOn", "deps", "needs", "depends"}
+    built = set(re.findall(r'^    \{"(\w+)"', rows, re.MULTILINE)) - other_spellings
+    later = set(re.findall(r'^    NOT_YET\("(\w+)"', rows, re.MULTILINE))
+    check(built and later, "no keys found in task_keys.c")
+    for key in built:
+        check(f"`{key}`" in table, f"the table lacks `{key}`")
+    for key in later:
+        check(f"`{key}`" in limits, f"the limits lack `{key}`")
+        check(f"| `{key}`" not in table, f"`{key}` is in the table, and not built")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases([the_tour_is_true, links_lead_somewhere, the_readme_lists_every_key_and_every_limit]))
