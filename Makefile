@@ -20,7 +20,7 @@ LIB_OBJ := $(LIB_SRC:src/%.c=$B/%.o) $B/builtin_rules.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobserver/*.c))
 
-# A second make, after setup: with all processors, unless an outer make gives the jobs.
+# A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .PHONY: all setup demo check check-built asan check-clang fuzz bench lint format install uninstall dist clean
@@ -59,27 +59,27 @@ setup:
 	@.ci/setup.sh
 demo:
 	@.ci/setup.sh make build
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@examples/demo.sh $(abspath $(OUT)/axmake) $B/demo
 check:
 	@.ci/setup.sh
-	@$(AGAIN) check-built
+	+@$(AGAIN) check-built
 check-built: all $(UNIT) $(PEERS)
 	@python3 tests/run-all.py --axmake $(OUT)/axmake --build $B $(SUITES)
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:
 	@.ci/setup.sh
-	@$(AGAIN) check-built B=build/asan OUT=build/asan CFLAGS='$(SANITIZE)'
+	+@$(AGAIN) check-built B=build/asan OUT=build/asan CFLAGS='$(SANITIZE)'
 check-clang:
 	@.ci/setup.sh
-	@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
+	+@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
 fuzz:
 	@.ci/setup.sh
 	@tests/fuzz/run.sh
 bench:
 	@.ci/setup.sh
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@python3 bench/run.py --axmake $(OUT)/axmake
 
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])

@@ -121,6 +121,14 @@ static void raise_again(int signal_number)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static bool anything_wanted(const struct graph *gr)
+{
+	for (size_t i = 0; i < gr->tasks.n; i++)
+		if (gr->tasks.p[i]->wanted)
+			return true;
+	return false;
+}
+
 static void say_plain_targets(const struct program *g)
 {
 	const struct project *p = &g->project;
@@ -128,37 +136,37 @@ static void say_plain_targets(const struct program *g)
 		printf("%s: nothing to be done for '%.*s'\n", g->name, STR_ARG(p->plain_targets.items.p[i]));
 }
 
-static int build(struct program *g)
+static struct plain *open_plain(const struct program *g)
+{
+	const struct options *o = &g->options;
+	struct plain_config c = {
+		.graph = g->project.graph,
+		.diag = g->project.diag,
+		.root_fd = g->project.store.root_fd,
+		.silent = o->silent,
+		.quiet = str_eq(o->progress, STR("none")),
+		.live = o->sync == SYNC_NONE,
+		.trace = o->trace,
+		.color_out = colored(g, STDOUT_FILENO),
+		.color_err = colored(g, STDERR_FILENO),
+		.program = g->name,
+	};
+	return plain_new(&c);
+}
+
+static void end_previous(const struct program *g)
+{
+	size_t n = g->project.killed_run ? previous_end(g->project.killed_run) : 0;
+	if (n)
+		fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
+}
+
+/* Runs what is stale. The lock is held, the log open. */
+static struct sched_result run(struct program *g, struct loop *loop, const struct observer *seen, uint64_t run_id)
 {
 	struct project *p = &g->project;
 	const struct options *o = &g->options;
-	uint64_t run_id = os_random64();
-	if (!project_open(p, true, run_id))
-		return EXIT_TROUBLE;
-	size_t left = p->killed_run ? previous_end(p->killed_run) : 0;
-	if (left)
-		fprintf(stderr, "axmake: warning: an earlier run was killed; ended %zu process%s that it left\n", left, left == 1 ? "" : "es");
-	int err = process_become_reaper();
-	struct loop *loop = err ? NULL : loop_new();
-	if (!loop) {
-		fprintf(stderr, "axmake: *** cannot watch processes: %s\n", os_error(err ? err : errno));
-		return EXIT_TROUBLE;
-	}
 	struct jobserver *j = open_jobserver(g);
-	bool quiet = str_eq(o->progress, STR("none"));
-	struct plain_config pc = {p->graph,
-				  p->diag,
-				  p->store.root_fd,
-				  o->silent,
-				  quiet,
-				  o->sync == SYNC_NONE,
-				  o->trace,
-				  colored(g, STDOUT_FILENO),
-				  colored(g, STDERR_FILENO),
-				  g->name};
-	struct plain *plain = plain_new(&pc);
-	struct observer seen = plain_observer(plain);
-	p->stale.observer = (struct stale_observer){edit_kept, &seen};
 	struct sched_config c = {
 		.graph = p->graph,
 		.stale = &p->stale,
@@ -167,7 +175,7 @@ static int build(struct program *g)
 		.filehash = p->filehash,
 		.jobserver = j,
 		.loop = loop,
-		.observer = &seen,
+		.observer = seen,
 		.root = p->root,
 		.run_id = run_id,
 		.keep_going = o->keep_going,
@@ -178,19 +186,54 @@ static int build(struct program *g)
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,
 	};
+	p->stale.observer = (struct stale_observer){edit_kept, (void *)seen};
 	struct sched_result r = sched_run(&c, &g->arena);
 	jobserver_close(j);
-	int unseen = plain_end(plain);
+	mem_on_exhausted(NULL, NULL);
+	return r;
+}
+
+static int build(struct program *g)
+{
+	struct project *p = &g->project;
+	uint64_t run_id = os_random64();
 	say_plain_targets(g);
+	if (p->plain_targets.items.n && !anything_wanted(p->graph))
+		return 0;
+	struct plain *plain = open_plain(g);
+	struct observer seen = plain_observer(plain);
+	/* Where nothing is known yet, what lacks can be said before anything is written. */
+	bool first = p->store.fd < 0 && !g->options.touch;
+	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen)) || !project_open(p, true, run_id)) {
+		plain_free(plain);
+		return EXIT_TROUBLE;
+	}
+	end_previous(g);
+	int err = process_become_reaper();
+	struct loop *loop = err ? NULL : loop_new();
+	if (!loop) {
+		fprintf(stderr, "%s: *** cannot watch processes: %s\n", g->name, os_error(err ? err : errno));
+		return EXIT_TROUBLE;
+	}
+	struct sched_result r = run(g, loop, &seen, run_id);
+	int unseen = plain_end(plain);
 	plain_free(plain);
 	loop_free(loop);
 	err = project_close(p);
 	if (err && !r.refused)
-		fprintf(stderr, "axmake: warning: cannot write .axmake/log: %s\n", os_error(err));
+		fprintf(stderr, "%s: warning: cannot write .axmake/log: %s\n", g->name, os_error(err));
 	fflush(stdout);
 	if (r.signal)
 		raise_again(r.signal);
 	return err || unseen ? EXIT_TROUBLE : status_of(&r);
+}
+
+static int status_of_plan(const struct graph *gr, const struct verdict *v)
+{
+	for (size_t i = 0; i < gr->tasks.n; i++)
+		if (gr->tasks.p[i]->wanted && verdict_is_error(&v[i]))
+			return EXIT_TROUBLE;
+	return 0;
 }
 
 static int question(struct program *g)
@@ -199,7 +242,7 @@ static int question(struct program *g)
 	struct verdict *v = project_judge(&g->project);
 	for (size_t i = 0; i < g->project.graph->tasks.n; i++)
 		if (g->project.graph->tasks.p[i]->wanted && v[i].why != WHY_NOT)
-			status = v[i].why == WHY_PROBLEM || v[i].why == WHY_EDIT_REFUSED ? EXIT_TROUBLE : status ? status : EXIT_STALE;
+			status = verdict_is_error(&v[i]) ? EXIT_TROUBLE : status ? status : EXIT_STALE;
 	return status;
 }
 
@@ -220,7 +263,8 @@ static int look(struct program *g)
 {
 	struct project *p = &g->project;
 	const struct options *o = &g->options;
-	if (!project_open(p, false, 0))
+	bool of_files_alone = o->mode == MODE_LIST || o->mode == MODE_GRAPH; /* nothing that is remembered is asked for */
+	if (!of_files_alone && !project_open(p, false, 0))
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
@@ -230,7 +274,7 @@ static int look(struct program *g)
 	case MODE_BUILD:
 		v.verdicts = project_judge(p);
 		view_plan(&v, stdout, o->silent, o->jobs > 0 ? (size_t)o->jobs : o->jobs == JOBS_UNLIMITED ? 0 : configured(g));
-		return 0;
+		return status_of_plan(p->graph, v.verdicts);
 	case MODE_EXPLAIN:
 		v.verdicts = project_judge(p);
 		view_explain(&v, stdout);
@@ -312,6 +356,7 @@ static void directory_line(const struct program *g, const char *what)
 		return;
 	char *cwd = getcwd(NULL, 0);
 	printf("%s: %s directory '%s'\n", g->name, what, cwd ? cwd : "?");
+	fflush(stdout); /* what tasks print goes out another way */
 	free(cwd);
 }
 

@@ -50,6 +50,8 @@ void project_load(struct project *p, struct options *o)
 	if (!file.p)
 		return;
 	p->workflow = workflow_load(p->arena, p->diag, file);
+	if (!p->workflow->tasks.n && !diag_errors(p->diag))
+		diag_error(p->diag, POS_NONE, "list them under 'tasks:'", "there are no tasks in '%.*s'", STR_ARG(file));
 	if (!enter_root(p))
 		return;
 	p->rules = rules_load(p->arena, p->diag, o->no_builtin ? RULES_NO_BUILTIN : 0);
@@ -139,7 +141,7 @@ struct verdict *project_judge(struct project *p)
 		if (!t->wanted)
 			continue;
 		v[t->id] = stale_judge(&p->stale, t);
-		t->state = v[t->id].why == WHY_NOT ? STATE_UPTODATE : STATE_STALE;
+		t->state = v[t->id].why == WHY_NOT ? STATE_UPTODATE : verdict_is_error(&v[t->id]) ? STATE_FAILED : STATE_STALE;
 	}
 	return v;
 }

@@ -49,6 +49,40 @@ static void add_named(struct builder *b, struct text list, struct provider_list 
 	}
 }
 
+/* The kernel's limit for one word of a command, with its NUL. */
+#define WORD_MAX 131071
+
+/* What is already known of a prompt's length: texts of results come on top. */
+static size_t known_length(const struct builder *b, const struct task *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->prompt.n; i++) {
+		const struct piece *p = &t->prompt.pieces[i];
+		struct ref r = p->is_ref ? ref_resolve(b->g, p->text) : (struct ref){.kind = REF_UNKNOWN};
+		n += !p->is_ref ? p->text.n : r.kind == REF_VAR ? r.var->value.s.n : 0;
+	}
+	return n;
+}
+
+/* A prompt that none of its providers can take is an error before anything runs. */
+void build_prompt_length(struct builder *b, struct task *t)
+{
+	size_t n = known_length(b, t);
+	uint64_t limit = 0;
+	for (size_t i = 0; i < t->n_providers; i++) {
+		const struct provider *p = t->providers[i];
+		uint64_t most = p->max_prompt ? p->max_prompt : UINT64_MAX;
+		if (p->prompt == PROMPT_ARG && most > WORD_MAX)
+			most = WORD_MAX;
+		if (n <= most)
+			return;
+		limit = most > limit ? most : limit;
+	}
+	if (t->n_providers)
+		diag_error(b->d, t->prompt_source.at, limit == WORD_MAX ? "use a provider with 'prompt = stdin' or 'file'" : "shorten it, or name files under 'inputs'",
+			   "prompt of %zu bytes exceeds the %llu bytes that its provider can take", n, (unsigned long long)limit);
+}
+
 void build_agent(struct builder *b, struct task *t)
 {
 	if (t->kind != TASK_AGENT)

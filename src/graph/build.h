@@ -34,5 +34,6 @@ void build_order(struct builder *b);
 
 /* Agents: role, model and providers. */
 void build_agent(struct builder *b, struct task *t);
+void build_prompt_length(struct builder *b, struct task *t);
 
 #endif

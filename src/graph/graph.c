@@ -114,8 +114,10 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 		build_agent(&b, b.g->tasks.p[i]);
 	}
 	build_claims(&b);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		build_edges(&b, b.g->tasks.p[i]);
+		build_prompt_length(&b, b.g->tasks.p[i]);
+	}
 	build_users(&b);
 	for (size_t i = 0; i < n; i++)
 		build_pattern_edges(&b, b.g->tasks.p[i]);

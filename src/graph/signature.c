@@ -31,14 +31,19 @@ static void record_field(struct writer *w, uint8_t kind, struct str label, struc
 	sbuf_str(b, shown);
 }
 
-static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)
+static void put_shown(struct writer *w, enum field_kind kind, struct str label, struct str value, struct str shown)
 {
 	unsigned char k = (unsigned char)kind;
 	hasher_add(&w->h->hasher, &k, 1);
 	hasher_add_framed(&w->h->hasher, label.p, label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
-		record_field(w, k, label, hash_bytes(value.p, value.n), show ? value : STR_NONE);
+		record_field(w, k, label, hash_bytes(value.p, value.n), shown);
+}
+
+static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)
+{
+	put_shown(w, kind, label, value, show ? value : STR_NONE);
 }
 
 /* A content: `label` counts only where it is a path. */
@@ -171,7 +176,7 @@ static void put_env_inputs(struct writer *w)
 			sbuf_char(&b, '=');
 			sbuf_lit(&b, v);
 		}
-		put(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), !secret(l->p[i].s));
+		put_shown(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), secret(l->p[i].s) ? STR_NONE : str_sub(sbuf_view(&b), 1, b.n));
 	}
 	sbuf_free(&b);
 }

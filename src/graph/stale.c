@@ -247,11 +247,12 @@ static const struct task_record *adopt(struct stale *s, struct task *t, struct a
 	return NULL;
 }
 
-static bool waits_for_stale(const struct task *t, struct str *which)
+/* Planning: a dependency that is in this state. */
+static bool waits_for(const struct task *t, enum task_state state, struct str *which)
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
-		if (d->how != DEP_AFTER && d->task->state == STATE_STALE) {
+		if ((d->how != DEP_AFTER || state == STATE_FAILED) && d->task->state == state) {
 			*which = d->task->name;
 			return true;
 		}
@@ -262,7 +263,7 @@ static bool waits_for_stale(const struct task *t, struct str *which)
 static struct verdict judge_group(struct stale *s, struct task *t)
 {
 	struct str which;
-	if (s->planning && waits_for_stale(t, &which))
+	if (s->planning && waits_for(t, STATE_STALE, &which))
 		return because(WHY_DEPENDENCY, which);
 	signature_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
 	return because(WHY_NOT, STR_NONE);
@@ -277,7 +278,7 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 		return because(WHY_FORCED, STR_NONE);
 	if (t->def->always)
 		return because(WHY_ALWAYS, STR_NONE);
-	bool waits = s->planning && waits_for_stale(t, &which);
+	bool waits = s->planning && waits_for(t, STATE_STALE, &which);
 	if (!t->record && !waits)
 		t->record = adopt(s, t, scratch);
 	if (!t->record)
@@ -290,6 +291,9 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 	if (t->kind == TASK_GROUP)
 		return judge_group(s, t);
 	struct verdict v;
+	struct str which;
+	if (s->planning && waits_for(t, STATE_FAILED, &which))
+		return because(WHY_BLOCKED, which);
 	if (kept_old(s, t)) {
 		v = judge_outputs(s, t); /* only for what stands there now */
 		v = because(WHY_NOT, STR_NONE);
@@ -344,6 +348,8 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 		return arena_printf(a, "'%.*s', which it edits, was made again", STR_ARG(v->subject));
 	case WHY_DEPENDENCY:
 		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
+	case WHY_BLOCKED:
+		return arena_printf(a, "its dependency '%.*s' cannot run", STR_ARG(v->subject));
 	case WHY_PROBLEM:
 		return v->subject;
 	}

@@ -23,6 +23,7 @@ enum why {
 	WHY_TAINTED,        /* an input changed while it ran */
 	WHY_REMADE,         /* what it edits in place was made again; subject: path */
 	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
+	WHY_BLOCKED,        /* only when planning: a dependency cannot run; subject: its name */
 	WHY_PROBLEM,        /* cannot be judged: subject says why. Not to be run: an error */
 };
 
@@ -30,6 +31,12 @@ struct verdict {
 	enum why why;
 	struct str subject, before, now;
 };
+
+/* Is it not to be run, but to be mended by a person? */
+static inline bool verdict_is_error(const struct verdict *v)
+{
+	return v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED || v->why == WHY_BLOCKED;
+}
 
 /* Told while judging: outputs that someone else changed and that are kept. */
 struct stale_observer {

@@ -284,10 +284,8 @@ static enum try_class class_of_try(struct job *j, struct answer *answer)
 	struct outcome *o = &j->outcome;
 	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o, answer) : class_of_script(j, o);
 	if (j->cause == END_TIMEOUT) {
-		struct sbuf b = {0};
-		clock_duration(&b, clock_ns() - j->try_began_ns);
-		o->error = arena_printf(&j->arena, "time-out: ended after %.*s", STR_ARG(sbuf_view(&b)));
-		sbuf_free(&b);
+		o->timeout_ns = job_timeout(j);
+		o->error = STR_NONE;
 		return TRY_TIMEOUT;
 	}
 	if (j->cause == END_INTERRUPT) {
@@ -388,8 +386,8 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
 		s->result.done++;
 		sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &j.outcome, .verdict = v});
 	} else {
-		sched_warn(s, t, "-t cannot record it: %s", why);
 		t->state = STATE_FAILED;
+		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = arena_printf(&j.arena, "-t cannot record it: %s", why)});
 		s->result.untouched = true;
 	}
 	sbuf_free(&j.signing.fields);

@@ -13,11 +13,11 @@
 #include "load/value.h"
 #include "run/job.h"
 
-const struct provider *job_provider(struct sched *s, struct task *t, struct arena *a, struct str *why)
+const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why)
 {
 	struct sbuf b = {0};
 	for (size_t i = 0; i < t->n_providers; i++) {
-		if (agent_installed(a, t->providers[i], s->path_env, NULL)) {
+		if (agent_installed(a, t->providers[i], path_env, NULL)) {
 			sbuf_free(&b);
 			return t->providers[i];
 		}
@@ -25,7 +25,7 @@ const struct provider *job_provider(struct sched *s, struct task *t, struct aren
 			    STR_ARG(t->providers[i]->command.p[0]));
 	}
 	if (!t->n_providers)
-		sbuf_lit(&b, str_eq(s->c->graph->workflow->policy.privacy.s, STR("private"))
+		sbuf_lit(&b, str_eq(g->workflow->policy.privacy.s, STR("private"))
 				     ? "the policy 'privacy: private' admits no provider that is known: add 'privacy = private' to one in axmake.ini"
 				     : "no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
 	*why = arena_copy(a, sbuf_view(&b));
@@ -158,7 +158,7 @@ static void capture_trouble(void *self, int err, const char *path)
 	sched_warn(j->sched, j->task, "cannot keep its output in .axmake/%s: %s", path, os_error(err));
 }
 
-static int64_t timeout_of(const struct job *j)
+int64_t job_timeout(const struct job *j)
 {
 	int64_t t = j->task->def->timeout_ns;
 	if (t == TIMEOUT_UNSET && j->task->kind == TASK_AGENT)
@@ -231,7 +231,7 @@ static void start_try(struct job *j)
 	}
 	j->phase = PHASE_RUNNING;
 	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
-	int64_t limit = timeout_of(j);
+	int64_t limit = job_timeout(j);
 	j->timer.fn = reaper_timeout;
 	j->timer.self = j;
 	if (limit)
@@ -244,7 +244,7 @@ static bool prepare(struct job *j)
 	struct sched *s = j->sched;
 	struct task *t = j->task;
 	struct str why = STR_NONE;
-	if (t->kind == TASK_AGENT && !(j->provider = job_provider(s, t, &j->arena, &why))) {
+	if (t->kind == TASK_AGENT && !(j->provider = job_provider(s->c->graph, t, s->path_env, &j->arena, &why))) {
 		finish_unstarted(j, TRY_AUTH, why);
 		return false;
 	}

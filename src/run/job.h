@@ -79,7 +79,9 @@ struct job *job_make(struct sched *s, struct task *t);
 /* Starts its first or next try; j->slot is held. Ends the task at once when it cannot start. */
 void job_go(struct job *j);
 /* The first provider that may serve and is installed, or NULL with what is wrong with each. */
-const struct provider *job_provider(struct sched *s, struct task *t, struct arena *a, struct str *why);
+const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why);
+/* The limit of a try; 0: none. */
+int64_t job_timeout(const struct job *j);
 
 /* The environment of a try: NULL-terminated, in the job's arena. false with *problem. */
 bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *extra, char ***out, struct str *problem);

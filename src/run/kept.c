@@ -64,8 +64,8 @@ static void remove_old(struct kept *k, int dir_fd)
 /* The folder, without files of an earlier run. */
 static void make_folder(struct kept *k)
 {
-	bool fresh = mkdirat(k->store_fd, k->dir, 0777) == 0;
-	int err = fresh || errno == EEXIST ? 0 : errno == ENOENT ? os_mkdirs(k->store_fd, k->dir, 0777) : errno;
+	bool fresh = mkdirat(k->store_fd, k->dir, 0700) == 0;
+	int err = fresh || errno == EEXIST ? 0 : errno == ENOENT ? os_mkdirs(k->store_fd, k->dir, 0700) : errno;
 	if (!err) {
 		k->dir_fd = open_folder(k);
 		err = k->dir_fd < 0 ? errno : 0;
@@ -79,7 +79,7 @@ static void make_folder(struct kept *k)
 
 static int make_file(struct kept *k, const char *name, int flags)
 {
-	int fd = k->err ? -1 : openat(k->dir_fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	int fd = k->err ? -1 : openat(k->dir_fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 && !k->err)
 		fail(k, errno, name);
 	return fd;

@@ -15,7 +15,8 @@ enum event_kind {
 	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
 	EVENT_RETRY,       /* a try failed, another will follow after delay_ns */
 	EVENT_END,         /* with success, failure (task->state says) */
-	EVENT_NOT_RUN,     /* text: because of which task */
+	EVENT_NOT_RUN,     /* text: why, a whole phrase: "because of design" */
+	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
 	EVENT_RUN_END,
@@ -27,6 +28,7 @@ struct outcome {
 	bool signaled;
 	int status;         /* exit status or signal */
 	struct str error;   /* one line, may be empty */
+	int64_t timeout_ns; /* the limit that was over, with TRY_TIMEOUT */
 	uint32_t tries;
 	int64_t duration_ns; /* of all tries with waiting between them */
 	int64_t input_tokens, output_tokens; /* -1: not reported; of all tries */
@@ -50,6 +52,7 @@ struct event {
 	struct str text;
 	int64_t delay_ns;
 	bool is_stderr;      /* EVENT_DATA */
+	bool stopped;        /* EVENT_NOT_RUN: with -k it would have had its turn */
 };
 
 struct observer {

@@ -140,17 +140,18 @@ void sched_retry_later(struct job *j, int64_t delay_ns)
 	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
 }
 
-static void not_run(struct sched *s, struct task *t, struct str because)
+static void not_run(struct sched *s, struct task *t, struct str because, bool stopped)
 {
 	t->state = STATE_NOT_RUN;
 	s->result.not_run += t->kind != TASK_GROUP;
-	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because});
+	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because, .stopped = stopped});
 }
 
 /* A task that may not run, and all that need it. */
 static void give_up_users(struct sched *s, struct task *failed)
 {
 	VEC(struct task *) todo = {0};
+	struct str because = arena_printf(s->arena, "because of %.*s", STR_ARG(failed->name));
 	vec_push(NULL, &todo, failed);
 	while (todo.n) {
 		struct task *t = todo.p[--todo.n];
@@ -158,7 +159,7 @@ static void give_up_users(struct sched *s, struct task *failed)
 			struct task *u = t->users.p[i];
 			if (!u->wanted || u->state != STATE_WAITING)
 				continue;
-			not_run(s, u, failed->name);
+			not_run(s, u, because, false);
 			vec_push(NULL, &todo, u);
 		}
 	}
@@ -221,25 +222,29 @@ static void judge(struct sched *s, struct task *t)
 	}
 }
 
-/* Before the first start: every wanted agent that never succeeded, or is known to be stale, must have a provider to ask. */
-static bool providers_there(struct sched *s)
+bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o)
 {
 	bool ok = true;
-	s->checked_providers = true;
-	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
-		struct task *t = s->c->graph->tasks.p[i];
-		if (!t->wanted || t->kind != TASK_AGENT || !(t->state == STATE_STALE || (!t->record && t->state == STATE_WAITING)))
-			continue;
-		struct str why;
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		struct task *t = g->tasks.p[i];
+		bool ran = t->state == STATE_UPTODATE || t->state == STATE_DONE || (t->record && t->state != STATE_STALE);
 		struct arena a = {0};
-		if (!job_provider(s, t, &a, &why)) {
-			sched_warn(s, t, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
+		struct str why;
+		if (t->wanted && t->kind == TASK_AGENT && !ran && !job_provider(g, t, path_env, &a, &why)) {
+			struct str text = arena_printf(&a, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
+			o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text, .at_ns = clock_ns()});
 			ok = false;
 		}
 		arena_free(&a);
 	}
-	s->result.refused = !ok;
 	return ok;
+}
+
+static bool providers_there(struct sched *s)
+{
+	s->checked_providers = true;
+	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer);
+	return !s->result.refused;
 }
 
 /* The task to be started next, or NULL: none, or only agents beyond their limit. */
@@ -371,7 +376,7 @@ static void leave_rest(struct sched *s)
 			continue;
 		if (s->jobs[i])
 			sched_job_gone(s->jobs[i]);
-		not_run(s, t, why);
+		not_run(s, t, why, !s->signal && !s->result.refused && !s->broken);
 	}
 }
 

@@ -41,6 +41,10 @@ struct sched_result {
 	bool untouched; /* -t could not record some task */
 };
 
+/* Has every wanted agent that never succeeded, or is known to be stale, a provider that may serve and is installed? What lacks is told by EVENT_REFUSED. sched_run asks before
+ * its first start; a caller may ask before anything is written. path_env: PATH, or NULL. */
+bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o);
+
 struct sched_result sched_run(const struct sched_config *c, struct arena *a);
 
 #endif

@@ -10,25 +10,14 @@
 #define TAIL_LINES 10
 #define TAIL_BYTES 2048
 
-static void timeout_words(struct sbuf *b, const struct task *t, const struct outcome *o)
-{
-	if (t->def->timeout_ns > 0) {
-		sbuf_lit(b, "Timeout after ");
-		phrase_span(b, t->def->timeout_ns);
-	} else if (o->error.n) {
-		utf8_escape(b, o->error);
-	} else {
-		sbuf_lit(b, "Timeout");
-	}
-}
-
 void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o)
 {
 	if (o->class == TRY_TIMEOUT) {
-		timeout_words(b, t, o);
+		sbuf_lit(b, "Timeout after ");
+		phrase_span(b, o->timeout_ns);
 		return;
 	}
-	if (o->error.n && (t->kind == TASK_AGENT || (!o->status && !o->signaled))) {
+	if (o->error.n && (t->kind == TASK_AGENT || !o->tries || (!o->status && !o->signaled))) {
 		utf8_escape(b, o->error);
 		return;
 	}

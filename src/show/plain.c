@@ -29,6 +29,7 @@ struct plain {
 	struct table table;
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
+	bool refused; /* nothing was started, and why was said */
 };
 
 static bool quiet(const struct plain *p)
@@ -344,7 +345,7 @@ static void on_retry(struct plain *p, const struct event *e)
 static void on_not_run(struct plain *p, const struct event *e)
 {
 	struct row row = {
-	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->text};
+	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->text, .stopped = e->stopped};
 
 	if (e->task->kind != TASK_GROUP)
 		table_add(&p->table, &p->arena, ROW_NOT_RUN, &row);
@@ -366,6 +367,24 @@ static void on_warning(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
+/* "axmake: *** [workflow.ax.yaml:4: ask] no provider …": nothing is started, so there is no table to come. */
+static void on_refused(struct plain *p, const struct event *e)
+{
+	struct sbuf b = {0}, head = {0};
+
+	p->refused = true;
+	sbuf_printf(&head, "%s: *** [", p->config.program);
+	diag_where(p->config.diag, e->task->def->at, &head);
+	sbuf_lit(&head, ": ");
+	utf8_escape(&head, e->task->name);
+	sbuf_lit(&head, "] ");
+	phrase_line(&head, e->text);
+	phrase_color(&b, p->config.color_err, "1;31", head.p);
+	sbuf_char(&b, '\n');
+	sbuf_free(&head);
+	console_say(&p->console, &b);
+}
+
 static void on_run_end(struct plain *p, const struct event *e)
 {
 	p->end_ns = e->at_ns;
@@ -378,7 +397,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_RUN_BEGIN] = on_begin, [EVENT_FOUND_FRESH] = on_fresh, [EVENT_START] = on_start,
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
-	    [EVENT_RUN_END] = on_run_end,
+	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused,
 	};
 
 	handlers[e->kind](self, e);
@@ -482,7 +501,8 @@ static void add_end(struct plain *p)
 
 int plain_end(struct plain *p)
 {
-	add_end(p);
+	if (!p->refused)
+		add_end(p);
 	console_flush(&p->console);
 	if (p->console.write_error) {
 		struct sbuf b = {0};

@@ -59,16 +59,11 @@ static const struct task *heap_pop(struct heap *h)
 	return top;
 }
 
-static bool is_error(const struct verdict *v)
-{
-	return v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED;
-}
-
 static bool would_run(const struct view *v, const struct task *t)
 {
 	const struct verdict *verdict = &v->verdicts[t->id];
 
-	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !is_error(verdict);
+	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict);
 }
 
 static void play_ready(struct play *p, const struct task *t)
@@ -203,7 +198,7 @@ static size_t print_errors(const struct view *v, FILE *to)
 	for (size_t i = 0; i < v->graph->order.n; i++) {
 		const struct task *t = v->graph->order.p[i];
 
-		if (!t->wanted || !is_error(&v->verdicts[t->id]))
+		if (!t->wanted || !verdict_is_error(&v->verdicts[t->id]))
 			continue;
 		n++;
 		sbuf_clear(&b);

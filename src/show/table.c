@@ -47,10 +47,7 @@ static void fill_why(struct sbuf *b, const struct row *r, enum row_state state)
 {
 	switch (state) {
 	case ROW_NOT_RUN:
-		if (r->why.n) {
-			sbuf_lit(b, "because of ");
-			utf8_escape(b, r->why);
-		}
+		utf8_escape(b, r->why);
 		break;
 	case ROW_DONE:
 		if (stale_unchecked(r->task))
@@ -175,15 +172,11 @@ void table_rows(struct sbuf *b, const struct table *t, bool color)
 }
 
 /* Was a task left out that needs nothing that failed? Then -k would have run it. */
-static bool keep_going_helps(const struct table *t, const struct graph *g)
+static bool keep_going_helps(const struct table *t)
 {
-	for (size_t i = 0; i < t->states[ROW_NOT_RUN].rows.n; i++) {
-		const struct row *r = &t->states[ROW_NOT_RUN].rows.p[i];
-		const struct task *cause = r->why.n ? graph_task(g, r->why) : NULL;
-
-		if (!cause || !graph_needs(g, r->task, cause))
+	for (size_t i = 0; i < t->states[ROW_NOT_RUN].rows.n; i++)
+		if (t->states[ROW_NOT_RUN].rows.p[i].stopped)
 			return true;
-	}
 	return false;
 }
 
@@ -207,7 +200,7 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
 		hint(b, g, " --log ", r->task->name, "shows what it printed");
 		break;
 	}
-	if (keep_going_helps(t, g))
+	if (keep_going_helps(t))
 		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
 	hint(b, g, "", STR_NONE, "tries again; what is done stays done");
 }

@@ -24,7 +24,8 @@ struct row {
 	uint32_t tries;
 	int64_t input_tokens, output_tokens; /* -1: not reported */
 	double cost_usd;                     /* NaN: not reported */
-	struct str why;                      /* of a failure; of a task that was not run: because of which task, may be empty */
+	struct str why;                      /* of a failure; of a task that was not run */
+	bool stopped;                        /* not run, but -k would have run it */
 	bool has_log;                        /* `--log` shows something */
 };
 

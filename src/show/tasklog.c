@@ -108,6 +108,22 @@ static int copy_result(const struct view *v, const struct task_record *r, FILE *
 	return err;
 }
 
+/* A result outlives its record (`--clean`): tasks/NAME/result is the latest that was kept. */
+static bool show_latest(const struct view *v, const struct task *t, FILE *to)
+{
+	struct str path = arena_printf(v->arena, "%.*s/result", STR_ARG(store_task_dir(v->arena, t->name)));
+	struct stat st;
+	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : copy_file(fd, to);
+
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && !err)
+		return true;
+	if (v->store->fd < 0 || err == ENOENT || err == ENOTDIR)
+		return complain(t, STR("has no result: it never ended well here"));
+	return complain(t, arena_printf(v->arena, "has a kept result that cannot be read: %s", os_error(err)));
+}
+
 bool view_result(const struct view *v, const struct task *t, FILE *to)
 {
 	const struct task_record *r = t->record;
@@ -117,7 +133,7 @@ bool view_result(const struct view *v, const struct task *t, FILE *to)
 	if (t->kind == TASK_GROUP)
 		return complain(t, STR("groups its dependencies and has no result itself"));
 	if (!r)
-		return complain(t, STR("has no result: it never ended well here"));
+		return show_latest(v, t, to);
 	if (!r->has_result)
 		return complain(t, r->flags & RECORD_TOUCHED ? STR("has no result: it was recorded by -t, without a run")
 		                                             : STR("has no result"));

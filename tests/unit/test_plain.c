@@ -164,7 +164,7 @@ static void a_failure_ends_in_makes_form_with_a_table(void **state)
 	start(&s, c);
 	end(&s, c, &well);
 	end(&s, a, &o);
-	send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = b, .text = STR("a")});
+	send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = b, .text = STR("because of a")});
 	finish(&s, &out, &err);
 	assert_string_equal(out, "[1/3] a: $ make a\n"
 	                         "[2/3] c: $ make c\n"
@@ -192,7 +192,7 @@ static void the_last_lines_go_to_standard_error_where_it_leads_elsewhere(void **
 	begin(&s, f, false, 2);
 	start(&s, a);
 	end(&s, a, &o);
-	send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = b, .text = STR("a")});
+	send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = b, .text = STR("because of a")});
 	finish(&s, &out, &err);
 	assert_string_equal(err, "    one\n    two\n"
 	                         "axmake: *** [workflow.ax.yaml:10: a] Error 2\n"
@@ -260,7 +260,7 @@ static void silent_and_quiet_keep_what_matters(void **state)
 		end(&s, a, &well);
 		start(&s, b);
 		end(&s, b, &bad);
-		send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = c, .text = STR("b")});
+		send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = c, .text = STR("because of b")});
 		finish(&s, &out, &err);
 		assert_string_equal(strstr(out, "bad"), "bad\n"
 		                                        "axmake: *** [workflow.ax.yaml:11: b] Error 1\n"
@@ -360,7 +360,7 @@ static void a_table_of_many_tasks_fits_a_screen(void **state)
 		struct task *t = f->graph.tasks.p[i];
 
 		if (i >= 20 && i < 97)
-			send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = t, .text = STR("t97")});
+			send(&s, (struct event){.kind = EVENT_NOT_RUN, .task = t, .text = STR("because of t97")});
 		else
 			end(&s, t, i < 20 ? &well : &bad);
 	}
