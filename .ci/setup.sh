@@ -38,6 +38,7 @@ find_build() {
 find_check() {
 	library cmocka libcmocka-dev
 	have python3 || want python3
+	have ps || want procps
 }
 
 explain() {

@@ -12,13 +12,15 @@ import concurrent.futures
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "crash")
-LIMIT_S = 1800
+UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
 
@@ -29,22 +31,31 @@ def environment():
     return {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("AXMAKE")}
 
 
-def call(command):
-    """(exit status, output). A suite that hangs is ended and has failed."""
-    try:
-        p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), timeout=LIMIT_S)
-        return p.returncode, p.stdout.decode(errors="replace")
-    except subprocess.TimeoutExpired as e:
-        return 1, (e.stdout or b"").decode(errors="replace") + f"\nended: it took longer than {LIMIT_S} s\n"
+def call(command, limit_s):
+    """(exit status, output). The output goes to a file, so that a process left behind cannot hold us up; what hangs is ended and has failed."""
+    with tempfile.TemporaryFile() as out:
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment(), start_new_session=True)
+        late = ""
+        try:
+            status = p.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+            status, late = 1, f"\nended: it took longer than {limit_s} s\n"
+        except KeyboardInterrupt:
+            os.killpg(p.pid, signal.SIGTERM)
+            raise
+        out.seek(0)
+        return status, out.read().decode(errors="replace") + late
 
 
 def run_program(path):
     """One cmocka program: (passed, failed, output). One that ends without its summary has failed as a whole."""
-    status, text = call([path])
+    status, text = call([path], UNIT_LIMIT_S)
     counts = {"PASSED": 0, "FAILED": 0}
     for how, n in CMOCKA.findall(text):
         counts[how] += int(n)
-    if status and not counts["FAILED"] or not sum(counts.values()):
+    if (status and not counts["FAILED"]) or not sum(counts.values()):
         counts["FAILED"] += 1
         text += f"\n{path}: exit status {status}\n"
     return counts["PASSED"], counts["FAILED"], text
@@ -62,7 +73,7 @@ def run_suite(name, options):
     command = [sys.executable, os.path.join(HERE, name, "run.py"), "--axmake", options.axmake]
     if name == "jobserver":
         command += ["--tools", os.path.join(options.build, "jobserver")]
-    status, text = call(command)
+    status, text = call(command, SUITE_LIMIT_S)
     sums = SUMMARY.findall(text)
     passed, failed, skipped = (int(n or 0) for n in sums[-1]) if sums else (0, 0, 0)
     if not passed + failed or (status and not failed):

@@ -60,10 +60,13 @@ static void put_content(struct writer *w, enum field_kind kind, struct str label
 		record_field(w, k, label, hash, STR_NONE);
 }
 
-/* Names of variables whose values are not to be seen. */
-static bool secret(struct str name)
+bool signature_secret_name(struct str name)
 {
-	return str_ends(name, STR("_KEY")) || str_ends(name, STR("_TOKEN")) || str_ends(name, STR("_SECRET")) || str_ends(name, STR("_PASSWORD"));
+	static const char *const ends[] = {"_KEY", "_TOKEN", "_SECRET", "_PASSWORD"};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (str_ends(name, str_of(ends[i])))
+			return true;
+	return false;
 }
 
 static bool words_name_task(const struct words *w)
@@ -160,7 +163,7 @@ static void put_env(struct writer *w)
 		sbuf_clear(&b);
 		if (!signature_expand(w->h, w->a, w->t, &w->t->env[i].value, &b, &w->out->problem))
 			break;
-		put(w, FIELD_ENV, w->t->env[i].name, sbuf_view(&b), !secret(w->t->env[i].name));
+		put(w, FIELD_ENV, w->t->env[i].name, sbuf_view(&b), !signature_secret_name(w->t->env[i].name));
 	}
 	sbuf_free(&b);
 }
@@ -176,7 +179,7 @@ static void put_env_inputs(struct writer *w)
 			sbuf_char(&b, '=');
 			sbuf_lit(&b, v);
 		}
-		put_shown(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), secret(l->p[i].s) ? STR_NONE : str_sub(sbuf_view(&b), 1, b.n));
+		put_shown(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), signature_secret_name(l->p[i].s) ? STR_NONE : str_sub(sbuf_view(&b), 1, b.n));
 	}
 	sbuf_free(&b);
 }

@@ -47,6 +47,9 @@ struct signing {
 /* fresh: files are looked at again. provider: the one to sign for (agents). */
 void signature_compute(struct hashing *h, struct arena *a, struct task *t, const struct provider *p, bool fresh, bool want_fields, struct signing *out);
 
+/* Variables of this name hold what is not to be seen: *_KEY, *_TOKEN, *_SECRET, *_PASSWORD. */
+bool signature_secret_name(struct str name);
+
 /* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */
 bool signature_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem);
 

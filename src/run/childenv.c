@@ -21,6 +21,7 @@ static bool own_name(const char *entry)
 void childenv_base(struct sched *s)
 {
 	size_t n = 0;
+	mask_read(&s->mask, s->arena, s->c->environ);
 	while (s->c->environ[n])
 		n++;
 	s->base_env = arena_array(s->arena, char *, n + 1);

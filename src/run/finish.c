@@ -211,12 +211,39 @@ static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
 	return err;
 }
 
+/* Logs are for people: from here on they hold no secrets. The result was kept before and is what it is. */
+static void mask_logs(struct job *j)
+{
+	static const char *const names[] = {"stdout", "stderr", "output"};
+	struct sched *s = j->sched;
+	bool found;
+	for (size_t i = 0; s->mask.values.n && i < sizeof names / sizeof *names; i++) {
+		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), names[i]).p;
+		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
+		if (err)
+			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
+	}
+	for (int i = 0; s->c->live_output && i < 2; i++)
+		job_show_live(j, (enum stream)i, STR_NONE, true);
+}
+
+/* An answer as the screen shows it: a copy where it holds a secret. */
+static struct str answer_to_show(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct str path = arena_printf(&j->arena, "%.*s/result", STR_ARG(j->dir)), shown = arena_printf(&j->arena, "%.*s/shown", STR_ARG(j->dir));
+	bool found;
+	int err = mask_file(&s->mask, s->c->store->fd, path.p, shown.p, &found);
+	return arena_printf(&j->arena, ".axmake/%.*s", STR_ARG(found && !err ? shown : path));
+}
+
 static void show_log(struct job *j, const struct capture_sizes *z)
 {
 	struct outcome *o = &j->outcome;
 	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
 	o->log_size = z->out + z->err;
-	o->tail = z->tail;
+	o->tail = mask_copy(&j->sched->mask, &j->arena, z->tail);
+	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);
 	if (o->log_size)
 		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
 	if (!for_machines)
@@ -225,7 +252,7 @@ static void show_log(struct job *j, const struct capture_sizes *z)
 	o->tail = STR_NONE;
 	o->log_size = 0;
 	if (o->class == TRY_OK) {
-		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/result", STR_ARG(j->dir));
+		o->log_path = answer_to_show(j);
 		o->log_size = j->task->result_size;
 	}
 }
@@ -319,6 +346,7 @@ void finish_try(struct job *j)
 	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(s, err);
 	o->class = class;
+	mask_logs(j);
 	show_log(j, &sizes);
 	if (class == TRY_OK)
 		end_task(j, class);

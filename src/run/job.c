@@ -145,11 +145,23 @@ static int open_stdin(struct job *j, const struct call *call)
 	return openat(j->sched->c->store->fd, prompt.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+void job_show_live(struct job *j, enum stream stream, struct str piece, bool last)
+{
+	struct sbuf masked = {0};
+	if (j->sched->mask.values.n) {
+		mask_piece(&j->sched->mask, &j->carry[stream], piece, last, &masked);
+		piece = sbuf_view(&masked);
+	}
+	if (piece.n)
+		sched_send(j->sched, &(struct event){.kind = EVENT_DATA, .task = j->task, .text = piece, .is_stderr = stream == STREAM_ERR});
+	sbuf_free(&masked);
+}
+
 static void capture_data(void *self, enum stream stream, const char *p, size_t n)
 {
 	struct job *j = self;
 	if (j->sched->c->live_output)
-		sched_send(j->sched, &(struct event){.kind = EVENT_DATA, .task = j->task, .text = {p, n}, .is_stderr = stream == STREAM_ERR});
+		job_show_live(j, stream, (struct str){p, n}, false);
 }
 
 static void capture_trouble(void *self, int err, const char *path)

@@ -5,6 +5,7 @@
 #include "run/agent.h"
 #include "run/answer.h"
 #include "run/capture.h"
+#include "run/mask.h"
 #include "run/process.h"
 #include "run/sched.h"
 
@@ -37,6 +38,7 @@ struct job {
 	int status;             /* wait status */
 	enum end_cause cause;
 	struct capture *capture;
+	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
 	struct str mark;        /* this try's part of AX_RUN */
@@ -60,6 +62,7 @@ struct sched {
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
 	size_t n_base_env;
+	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t waiting_retries;
 	size_t agents;                   /* running now */
@@ -82,6 +85,9 @@ void job_go(struct job *j);
 const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why);
 /* The limit of a try; 0: none. */
 int64_t job_timeout(const struct job *j);
+
+/* Live output (-O none), masked. */
+void job_show_live(struct job *j, enum stream stream, struct str piece, bool last);
 
 /* The environment of a try: NULL-terminated, in the job's arena. false with *problem. */
 bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *extra, char ***out, struct str *problem);

@@ -111,6 +111,8 @@ void sched_job_gone(struct job *j)
 		capture_free(j->capture);
 	ending_free(&j->ending);
 	sbuf_free(&j->signing.fields);
+	sbuf_free(&j->carry[0]);
+	sbuf_free(&j->carry[1]);
 	arena_free(&j->arena);
 	free(j);
 }

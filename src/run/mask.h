@@ -1,0 +1,31 @@
+/* Values of inherited variables named *_KEY, *_TOKEN, *_SECRET or *_PASSWORD are not to be seen: in logs, and on the screen. Results keep them. */
+#ifndef AXMAKE_RUN_MASK_H
+#define AXMAKE_RUN_MASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+struct mask {
+	VEC(struct str) values; /* of eight bytes or more */
+	size_t longest;
+};
+
+/* From an environment, whose strings are kept. */
+void mask_read(struct mask *m, struct arena *a, const char *const *environ);
+
+/* Adds text with each value as "***". */
+void mask_text(const struct mask *m, struct str text, struct sbuf *out);
+/* The text itself where it holds none, else a masked copy in the arena. */
+struct str mask_copy(const struct mask *m, struct arena *a, struct str text);
+
+/* Writes a masked copy of file `from` to `to` (by rename; they may be one) when it holds any value; *found says so. 0 or errno; a missing file holds none. */
+int mask_file(const struct mask *m, int at, const char *from, const char *to, bool *found);
+
+/* A stream in pieces: masks what is sure, and keeps back in `carry` what may be the beginning of a value. `last`: nothing more comes. */
+void mask_piece(const struct mask *m, struct sbuf *carry, struct str piece, bool last, struct sbuf *out);
+
+#endif

@@ -1,0 +1,155 @@
+"""Random workflows and the files that they start from."""
+
+import workflow as w
+
+SOURCES = ("src/a", "src/b", "src/c")
+FOUND = ("d/1.txt", "d/2.txt", "d/sub/3.txt", "d/skip.txt", "tree/x", "tree/deep/y")  # by globs and trees
+EDITED = ("ed/1", "ed/2")
+PATTERNS = (["d/*.txt"], ["d/**/*.txt", "!d/skip.txt"], ["tree/"], ["d/*.txt", "tree/"])
+MOODS = ("fine", "good", "FAIL: not today")
+
+
+def content(rng, bad=0.0):
+    """A line that the way `keys` keeps and one that it drops, so that a change may stop halfway."""
+    return f"k {rng.randint(0, 2)}\nx {rng.randint(0, 2)}\n{'BAD' if rng.random() < bad else ''}\n"
+
+
+def pick(rng, items, most):
+    items = list(items)
+    return rng.sample(items, min(len(items), rng.randint(0, most)))
+
+
+class Maker:
+    def __init__(self, rng):
+        self.rng = rng
+        self.tasks = []
+        self.editors = {}  # uid of a task whose outputs are edited, or an edited file -> uids that edit, in their order
+        self.used = set()
+        self.settled = set()  # of those in editors: somebody reads them as the last editor leaves them
+        self.collector = False
+
+    def workflow(self):
+        rng = self.rng
+        for uid in range(rng.randint(3, 9)):
+            self.tasks.append(self.task(uid))
+        roles = {"plain": ("", ""), "twin": ("", ""), "wise": ("You are wise", "m1")}
+        order = list(self.tasks)
+        rng.shuffle(order)
+        return w.Workflow(order, {"V1": "one", "V2": "two", "MOOD": "fine", "UNUSED": "u"}, roles)
+
+    def task(self, uid):
+        rng = self.rng
+        t = w.Task(uid, rng.choice(["t%d", "t-%d", "Task %d"]) % uid)
+        t.kind = rng.choices(["run", "agent", "group", "editor"], [10, 5, 1, 2])[0]
+        if t.kind == "group":
+            t.deps = self.earlier(rng.randint(1, 3))
+            t.deps += [e for e in self.editors_of(t.deps) if e not in t.deps]
+            return t
+        if t.kind == "editor" and self.editor(t):
+            return t
+        t.kind = "run" if t.kind == "editor" else t.kind
+        self.reads(t)
+        self.gives(t)
+        self.ways(t)
+        return t
+
+    def earlier(self, n):
+        found = pick(self.rng, [t.uid for t in self.tasks], n)
+        self.used.update(found)
+        return found
+
+    def editor(self, t):
+        """It marks a file that stands there, or the outputs of a task that nobody uses yet. One after another, all who use these come after."""
+        rng, makers = self.rng, [u for u in self.tasks if u.outputs and u.uid not in self.used and not u.optional and not any(".k" in o for o in u.outputs)]
+        t.kind, t.says = "run", rng.choice(["none", "const"])
+        again = [m for m in self.editors if isinstance(m, int) and m not in self.settled]
+        if again and rng.random() < 0.4:
+            maker = self.editors[again[0]][0]
+            first = next(u for u in self.tasks if u.uid == maker)
+            t.edits, t.deps = list(first.edits), [again[0], *self.editors[again[0]]]
+            self.editors[again[0]].append(t.uid)
+        elif makers and rng.random() < 0.7:
+            m = rng.choice(makers)
+            t.edits, t.deps = [self.part(o) for o in m.outputs[:1]], [m.uid]
+            self.used.add(m.uid)
+            self.editors[m.uid] = [t.uid]
+        else:
+            free = [e for e in EDITED if e not in self.editors]
+            if not free:
+                return False
+            t.edits = [free[0]]
+            t.inputs = list(t.edits) if rng.random() < 0.3 else []
+            self.editors[free[0]] = [t.uid]
+        return True
+
+    def editors_of(self, uids):
+        self.settled.update(uids)
+        return [e for u in uids for e in self.editors.get(u, [])]
+
+    def part(self, output):
+        return output + "a" if w.is_tree(output) else output
+
+    def reads(self, t):
+        rng = self.rng
+        t.inputs = pick(rng, SOURCES, 2)
+        if rng.random() < 0.3:
+            t.inputs += rng.choice(PATTERNS)
+        if self.tasks and rng.random() < 0.3:
+            maker = rng.choice(self.tasks)
+            if maker.outputs and not maker.optional:
+                t.inputs.append(w.files_made(rng.choice(maker.outputs))[0])
+                self.used.add(maker.uid)
+        if not self.collector and rng.random() < 0.15:
+            self.collector = True
+            t.inputs += ["out/*.k"]
+        t.deps, t.after = self.earlier(2), self.earlier(1)
+        named = pick(rng, [u for u in self.tasks if u.kind != "group"], 1)
+        for u in named:
+            self.used.add(u.uid)
+            t.results[u.uid] = "?" if u.optional and rng.random() < 0.7 else ""
+            if t.kind == "run" and u.uid not in t.deps:
+                t.deps.append(u.uid)
+            if t.kind == "run" and u.optional:
+                t.results[u.uid] = "?"
+        t.after = [u for u in t.after if u not in t.deps]
+        t.vars = pick(rng, ["V1", "V2"], 1)
+        for u in {*t.deps, *(u.uid for u in self.tasks for i in t.inputs if w.makes(u, i))}:
+            t.after += [e for e in self.editors_of([u]) if e not in t.deps and e not in t.after]
+        for e in (e for e in EDITED if e in self.editors and rng.random() < 0.3):
+            t.inputs.append(e)
+            t.after += [u for u in self.editors[e] if u not in t.deps and u not in t.after]
+
+    def gives(self, t):
+        rng = self.rng
+        kinds = ["out/t%d.k", "out/t%d.x", "out/t%d.d/", "out/t%d-*.g"]
+        if any("*.k" in i for i in t.inputs):
+            kinds = kinds[1:]
+        t.outputs = [k % t.uid for k in pick(rng, kinds, 2)]
+        t.makes = rng.choices(["full", "keys", "const"], [3, 3, 1])[0]
+        t.says = rng.choice(["none", "full", "keys", "const"])
+
+    def ways(self, t):
+        rng = self.rng
+        t.lists_inputs = bool(t.inputs) and rng.random() < 0.3
+        if t.kind == "run":
+            literals = [i for i in t.inputs if i in SOURCES]
+            t.guard = literals[0] if literals and rng.random() < 0.5 else ""
+            t.guard_late = rng.random() < 0.5
+            t.uses_name = rng.random() < 0.15
+            t.env_inputs = ["INHERITED"] if rng.random() < 0.15 else []
+            if rng.random() < 0.2:
+                t.env = [("E1", ["e ", ("var", "V1")]), ("E2", ["plain"])]
+                for u in t.results if rng.random() < 0.5 else ():
+                    t.env[1] = ("E2", [("result", u)])
+        else:
+            t.agent = rng.choice(w.AGENTS)
+            t.guard = "MOOD" if rng.random() < 0.3 else ""
+        if t.guard and rng.random() < 0.35:
+            t.optional = True
+            t.says = "const" if t.says == "none" else t.says
+        t.always = rng.random() < 0.04
+        t.on_edit = rng.choice(["", "", "keep", "rerun"]) if t.outputs else ""
+
+
+def sources(rng):
+    return {p: content(rng).encode() for p in (*SOURCES, *FOUND, *EDITED)}

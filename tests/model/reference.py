@@ -1,0 +1,349 @@
+"""What has to run, and what comes of it: a second, slow and simple opinion on staleness, by the words of the contract.
+
+It keeps the bytes of every file and of every success and compares these; it hashes nothing that axmake hashes and never looks into axmake's state.
+"""
+
+import copy
+import dataclasses
+import json
+import os
+import subprocess
+import tempfile
+
+import workflow as w
+
+
+class Mismatch(Exception):
+    pass
+
+
+class NoResult(Exception):
+    """`${x}` of an optional task that failed."""
+
+
+class Answers:
+    """What axmake-offline answers, each question asked once."""
+
+    def __init__(self, axmake):
+        self.command = os.path.join(os.path.dirname(axmake), "axmake-offline")
+        self.known = {}
+
+    def ask(self, prompt, role, model):
+        """(result or None where it failed, {path: bytes written})"""
+        if (prompt, role, model) not in self.known:
+            self.known[prompt, role, model] = self.call(prompt, role, model)
+        return self.known[prompt, role, model]
+
+    def call(self, prompt, role, model):
+        options = (["--model", model] if model else []) + (["--role", role] if role else [])
+        with tempfile.TemporaryDirectory() as folder:
+            p = subprocess.run([self.command, *options], input=prompt.encode(), stdout=subprocess.PIPE, cwd=folder, check=False)
+            wrote = read_tree(folder)
+        return None if p.returncode else json.loads(p.stdout)["result"].encode(), wrote
+
+
+def read_tree(folder, skip=()):
+    found = {}
+    for at, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if f not in skip]
+        for f in files:
+            path = os.path.join(at, f)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = file.read()
+    return found
+
+
+@dataclasses.dataclass
+class Record:
+    """A success."""
+
+    signature: dict
+    outputs: dict  # declared -> {path: bytes}
+    edits: dict
+    result: bytes
+    order: int
+
+
+class Reference:
+    """All that is remembered from run to run; records and failures are by task name."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.disk, self.records = {}, {}
+        self.began = set()  # started, and no success since
+        self.unsure = {}  # name -> what a success would have recorded: axmake was killed meanwhile; None: perhaps it began
+        self.order = 0
+        self.tainted = False  # somebody's change to an output stands: a clean build makes something else
+
+    def clone(self):
+        answers, self.answers = self.answers, None
+        other = copy.deepcopy(self)
+        self.answers = other.answers = answers
+        return other
+
+    def content(self, declared):
+        return {p: b for p, b in self.disk.items() if w.hits(declared, p)}
+
+
+class Run:
+    """One run of axmake. `ran` holds the uids that really ran; None: the run that ought to be is imagined.
+
+    free: what could run need not have (after a failure without -k, or before a kill).
+    """
+
+    def __init__(self, ref, wf, env, overrides, ran=None, free=False, killed=False):
+        self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
+        self.vars = {**wf.vars, **overrides}
+        self.edges = w.edges(wf)
+        self.names = {t.name for t in wf.tasks}
+        self.states, self.reasons, self.results = {}, {}, {}
+
+    def go(self, targets=None):
+        todo = set(targets or self.edges)
+        for t in list(todo):
+            todo |= w.before(self.edges, t)
+        while todo:
+            uid = min(u for u in todo if not self.edges[u].keys() & todo)
+            todo.remove(uid)
+            self.states[uid] = self.visit(self.wf.of(uid))
+            if self.states[uid] not in ("done", "failed") and self.ran and uid in self.ran:
+                raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) ran, but it was {self.states[uid]}")
+        failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
+        left = [u for u, s in self.states.items() if s == "left"]
+        if left and not failed and not self.killed:
+            raise Mismatch(self.must_run(left[0]))
+        self.status = 2 if failed else 0
+        return self
+
+    def must_run(self, uid):
+        return f"{self.wf.of(uid).name} (u{uid}) did not run, but it is stale: {self.reasons[uid]}"
+
+    def visit(self, t):
+        states = {d: self.states[d] for d in self.edges[t.uid]}
+        if any(s in ("left", "not run") or s == "failed" and not self.wf.of(d).optional for d, s in states.items()):
+            return "not run"
+        if t.kind == "group":
+            return "up to date"
+        try:
+            signature = self.signature(t)
+            reason = self.reasons[t.uid] = self.judge(t, signature)
+        except NoResult as e:
+            self.reasons[t.uid] = str(e)
+            return "failed"
+        if not reason:
+            self.results[t.uid] = self.ref.records[t.name].result
+            return "up to date"
+        if self.ran is not None and t.uid not in self.ran:
+            if not self.free:
+                raise Mismatch(self.must_run(t.uid))
+            if self.killed:
+                self.ref.unsure.setdefault(t.name)
+            return "left"
+        return self.perform(t, signature)
+
+    # What counts
+
+    def input_files(self, t):
+        """Sorted; a pattern does not count what its own task, or one that comes after, makes. What it edits is no input."""
+        own = {t.uid} | {u for u in self.edges if t.uid in w.before(self.edges, u)}
+        later = [self.wf.of(u) for u in own]
+        found = []
+        for path in self.ref.disk:
+            hit = [p for p in t.inputs if p[0] != "!" and w.hits(p, path)]
+            if not hit or any(p[0] == "!" and w.hits(p[1:], path) for p in t.inputs) or any(w.hits(e, path) for e in t.edits):
+                continue
+            if path in hit or not any(w.makes(u, path) for u in later):
+                found.append(path)
+        return sorted(found)
+
+    def contribution(self, dep, user):
+        """What a dependency counts: its outputs (those that its user edits as they were made), else its result; a group, its dependencies."""
+        if dep.kind == "group":
+            return repr(sorted(self.contribution(self.wf.of(d), user) for d in dep.deps))
+        if not dep.outputs:
+            return repr(self.results.get(dep.uid))
+        files = {}
+        for o in sorted(dep.outputs):
+            now, made = self.ref.content(o), self.ref.records[dep.name].outputs[o] if dep.name in self.ref.records else {}
+            edited = [p for p in {*now, *made} if any(w.hits(e, p) for e in user.edits)]
+            files[o] = {p: b for p, b in now.items() if p not in edited} | {p: made[p] for p in edited if p in made}
+        return repr(sorted((o, sorted(f.items())) for o, f in files.items()))
+
+    def text_of(self, uid, mark=""):
+        result = self.results.get(uid)
+        if result is None and mark != "?":
+            raise NoResult(f"there is no result of {self.wf.of(uid).name}")
+        return (result or b"").decode().rstrip("\n")
+
+    def environment(self, t):
+        join = lambda pieces: "".join(p if isinstance(p, str) else self.vars[p[1]] if p[0] == "var" else self.text_of(p[1]) for p in pieces)
+        return {n: join(pieces) for n, pieces in t.env}
+
+    def prompt(self, t):
+        return w.prompt(t, self.text_of, lambda v: "\n".join(self.input_files(t)) if v == "inputs" else self.vars[v])
+
+    def signature(self, t):
+        s = {f"env {n}": v for n, v in self.environment(t).items()}
+        s |= {f"inherited {n}": self.env.get(n) for n in t.env_inputs}
+        s |= {f"input {p}": self.ref.disk[p] for p in self.input_files(t)}
+        s |= {f"declared {d}": True for d in (*t.outputs, *("edit " + e for e in t.edits))}
+        s["dependencies"] = sorted(self.contribution(self.wf.of(d), t) for d in t.deps)
+        if t.kind == "agent":
+            return s | {"prompt": self.prompt(t), "role and model": self.wf.roles[t.agent]}
+        s |= {"script": w.script(self.wf, t), "name": t.name if t.uses_name else ""}
+        s |= {f"var {v}": self.vars[v] for v in t.vars}
+        return s | {f"result of u{d}": self.results.get(d) for d in t.results}
+
+    # What is stale
+
+    def judge(self, t, signature):
+        """Why it has to run; nothing when it is up to date."""
+        ref = self.ref
+        if t.always:
+            return "always"
+        if t.name in ref.unsure:
+            return self.judge_unsure(t, signature)
+        own = ref.records.get(t.name)
+        if not own or own.signature != signature:
+            self.take_over(t, signature, own)
+        reason = self.judge_record(t, signature, t.name in ref.began)
+        if not reason:
+            ref.began.discard(t.name)
+        return reason
+
+    def judge_record(self, t, signature, begun):
+        record = self.ref.records.get(t.name)
+        if not record:
+            return "it never succeeded"
+        changed = [k for k in sorted({*signature, *record.signature}) if signature.get(k) != record.signature.get(k)]
+        return "changed: " + ", ".join(changed) if changed else self.judge_outputs(t, record, begun) or self.judge_edits(t, record, begun)
+
+    def take_over(self, t, signature, own):
+        """The record of a task that nobody bears the name of any more. In place of an own one only if its outputs are still those."""
+        for name, r in sorted(self.ref.records.items(), key=lambda x: -x[1].order):
+            if name not in self.names and r.signature == signature and (not own or self.stands(r)):
+                self.ref.records[t.name] = self.ref.records.pop(name)
+                self.ref.began.discard(t.name)
+                if name in self.ref.began:
+                    self.ref.began.add(t.name)
+                return
+
+    def stands(self, record):
+        return all(self.ref.content(d) == c for d, c in (record.outputs | record.edits).items())
+
+    def judge_unsure(self, t, signature):
+        ref, record, ran = self.ref, self.ref.unsure[t.name], self.ran and t.uid in self.ran
+        if not record:
+            reasons = [self.judge_record(t, signature, begun) for begun in (False, True)]
+            if not any(reasons):
+                del ref.unsure[t.name]
+            return reasons[1] if ran else reasons[0]
+        if ran:
+            return "it was killed"
+        for r in (record, ref.records.get(t.name)):
+            if r and r.signature == signature and self.stands(r):
+                if r is record:
+                    ref.records[t.name] = record
+                ref.began.discard(t.name)
+                del ref.unsure[t.name]
+                return ""
+        return "it was killed, and is not as either success left it"
+
+    def judge_outputs(self, t, record, begun):
+        """An edited output of an agent is kept, that of a script made again; what a failed try of its own left is no edit."""
+        ref = self.ref
+        for o in sorted(t.outputs):
+            now = ref.content(o)
+            if not now or not w.is_tree(o) and not w.is_glob(o) and o not in now:
+                return f"output {o} is missing"
+            if now == record.outputs[o] or self.left_by_editor(t, o, record):
+                continue
+            if begun:
+                return f"a failed try left {o}"
+            if (t.on_edit or ("keep" if t.kind == "agent" else "rerun")) == "rerun":
+                return f"output {o} was changed"
+        return ""
+
+    def left_by_editor(self, t, output, record):
+        """Is each file as made, or as a task that edits it left it later?"""
+        edits = [r.edits for u in self.wf.tasks for r in [self.ref.records.get(u.name)] if u.edits and r and r.order > record.order]
+        now, made = self.ref.content(output), record.outputs[output]
+        left = lambda p: any(p in files and files[p] == now[p] for e in edits for files in e.values())
+        return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
+
+    def judge_edits(self, t, record, begun):
+        for d in self.edges[t.uid]:
+            maker = self.ref.records.get(self.wf.of(d).name)
+            if maker and maker.order > record.order and any(w.hits(e, p) for e in t.edits for f in maker.outputs.values() for p in f):
+                return "what it edits was made again"
+        if t.edits and begun and any(self.ref.content(e) != record.edits[e] for e in t.edits):
+            return "a failed try left what it edits"
+        return ""
+
+    # What it does
+
+    def perform(self, t, signature):
+        ref = self.ref
+        ref.began.add(t.name)
+        ref.unsure.pop(t.name, None)
+        result, wrote = self.answer(t) if t.kind == "agent" else self.execute(t)
+        ref.disk.update(wrote)
+        if result is None:
+            return "failed"
+        ref.order += 1
+        record = Record(signature, {o: ref.content(o) for o in t.outputs}, {e: ref.content(e) for e in t.edits}, result, ref.order)
+        self.results[t.uid] = result
+        if self.killed and not any(t.uid in self.edges[u] for u in self.ran):
+            ref.unsure[t.name] = record
+        else:
+            ref.records[t.name] = record
+            ref.began.discard(t.name)
+        return "done"
+
+    def answer(self, t):
+        return self.ref.answers.ask(self.prompt(t), *self.wf.roles[t.agent])
+
+    def execute(self, t):
+        """The script: see workflow.script."""
+        disk, wrote = self.ref.disk, {}
+        fails = t.guard and b"BAD" in disk[t.guard]
+        if fails and not t.guard_late:
+            return None, {}
+        for o in t.outputs:
+            if w.is_tree(o):
+                for p in self.ref.content(o):
+                    del disk[p]
+            wrote[w.files_made(o)[0]] = b"half\n"
+        if fails:
+            return None, wrote
+        everything = self.read_all(t)
+        for o in t.outputs:
+            wrote.update({f: drain(t.makes, everything) for f in w.files_made(o)})
+            if w.is_tree(o):
+                wrote[f"{o}n{everything.count(10)}"] = b"k\n"
+        for e in t.edits:
+            for f in w.files_made(e):
+                mark, old = b"k mark%d" % t.uid, disk.get(f, b"")
+                wrote[f] = old + (b"" if mark in old.split(b"\n") else b"\n" + mark + b"\n")
+        return drain(t.says, everything), wrote
+
+    def read_all(self, t):
+        ref, files = self.ref, self.input_files(t)
+        out = b"k %s\n" % "\n".join(files).encode() if t.lists_inputs else b""
+        out += b"".join(ref.disk[p] for p in files)
+        for d in sorted(t.deps):
+            for o in sorted(self.wf.of(d).outputs):
+                out += b"".join(b for _, b in sorted(ref.content(o).items()))
+        for d in sorted(t.results):
+            out += self.results.get(d) or b""
+        env = self.environment(t)
+        named = [(v, self.vars[v]) for v in sorted(t.vars)] + sorted(env.items()) + [(n, self.env.get(n, "unset")) for n in sorted(t.env_inputs)]
+        out += "".join(f"k {n}={v}\n" for n, v in named).encode()
+        return out + (f"k {t.name}\n".encode() if t.uses_name else b"")
+
+
+def drain(how, everything):
+    if how == "keys":
+        lines = everything.split(b"\n")
+        return b"".join(line + b"\n" for line in lines if line.startswith(b"k"))
+    return {"full": everything, "const": b"k same\n", "none": b""}[how]
