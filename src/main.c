@@ -298,19 +298,28 @@ static int look(struct program *g)
 	}
 }
 
+static bool only_looks(const struct options *o)
+{
+	return o->dry_run || o->question || (o->touch_inherited && !o->touch);
+}
+
 static int clean(struct program *g)
 {
 	struct project *p = &g->project;
 	struct str bad;
 	if (p->store.fd < 0)
 		return 0; /* nothing is known here */
+	if (only_looks(&g->options))
+		return 0;
 	if (!project_open(p, true, os_random64()))
 		return EXIT_TROUBLE;
+	end_previous(g);
 	log_close(p->log);
 	p->log = NULL;
 	int err = store_clean(&p->store, g->options.clean_all, &g->arena, &bad);
 	if (err)
 		fprintf(stderr, "axmake: *** cannot remove '%.*s': %s\n", STR_ARG(bad), os_error(err));
+	project_close(p);
 	return err ? EXIT_TROUBLE : 0;
 }
 
@@ -324,11 +333,6 @@ static bool enter_dirs(struct program *g)
 		}
 	}
 	return true;
-}
-
-static bool only_looks(const struct options *o)
-{
-	return o->dry_run || o->question || (o->touch_inherited && !o->touch);
 }
 
 static int dispatch(struct program *g)
@@ -349,15 +353,22 @@ static int dispatch(struct program *g)
 	return o->mode == MODE_BUILD && !only_looks(o) ? build(g) : look(g);
 }
 
-static void directory_line(const struct program *g, const char *what)
+/* "Entering directory" now, "Leaving" at the end, of the folder that -C led to. */
+static void directory_line(const struct program *g, const char *what, struct str folder)
 {
 	bool wanted = g->options.print_directory > 0 || (g->options.print_directory < 0 && g->options.dirs.n && !g->options.silent);
 	if (!wanted || g->options.mode != MODE_BUILD)
 		return;
-	char *cwd = getcwd(NULL, 0);
-	printf("%s: %s directory '%s'\n", g->name, what, cwd ? cwd : "?");
+	printf("%s: %s directory '%.*s'\n", g->name, what, STR_ARG(folder));
 	fflush(stdout); /* what tasks print goes out another way */
+}
+
+static struct str current_folder(struct program *g)
+{
+	char *cwd = getcwd(NULL, 0);
+	struct str s = arena_copy(&g->arena, cwd ? str_of(cwd) : STR("?"));
 	free(cwd);
+	return s;
 }
 
 static int axmake_main(struct program *g, int argc, char **argv)
@@ -382,10 +393,11 @@ static int axmake_main(struct program *g, int argc, char **argv)
 	}
 	if (!enter_dirs(g))
 		return EXIT_TROUBLE;
-	directory_line(g, "Entering");
+	struct str folder = current_folder(g);
+	directory_line(g, "Entering", folder);
 	project_load(p, &g->options);
 	int status = dispatch(g);
-	directory_line(g, "Leaving");
+	directory_line(g, "Leaving", folder);
 	return status;
 }
 

@@ -83,7 +83,8 @@ def run_suite(name, options):
 
 
 def suites(wanted):
-    there = [s for s in ORDER if s == "unit" or os.path.exists(os.path.join(HERE, s, "run.py"))]
+    there = ["unit"] + [os.path.basename(os.path.dirname(p)) for p in glob.glob(os.path.join(HERE, "*", "run.py"))]
+    there.sort(key=lambda s: (ORDER.index(s) if s in ORDER else len(ORDER), s))
     unknown = [s for s in wanted if s not in there]
     if unknown:
         sys.exit(f"run-all.py: no suite '{unknown[0]}'; there are {', '.join(there)}")

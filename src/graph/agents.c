@@ -16,6 +16,8 @@ static bool allowed(const struct builder *b, const struct provider *p)
 
 static void unknown_provider(struct builder *b, struct text name)
 {
+	if (!name.at.source && b->provider_told++)
+		return; /* of --provider: once, not for each task */
 	struct suggestion s = {.wanted = name.s};
 	for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
 		suggestion_offer(&s, b->c->rules->provider_list.p[i]->name);

@@ -14,6 +14,7 @@ struct builder {
 	uint32_t *mark, *place;     /* by task id: scratch of build_add_dep */
 	struct map real_folders;    /* folder -> "" or what lies outside */
 	struct str real_root;
+	unsigned provider_told; /* --provider names nothing, and that was said */
 };
 
 /* The place of a piece of a text. */

@@ -68,6 +68,14 @@ bool content_meets(const struct pattern *x, const struct pattern *y)
 	return meet;
 }
 
+bool content_edited_by(const struct task *t, const struct pattern *output)
+{
+	for (size_t i = 0; i < t->edits.n; i++)
+		if (content_meets(output, &t->edits.p[i]))
+			return true;
+	return false;
+}
+
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem)
 {
 	if (h->old_files && map_get(h->old_files, path) && content_recorded(t, FIELD_INPUT, path, out))
@@ -253,7 +261,7 @@ static struct hash128 of_outputs(struct hasher *hs, const struct task *dep, cons
 {
 	for (size_t i = 0; i < dep->outputs.n; i++) {
 		const struct pattern *p = &dep->outputs.p[i];
-		const struct output_record *made = user && content_edits(user, p->path) ? content_output_record(dep, p) : NULL;
+		const struct output_record *made = user && content_edited_by(user, p) ? content_output_record(dep, p) : NULL;
 		hasher_add_framed(hs, p->path.p, p->path.n);
 		add_hash(hs, made ? made->hash : dep->out_hash ? dep->out_hash[i] : (struct hash128){0, 0});
 	}
@@ -266,7 +274,7 @@ static int by_value(const void *x, const void *y)
 }
 
 /* Groups within groups are seen with the user's eyes only so deep; deeper ones count as for everybody. */
-#define GROUP_DEPTH 50
+#define GROUP_DEPTH 4
 
 static struct hash128 contribution(struct hashing *h, struct task *dep, const struct task *user, int depth);
 
@@ -303,6 +311,20 @@ static struct hash128 contribution(struct hashing *h, struct task *dep, const st
 		dep->contribution_known = true;
 	}
 	return out;
+}
+
+void signature_forget(struct task *t)
+{
+	VEC(struct task *) todo = {0};
+	vec_push(NULL, &todo, t);
+	while (todo.n) {
+		struct task *at = todo.p[--todo.n];
+		at->contribution_known = false;
+		for (size_t i = 0; i < at->users.n; i++)
+			if (at->users.p[i]->kind == TASK_GROUP && at->users.p[i]->contribution_known)
+				vec_push(NULL, &todo, at->users.p[i]);
+	}
+	vec_free(&todo);
 }
 
 struct hash128 signature_contribution(struct hashing *h, struct task *dep, const struct task *user)

@@ -12,6 +12,8 @@ struct str content_label(struct arena *a, const struct pattern *p);
 bool content_recorded(const struct task *t, enum field_kind kind, struct str label, struct hash128 *out);
 /* The record's hash of an output path, or NULL. */
 const struct output_record *content_output_record(const struct task *t, const struct pattern *p);
+/* Does the task edit the output, or something in it? */
+bool content_edited_by(const struct task *t, const struct pattern *output);
 /* Is path among what the task edits? */
 bool content_edits(const struct task *t, struct str path);
 /* May a file match both? */

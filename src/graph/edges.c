@@ -119,6 +119,9 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 		switch (r.kind) {
 		case REF_RESULT:
 		case REF_PATH:
+			if (r.task->kind == TASK_GROUP)
+				diag_error(b->d, at, "name one of the tasks that it groups", "task '%.*s' only groups others and has no result",
+					   STR_ARG(r.task->name));
 			add_dep(b, t, r.task, r.kind == REF_PATH ? DEP_PATH : DEP_RESULT, p->optional, at);
 			break;
 		case REF_FIELD:
@@ -167,23 +170,34 @@ static void mark_after(struct task *t, bool *after)
 	vec_free(&todo);
 }
 
-/* Do o's input patterns meet an output of t? Then neither gets an edge. */
-static bool meets_back(const struct task *o, const struct task *t)
+static bool covers(const struct pattern *exclude, struct str path)
 {
-	for (size_t i = 0; i < o->inputs.n; i++)
-		for (size_t k = 0; o->inputs.p[i].kind != PATTERN_FILE && !o->inputs.p[i].exclude && k < t->outputs.n; k++)
-			if (content_meets(&o->inputs.p[i], &t->outputs.p[k]))
-				return true;
+	return exclude->kind == PATTERN_GLOB ? glob_match(exclude->path, path, true) : path_under(path, exclude->path);
+}
+
+/* Do t's excludes take out whatever the output may hold? */
+static bool excluded(struct arena *a, const struct task *t, const struct pattern *output)
+{
+	struct str dir = output->kind == PATTERN_GLOB ? glob_prefix(output->path) : output->path;
+	for (size_t i = 0; i < t->inputs.n; i++) {
+		const struct pattern *p = &t->inputs.p[i];
+		if (!p->exclude)
+			continue;
+		/* A tree is covered where any name in it, at any depth, is. */
+		if (output->kind == PATTERN_FILE ? covers(p, dir)
+						 : covers(p, path_join(a, dir, STR("x"))) && covers(p, path_join(a, dir, STR(".x/y"))))
+			return true;
+	}
 	return false;
 }
 
-static bool excluded(const struct task *t, struct str path)
+/* Do o's input patterns meet an output of t? Then neither gets an edge. */
+static bool meets_back(struct arena *a, const struct task *o, const struct task *t)
 {
-	for (size_t i = 0; i < t->inputs.n; i++) {
-		const struct pattern *p = &t->inputs.p[i];
-		if (p->exclude && (p->kind == PATTERN_GLOB ? glob_match(p->path, path, true) : path_under(path, p->path)))
-			return true;
-	}
+	for (size_t i = 0; i < o->inputs.n; i++)
+		for (size_t k = 0; o->inputs.p[i].kind != PATTERN_FILE && !o->inputs.p[i].exclude && k < t->outputs.n; k++)
+			if (content_meets(&o->inputs.p[i], &t->outputs.p[k]) && !excluded(a, o, &t->outputs.p[k]))
+				return true;
 	return false;
 }
 
@@ -191,11 +205,11 @@ static void pattern_edge(struct builder *b, struct task *t, const struct pattern
 {
 	struct task *o = c->task;
 	if (o == t || (b->mark[o->id] == t->id + 1 && (t->deps.p[b->place[o->id]].how & DEP_PATTERN)) || !content_meets(in, c->pattern) ||
-	    (c->pattern->kind == PATTERN_FILE && excluded(t, c->pattern->path)))
+	    excluded(b->a, t, c->pattern))
 		return;
 	if (b->mark[o->id] != t->id + 1 && after[o->id])
 		return; /* it comes after this task already: its files do not count here */
-	if (b->mark[o->id] != t->id + 1 && meets_back(o, t)) {
+	if (b->mark[o->id] != t->id + 1 && meets_back(b->a, o, t)) {
 		if (o->id > t->id) /* said once a pair */
 			diag_warn(b->d, in->at, "name the order with 'dependencies'",
 				  "the patterns of '%.*s' and '%.*s' meet each other's outputs: neither counts the other's files", STR_ARG(t->name),

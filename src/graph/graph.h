@@ -35,6 +35,7 @@ enum dep_how {
 	DEP_PATTERN = 8, /* an input pattern meets its outputs: its files count there */
 	DEP_RESULT = 16, /* ${task} in the prompt or env */
 	DEP_PATH = 32,   /* ${task.path} */
+	DEP_EDIT = 64,   /* both change a path, and the other comes first: see build_edit_order */
 };
 
 struct task;

@@ -60,6 +60,30 @@ static void report_cycle(struct builder *b, struct task *start, const uint32_t *
 	free(from);
 }
 
+/* Of the tasks that could not be placed, those that merely come after a cycle are taken out too. */
+static void leave_only_cycles(const struct graph *g, uint32_t *left)
+{
+	uint32_t *needed = xcalloc(g->tasks.n, sizeof *needed);
+	VEC(struct task *) todo = {0};
+	for (size_t i = 0; i < g->tasks.n; i++)
+		for (size_t k = 0; left[i] && k < g->tasks.p[i]->deps.n; k++)
+			needed[g->tasks.p[i]->deps.p[k].task->id]++;
+	for (size_t i = 0; i < g->tasks.n; i++)
+		if (left[i] && !needed[i])
+			vec_push(NULL, &todo, g->tasks.p[i]);
+	while (todo.n) {
+		struct task *t = todo.p[--todo.n];
+		left[t->id] = 0;
+		for (size_t k = 0; k < t->deps.n; k++) {
+			struct task *to = t->deps.p[k].task;
+			if (!--needed[to->id] && left[to->id])
+				vec_push(NULL, &todo, to);
+		}
+	}
+	vec_free(&todo);
+	free(needed);
+}
+
 void build_order(struct builder *b)
 {
 	struct graph *g = b->g;
@@ -76,6 +100,7 @@ void build_order(struct builder *b)
 				vec_push(b->a, &g->order, t->users.p[k]);
 	}
 	if (g->order.n < g->tasks.n) {
+		leave_only_cycles(g, left);
 		bool *done = xcalloc(g->tasks.n, sizeof *done);
 		size_t reports = 0;
 		for (size_t i = 0; i < g->tasks.n && reports < 20; i++)
@@ -126,11 +151,30 @@ static int change_order(const void *x, const void *y)
 	return str_cmp(a->prefix, b->prefix);
 }
 
+/* A direct dependency from the later to the earlier of two tasks that change one path: what one leaves is then known to the other. */
+static void link_changes(struct builder *b, struct task *late, struct task *early)
+{
+	for (size_t i = 0; i < late->deps.n; i++)
+		if (late->deps.p[i].task == early) {
+			late->deps.p[i].how |= DEP_EDIT;
+			return;
+		}
+	vec_push(b->a, &late->deps, (struct dep){early, DEP_AFTER | DEP_EDIT, false, late->def->at});
+	vec_push(b->a, &early->users, late);
+}
+
 static void check_pair(struct builder *b, const struct change *x, const struct change *y)
 {
-	if (x->task == y->task || (!x->edit && !y->edit) || !content_meets(x->pattern, y->pattern) || graph_needs(b->g, x->task, y->task) ||
-	    graph_needs(b->g, y->task, x->task))
+	if (x->task == y->task || (!x->edit && !y->edit) || !content_meets(x->pattern, y->pattern))
 		return;
+	if (graph_needs(b->g, x->task, y->task)) {
+		link_changes(b, x->task, y->task);
+		return;
+	}
+	if (graph_needs(b->g, y->task, x->task)) {
+		link_changes(b, y->task, x->task);
+		return;
+	}
 	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
 	diag_error(b->d, late->pattern->at, diag_hint(b->d, "give one of them 'dependencies: [%.*s]', or 'after'", STR_ARG(early->task->name)),
 		   "tasks '%.*s' and '%.*s' both change '%.*s' and are not ordered", STR_ARG(early->task->name), STR_ARG(late->task->name),

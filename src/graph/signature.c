@@ -94,13 +94,40 @@ static void put_shell(struct writer *w)
 		put(w, FIELD_SHELL, STR_NONE, w->t->def->shell.s, true);
 }
 
+struct counted {
+	struct hash128 hash;
+	struct str label;
+};
+
+struct counted_list {
+	VEC(struct counted) of;
+};
+
+static int by_hash(const void *x, const void *y)
+{
+	const struct counted *a = x, *b = y;
+	return hash_cmp(a->hash, b->hash);
+}
+
+/* In the order of their hashes: neither names nor the order in the file count. */
+static void put_sorted(struct writer *w, enum field_kind kind, struct counted_list *l)
+{
+	if (l->of.n > 1)
+		qsort(l->of.p, l->of.n, sizeof *l->of.p, by_hash);
+	for (size_t i = 0; i < l->of.n; i++)
+		put_content(w, kind, l->of.p[i].label, l->of.p[i].hash);
+}
+
 static void put_results(struct writer *w)
 {
+	struct counted_list all = {0};
 	for (size_t i = 0; i < w->t->deps.n; i++) {
 		const struct dep *d = &w->t->deps.p[i];
+		struct counted c = {d->task->has_result ? d->task->result : (struct hash128){0, 0}, d->task->name};
 		if (d->how & (DEP_RESULT | DEP_PATH))
-			put_content(w, FIELD_RESULT, d->task->name, d->task->has_result ? d->task->result : (struct hash128){0, 0});
+			vec_push(w->a, &all.of, c);
 	}
+	put_sorted(w, FIELD_RESULT, &all);
 }
 
 static void put_prompt(struct writer *w)
@@ -168,18 +195,30 @@ static void put_env(struct writer *w)
 	sbuf_free(&b);
 }
 
+static int by_name(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
+
 static void put_env_inputs(struct writer *w)
 {
 	const struct text_list *l = &w->t->def->env_inputs;
+	struct str *names = arena_array(w->a, struct str, l->n);
 	struct sbuf b = {0};
+	for (size_t i = 0; i < l->n; i++)
+		names[i] = l->p[i].s;
+	if (l->n > 1)
+		qsort(names, l->n, sizeof *names, by_name);
 	for (size_t i = 0; i < l->n; i++) {
-		const char *v = getenv(arena_copy(w->a, l->p[i].s).p);
+		const char *v = getenv(arena_copy(w->a, names[i]).p);
+		if (i && str_eq(names[i], names[i - 1]))
+			continue;
 		sbuf_clear(&b);
 		if (v) {
 			sbuf_char(&b, '=');
 			sbuf_lit(&b, v);
 		}
-		put_shown(w, FIELD_ENV_INPUT, l->p[i].s, sbuf_view(&b), signature_secret_name(l->p[i].s) ? STR_NONE : str_sub(sbuf_view(&b), 1, b.n));
+		put_shown(w, FIELD_ENV_INPUT, names[i], sbuf_view(&b), signature_secret_name(names[i]) ? STR_NONE : str_sub(sbuf_view(&b), 1, b.n));
 	}
 	sbuf_free(&b);
 }
@@ -203,34 +242,28 @@ static void put_declared(struct writer *w)
 		put(w, FIELD_EDIT, content_label(w->a, &w->t->edits.p[i]), STR_NONE, false);
 }
 
-struct counted {
-	struct hash128 hash;
-	struct str label;
-};
-
-static int by_hash(const void *x, const void *y)
+/* -o names the dependency, or something that it makes. */
+static bool is_old(const struct map *old, const struct task *dep)
 {
-	const struct counted *a = x, *b = y;
-	return hash_cmp(a->hash, b->hash);
+	bool is = map_get(old, dep->name) != NULL;
+	for (size_t i = 0; i < dep->outputs.n && !is; i++)
+		is = map_get(old, dep->outputs.p[i].path) != NULL;
+	return is;
 }
 
-/* In the order of their hashes: a dependency's name does not count. */
 static void put_dependencies(struct writer *w)
 {
-	VEC(struct counted) all = {0};
+	struct counted_list all = {0};
 	for (size_t i = 0; i < w->t->deps.n; i++) {
 		const struct dep *d = &w->t->deps.p[i];
 		if (!(d->how & DEP_NAMED))
 			continue;
 		struct counted c = {signature_contribution(w->h, d->task, w->t), d->task->name};
-		if (w->h->old_files && map_get(w->h->old_files, d->task->name))
+		if (w->h->old_files && w->h->old_files->n && is_old(w->h->old_files, d->task))
 			content_recorded(w->t, FIELD_DEPENDENCY, d->task->name, &c.hash);
-		vec_push(w->a, &all, c);
+		vec_push(w->a, &all.of, c);
 	}
-	if (all.n > 1)
-		qsort(all.p, all.n, sizeof *all.p, by_hash);
-	for (size_t i = 0; i < all.n; i++)
-		put_content(w, FIELD_DEPENDENCY, all.p[i].label, all.p[i].hash);
+	put_sorted(w, FIELD_DEPENDENCY, &all);
 }
 
 /* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */

@@ -59,6 +59,9 @@ void signature_inputs(struct hashing *h, struct arena *a, struct task *t, bool f
 /* What a dependency counts for its user: its outputs as they stand (those that the user edits: as they were made), else its result; for a group that of its dependencies. */
 struct hash128 signature_contribution(struct hashing *h, struct task *dep, const struct task *user);
 
+/* Its outputs stand otherwise now: what it counts is to be computed anew, and so for groups that hold it. */
+void signature_forget(struct task *t);
+
 /* One recorded field. */
 struct field {
 	uint8_t kind;

@@ -17,6 +17,15 @@ static bool in_set(const struct map *set, struct str name)
 	return set && set->n && map_get(set, name);
 }
 
+static bool comes_from_dependency(const struct task *t, struct str path)
+{
+	for (size_t i = 0; i < t->deps.n; i++)
+		for (size_t k = 0; (t->deps.p[i].how & DEP_NAMED) && k < t->deps.p[i].task->outputs.n; k++)
+			if (str_eq(t->deps.p[i].task->outputs.p[k].path, path))
+				return true;
+	return false;
+}
+
 /* Is one of the files of -W an input of the task, or -W the task itself? */
 static bool what_if(const struct stale *s, const struct task *t, struct str *which)
 {
@@ -32,7 +41,7 @@ static bool what_if(const struct stale *s, const struct task *t, struct str *whi
 			in = in || (hit && !p->exclude);
 			out = out || (hit && p->exclude);
 		}
-		if (in && !out)
+		if ((in && !out) || comes_from_dependency(t, e->key))
 			return true;
 	}
 	return false;
@@ -87,7 +96,8 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 		return because(WHY_NOT, STR_NONE);
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
-		if (store_marked_start(s->hashing.store, t->name) != t->record->start_id)
+		uint64_t mark = store_marked_start(s->hashing.store, t->record->name);
+		if (mark != t->record->start_id && (mark || t->kind == TASK_AGENT || log_damaged(s->log)))
 			return because(WHY_INTERRUPTED, label);
 		if (!log_edit_noted(s->log, s->hashing.g->workflow->file, t->name, p->path, now)) {
 			if (s->observer.edit_kept)
@@ -128,27 +138,13 @@ static struct verdict judge_outputs(struct stale *s, struct task *t)
 	return because(WHY_NOT, STR_NONE);
 }
 
-static bool meets_edits(const struct task *t, const struct task *maker, struct str *path)
-{
-	for (size_t i = 0; i < maker->outputs.n; i++) {
-		*path = maker->outputs.p[i].path;
-		if (content_edits(t, *path))
-			return true;
-		for (size_t k = 0; k < t->edits.n; k++)
-			if (maker->outputs.p[i].kind == PATTERN_TREE && path_under(t->edits.p[k].path, *path))
-				return true;
-	}
-	return false;
-}
-
 /* What is edited in place: was it made again since, or left half done? */
 static struct verdict judge_edits(struct stale *s, struct task *t)
 {
-	struct str path;
 	for (size_t i = 0; i < t->deps.n; i++) {
-		const struct task *maker = t->deps.p[i].task;
-		if (maker->record && maker->record->seq > t->record->seq && meets_edits(t, maker, &path))
-			return because(WHY_REMADE, path);
+		const struct task *before = t->deps.p[i].task;
+		if ((t->deps.p[i].how & DEP_EDIT) && before->record && before->record->seq > t->record->seq)
+			return because(WHY_REMADE, before->name);
 	}
 	if (!log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
 		return because(WHY_NOT, STR_NONE);
@@ -207,41 +203,62 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 struct orphans {
 	struct graph *g;
 	struct arena *a;
-	VEC(const struct task_record *) records;
+	struct map by_signature; /* 16 bytes of the signature -> const struct task_record * */
+	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
 };
+
+static struct str signature_key(const struct hash128 *h)
+{
+	return (struct str){(const char *)h, sizeof *h};
+}
 
 static void note_orphan(void *self, const struct task_record *r)
 {
 	struct orphans *o = self;
-	if (!graph_task(o->g, r->name))
-		vec_push(o->a, &o->records, r);
+	if (graph_task(o->g, r->name))
+		return;
+	*map_slot(&o->by_signature, signature_key(&r->signature)) = (void *)r;
+	for (size_t i = 0; i < o->providers.n; i++)
+		if (str_eq(o->providers.p[i], r->provider))
+			return;
+	vec_push(o->a, &o->providers, r->provider);
+}
+
+static void find_orphans(struct stale *s)
+{
+	s->orphans = arena_new(s->arena, struct orphans);
+	s->orphans->g = s->hashing.g;
+	s->orphans->a = s->arena;
+	log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
+}
+
+/* The record goes over to the task's name, and with it the mark of its start, if that still is the last one. */
+static void take_over(struct stale *s, const struct task *t, const struct task_record *r)
+{
+	if (store_marked_start(s->hashing.store, r->name) == r->start_id)
+		store_mark_start(s->hashing.store, t->name, r->start_id);
+	log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
 }
 
 /* A renamed task: a record under a name that nobody bears any more, with this very signature. */
 static const struct task_record *adopt(struct stale *s, struct task *t, struct arena *scratch)
 {
-	if (!s->orphans) {
-		s->orphans = arena_new(s->arena, struct orphans);
-		s->orphans->g = s->hashing.g;
-		s->orphans->a = s->arena;
-		log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
-	}
-	for (size_t i = 0; i < s->orphans->records.n; i++) {
-		const struct task_record *r = s->orphans->records.p[i];
-		if (!r || (t->kind == TASK_AGENT) != (r->provider.n > 0))
-			continue;
-		const struct provider *p = t->kind == TASK_AGENT ? provider_of(t, r->provider) : NULL;
+	if (!s->orphans)
+		find_orphans(s);
+	for (size_t i = 0; i < s->orphans->providers.n; i++) {
+		struct str name = s->orphans->providers.p[i];
+		const struct provider *p = name.n ? provider_of(t, name) : NULL;
 		struct signing now;
-		if (t->kind == TASK_AGENT && !p)
+		if ((t->kind == TASK_AGENT) != (name.n > 0) || (name.n && !p))
 			continue;
 		signature_compute(&s->hashing, scratch, t, p, false, false, &now);
-		if (now.problem.n || !hash_eq(now.hash, r->signature))
+		void **slot = now.problem.n ? NULL : map_slot(&s->orphans->by_signature, arena_copy(s->arena, signature_key(&now.hash)));
+		const struct task_record *r = slot ? *slot : NULL;
+		if (!r || !str_eq(r->provider, name))
 			continue;
-		s->orphans->records.p[i] = NULL;
-		if (!s->planning) {
-			store_mark_start(s->hashing.store, t->name, r->start_id);
-			log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
-		}
+		*slot = NULL; /* one task only */
+		if (!s->planning)
+			take_over(s, t, r);
 		return r;
 	}
 	return NULL;
@@ -345,7 +362,7 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 	case WHY_TAINTED:
 		return STR("an input changed while it ran; if the task itself changes it, declare it under 'edits'");
 	case WHY_REMADE:
-		return arena_printf(a, "'%.*s', which it edits, was made again", STR_ARG(v->subject));
+		return arena_printf(a, "task '%.*s' ran again and wrote what this one edits", STR_ARG(v->subject));
 	case WHY_DEPENDENCY:
 		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
 	case WHY_BLOCKED:

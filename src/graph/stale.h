@@ -21,7 +21,7 @@ enum why {
 	WHY_RESULT_LOST,    /* the kept result is missing or damaged */
 	WHY_PROVIDER_GONE,  /* subject: the provider that answered */
 	WHY_TAINTED,        /* an input changed while it ran */
-	WHY_REMADE,         /* what it edits in place was made again; subject: path */
+	WHY_REMADE,         /* what it edits in place was written again by a task that comes first; subject: its name */
 	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
 	WHY_BLOCKED,        /* only when planning: a dependency cannot run; subject: its name */
 	WHY_PROBLEM,        /* cannot be judged: subject says why. Not to be run: an error */

@@ -98,8 +98,9 @@ static bool set_results(struct job *j, struct env_list *l, struct str *problem)
 		struct str path = store_result_path(l->a, d->task->result);
 		if (!store_has_result(j->sched->c->store, d->task->result, d->task->result_size))
 			store_write_result(j->sched->c->store, STR_NONE, d->task->result); /* only the empty one is not kept at once */
-		if (!script_result_collides(l->a, t, d->task))
-			set(l, script_result_name(l->a, d->task->name), path);
+		struct str name = script_result_name(l->a, d->task->name);
+		if (str_find(t->def->run.s, name, 0) < t->def->run.s.n && !script_result_collides(l->a, t, d->task))
+			set(l, name, path);
 		sbuf_printf(&lines, "%.*s\t%.*s\n", STR_ARG(d->task->name), STR_ARG(path));
 	}
 	if (t->names_results) {

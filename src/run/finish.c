@@ -137,14 +137,6 @@ static bool keep_result(struct job *j, const struct capture_sizes *sizes, const 
 	return !err;
 }
 
-static bool trees_meet(const struct pattern *x, const struct task *editor)
-{
-	for (size_t i = 0; i < editor->edits.n; i++)
-		if (content_edits(editor, x->path) || (x->kind != PATTERN_FILE && content_meets(x, &editor->edits.p[i])))
-			return true;
-	return false;
-}
-
 /* What the task edits, as it left it; and others' outputs that this touches, so that they are known as edited by a task and not by somebody. */
 static void hash_edits(struct job *j, struct task_record *r)
 {
@@ -158,17 +150,18 @@ static void hash_edits(struct job *j, struct task_record *r)
 		content_of_output(h, &j->arena, p, &now, &problem);
 		vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
 	}
-	for (size_t i = 0; j->task->edits.n && i < j->task->deps.n; i++) {
-		const struct task *maker = j->task->deps.p[i].task;
-		for (size_t k = 0; k < maker->outputs.n; k++) {
+	for (size_t i = 0; i < j->task->deps.n; i++) {
+		struct task *maker = j->task->deps.p[i].task;
+		for (size_t k = 0; (j->task->deps.p[i].how & DEP_EDIT) && k < maker->outputs.n; k++) {
 			const struct pattern *p = &maker->outputs.p[k];
-			if (!trees_meet(p, j->task))
+			if (!content_edited_by(j->task, p))
 				continue;
 			now = (struct hash128){0, 0};
 			content_of_output(h, &j->arena, p, &now, &problem);
 			vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
 			if (maker->out_hash)
 				maker->out_hash[k] = now;
+			signature_forget(maker);
 		}
 	}
 	r->edits = all.p;
@@ -242,7 +235,8 @@ static void show_log(struct job *j, const struct capture_sizes *z)
 	struct outcome *o = &j->outcome;
 	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
 	o->log_size = z->out + z->err;
-	o->tail = mask_copy(&j->sched->mask, &j->arena, z->tail);
+	/* A copy: the tail is shown after the capture has gone, if the next try never comes. */
+	o->tail = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, z->tail));
 	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);
 	if (o->log_size)
 		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
@@ -255,6 +249,21 @@ static void show_log(struct job *j, const struct capture_sizes *z)
 		o->log_path = answer_to_show(j);
 		o->log_size = j->task->result_size;
 	}
+}
+
+/* What a failed task left counts for those that run all the same. */
+static void content_after_failure(struct job *j)
+{
+	struct task *t = j->task;
+	struct str problem;
+	if (!t->out_hash)
+		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		problem = STR_NONE;
+		t->out_hash[i] = (struct hash128){0, 0};
+		content_of_output(&j->sched->c->stale->hashing, &j->arena, &t->outputs.p[i], &t->out_hash[i], &problem);
+	}
+	signature_forget(t);
 }
 
 static void end_task(struct job *j, enum try_class class)
@@ -272,6 +281,7 @@ static void end_task(struct job *j, enum try_class class)
 	} else {
 		t->state = STATE_FAILED;
 		t->has_result = false;
+		content_after_failure(j);
 		o->ignored = t->def->optional || s->c->ignore_errors;
 		if (j->tries) {
 			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, str_of(try_class_name(class)), j->tries,
@@ -352,6 +362,11 @@ void finish_try(struct job *j)
 		end_task(j, class);
 	else
 		fail_or_retry(j, class);
+}
+
+void finish_dropped(struct job *j)
+{
+	end_task(j, j->outcome.class ? j->outcome.class : TRY_FAILED);
 }
 
 void finish_unstarted(struct job *j, enum try_class class, struct str error)

@@ -38,16 +38,16 @@ static void keep_edited(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
-	if (!t->record || log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open)
+	if (!t->record)
 		return;
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		const struct output_record *r = content_output_record(t, p);
 		struct hash128 now;
 		struct str problem = STR_NONE;
-		if (!r || content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) != FILE_REGULAR || hash_eq(r->hash, now) ||
-		    p->kind != PATTERN_FILE)
-			continue;
+		enum file_state st = r ? content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) : FILE_MISSING;
+		if ((st != FILE_REGULAR && st != FILE_FOLDER) || hash_eq(r->hash, now) || p->kind == PATTERN_GLOB)
+			continue; /* the files of a pattern are not known one by one */
 		int err = store_keep_edited(s->c->store, t->name, p->path);
 		if (err)
 			sched_warn(s, t, "cannot keep the edited '%.*s' under .axmake: %s", STR_ARG(p->path), os_error(err));

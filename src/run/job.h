@@ -64,7 +64,7 @@ struct sched {
 	size_t n_base_env;
 	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
-	size_t waiting_retries;
+	size_t retrying;                 /* jobs in PHASE_WAITING */
 	size_t agents;                   /* running now */
 	bool checked_providers;
 	bool stopping;                   /* a failure: nothing new starts */
@@ -72,7 +72,8 @@ struct sched {
 	int signal;                      /* asked to end */
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
-	bool watching_tokens;
+	int watched_fd;                  /* for tokens; -1: none */
+	struct pid_list strangers;       /* children that this process had before it was axmake */
 	struct sched_result result;
 	struct sbuf scratch;
 };
@@ -102,6 +103,8 @@ void reaper_last(struct sched *s);     /* at the end of a run: what is left of u
 
 /* The try's program and all it started have ended. */
 void finish_try(struct job *j);
+/* A task whose next try will not come. */
+void finish_dropped(struct job *j);
 /* A try that never started. */
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
 /* -t */

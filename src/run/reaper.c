@@ -1,4 +1,5 @@
 /* Signals, ended children, and what tasks leave behind. */
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,33 @@ static void find_orphans(struct sched *s, struct pid_list *out)
 			vec_push(NULL, &out->pids, all.pids.p[i]);
 	}
 	vec_free(&all.pids);
+}
+
+static struct job *job_of(struct sched *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->live.n; i++)
+		if (s->live.p[i]->pid == pid)
+			return s->live.p[i];
+	return NULL;
+}
+
+/* Takes notice of all children that have ended. */
+static void reap(struct sched *s)
+{
+	pid_t pid;
+	int status;
+	s->children_ended = false;
+	while (process_reap(&pid, &status)) {
+		struct job *j = job_of(s, pid);
+		if (!j)
+			continue; /* an orphan: its task is looked at with the next look at what is left */
+		j->pid = 0;
+		j->status = status;
+		if (j->phase == PHASE_RUNNING) {
+			loop_timer_clear(s->c->loop, &j->timer);
+			j->phase = PHASE_ENDING;
+		}
+	}
 }
 
 #define LOOK_AGAIN_NS (50 * NS_PER_MS)
@@ -95,13 +123,17 @@ static void look_again(void *job)
 void reaper_timeout(void *job)
 {
 	struct job *j = job;
-	j->cause = END_TIMEOUT;
+	reap(j->sched); /* it may have ended just before, and its answer counts */
+	j->sched->children_ended = true; /* others may have too: they are looked at after this turn */
+	if (j->pid)
+		j->cause = END_TIMEOUT;
 	look_again(j);
 }
 
 void reaper_interrupt(struct sched *s)
 {
 	struct pid_list orphans = {0};
+	reap(s);
 	find_orphans(s, &orphans);
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
@@ -114,30 +146,9 @@ void reaper_interrupt(struct sched *s)
 	vec_free(&orphans.pids);
 }
 
-static struct job *job_of(struct sched *s, pid_t pid)
-{
-	for (size_t i = 0; i < s->live.n; i++)
-		if (s->live.p[i]->pid == pid)
-			return s->live.p[i];
-	return NULL;
-}
-
 void reaper_collect(struct sched *s)
 {
-	pid_t pid;
-	int status;
-	s->children_ended = false;
-	while (process_reap(&pid, &status)) {
-		struct job *j = job_of(s, pid);
-		if (!j)
-			continue; /* an orphan; its task is looked at below */
-		j->pid = 0;
-		j->status = status;
-		if (j->phase == PHASE_RUNNING) {
-			loop_timer_clear(s->c->loop, &j->timer);
-			j->phase = PHASE_ENDING;
-		}
-	}
+	reap(s);
 	struct pid_list orphans = {0};
 	find_orphans(s, &orphans);
 	for (size_t i = s->live.n; i-- > 0;) {
@@ -161,40 +172,40 @@ static bool listed(const struct pid_list *l, pid_t pid)
 	return false;
 }
 
-/* One round over all that is left of the run; false when nothing is. */
-static bool end_strays(struct pid_list *told, bool killing)
+/* One round over all that is left of the run; false when nothing is that could be ended. */
+static bool end_strays(struct sched *s, struct pid_list *told, bool killing)
 {
-	struct pid_list left = {0};
-	process_children(&left);
-	size_t own = left.pids.n;
+	struct pid_list all = {0}, left = {0};
+	process_children(&all);
+	for (size_t i = 0; i < all.pids.n; i++)
+		if (!listed(&s->strangers, all.pids.p[i]))
+			vec_push(NULL, &left.pids, all.pids.p[i]);
+	size_t own = left.pids.n, within_reach = 0;
 	for (size_t i = 0; i < own; i++)
 		process_descendants(left.pids.p[i], &left);
 	for (size_t i = 0; i < left.pids.n; i++) {
 		pid_t pid = left.pids.p[i];
-		if (!listed(told, pid)) {
-			vec_push(NULL, &told->pids, pid);
-			kill(pid, SIGTERM);
-			kill(pid, SIGCONT);
-		}
-		if (killing)
-			kill(pid, SIGKILL);
+		within_reach += kill(pid, killing ? SIGKILL : 0) == 0 || errno != EPERM;
+		if (listed(told, pid))
+			continue;
+		vec_push(NULL, &told->pids, pid);
+		kill(pid, SIGTERM);
+		kill(pid, SIGCONT);
 	}
+	vec_free(&all.pids);
 	vec_free(&left.pids);
-	return own > 0;
+	return own > 0 && within_reach > 0;
 }
 
 /* Orphans without a mark could be any task's: they end with the run. */
 void reaper_last(struct sched *s)
 {
-	int64_t give_up = clock_ns() + ENDING_GRACE_NS;
+	int64_t kill_from = clock_ns() + ENDING_GRACE_NS, give_up = kill_from + ENDING_GRACE_NS;
 	struct pid_list told = {0};
 	struct loop_timer wake = {.fn = nothing};
-	pid_t pid;
-	int status;
 	for (;;) {
-		while (process_reap(&pid, &status))
-			continue;
-		if (!end_strays(&told, s->kill_now || clock_ns() >= give_up))
+		reap(s);
+		if (!end_strays(s, &told, s->kill_now || clock_ns() >= kill_from) || clock_ns() >= give_up)
 			break;
 		loop_timer_set(s->c->loop, &wake, clock_ns() + 20 * NS_PER_MS);
 		loop_turn(s->c->loop, true);

@@ -125,7 +125,6 @@ static void to_be_started(struct sched *s, struct task *t)
 static void delay_over(void *job)
 {
 	struct job *j = job;
-	j->sched->waiting_retries--;
 	to_be_started(j->sched, j->task);
 }
 
@@ -136,7 +135,7 @@ void sched_retry_later(struct job *j, int64_t delay_ns)
 	j->capture = NULL;
 	ending_free(&j->ending);
 	j->phase = PHASE_WAITING;
-	j->sched->waiting_retries++;
+	j->sched->retrying++;
 	j->timer.fn = delay_over;
 	j->timer.self = j;
 	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
@@ -149,32 +148,9 @@ static void not_run(struct sched *s, struct task *t, struct str because, bool st
 	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because, .stopped = stopped});
 }
 
-/* A task that may not run, and all that need it. */
-static void give_up_users(struct sched *s, struct task *failed)
+/* t has ended, in whichever way: those that still wait for it wait for one less. */
+static void users_ready(struct sched *s, const struct task *t)
 {
-	VEC(struct task *) todo = {0};
-	struct str because = arena_printf(s->arena, "because of %.*s", STR_ARG(failed->name));
-	vec_push(NULL, &todo, failed);
-	while (todo.n) {
-		struct task *t = todo.p[--todo.n];
-		for (size_t i = 0; i < t->users.n; i++) {
-			struct task *u = t->users.p[i];
-			if (!u->wanted || u->state != STATE_WAITING)
-				continue;
-			not_run(s, u, because, false);
-			vec_push(NULL, &todo, u);
-		}
-	}
-	vec_free(&todo);
-}
-
-void sched_completed(struct sched *s, struct task *t)
-{
-	bool bad = t->state == STATE_FAILED && !t->def->optional && !s->c->ignore_errors;
-	if (bad) {
-		give_up_users(s, t);
-		return;
-	}
 	for (size_t i = 0; i < t->users.n; i++) {
 		struct task *u = t->users.p[i];
 		if (!u->wanted || u->state != STATE_WAITING || --u->waiting_for)
@@ -182,6 +158,46 @@ void sched_completed(struct sched *s, struct task *t)
 		u->state = STATE_READY;
 		heap_push(&s->ready, u);
 	}
+}
+
+/* Does u use t only as `${t?}`? Then t's failure is nothing to it. */
+static bool tolerates(const struct task *u, const struct task *t)
+{
+	for (size_t i = 0; i < u->deps.n; i++)
+		if (u->deps.p[i].task == t)
+			return u->deps.p[i].tolerant;
+	return false;
+}
+
+/* A task that may not run, and all that need it. */
+static void give_up_users(struct sched *s, struct task *failed)
+{
+	VEC(struct task *) todo = {0}, given_up = {0};
+	struct str because = arena_printf(s->arena, "because of %.*s", STR_ARG(failed->name));
+	vec_push(NULL, &todo, failed);
+	while (todo.n) {
+		struct task *t = todo.p[--todo.n];
+		for (size_t i = 0; i < t->users.n; i++) {
+			struct task *u = t->users.p[i];
+			if (!u->wanted || u->state != STATE_WAITING || tolerates(u, t))
+				continue;
+			not_run(s, u, because, false);
+			vec_push(NULL, &todo, u);
+			vec_push(NULL, &given_up, u);
+		}
+	}
+	vec_free(&todo);
+	for (size_t i = 0; i < given_up.n; i++)
+		users_ready(s, given_up.p[i]);
+	vec_free(&given_up);
+}
+
+void sched_completed(struct sched *s, struct task *t)
+{
+	bool bad = t->state == STATE_FAILED && !t->def->optional && !s->c->ignore_errors;
+	if (bad)
+		give_up_users(s, t);
+	users_ready(s, t);
 }
 
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
@@ -279,6 +295,7 @@ static bool start_some(struct sched *s)
 		if (!jobserver_take(s->c->jobserver, &j->slot))
 			return true;
 		heap_pop(h);
+		s->retrying -= j->phase == PHASE_WAITING;
 		job_go(j);
 	}
 	return false;
@@ -293,29 +310,24 @@ static void token_there(void *self, uint32_t events)
 static void watch_tokens(struct sched *s, bool wanted)
 {
 	int fd = jobserver_wait_fd(s->c->jobserver);
-	if (fd < 0 || wanted == s->watching_tokens)
-		return;
-	if (wanted)
-		s->watching_tokens = !loop_watch(s->c->loop, fd, EPOLLIN, token_there, s);
-	else {
-		loop_unwatch(s->c->loop, fd);
-		s->watching_tokens = false;
+	wanted = wanted && fd >= 0;
+	if (s->watched_fd >= 0 && (!wanted || fd != s->watched_fd)) {
+		loop_unwatch(s->c->loop, s->watched_fd);
+		s->watched_fd = -1;
 	}
+	if (wanted && s->watched_fd < 0 && !loop_watch(s->c->loop, fd, EPOLLIN, token_there, s))
+		s->watched_fd = fd;
 }
 
-/* Retries that wait while nothing may start any more are over. */
+/* Tries that wait, for their delay or for a slot, while nothing may start any more: they will not come. */
 static void drop_retries(struct sched *s)
 {
-	for (size_t i = 0; s->waiting_retries && i < s->c->graph->tasks.n; i++) {
+	for (size_t i = 0; s->retrying && i < s->c->graph->tasks.n; i++) {
 		struct job *j = s->jobs[i];
 		if (!j || j->phase != PHASE_WAITING)
 			continue;
-		if (j->timer.place) {
-			loop_timer_clear(s->c->loop, &j->timer);
-			s->waiting_retries--;
-		}
-		j->outcome.error = j->outcome.error.n ? j->outcome.error : STR("not tried again");
-		finish_unstarted(j, j->outcome.class ? j->outcome.class : TRY_FAILED, j->outcome.error);
+		s->retrying--;
+		finish_dropped(j);
 	}
 }
 
@@ -330,17 +342,17 @@ static void turns(struct sched *s)
 			if (next_heap(s) && s->checked_providers)
 				starved = start_some(s);
 		}
-		if (!may_start(s) && s->waiting_retries)
+		if (!may_start(s))
 			drop_retries(s);
 		bool judging = s->ready.tasks.n && may_start(s);
 		if (judging && !s->live.n)
 			continue;
-		if (!s->live.n && !s->waiting_retries && !(may_start(s) && next_heap(s)))
+		if (!s->live.n && !s->retrying && !(may_start(s) && next_heap(s)))
 			return;
 		watch_tokens(s, starved && !judging);
 		if (!judging)
 			s->c->observer->flush(s->c->observer->self);
-		loop_turn(s->c->loop, !judging && (s->live.n || s->waiting_retries || starved));
+		loop_turn(s->c->loop, !judging && (s->live.n || s->retrying || starved));
 		if (s->children_ended)
 			reaper_collect(s);
 	}
@@ -384,8 +396,9 @@ static void leave_rest(struct sched *s)
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 {
-	struct sched s = {.c = c, .arena = a};
+	struct sched s = {.c = c, .arena = a, .watched_fd = -1};
 	childenv_base(&s);
+	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
 	s.watch = capture_watch_new(c->loop);
 	prepare(&s);
@@ -403,5 +416,6 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	vec_free(&s.stale_runs.tasks);
 	vec_free(&s.stale_agents.tasks);
 	vec_free(&s.live);
+	vec_free(&s.strangers.pids);
 	return s.result;
 }

@@ -47,6 +47,16 @@ void filehash_free(struct filehash *fh)
 		map_free(&fh->files);
 }
 
+void filehash_forget(struct filehash *fh)
+{
+	struct map_entry *e;
+	for (size_t i = 0; (e = map_next(&fh->files, &i));) {
+		struct filehash_file *f = e->value;
+		f->state = FILE_UNKNOWN;
+		f->hashed = false;
+	}
+}
+
 void filehash_use(struct filehash *fh, int root_fd, struct log *log)
 {
 	fh->root_fd = root_fd;

@@ -36,6 +36,8 @@ struct filehash_file {
 /* log may be NULL (nothing remembered). */
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log);
 void filehash_free(struct filehash *fh); /* what lies outside the arena; NULL: nothing */
+/* What was looked at may have changed meanwhile: look again. */
+void filehash_forget(struct filehash *fh);
 /* Another root descriptor and log from now on; what was looked at stays known. */
 void filehash_use(struct filehash *fh, int root_fd, struct log *log);
 struct filehash_file *filehash_file(struct filehash *fh, struct str path); /* path is copied when new */

@@ -17,6 +17,7 @@ from reference import Mismatch, Reference, Run, read_tree
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
 LIMIT_S = 60
+WOULD_RUN = re.compile(r"^would run (.+?): ", re.MULTILINE)
 
 
 class History:
@@ -32,6 +33,7 @@ class History:
         self.before = collections.defaultdict(list)  # path -> what it held
         self.keeps_edits = self.rng.random() < 0.5  # may somebody's change to an output stand?
         self.runs = 0
+        self.plan = ""  # what -n said before the run
 
     def path(self, *parts):
         return os.path.join(self.box, *parts)
@@ -126,7 +128,7 @@ class History:
         try:
             real = Run(self.ref, *args, ran=ran, free=not keep_going).go(targets)
         except Mismatch as e:
-            raise Mismatch(f"{e}\n{text}") from None
+            raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)
         self.compare_disk(text)
         if status == 0:
@@ -140,9 +142,10 @@ class History:
     def look(self, words, env, imagined):
         """-n and -q before the run; the names that -n listed."""
         words = [x for x in words if x[:2] not in ("-j", "-k")]
-        status, text = self.command("-ns", *words, env=env)
+        status, text = self.command("-n", *words, env=env)
+        self.plan = "-n said before:\n" + "".join(line + "\n" for line in text.splitlines() if line[:1] != " ")
         self.hold(status == 0, f"-n: exit status {status}", text)
-        listed = set(text.splitlines())
+        listed = set(WOULD_RUN.findall(text))
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed")]
             self.hold(stale or not listed, "-n lists what is up to date", self.explain(words, env), text)
@@ -207,7 +210,7 @@ class History:
 
     def hold(self, holds, *what):
         if not holds:
-            raise Mismatch("\n".join(what))
+            raise Mismatch("\n".join((*what, self.plan)))
 
     def real_disk(self):
         return {p: b for p, b in read_tree(self.root, HIDDEN).items() if p not in OURS}

@@ -219,9 +219,9 @@ class Run:
         return "changed: " + ", ".join(changed) if changed else self.judge_outputs(t, record, begun) or self.judge_edits(t, record, begun)
 
     def take_over(self, t, signature, own):
-        """The record of a task that nobody bears the name of any more. In place of an own one only if its outputs are still those."""
+        """The record of a name that nobody bears any more; in place of an own one only if that is older."""
         for name, r in sorted(self.ref.records.items(), key=lambda x: -x[1].order):
-            if name not in self.names and r.signature == signature and (not own or self.stands(r)):
+            if name not in self.names and r.signature == signature and (not own or r.order > own.order):
                 self.ref.records[t.name] = self.ref.records.pop(name)
                 self.ref.began.discard(t.name)
                 if name in self.ref.began:
@@ -266,7 +266,8 @@ class Run:
 
     def left_by_editor(self, t, output, record):
         """Is each file as made, or as a task that edits it left it later?"""
-        edits = [r.edits for u in self.wf.tasks for r in [self.ref.records.get(u.name)] if u.edits and r and r.order > record.order]
+        known = [r for u in self.wf.tasks for r in (self.ref.records.get(u.name), self.ref.unsure.get(u.name)) if u.edits and r]
+        edits = [r.edits for r in known if r.order > record.order]
         now, made = self.ref.content(output), record.outputs[output]
         left = lambda p: any(p in files and files[p] == now[p] for e in edits for files in e.values())
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
