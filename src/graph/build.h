@@ -23,6 +23,8 @@ struct pos build_pos(struct text t, const struct piece *p);
 /* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
 void build_paths(struct builder *b, struct task *t);
 void build_claims(struct builder *b);
+/* In b->sorted: the first whose path is not before `key`. */
+size_t build_first_from(const struct builder *b, struct str key);
 
 /* Edges of one task, then those by patterns, which give way to all others. */
 void build_edges(struct builder *b, struct task *t);

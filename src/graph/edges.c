@@ -38,25 +38,11 @@ static void name_edges(struct builder *b, struct task *t, const struct text_list
 	}
 }
 
-/* The first literal output whose path is not before `key`. */
-static size_t first_from(const struct builder *b, struct str key)
-{
-	size_t lo = 0, hi = b->sorted.n;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (str_cmp(b->sorted.p[mid]->pattern->path, key) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* Does any literal output lie below folder `dir`? */
 static bool made_below(const struct builder *b, struct str dir)
 {
 	struct str key = arena_printf(b->a, "%.*s/", STR_ARG(dir));
-	size_t i = first_from(b, key);
+	size_t i = build_first_from(b, key);
 	return i < b->sorted.n && str_starts(b->sorted.p[i]->pattern->path, key);
 }
 
@@ -226,7 +212,7 @@ static void one_pattern(struct builder *b, struct task *t, const struct pattern 
 {
 	struct str dir = in->kind == PATTERN_TREE ? in->path : glob_prefix(in->path);
 	bool everywhere = str_eq(dir, STR("."));
-	for (size_t i = everywhere ? 0 : first_from(b, dir); i < b->sorted.n; i++) {
+	for (size_t i = everywhere ? 0 : build_first_from(b, dir); i < b->sorted.n; i++) {
 		if (!everywhere && !str_starts(b->sorted.p[i]->pattern->path, dir))
 			break;
 		pattern_edge(b, t, in, b->sorted.p[i], after);

@@ -110,6 +110,7 @@ struct task {
 struct claim {
 	struct task *task;
 	const struct pattern *pattern;
+	struct str prefix; /* of a glob: the folder that all its matches lie in; empty: the root */
 };
 
 struct graph {

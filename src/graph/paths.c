@@ -202,8 +202,11 @@ static void claim_conflict(struct builder *b, const struct claim *late, const st
 static void claim_exact(struct builder *b, struct task *t, const struct pattern *p)
 {
 	struct claim *c = arena_new(b->a, struct claim);
-	*c = (struct claim){t, p};
+	*c = (struct claim){.task = t, .pattern = p};
 	if (p->kind == PATTERN_GLOB) {
+		c->prefix = glob_prefix(p->path);
+		if (str_eq(c->prefix, STR(".")))
+			c->prefix = STR_NONE;
 		vec_push(b->a, &b->g->glob_claims, *c);
 		return;
 	}
@@ -230,28 +233,55 @@ static void claim_inside(struct builder *b, const struct claim *c)
 	}
 }
 
-static void claim_glob(struct builder *b, const struct claim *c, size_t i)
+static bool claims_conflict(struct builder *b, const struct claim *late, const struct claim *early)
 {
-	for (size_t k = 0; k < b->sorted.n; k++) {
-		const struct claim *o = b->sorted.p[k];
-		if (o->task != c->task && content_meets(c->pattern, o->pattern)) {
-			claim_conflict(b, c, o, "may match another task's output");
+	if (early->task == late->task || !content_meets(late->pattern, early->pattern))
+		return false;
+	claim_conflict(b, late, early, "may match another task's output");
+	return true;
+}
+
+/* A glob against all literal outputs below its folder, trees above it, and the globs before it whose folders lie below or above. */
+static void claim_glob(struct builder *b, const struct claim *c, const struct claim *globs, size_t n)
+{
+	for (size_t k = build_first_from(b, c->prefix); k < b->sorted.n && str_starts(b->sorted.p[k]->pattern->path, c->prefix); k++)
+		if (claims_conflict(b, c, b->sorted.p[k]))
 			return;
-		}
-	}
-	for (size_t k = 0; k < i; k++) {
-		const struct claim *o = &b->g->glob_claims.p[k];
-		if (o->task != c->task && content_meets(c->pattern, o->pattern)) {
-			claim_conflict(b, c, o, "may match the same files as another task's");
+	for (struct str up = c->prefix; up.n && !str_eq(up, STR(".")); up = path_dir(up)) {
+		const struct claim *tree = map_get(&b->g->claims, up);
+		if (tree && claims_conflict(b, c, tree))
 			return;
-		}
 	}
+	/* Globs stand sorted by folder: whatever lies below begins with it and comes behind it. */
+	for (size_t k = 0; k < n && str_starts(globs[k].prefix, c->prefix); k++)
+		if (claims_conflict(b, &globs[k], c))
+			return;
+}
+
+static int glob_order(const void *x, const void *y)
+{
+	const struct claim *a = x, *b = y;
+	int c = str_cmp(a->prefix, b->prefix);
+	return c ? c : a->task->id < b->task->id ? -1 : a->task->id > b->task->id;
 }
 
 static int claim_order(const void *x, const void *y)
 {
 	const struct claim *const *a = x, *const *b = y;
 	return str_cmp((*a)->pattern->path, (*b)->pattern->path);
+}
+
+size_t build_first_from(const struct builder *b, struct str key)
+{
+	size_t lo = 0, hi = b->sorted.n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (str_cmp(b->sorted.p[mid]->pattern->path, key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 void build_claims(struct builder *b)
@@ -269,8 +299,10 @@ void build_claims(struct builder *b)
 		claim_inside(b, b->sorted.p[i]);
 	if (b->sorted.n > 1)
 		qsort(b->sorted.p, b->sorted.n, sizeof *b->sorted.p, claim_order);
+	if (b->g->glob_claims.n > 1)
+		qsort(b->g->glob_claims.p, b->g->glob_claims.n, sizeof *b->g->glob_claims.p, glob_order);
 	for (size_t i = 0; i < b->g->glob_claims.n; i++)
-		claim_glob(b, &b->g->glob_claims.p[i], i);
+		claim_glob(b, &b->g->glob_claims.p[i], &b->g->glob_claims.p[i + 1], b->g->glob_claims.n - i - 1);
 }
 
 struct task *graph_producer(const struct graph *g, struct str path)
@@ -282,7 +314,7 @@ struct task *graph_producer(const struct graph *g, struct str path)
 		if ((c = map_get(&g->claims, dir)) && c->pattern->kind == PATTERN_TREE)
 			return c->task;
 	for (size_t i = 0; i < g->glob_claims.n; i++)
-		if (glob_match(g->glob_claims.p[i].pattern->path, path, false))
+		if (str_starts(path, g->glob_claims.p[i].prefix) && glob_match(g->glob_claims.p[i].pattern->path, path, false))
 			return g->glob_claims.p[i].task;
 	return NULL;
 }

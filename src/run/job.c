@@ -38,7 +38,8 @@ static void keep_edited(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
-	if (!t->record)
+	/* What a failed or killed try of a script left is its own; of an agent's file nobody can tell, so it is kept as well. */
+	if (!t->record || (t->kind == TASK_RUN && log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open))
 		return;
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
