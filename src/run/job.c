@@ -85,8 +85,8 @@ static bool script_words(struct job *j, struct call *call, struct str *why)
 		argv[at++] = (char *)"/bin/sh";
 		argv[at++] = (char *)"-e";
 	}
-	struct str file;
-	if (!os_find_program(&j->arena, argv[0], j->sched->path_env, &file)) {
+	struct str file = str_of(argv[0]);
+	if (n && !os_find_program(&j->arena, argv[0], j->sched->path_env, &file)) {
 		*why = arena_printf(&j->arena, "shell '%s' is not installed (not found in PATH)", argv[0]);
 		return false;
 	}
@@ -141,7 +141,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 static int open_stdin(struct job *j, const struct call *call)
 {
 	if (!call->prompt_on_stdin)
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return j->sched->null_fd;
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir));
 	return openat(j->sched->c->store->fd, prompt.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
@@ -163,6 +163,12 @@ static void capture_data(void *self, enum stream stream, const char *p, size_t n
 	struct job *j = self;
 	if (j->sched->c->live_output)
 		job_show_live(j, stream, (struct str){p, n}, false);
+}
+
+static void close_stdin(const struct job *j, int in)
+{
+	if (in != j->sched->null_fd)
+		close(in);
 }
 
 static void capture_trouble(void *self, int err, const char *path)
@@ -195,15 +201,15 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 	};
 	int child[2], in = open_stdin(j, call);
 	if (in < 0)
-		return errno;
+		return errno ? errno : EMFILE; /* /dev/null could not be opened at the start */
 	int err = capture_open(&cc, &j->capture, child);
 	if (err) {
-		close(in);
+		close_stdin(j, in);
 		return err;
 	}
 	struct spawn sp = {call->file, call->argv, env, in, child[0], child[1], {je->keep[0], je->keep[1]}};
 	err = process_spawn(&sp, &j->pid);
-	close(in);
+	close_stdin(j, in);
 	capture_started(j->capture);
 	return err;
 }
@@ -291,7 +297,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->task = t;
 	j->verdict = s->verdicts[t->id];
 	j->dir = store_task_dir(&j->arena, t->name);
-	j->start_id = os_random64();
+	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;

@@ -62,6 +62,8 @@ struct sched {
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
 	size_t n_base_env;
+	int null_fd;                     /* /dev/null, the standard input of most */
+	uint64_t next_start_id;          /* counts on from a random number */
 	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */

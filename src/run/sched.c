@@ -1,10 +1,12 @@
 #include "run/sched.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -401,11 +403,15 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
 	s.watch = capture_watch_new(c->loop);
+	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	s.next_start_id = os_random64() | 1;
 	prepare(&s);
 	turns(&s);
 	watch_tokens(&s, false);
 	reaper_last(&s);
 	leave_rest(&s);
+	if (s.null_fd >= 0)
+		close(s.null_fd);
 	if (s.watch)
 		capture_watch_free(s.watch);
 	s.result.signal = s.signal;

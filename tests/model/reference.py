@@ -76,9 +76,9 @@ class Reference:
         self.tainted = False  # somebody's change to an output stands: a clean build makes something else
 
     def clone(self):
-        answers, self.answers = self.answers, None
-        other = copy.deepcopy(self)
-        self.answers = other.answers = answers
+        """Records and bytes are never changed, only replaced."""
+        other = copy.copy(self)
+        other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
         return other
 
     def content(self, declared):
@@ -95,13 +95,14 @@ class Run:
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
         self.vars = {**wf.vars, **overrides}
         self.edges = w.edges(wf)
+        self.before = {u: w.before(self.edges, u) for u in self.edges}
         self.names = {t.name for t in wf.tasks}
         self.states, self.reasons, self.results = {}, {}, {}
 
     def go(self, targets=None):
         todo = set(targets or self.edges)
         for t in list(todo):
-            todo |= w.before(self.edges, t)
+            todo |= self.before[t]
         while todo:
             uid = min(u for u in todo if not self.edges[u].keys() & todo)
             todo.remove(uid)
@@ -145,8 +146,7 @@ class Run:
 
     def input_files(self, t):
         """Sorted; a pattern does not count what its own task, or one that comes after, makes. What it edits is no input."""
-        own = {t.uid} | {u for u in self.edges if t.uid in w.before(self.edges, u)}
-        later = [self.wf.of(u) for u in own]
+        later = [u for u in self.wf.tasks if u is t or t.uid in self.before[u.uid]]
         found = []
         for path in self.ref.disk:
             hit = [p for p in t.inputs if p[0] != "!" and w.hits(p, path)]

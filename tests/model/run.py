@@ -18,22 +18,24 @@ sys.dont_write_bytecode = True
 
 from history import History  # noqa: E402
 from reference import Answers, Mismatch  # noqa: E402
+from workflow import MODEL_AGENT  # noqa: E402
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPT = """export HOME=$(mktemp -d) LC_ALL=C.UTF-8; PATH="$HOME:$PATH"; mkdir -p "$HOME/root/out"; cd "$HOME/root"; ln -s ../ran ran
-cat > ../model-agent <<'END'
+SCRIPT = """export HOME=$(mktemp -d) LC_ALL=C.UTF-8; export PATH="$HOME:$PATH"
+cat > "$HOME/model-agent" <<'END'
 {agent}END
-chmod +x ../model-agent; : > ran"""
+chmod +x "$HOME/model-agent"; mkdir -p "$HOME/root/out"; cd "$HOME/root"
+look() {{ sort "$HOME/ran"; : > "$HOME/ran"; }}
+: > "$HOME/ran"
+{steps}"""
 
 
 def script(history):
-    from workflow import MODEL_AGENT
-
-    return "\n".join([SCRIPT.format(agent=MODEL_AGENT).replace("ln -s ../ran ran", "touch ../ran"), *history.steps]).replace(" ran", " ../ran")
+    return SCRIPT.format(agent=MODEL_AGENT, steps="\n".join(history.steps))
 
 
 def one_round(axmake, answers, seed):
-    """Nothing, or what went wrong."""
+    """(what went wrong or nothing, how many runs)"""
     history, fault = History(axmake, answers, seed), ""
     try:
         history.play()
@@ -51,9 +53,8 @@ def one_round(axmake, answers, seed):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
-    p.add_argument("--rounds", type=int, default=40)
+    p.add_argument("--rounds", type=int, default=12)
     p.add_argument("--seed", type=int, default=int(time.time()))
-    p.add_argument("--short", action="store_true", help="print no scripts")
     options = p.parse_args()
     axmake = os.path.abspath(options.axmake)
     answers, failed, runs = Answers(axmake), 0, 0
@@ -63,7 +64,7 @@ def main():
         runs += n
         if fault:
             failed += 1
-            print(f"FAILED  --rounds 1 --seed {seed}", *(fault.splitlines()[:12] if options.short else [fault]), sep="\n", flush=True)
+            print(f"FAILED  --rounds 1 --seed {seed}", fault, sep="\n", flush=True)
     print(f"{runs} runs")
     print(f"{options.rounds - failed} passed, {failed} failed")
     return 1 if failed or not options.rounds else 0
