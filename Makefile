@@ -83,12 +83,13 @@ bench:
 	+@$(AGAIN) all
 	@python3 bench/run.py --axmake $(OUT)/axmake
 
+NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 lint:
 	@$(or $(shell command -v cppcheck),echo no cppcheck: skipped; :) --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppress=unknownMacro --suppress=varFuncNullUB --suppress=ctuuninitvar --error-exitcode=1 -D_GNU_SOURCE -Isrc src
 	@$(or $(shell command -v clang-tidy),echo no clang-tidy: skipped; :) --quiet --warnings-as-errors='*' \
-		--checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-*.DeprecatedOrUnsafeBufferHandling' \
+		--checks='-*,bugprone-*,clang-analyzer-*,$(NOISE)' \
 		$(filter src/%.c,$(C_FILES)) -- $(ALL_CFLAGS) $(PKG_CFLAGS)
 format:
 	clang-format -i $(C_FILES)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "graph/build.h"
-#include "graph/script.h"
+
 
 struct provider_list {
 	VEC(struct provider *) of;

@@ -38,5 +38,7 @@ void build_order(struct builder *b);
 /* Agents: role, model and providers. */
 void build_agent(struct builder *b, struct task *t);
 void build_prompt_length(struct builder *b, struct task *t);
+/* Puts providers whose recorded median time to the first byte is above the policy's maxLatency last. */
+void agents_by_latency(struct graph *g, struct log *log);
 
 #endif

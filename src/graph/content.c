@@ -147,7 +147,7 @@ static void find(struct hashing *h, struct arena *a, struct task *t, const struc
 			vec_push(a, &out->paths, found.paths.p[i]);
 }
 
-void signature_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
+void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
 {
 	bool patterns = false;
 	for (size_t i = 0; i < t->inputs.n; i++) {
@@ -223,7 +223,7 @@ static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const
 		sbuf_lit(out, value ? value : "");
 		return true;
 	case REF_INPUTS:
-		signature_inputs(h, a, t, false, &list, problem);
+		content_inputs(h, a, t, false, &list, problem);
 		join_paths(out, &list);
 		return !problem->n;
 	case REF_OUTPUTS:
@@ -240,7 +240,7 @@ static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const
 	}
 }
 
-bool signature_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem)
+bool content_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem)
 {
 	for (size_t i = 0; i < tpl->n; i++) {
 		if (!tpl->pieces[i].is_ref)
@@ -313,7 +313,7 @@ static struct hash128 contribution(struct hashing *h, struct task *dep, const st
 	return out;
 }
 
-void signature_forget(struct task *t)
+void content_forget(struct task *t)
 {
 	VEC(struct task *) todo = {0};
 	vec_push(NULL, &todo, t);
@@ -327,7 +327,7 @@ void signature_forget(struct task *t)
 	vec_free(&todo);
 }
 
-struct hash128 signature_contribution(struct hashing *h, struct task *dep, const struct task *user)
+struct hash128 content_contribution(struct hashing *h, struct task *dep, const struct task *user)
 {
 	return contribution(h, dep, user, 0);
 }

@@ -2,7 +2,18 @@
 #ifndef AXMAKE_GRAPH_CONTENT_H
 #define AXMAKE_GRAPH_CONTENT_H
 
-#include "graph/signature.h"
+#include "graph/field.h"
+#include "graph/graph.h"
+#include "state/store.h"
+
+struct hashing {
+	struct graph *g;
+	struct store *store;
+	struct filehash *fh;
+	struct hasher hasher;
+	/* -o: content of these paths is taken from the record. NULL: none. */
+	const struct map *old_files;
+};
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem);
@@ -20,5 +31,17 @@ bool content_edits(const struct task *t, struct str path);
 bool content_meets(const struct pattern *x, const struct pattern *y);
 /* An output or edit as it stands on disk. *problem for what cannot be read. */
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem);
+
+/* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */
+bool content_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem);
+
+/* The inputs as a task sees them: files found by literals, trees and patterns, sorted, each once. */
+void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem);
+
+/* What a dependency counts for its user: its outputs as they stand (those that the user edits: as they were made), else its result; for a group that of its dependencies. */
+struct hash128 content_contribution(struct hashing *h, struct task *dep, const struct task *user);
+
+/* Its outputs stand otherwise now: what it counts is to be computed anew, and so for groups that hold it. */
+void content_forget(struct task *t);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/utf8.h"
+#include "graph/field.h"
 
 /* Kind and label as they stand in a field: one key. */
 static struct str key_at(struct str fields, size_t at)
@@ -33,7 +34,7 @@ static struct str shown(struct arena *a, const struct field *f)
 	return s;
 }
 
-static void changed(struct arena *a, const struct field *old, const struct field *f, struct verdict *v)
+static void changed(struct arena *a, const struct field *old, const struct field *f, struct difference *v)
 {
 	v->subject = arena_printf(a, "%.*s changed", STR_ARG(name_of(a, f)));
 	v->before = shown(a, old);
@@ -47,8 +48,9 @@ static void changed(struct arena *a, const struct field *old, const struct field
 	v->now = shown(a, &y);
 }
 
-void difference_find(struct arena *a, struct str before, struct str now, struct verdict *v)
+struct difference difference_find(struct arena *a, struct str before, struct str now)
 {
+	struct difference found = {0}, *v = &found;
 	struct map old = {0};
 	struct field f;
 	for (size_t at = 0, next = 0; field_next(before, &next, &f); at = next)
@@ -77,4 +79,5 @@ void difference_find(struct arena *a, struct str before, struct str now, struct 
 	if (!v->subject.n)
 		v->subject = STR("what counts was recorded by another version of axmake");
 	map_free(&old);
+	return found;
 }

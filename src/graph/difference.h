@@ -2,9 +2,15 @@
 #ifndef AXMAKE_GRAPH_DIFFERENCE_H
 #define AXMAKE_GRAPH_DIFFERENCE_H
 
-#include "graph/stale.h"
+#include "base/arena.h"
+#include "base/str.h"
 
-/* Fills subject ("input 'docs/a.md' changed"), before and now, in the arena. */
-void difference_find(struct arena *a, struct str before, struct str now, struct verdict *v);
+/* "input 'docs/a.md' changed", and its two values as people see them: empty where there are not two. */
+struct difference {
+	struct str subject, before, now;
+};
+
+/* Both are fields as recorded, see field.h. The result is in the arena. */
+struct difference difference_find(struct arena *a, struct str before, struct str now);
 
 #endif

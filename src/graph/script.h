@@ -12,7 +12,4 @@ struct str script_result_name(struct arena *a, struct str task);
 /* Do two of t's dependencies share that name? Then it is not set. */
 bool script_result_collides(struct arena *a, const struct task *t, const struct task *dep);
 
-/* Puts providers whose recorded median time to the first byte is above the policy's maxLatency last. */
-void agents_by_latency(struct graph *g, struct log *log);
-
 #endif

@@ -15,22 +15,6 @@ struct writer {
 	struct signing *out;
 };
 
-#define SHOWN_MAX 80
-
-static void record_field(struct writer *w, uint8_t kind, struct str label, struct hash128 hash, struct str shown)
-{
-	struct sbuf *b = &w->out->fields;
-	unsigned char head[3] = {kind, (unsigned char)(label.n & 0xff), (unsigned char)(label.n >> 8)};
-	shown = str_sub(shown, 0, SHOWN_MAX);
-	unsigned char n = (unsigned char)shown.n;
-	sbuf_add(b, head, sizeof head);
-	sbuf_str(b, label);
-	sbuf_add(b, &hash.lo, 8);
-	sbuf_add(b, &hash.hi, 8);
-	sbuf_add(b, &n, 1);
-	sbuf_str(b, shown);
-}
-
 static void put_shown(struct writer *w, enum field_kind kind, struct str label, struct str value, struct str shown)
 {
 	unsigned char k = (unsigned char)kind;
@@ -38,7 +22,7 @@ static void put_shown(struct writer *w, enum field_kind kind, struct str label, 
 	hasher_add_framed(&w->h->hasher, label.p, label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
-		record_field(w, k, label, hash_bytes(value.p, value.n), shown);
+		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), shown);
 }
 
 static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)
@@ -57,7 +41,7 @@ static void put_content(struct writer *w, enum field_kind kind, struct str label
 	hasher_add_framed(&w->h->hasher, label.p, counts ? label.n : 0);
 	hasher_add_framed(&w->h->hasher, value, sizeof value);
 	if (w->want_fields)
-		record_field(w, k, label, hash, STR_NONE);
+		field_add(&w->out->fields, k, label, hash, STR_NONE);
 }
 
 bool signature_secret_name(struct str name)
@@ -135,7 +119,7 @@ static void put_prompt(struct writer *w)
 	if (w->t->kind != TASK_AGENT)
 		return;
 	struct sbuf b = {0};
-	if (signature_expand(w->h, w->a, w->t, &w->t->prompt, &b, &w->out->problem)) {
+	if (content_expand(w->h, w->a, w->t, &w->t->prompt, &b, &w->out->problem)) {
 		w->out->prompt = arena_copy(w->a, sbuf_view(&b));
 		put(w, FIELD_PROMPT, STR_NONE, w->out->prompt, true);
 	}
@@ -188,7 +172,7 @@ static void put_env(struct writer *w)
 	struct sbuf b = {0};
 	for (size_t i = 0; i < w->t->n_env; i++) {
 		sbuf_clear(&b);
-		if (!signature_expand(w->h, w->a, w->t, &w->t->env[i].value, &b, &w->out->problem))
+		if (!content_expand(w->h, w->a, w->t, &w->t->env[i].value, &b, &w->out->problem))
 			break;
 		put(w, FIELD_ENV, w->t->env[i].name, sbuf_view(&b), !signature_secret_name(w->t->env[i].name));
 	}
@@ -226,7 +210,7 @@ static void put_env_inputs(struct writer *w)
 static void put_inputs(struct writer *w)
 {
 	struct str_list files = {0};
-	signature_inputs(w->h, w->a, w->t, w->fresh, &files, &w->out->problem);
+	content_inputs(w->h, w->a, w->t, w->fresh, &files, &w->out->problem);
 	for (size_t i = 0; i < files.items.n && !w->out->problem.n; i++) {
 		struct hash128 h;
 		if (content_of_input(w->h, w->a, w->t, files.items.p[i], w->fresh, &h, &w->out->problem))
@@ -258,7 +242,7 @@ static void put_dependencies(struct writer *w)
 		const struct dep *d = &w->t->deps.p[i];
 		if (!(d->how & DEP_NAMED))
 			continue;
-		struct counted c = {signature_contribution(w->h, d->task, w->t), d->task->name};
+		struct counted c = {content_contribution(w->h, d->task, w->t), d->task->name};
 		if (w->h->old_files && w->h->old_files->n && is_old(w->h->old_files, d->task))
 			content_recorded(w->t, FIELD_DEPENDENCY, d->task->name, &c.hash);
 		vec_push(w->a, &all.of, c);
@@ -280,46 +264,4 @@ void signature_compute(struct hashing *h, struct arena *a, struct task *t, const
 	for (size_t i = 0; i < sizeof counted_fields / sizeof *counted_fields && !out->problem.n; i++)
 		counted_fields[i](&w);
 	out->hash = hasher_end(&h->hasher);
-}
-
-bool field_next(struct str fields, size_t *at, struct field *out)
-{
-	const unsigned char *p = (const unsigned char *)fields.p + *at;
-	size_t left = fields.n - *at;
-	if (left < 3)
-		return false;
-	out->kind = p[0];
-	size_t label = p[1] | (size_t)p[2] << 8;
-	if (left < 3 + label + 17 || left < 3 + label + 17 + p[3 + label + 16])
-		return false;
-	size_t shown = p[3 + label + 16];
-	out->label = (struct str){(const char *)p + 3, label};
-	memcpy(&out->hash.lo, p + 3 + label, 8);
-	memcpy(&out->hash.hi, p + 3 + label + 8, 8);
-	out->shown = (struct str){(const char *)p + 3 + label + 17, shown};
-	*at += 3 + label + 17 + shown;
-	return true;
-}
-
-const char *field_kind_name(uint8_t kind)
-{
-	static const char *const names[] = {
-		[FIELD_KIND] = "kind of task",
-		[FIELD_SCRIPT] = "script",
-		[FIELD_SHELL] = "shell",
-		[FIELD_PROMPT] = "prompt",
-		[FIELD_ROLE] = "role of the agent",
-		[FIELD_MODEL] = "model",
-		[FIELD_PROVIDER] = "provider",
-		[FIELD_NAME] = "name of the task",
-		[FIELD_VAR] = "var",
-		[FIELD_ENV] = "env",
-		[FIELD_ENV_INPUT] = "environment variable",
-		[FIELD_INPUT] = "input",
-		[FIELD_OUTPUT] = "declared output",
-		[FIELD_EDIT] = "declared edit",
-		[FIELD_DEPENDENCY] = "dependency",
-		[FIELD_RESULT] = "result of",
-	};
-	return kind && kind < sizeof names / sizeof *names ? names[kind] : "field";
 }

@@ -184,11 +184,10 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 	if (now.problem.n)
 		return because(WHY_PROBLEM, arena_copy(s->arena, now.problem));
 	if (!hash_eq(now.hash, t->record->signature)) {
-		struct verdict v = because(WHY_CHANGED, STR_NONE);
 		signature_compute(&s->hashing, scratch, t, p, false, true, &now);
-		difference_find(s->arena, t->record->fields, sbuf_view(&now.fields), &v);
+		struct difference d = difference_find(s->arena, t->record->fields, sbuf_view(&now.fields));
 		sbuf_free(&now.fields);
-		return v;
+		return (struct verdict){WHY_CHANGED, d.subject, d.before, d.now};
 	}
 	struct verdict v = judge_outputs(s, t);
 	if (v.why == WHY_NOT && t->edits.n)
@@ -282,7 +281,7 @@ static struct verdict judge_group(struct stale *s, struct task *t)
 	struct str which;
 	if (s->planning && waits_for(t, STATE_STALE, &which))
 		return because(WHY_DEPENDENCY, which);
-	signature_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
+	content_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
 	return because(WHY_NOT, STR_NONE);
 }
 

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/str.h"
-#include "load/workflow.h"
+#include "load/definition.h"
 
 struct piece {
 	struct str text; /* literal text, or the body of ${body} without a final '?' */

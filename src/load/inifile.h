@@ -8,7 +8,7 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "load/workflow.h"
+#include "load/definition.h"
 
 #define INIFILE_MAX (16u << 20) /* bytes of one file */
 

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "load/workflow.h"
+#include "load/definition.h"
 
 struct makeflags {
 	/* In order: a letter "k", a long one "name" or "name=value". Letters that take a value are left out with it. */

@@ -11,8 +11,8 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "load/workflow.h"
-#include "load/yaml.h"
+#include "load/definition.h"
+#include "load/node.h"
 
 /* One load of a workflow and all its files. */
 struct reader {

@@ -11,8 +11,6 @@
 #include "load/yaml_map.h"
 #include "load/yaml_place.h"
 
-_Static_assert(sizeof(void *) > 8 || sizeof(struct node) <= 32, "100 000 tasks are a million nodes");
-
 struct anchor {
 	struct node *node;
 	uint64_t weight; /* nodes that an alias of it adds */
@@ -65,28 +63,6 @@ static struct node *node_text(struct builder *b, struct pos at, const char *sign
 	n->style = STYLE_QUOTED;
 	n->text = arena_printf(b->a, "%s%s", sign, s);
 	return n;
-}
-
-bool node_is_null(const struct node *n)
-{
-	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-
-	if (n->kind != NODE_SCALAR || n->style != STYLE_PLAIN)
-		return false;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		if (str_eq(n->text, str_of(words[i])))
-			return true;
-	}
-	return false;
-}
-
-struct node *node_get(const struct node *map, struct str key)
-{
-	for (size_t i = 0; i < map->n; i++) {
-		if (str_eq(map->pairs[i].key->text, key))
-			return map->pairs[i].value;
-	}
-	return NULL;
 }
 
 /* A plain value that ends in " #word": YAML takes the rest for a comment, its writer hardly did. "# words" is a comment. */

@@ -2,7 +2,9 @@
 #ifndef AXMAKE_LOAD_YAML_MAP_H
 #define AXMAKE_LOAD_YAML_MAP_H
 
-#include "load/yaml.h"
+#include "base/arena.h"
+#include "base/diag.h"
+#include "load/node.h"
 
 /* Fills `map` from its keys and values in turn (n of both together): own pairs first, so that they win, then what `<<` adds.
  * Reports keys that are no texts or stand twice, and `<<` of what is no map. */

@@ -9,8 +9,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "run/capture_watch.h"
-#include "run/kept.h"
 
 enum { PIECE = 65536 };
 #define FLUSH_AFTER_NS NS_PER_S      /* what a running task printed is on disk after this */

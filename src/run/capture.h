@@ -11,14 +11,9 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "run/capture_watch.h"
+#include "run/kept.h"
 #include "run/loop.h"
-
-enum stream { STREAM_OUT, STREAM_ERR };
-
-/* The inotify descriptor shared by all captures of a run. */
-struct capture_watch;
-struct capture_watch *capture_watch_new(struct loop *l); /* NULL with errno */
-void capture_watch_free(struct capture_watch *w);
 
 struct capture;
 

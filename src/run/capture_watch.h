@@ -1,10 +1,15 @@
-/* Tells captures that their files have grown. Opened and freed by capture.h's capture_watch_new and capture_watch_free. */
+/* Tells captures that their files have grown. */
 #ifndef AXMAKE_RUN_CAPTURE_WATCH_H
 #define AXMAKE_RUN_CAPTURE_WATCH_H
 
 #include <stdbool.h>
 
-#include "run/capture.h"
+#include "run/loop.h"
+
+/* The inotify descriptor shared by all captures of a run. */
+struct capture_watch;
+struct capture_watch *capture_watch_new(struct loop *l); /* NULL with errno */
+void capture_watch_free(struct capture_watch *w);
 
 /* grew is called from the loop after anything was written to the file of that descriptor, or may have been. false where inotify
  * has no room. */

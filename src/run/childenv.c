@@ -120,7 +120,7 @@ static bool set_run_variables(struct job *j, struct env_list *l, struct str *pro
 {
 	struct task *t = j->task;
 	struct str_list inputs = {0}, outputs = {0};
-	signature_inputs(&j->sched->c->stale->hashing, l->a, t, false, &inputs, problem);
+	content_inputs(&j->sched->c->stale->hashing, l->a, t, false, &inputs, problem);
 	for (size_t i = 0; i < t->outputs.n; i++)
 		vec_push(l->a, &outputs.items, content_label(l->a, &t->outputs.p[i]));
 	if (problem->n || !set_paths(j, l, STR("AX_INPUTS"), &inputs, problem) || !set_paths(j, l, STR("AX_OUTPUTS"), &outputs, problem))
@@ -160,7 +160,7 @@ bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *
 	struct sbuf b = {0};
 	for (size_t i = 0; i < j->task->n_env && !problem->n; i++) {
 		sbuf_clear(&b);
-		if (signature_expand(&s->c->stale->hashing, l.a, j->task, &j->task->env[i].value, &b, problem))
+		if (content_expand(&s->c->stale->hashing, l.a, j->task, &j->task->env[i].value, &b, problem))
 			set(&l, j->task->env[i].name, sbuf_view(&b));
 	}
 	sbuf_free(&b);

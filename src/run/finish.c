@@ -99,16 +99,16 @@ static bool inputs_changed(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct signing after;
-	struct verdict v = {.why = WHY_CHANGED};
+	struct difference d = {0};
 	if (!j->task->inputs.n)
 		return false;
 	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &after);
 	bool changed = after.problem.n || !hash_eq(after.hash, j->signing.hash);
 	if (changed && !after.problem.n)
-		difference_find(&j->arena, sbuf_view(&j->signing.fields), sbuf_view(&after.fields), &v);
+		d = difference_find(&j->arena, sbuf_view(&j->signing.fields), sbuf_view(&after.fields));
 	if (changed)
 		sched_warn(s, j->task, "%.*s while it ran, so it stays stale; if it changes that file itself, declare it under 'edits'",
-			   STR_ARG(after.problem.n ? after.problem : v.subject));
+			   STR_ARG(after.problem.n ? after.problem : d.subject));
 	sbuf_free(&after.fields);
 	return changed;
 }
@@ -161,7 +161,7 @@ static void hash_edits(struct job *j, struct task_record *r)
 			vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
 			if (maker->out_hash)
 				maker->out_hash[k] = now;
-			signature_forget(maker);
+			content_forget(maker);
 		}
 	}
 	r->edits = all.p;
@@ -263,7 +263,7 @@ static void content_after_failure(struct job *j)
 		t->out_hash[i] = (struct hash128){0, 0};
 		content_of_output(&j->sched->c->stale->hashing, &j->arena, &t->outputs.p[i], &t->out_hash[i], &problem);
 	}
-	signature_forget(t);
+	content_forget(t);
 }
 
 static void end_task(struct job *j, enum try_class class)

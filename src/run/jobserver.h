@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "run/jobserver_auth.h"
 
 enum jobserver_role {
 	JOBSERVER_NONE,   /* no -j and no parent, or -j1, or -j: limited by `limit` alone */
@@ -29,16 +30,6 @@ struct jobserver_config {
 };
 
 struct jobserver;
-
-/* Looks at the inherited descriptors before anything else is opened: fstat, access modes, no byte touched. They become
- * close-on-exec when they are a jobserver's. To be the first thing in main. */
-struct jobserver_inherited {
-	bool pipe_ok;  /* "R,W" names a readable and a writable end of pipes */
-	bool disabled; /* a negative number in it */
-	int read_fd, write_fd;
-	char why[160]; /* when it cannot be used: exact reason */
-};
-struct jobserver_inherited jobserver_inspect(struct str auth);
 
 /* Never NULL. Warnings go to `warn` (each a whole line without newline, "axmake: warning: " in front). `warn` and `a` outlive it.
  */

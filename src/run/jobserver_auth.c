@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/jobserver.h"
-
 /* Reads a decimal int with an optional minus and moves *at behind it; false when there is none or it does not fit. */
 static bool read_int(struct str s, size_t *at, int *out)
 {

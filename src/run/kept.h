@@ -9,7 +9,9 @@
 
 #include "base/hash.h"
 #include "base/str.h"
-#include "run/capture.h"
+
+/* What a program writes to; also the index of its file or pipe. */
+enum stream { STREAM_OUT, STREAM_ERR };
 
 #define KEPT_TAIL 4096
 

@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "state/log.h"
+#include "state/facts.h"
 
 /* An edit that was told. */
 struct log_note {

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "state/bytes.h"
-#include "state/log.h"
+#include "state/facts.h"
 
 enum record_type {
 	RECORD_START = 1, /* head, start id, run id, wall time */

@@ -1,5 +1,3 @@
-#include "run/sched.h"
-
 #include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>

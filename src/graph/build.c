@@ -1,4 +1,4 @@
-#include "graph/graph.h"
+#include "graph/build.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,6 @@
 #include "base/path.h"
 #include "base/os.h"
 #include "base/utf8.h"
-#include "graph/build.h"
 #include "graph/script.h"
 
 struct task *graph_task(const struct graph *g, struct str name)

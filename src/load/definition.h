@@ -1,0 +1,104 @@
+/* What workflow files say, as plain structs, and what a task may say. */
+#ifndef AXMAKE_LOAD_DEFINITION_H
+#define AXMAKE_LOAD_DEFINITION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+/* A string with its place. Absent: s.p == NULL. */
+struct text {
+	struct str s;
+	struct pos at;
+	uint16_t first_col; /* column in which its lines begin, where they stand in the file as they are; 0: not known */
+	bool is_block;      /* a `|` block: it begins on the line after `at` */
+};
+
+struct text_list {
+	struct text *p;
+	size_t n;
+	struct pos at; /* of the list's key; line 0 when absent */
+};
+
+struct env_def {
+	struct text name, value;
+};
+
+enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };
+
+/* Classes of a failed try, as bits for retry.on. */
+enum try_class {
+	TRY_OK = 0,
+	TRY_FAILED = 1 << 0, /* its own failure: an exit status */
+	TRY_TRANSIENT = 1 << 1,
+	TRY_QUOTA = 1 << 2,
+	TRY_AUTH = 1 << 3,
+	TRY_CHECK = 1 << 4,
+	TRY_ANSWER = 1 << 5, /* a field or output is missing */
+	TRY_TIMEOUT = 1 << 6,
+	TRY_STALL = 1 << 7,
+	TRY_CRASH = 1 << 8, /* ended by a signal that was not ours */
+	TRY_BUDGET = 1 << 9,
+};
+#define TRY_RETRIED_BY_DEFAULT (0x3ff & ~(TRY_AUTH | TRY_QUOTA | TRY_BUDGET))
+const char *try_class_name(enum try_class c);
+
+struct retry {
+	bool set;
+	uint32_t attempts; /* tries in all, 1..1000 */
+	int64_t delay_ns;  /* 5 s unless set */
+	int64_t max_delay_ns; /* 0: no limit */
+	bool exponential;
+	unsigned on; /* classes worth another try */
+};
+
+#define TIMEOUT_UNSET INT64_C(-1)
+
+struct task_def {
+	struct text name; /* NFC */
+	struct pos at;    /* of the name, else of the task */
+	struct text agent, prompt, prompt_file;
+	struct text run, shell;
+	struct text_list dependencies, after; /* NFC names */
+	struct text_list inputs, outputs, edits;
+	struct env_def *env;
+	size_t n_env;
+	struct text_list env_inputs;
+	struct text model, provider, description;
+	enum on_edit on_edit;
+	int64_t timeout_ns; /* TIMEOUT_UNSET; 0: none */
+	struct retry retry;
+	bool optional, always;
+	int8_t jobserver; /* -1 unset, else 0 or 1 */
+};
+
+/* Every key a task may have, for completion and schema; NULL-terminated. */
+const char *const *workflow_task_keys(void);
+
+struct var_def {
+	struct text name, value;
+};
+
+/* One agent's definition that a workflow carries itself is not in this format; agents come from rules. */
+struct policy {
+	struct text privacy;      /* "private" or "public" */
+	int64_t max_latency_ms;   /* -1 unset */
+	struct pos latency_at;
+};
+
+struct workflow {
+	struct str file; /* the main file as it was named, normal */
+	struct text name;
+	struct str root; /* "." or what `root:` says, relative to where axmake was started */
+	struct policy policy;
+	VEC(struct var_def) vars; /* the including file's win */
+	struct text_list defaults_targets; /* `default:`, of the main file only */
+	VEC(struct task_def *) tasks; /* in the order of the files */
+	VEC(struct str) files; /* every file read, the main one first */
+};
+
+#endif

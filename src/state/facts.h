@@ -1,0 +1,51 @@
+/* What is kept of tasks and files from run to run, as plain structs. */
+#ifndef AXMAKE_STATE_FACTS_H
+#define AXMAKE_STATE_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+
+enum output_kind { OUTPUT_FILE, OUTPUT_TREE, OUTPUT_GLOB };
+
+struct output_record {
+	struct str path; /* as declared, normal; a tree without its slash */
+	struct hash128 hash;
+	uint8_t kind; /* enum output_kind */
+};
+
+#define RECORD_TOUCHED 1 /* by -t */
+#define RECORD_TAINTED 2 /* an input changed while it ran: stays stale */
+
+/* A success. */
+struct task_record {
+	struct str workflow, name;
+	uint64_t seq; /* order in the log; set by the log */
+	struct hash128 signature;
+	uint64_t start_id;
+	struct str provider; /* that answered; empty for run tasks */
+	int64_t ended_at_ms; /* wall clock */
+	int64_t duration_ns, first_byte_ns; /* of the last try; first_byte -1: nothing was read */
+	uint32_t tries;
+	uint8_t flags;
+	int64_t input_tokens, output_tokens; /* -1: not reported */
+	int64_t cache_read_tokens, cache_write_tokens;
+	double cost_usd; /* NaN: not reported */
+	bool has_result;
+	struct hash128 result;
+	uint64_t result_size;
+	struct output_record *outputs, *edits;
+	size_t n_outputs, n_edits;
+	struct str fields; /* the fields of the signature, for explaining; see graph/signature.h */
+};
+
+/* By what a file is known to be as it was. */
+struct file_stat {
+	uint64_t size, ino, dev;
+	int64_t mtime_ns, ctime_ns;
+};
+
+#endif
