@@ -239,7 +239,8 @@ static void take_over(struct stale *s, const struct task *t, const struct task_r
 	log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
 }
 
-/* A renamed task: a record under a name that nobody bears any more, with this very signature. */
+/* A renamed task: a record under a name that nobody bears any more, with this very signature. One that is older than the task's own stands for outputs that
+ * may be somebody else's by now. */
 static const struct task_record *adopt(struct stale *s, struct task *t, struct arena *scratch)
 {
 	if (!s->orphans)
@@ -253,7 +254,7 @@ static const struct task_record *adopt(struct stale *s, struct task *t, struct a
 		signature_compute(&s->hashing, scratch, t, p, false, false, &now);
 		void **slot = now.problem.n ? NULL : map_slot(&s->orphans->by_signature, arena_copy(s->arena, signature_key(&now.hash)));
 		const struct task_record *r = slot ? *slot : NULL;
-		if (!r || !str_eq(r->provider, name))
+		if (!r || !str_eq(r->provider, name) || (t->record && r->seq < t->record->seq))
 			continue;
 		*slot = NULL; /* one task only */
 		if (!s->planning)
@@ -299,7 +300,14 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 		t->record = adopt(s, t, scratch);
 	if (!t->record)
 		return because(WHY_NEVER, STR_NONE);
-	return waits ? because(WHY_DEPENDENCY, which) : judge_record(s, t, scratch);
+	if (waits)
+		return because(WHY_DEPENDENCY, which);
+	struct verdict v = judge_record(s, t, scratch);
+	const struct task_record *renamed = v.why == WHY_CHANGED || v.why == WHY_PROVIDER_GONE ? adopt(s, t, scratch) : NULL;
+	if (!renamed)
+		return v;
+	t->record = renamed;
+	return judge_record(s, t, scratch);
 }
 
 struct verdict stale_judge(struct stale *s, struct task *t)

@@ -45,12 +45,13 @@ enum try_class {
 	TRY_BUDGET = 1 << 9,
 };
 #define TRY_RETRIED_BY_DEFAULT (0x3ff & ~(TRY_AUTH | TRY_QUOTA | TRY_BUDGET))
+/* As retry.on spells it; "ok" for TRY_OK. */
 const char *try_class_name(enum try_class c);
 
 struct retry {
 	bool set;
-	uint32_t attempts; /* tries in all, 1..1000 */
-	int64_t delay_ns;  /* 5 s unless set */
+	uint32_t attempts;    /* tries in all, 1..1000 */
+	int64_t delay_ns;     /* 5 s unless set */
 	int64_t max_delay_ns; /* 0: no limit */
 	bool exponential;
 	unsigned on; /* classes worth another try */
@@ -85,8 +86,8 @@ struct var_def {
 
 /* One agent's definition that a workflow carries itself is not in this format; agents come from rules. */
 struct policy {
-	struct text privacy;      /* "private" or "public" */
-	int64_t max_latency_ms;   /* -1 unset */
+	struct text privacy;    /* "private" or "public" */
+	int64_t max_latency_ms; /* -1 unset */
 	struct pos latency_at;
 };
 
@@ -95,10 +96,10 @@ struct workflow {
 	struct text name;
 	struct str root; /* "." or what `root:` says, relative to where axmake was started */
 	struct policy policy;
-	VEC(struct var_def) vars; /* the including file's win */
+	VEC(struct var_def) vars;          /* the including file's win */
 	struct text_list defaults_targets; /* `default:`, of the main file only */
-	VEC(struct task_def *) tasks; /* in the order of the files */
-	VEC(struct str) files; /* every file read, the main one first */
+	VEC(struct task_def *) tasks;      /* in the order of the files */
+	VEC(struct str) files;             /* every file read, the main one first */
 };
 
 #endif

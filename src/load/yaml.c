@@ -1,6 +1,5 @@
 #include "load/yaml.h"
 
-#include <assert.h>
 #include <string.h>
 #include <yaml.h>
 

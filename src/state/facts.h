@@ -9,14 +9,17 @@
 #include "base/hash.h"
 #include "base/str.h"
 
+/* How an output was declared: a path, a folder, a pattern. */
 enum output_kind { OUTPUT_FILE, OUTPUT_TREE, OUTPUT_GLOB };
 
+/* A declared output or edit, as a success left it. */
 struct output_record {
 	struct str path; /* as declared, normal; a tree without its slash */
 	struct hash128 hash;
 	uint8_t kind; /* enum output_kind */
 };
 
+/* Flags of a success. */
 #define RECORD_TOUCHED 1 /* by -t */
 #define RECORD_TAINTED 2 /* an input changed while it ran: stays stale */
 
@@ -26,8 +29,8 @@ struct task_record {
 	uint64_t seq; /* order in the log; set by the log */
 	struct hash128 signature;
 	uint64_t start_id;
-	struct str provider; /* that answered; empty for run tasks */
-	int64_t ended_at_ms; /* wall clock */
+	struct str provider;                /* that answered; empty for run tasks */
+	int64_t ended_at_ms;                /* wall clock */
 	int64_t duration_ns, first_byte_ns; /* of the last try; first_byte -1: nothing was read */
 	uint32_t tries;
 	uint8_t flags;

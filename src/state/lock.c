@@ -187,6 +187,7 @@ enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct 
 			break;
 		give_up(s, LOCK_BUSY);
 	}
+	s->lock_pid = getpid();
 	read_holder(s->lock_fd, holder);
 	code = write_holder(s->lock_fd, run_id);
 	return code ? lock_error(s, err, a, "write", code) : LOCK_TAKEN;

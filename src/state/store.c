@@ -106,7 +106,7 @@ static void close_fd(int *fd)
 
 void store_close(struct store *s)
 {
-	if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0)) {
+	if (s->lock_fd >= 0 && s->lock_pid == getpid() && ftruncate(s->lock_fd, 0)) {
 		/* The next run looks in vain for what this one left: harmless. */
 	}
 	close_fd(&s->lock_fd);

@@ -13,6 +13,7 @@
 struct store {
 	int root_fd;   /* the root folder, O_PATH or readable */
 	int fd;        /* .axmake; -1: it does not exist (read-only) */
+	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
 	bool writable;
 };

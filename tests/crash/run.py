@@ -47,6 +47,8 @@ def source(folder, i):
 def outputs(folder):
     found = {}
     for name in os.listdir(os.path.join(folder, 'out')):
+        if name.startswith('.ax-'):
+            continue  # the unfinished file of an agent that was killed while it wrote
         with open(os.path.join(folder, 'out', name), 'rb') as f:
             found[name] = f.read()
     return found

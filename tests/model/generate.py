@@ -60,7 +60,8 @@ class Maker:
 
     def editor(self, t):
         """It marks a file that stands there, or the outputs of a task that nobody uses yet. One after another, all who use these come after."""
-        rng, makers = self.rng, [u for u in self.tasks if u.outputs and u.uid not in self.used and not u.optional and not any(".k" in o for o in u.outputs)]
+        rng, free = self.rng, lambda u: u.outputs and u.uid not in self.used and not u.optional
+        makers = [u for u in self.tasks if free(u) and not any(".k" in o for o in u.outputs)]
         t.kind, t.says = "run", rng.choice(["none", "const"])
         again = [m for m in self.editors if isinstance(m, int) and m not in self.settled]
         if again and rng.random() < 0.4:

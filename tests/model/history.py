@@ -177,7 +177,8 @@ class History:
             f"axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
             f"kill -{how.name[3:]} $!; wait; sleep 1; look"
         )
-        p = subprocess.Popen([self.axmake, *words], cwd=self.root, env=args[1], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        p = subprocess.Popen([self.axmake, *words], cwd=self.root, env=args[1], **nowhere)
         while p.poll() is None and (not os.path.exists(log) or read(log).count(b"\n") < wait):
             time.sleep(0.001)
         p.send_signal(how)
@@ -298,15 +299,13 @@ def outputs(h, kept):
 
 def delete_output(h):
     found = [] if h.ref.unsure else outputs(h, None)
-    for o, path in h.rng.sample(found, min(1, len(found))):
-        for p in h.ref.content(o) if w.is_tree(o) else [path]:
+    for o, _ in h.rng.sample(found, min(1, len(found))):  # the whole of a glob too: where edits are kept, a part of it is just edited
+        for p in h.ref.content(o):
             os.unlink(h.path("root", p))
             del h.ref.disk[p]
         if w.is_tree(o):
             os.rmdir(h.path("root", o))
-        h.steps.append(f"rm -r {o if w.is_tree(o) else path}")
-        if w.is_glob(o):
-            h.ref.tainted = True
+        h.steps.append(f"rm -r {o}")
 
 
 def edit_output(h):

@@ -49,7 +49,8 @@ static void a_child_has_the_mask_and_handlers_of_the_start(void **state)
 	(void)state;
 	/* main blocks USR1 and ignores HUP, PIPE and USR2 before the first call. */
 	assert_int_equal(status_bits(status, "SigBlk:"), BIT(SIGUSR1));
-	assert_int_equal(status_bits(status, "SigIgn:"), BIT(SIGHUP));
+	/* The C library keeps 32 and 33 for itself, and whoever started this may have left them ignored. */
+	assert_int_equal(status_bits(status, "SigIgn:") & ~(BIT(32) | BIT(33)), BIT(SIGHUP));
 	loop_free(l);
 }
 
