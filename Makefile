@@ -51,6 +51,10 @@ $B/jobserver/%: tests/jobserver/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $<
 
+$B/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $<
+
 -include $(LIB_OBJ:.o=.d) $B/main.d $B/offline.d $(UNIT:=.d) $(PEERS:=.d)
 
 # Trying and testing
@@ -80,8 +84,8 @@ fuzz:
 	@tests/fuzz/run.sh
 bench:
 	@.ci/setup.sh
-	+@$(AGAIN) all
-	@python3 bench/run.py --axmake $(OUT)/axmake
+	+@$(AGAIN) all $B/bench/measure
+	@python3 bench/run.py --axmake $(OUT)/axmake --measure $B/bench/measure
 
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])

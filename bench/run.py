@@ -17,6 +17,7 @@ import time
 
 ap = argparse.ArgumentParser()
 ap.add_argument('--axmake', default=os.path.join(os.path.dirname(__file__), '../axmake'))
+ap.add_argument('--measure', default=os.path.join(os.path.dirname(__file__), '../build/bench/measure'))
 ap.add_argument('--samu', default=os.environ.get('SAMU') or shutil.which('samu'))
 ap.add_argument('--sizes', default='1,1000,10000,100000')
 ap.add_argument('--rounds', type=int, default=5, help='of the no-op and of one edit')
@@ -25,6 +26,7 @@ ap.add_argument('--shapes', default='wide,layered')
 ap.add_argument('-j', type=int, default=os.cpu_count() or 2)
 args = ap.parse_args()
 AXMAKE = os.path.abspath(args.axmake)
+args.measure = os.path.abspath(args.measure)
 ENV = {'PATH': os.path.dirname(AXMAKE) + ':' + os.environ['PATH'], 'HOME': '/nonexistent', 'LC_ALL': 'C'}
 
 
@@ -75,16 +77,16 @@ def write_graph(folder, tool, shape, n):
 
 
 def timed(command, folder):
-    """Seconds, CPU seconds and peak memory in MiB of the tool's own process."""
-    start = time.perf_counter()
-    p = subprocess.Popen(command, cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    """Wall seconds, CPU seconds (the tasks' too) and the tool's own peak memory in MiB."""
+    r, w = os.pipe()
+    p = subprocess.Popen([args.measure, str(w)] + command, cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[w])
+    os.close(w)
     err = p.stderr.read()
-    _, status, usage = os.wait4(p.pid, 0)
-    took = time.perf_counter() - start
-    p.returncode = os.waitstatus_to_exitcode(status)
-    if p.returncode:
+    line = os.read(r, 200).decode().split()
+    os.close(r)
+    if p.wait():
         sys.exit('bench: %s failed in %s: %s' % (' '.join(command), folder, err.decode(errors='replace')[:500]))
-    return took, usage.ru_maxrss / 1024
+    return float(line[0]), float(line[1]), float(line[2]) / 1024
 
 
 def clear(folder, tool):
@@ -97,9 +99,9 @@ def clear(folder, tool):
 
 def table(title, seen):
     base = {k: statistics.median(v) for k, v in seen.items()}
-    row = '  %-14s' % title
+    row = '  %-18s' % title
     for tool, value in base.items():
-        row += '  %s %8.3f' % (tool, value)
+        row += '  %s %8.4f' % (tool, value)
         if tool != 'axmake':
             row += ' (%.2fx)' % (base['axmake'] / value if value else float('nan'))
     print(row, flush=True)
@@ -113,20 +115,22 @@ def bench(shape, n):
         folders[tool] = os.path.join(top, tool)
         write_graph(folders[tool], tool, shape, n)
     print('%s, %d tasks, -j%d (ratio: axmake / other)' % (shape, n, args.j))
-    first, memory, noop, noop_memory, edit = ({t: [] for t in commands} for _ in range(5))
+    first, first_cpu, memory, noop, noop_cpu, noop_memory, edit = ({t: [] for t in commands} for _ in range(7))
     for r in range(args.first if n <= 20000 else 1):
         for tool, command in commands.items():
             clear(folders[tool], tool)
-            took, mem = timed(command, folders[tool])
+            took, cpu, mem = timed(command, folders[tool])
             first[tool].append(took)
+            first_cpu[tool].append(cpu)
             memory[tool].append(mem)
     time.sleep(0.1)
     for tool, command in commands.items():
         timed(command, folders[tool])  # not counted: caches, and files hashed within the clock's grain are hashed again
     for r in range(args.rounds):
         for tool, command in commands.items():
-            took, mem = timed(command, folders[tool])
+            took, cpu, mem = timed(command, folders[tool])
             noop[tool].append(took)
+            noop_cpu[tool].append(cpu)
             noop_memory[tool].append(mem)
     for r in range(args.rounds):
         for tool, command in commands.items():
@@ -135,7 +139,9 @@ def bench(shape, n):
             edit[tool].append(timed(command, folders[tool])[0])
             time.sleep(0.02)
     table('first run, s', first)
+    table('first run, CPU s', first_cpu)
     table('no-op, s', noop)
+    table('no-op, CPU s', noop_cpu)
     table('one edit, s', edit)
     table('first run, MiB', memory)
     table('no-op, MiB', noop_memory)
