@@ -39,7 +39,7 @@ static void name_set(struct project *p, struct map *set, const struct str *names
 {
 	for (size_t i = 0; i < n; i++) {
 		struct task *t = graph_task(p->graph, names[i]);
-		*map_slot(set, t ? t->name : path_normal(p->arena, names[i])) = p;
+		*map_slot(set, t ? t->name : graph_path(p->graph, p->arena, names[i])) = p;
 	}
 }
 

@@ -9,27 +9,36 @@
 
 #include "base/mem.h"
 
-enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20 };
+enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20, MAPPED_FROM = 2 << 20 };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t grow; /* bytes of the next ordinary block */
+	size_t mapped; /* bytes, of a block straight from the system: all zero at first; 0: from malloc */
 	_Alignas(max_align_t) char data[];
 };
 
 static struct arena_block *block_new(struct arena *a, size_t size)
 {
 	struct arena_block *b;
+	size_t whole;
 
 	if (size > SIZE_MAX / 2)
 		mem_exhausted();
-	b = xmalloc_large(sizeof *b + size);
-	a->total += sizeof *b + size;
+	whole = sizeof *b + size;
+	if (whole >= MAPPED_FROM) {
+		b = mem_map(whole);
+		b->mapped = whole;
+	} else {
+		b = xmalloc(whole);
+		b->mapped = 0;
+	}
+	a->total += whole;
 	return b;
 }
 
 /* Room for `size` bytes of which the free room has too few. */
-static char *take_new(struct arena *a, size_t size)
+static char *take_new(struct arena *a, size_t size, bool *fresh)
 {
 	size_t grow = a->blocks ? a->blocks->grow : FIRST_BLOCK;
 	struct arena_block *b;
@@ -45,12 +54,14 @@ static char *take_new(struct arena *a, size_t size)
 			b->next = NULL;
 			a->blocks = b;
 		}
+		*fresh = b->mapped > 0;
 		return b->data;
 	}
 	b = block_new(a, grow - sizeof *b);
 	b->grow = grow < LAST_BLOCK ? grow * 2 : LAST_BLOCK;
 	b->next = a->blocks;
 	a->blocks = b;
+	a->fresh = *fresh = b->mapped > 0;
 	a->at = b->data + size;
 	a->end = b->data + grow - sizeof *b;
 	return b->data;
@@ -60,23 +71,25 @@ void *arena_alloc(struct arena *a, size_t size)
 {
 	size_t pad = (size_t)(-(uintptr_t)a->at & (_Alignof(max_align_t) - 1));
 	size_t room = (size_t)(a->end - a->at);
+	bool fresh = a->fresh;
 	char *p;
 
 	if (a->at && pad <= room && size <= room - pad) {
 		p = a->at + pad;
 		a->at = p + size;
 	} else {
-		p = take_new(a, size);
+		p = take_new(a, size, &fresh);
 	}
-	return memset(p, 0, size);
+	return fresh ? p : memset(p, 0, size);
 }
 
 char *arena_text(struct arena *a, size_t size)
 {
 	char *p = a->at;
+	bool fresh;
 
 	if (!p || size > (size_t)(a->end - p))
-		return take_new(a, size);
+		return take_new(a, size, &fresh);
 	a->at = p + size;
 	return p;
 }
@@ -117,7 +130,10 @@ void arena_free(struct arena *a)
 
 	for (struct arena_block *b = a->blocks; b; b = next) {
 		next = b->next;
-		free(b);
+		if (b->mapped)
+			mem_unmap(b, b->mapped);
+		else
+			free(b);
 	}
 	*a = (struct arena){0};
 }

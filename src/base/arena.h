@@ -2,6 +2,7 @@
 #ifndef AXMAKE_BASE_ARENA_H
 #define AXMAKE_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -9,6 +10,7 @@
 struct arena {
 	struct arena_block *blocks; /* newest first */
 	char *at, *end;             /* free room of the newest block */
+	bool fresh;                 /* that room is zero: it came straight from the system */
 	size_t total;               /* bytes asked from the system */
 };
 

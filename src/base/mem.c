@@ -80,3 +80,26 @@ void *xmalloc_large(size_t n)
 	madvise(p, n, MADV_HUGEPAGE); /* a wish: where it is refused, all is slower and nothing else */
 	return p;
 }
+
+void *mem_map(size_t n)
+{
+	/* Huge pages begin at their own multiples: what lies before and behind is given back. */
+	size_t whole = n + HUGE_PAGE;
+	char *p = n > SIZE_MAX - HUGE_PAGE ? MAP_FAILED : mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		mem_exhausted();
+	size_t before = (size_t)(-(uintptr_t)p & (HUGE_PAGE - 1)), page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t used = (n + page - 1) & ~(page - 1);
+	if (before)
+		munmap(p, before);
+	if (whole - before > used)
+		munmap(p + before + used, whole - before - used);
+	madvise(p + before, used, MADV_HUGEPAGE);
+	return p + before;
+}
+
+void mem_unmap(void *p, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	munmap(p, (n + page - 1) & ~(page - 1));
+}

@@ -11,6 +11,10 @@ void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 /* malloc for what may be large: from 2 MiB on in huge pages, because on many machines a first touch costs more than the work done there. free() frees it. */
 void *xmalloc_large(size_t n);
+/* n zero bytes straight from the system, in huge pages where it has them; mem_unmap(p, n) gives them back. */
+void *mem_map(size_t n);
+void mem_unmap(void *p, size_t n);
+
 /* The same end, for a library's allocation that failed. */
 _Noreturn void mem_exhausted(void);
 

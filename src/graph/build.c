@@ -101,6 +101,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	b.real_root = root ? arena_copy(a, str_of(root)) : STR(".");
 	free(root);
 	b.g->arena = a;
+	b.g->root = b.real_root;
 	b.g->workflow = c->workflow;
 	add_vars(&b);
 	add_tasks(&b);
@@ -127,6 +128,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	if (b.g->order.n == n)
 		build_edit_order(&b);
 	map_free(&b.real_folders);
+	map_free(&b.linked_folders);
 	return b.g;
 }
 
@@ -154,7 +156,7 @@ static void want(struct graph *g, struct task *t)
 static void want_named(struct graph *g, struct diag *d, struct text target, struct filehash *fh, struct str_list *plain)
 {
 	struct task *t = graph_task(g, target.s);
-	struct str path = path_normal(g->arena, target.s);
+	struct str path = graph_path(g, g->arena, target.s);
 	if (!t)
 		t = graph_producer(g, path);
 	if (t) {
@@ -187,7 +189,7 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 	for (size_t i = 0; i < def->n; i++) {
 		if (!n)
 			want_named(g, d, def->p[i], fh, plain);
-		else if (!graph_task(g, def->p[i].s) && !graph_producer(g, path_normal(g->arena, def->p[i].s)))
+		else if (!graph_task(g, def->p[i].s) && !graph_producer(g, graph_path(g, g->arena, def->p[i].s)))
 			want_named(g, d, def->p[i], fh, plain); /* an error whatever the target */
 	}
 	for (size_t i = 0; !n && !def->n && i < g->tasks.n; i++)

@@ -12,6 +12,7 @@ struct builder {
 	const struct graph_config *c;
 	VEC(struct claim *) sorted; /* literal and tree claims, by path in byte order; after build_claims */
 	uint32_t *mark, *place;     /* by task id: scratch of build_add_dep */
+	struct map linked_folders;    /* folder of an input -> struct str *: the same without links, seen from the root */
 	struct map real_folders;    /* folder -> "" or what lies outside */
 	struct str real_root;
 	unsigned provider_told; /* --provider names nothing, and that was said */
@@ -23,6 +24,8 @@ struct pos build_pos(struct text t, const struct piece *p);
 /* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
 void build_paths(struct builder *b, struct task *t);
 void build_claims(struct builder *b);
+/* The path with its folder followed through links, as seen from the root; the path itself where no link leads elsewhere within the root. */
+struct str build_real_path(struct builder *b, struct str path);
 /* In b->sorted: the first whose path is not before `key`. */
 size_t build_first_from(const struct builder *b, struct str key);
 

@@ -59,7 +59,7 @@ static void missing_input(struct builder *b, const struct pattern *p)
 /* A literal input: some task's output, a file that exists, or a folder (then it is a tree). */
 static void file_edge(struct builder *b, struct task *t, struct pattern *p)
 {
-	struct task *maker = graph_producer(b->g, p->path);
+	struct task *maker = graph_producer(b->g, build_real_path(b, p->path));
 	const struct claim *exact = map_get(&b->g->claims, p->path);
 	if (exact && exact->pattern->kind == PATTERN_TREE) {
 		p->kind = PATTERN_TREE;

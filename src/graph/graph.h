@@ -116,6 +116,7 @@ struct claim {
 struct graph {
 	struct arena *arena;
 	const struct workflow *workflow;
+	struct str root; /* absolute, without links */
 	VEC(struct task *) tasks; /* in the file's order */
 	VEC(struct task *) order; /* topological: dependencies first; wanted or not */
 	struct map by_name;       /* NFC name -> struct task * */
@@ -139,6 +140,9 @@ struct graph_config {
 
 /* Builds and checks everything that names mean together. Every mistake goes to d; the graph is to be used only when there was none. */
 struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_config *c);
+
+/* A path as seen from the root: absolute or leading out and in again, it becomes what lies below the root. Others stay. */
+struct str graph_path(const struct graph *g, struct arena *a, struct str path);
 
 struct task *graph_task(const struct graph *g, struct str name); /* any normal form */
 /* The task that makes a normal path: as a file, in a tree, by a glob. NULL: nobody. */

@@ -48,6 +48,17 @@ static bool expand_path(struct builder *b, struct text t, struct sbuf *out)
 	return true;
 }
 
+struct str graph_path(const struct graph *g, struct arena *a, struct str path)
+{
+	struct str normal = path_normal(a, path);
+	if (path_inside(normal))
+		return normal;
+	struct str whole = path_normal(a, path_join(a, g->root, normal));
+	if (!path_under(whole, g->root))
+		return normal;
+	return whole.n == g->root.n ? STR(".") : str_sub(whole, g->root.n + (g->root.n > 1), whole.n);
+}
+
 /* One item of inputs, outputs or edits as a pattern; false after reporting. */
 static bool path_item(struct builder *b, struct text t, bool may_exclude, struct pattern *out)
 {
@@ -72,7 +83,7 @@ static bool path_item(struct builder *b, struct text t, bool may_exclude, struct
 		return false;
 	}
 	bool slash = s.p[s.n - 1] == '/';
-	out->path = path_normal(b->a, s);
+	out->path = graph_path(b->g, b->a, s);
 	if (glob_is_pattern(out->path)) {
 		out->kind = PATTERN_GLOB;
 		if (slash) /* every folder that matches, whole */
@@ -137,6 +148,24 @@ static bool writable_place(struct builder *b, const struct pattern *p, const cha
 		return false;
 	}
 	return true;
+}
+
+struct str build_real_path(struct builder *b, struct str path)
+{
+	struct str dir = path_dir(path);
+	char buf[PATH_MAX];
+	if (str_eq(dir, STR(".")) || path_dir(path).n >= sizeof buf)
+		return path;
+	void **known = map_slot(&b->linked_folders, dir);
+	if (!*known) {
+		struct str *real = arena_new(b->a, struct str);
+		*real = dir;
+		if (realpath(arena_copy(b->a, dir).p, buf) && path_under(str_of(buf), b->real_root))
+			*real = graph_path(b->g, b->a, arena_copy(b->a, str_of(buf)));
+		*known = real;
+	}
+	const struct str *real = *known;
+	return str_eq(*real, dir) ? path : path_join(b->a, *real, path_base(path));
 }
 
 static bool edited(const struct task *t, struct str path)

@@ -65,8 +65,7 @@ static const struct provider *provider_of(const struct task *t, struct str name)
 	return NULL;
 }
 
-/* Did a task that edits this output leave it as it stands now? Then nobody else did. */
-static bool left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now)
+bool stale_left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now)
 {
 	for (size_t i = 0; i < t->users.n; i++) {
 		const struct task_record *r = t->users.p[i]->record;
@@ -92,7 +91,7 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 	struct str label = content_label(s->arena, p);
 	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
 		return because(WHY_INTERRUPTED, label);
-	if (left_by_editor(t, p, now))
+	if (stale_left_by_editor(t, p, now))
 		return because(WHY_NOT, STR_NONE);
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
@@ -175,6 +174,8 @@ static void take_result(struct task *t)
 static struct verdict judge_record(struct stale *s, struct task *t, struct arena *scratch)
 {
 	const struct provider *p = NULL;
+	if ((t->kind == TASK_AGENT) != (t->record->provider.n > 0)) /* a script has become an agent's task, or the other way round */
+		return (struct verdict){WHY_CHANGED, STR("kind of task changed"), STR_NONE, STR_NONE};
 	if (t->record->flags & RECORD_TAINTED)
 		return because(WHY_TAINTED, STR_NONE);
 	if (t->kind == TASK_AGENT && !(p = provider_of(t, t->record->provider)))

@@ -59,6 +59,9 @@ struct stale {
  * log's note that an edit was told and the record of a renamed task. */
 struct verdict stale_judge(struct stale *s, struct task *t);
 
+/* Did a task that edits this output leave it as it stands now? Then nobody else did. t has a record. */
+bool stale_left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now);
+
 /* "input docs/a.md changed (3f2a… -> 91bc…)": one line for people, in the arena. */
 struct str stale_reason(struct arena *a, const struct verdict *v);
 /* Does a task declare nothing that could be checked: neither outputs nor edits? */

@@ -267,6 +267,14 @@ static const char *section_hint(struct diag *d, struct str key)
 	return NULL;
 }
 
+/* For people: only its form is looked at. */
+static void read_about(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	struct text ignored;
+	(void)into;
+	read_any_text(r, row, key, value, &ignored);
+}
+
 void file_read(struct reader *r, const struct node *top, struct file_part *part)
 {
 	static const char dialect[] = "write them as 'tasks', each with 'name', 'agent', 'task' and 'dependencies'";
@@ -280,7 +288,7 @@ void file_read(struct reader *r, const struct node *top, struct file_part *part)
 	    {"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
 	    {"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
 	    {"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
-	    {"description", SLOT_ABOUT, read_any_text, 0, NULL, false},
+	    {"description", SLOT_ABOUT, read_about, 0, NULL, false},
 	    {"pools", 0, NULL, 0, "limit what runs at once by -j", false},
 	    {"actors", 0, NULL, 0, dialect, false},
 	    {"stages", 0, NULL, 0, dialect, false},

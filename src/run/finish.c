@@ -284,7 +284,7 @@ static void end_task(struct job *j, enum try_class class)
 		content_after_failure(j);
 		o->ignored = t->def->optional || s->c->ignore_errors;
 		if (j->tries) {
-			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, str_of(try_class_name(class)), j->tries,
+			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, j->cause == END_INTERRUPT ? STR("interrupted") : str_of(try_class_name(class)), j->tries,
 					     o->duration_ns);
 			if (err)
 				sched_state_lost(s, err);

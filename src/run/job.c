@@ -47,11 +47,15 @@ static void keep_edited(struct job *j)
 		struct hash128 now;
 		struct str problem = STR_NONE;
 		enum file_state st = r ? content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) : FILE_MISSING;
-		if ((st != FILE_REGULAR && st != FILE_FOLDER) || hash_eq(r->hash, now) || p->kind == PATTERN_GLOB)
+		if ((st != FILE_REGULAR && st != FILE_FOLDER) || hash_eq(r->hash, now) || p->kind == PATTERN_GLOB ||
+		    stale_left_by_editor(t, p, now))
 			continue; /* the files of a pattern are not known one by one */
 		int err = store_keep_edited(s->c->store, t->name, p->path);
 		if (err)
 			sched_warn(s, t, "cannot keep the edited '%.*s' under .axmake: %s", STR_ARG(p->path), os_error(err));
+		else
+			sched_warn(s, t, "'%.*s' was changed by someone else and is made again; what stood there is kept in .axmake/%.*s/edited",
+				   STR_ARG(content_label(&j->arena, p)), STR_ARG(j->dir));
 	}
 }
 

@@ -68,6 +68,7 @@ struct sched {
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */
 	size_t agents;                   /* running now */
+	bool judging_all;                /* see judge_all */
 	bool checked_providers;
 	bool stopping;                   /* a failure: nothing new starts */
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */

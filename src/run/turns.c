@@ -156,7 +156,8 @@ static void users_ready(struct sched *s, const struct task *t)
 		if (!u->wanted || u->state != STATE_WAITING || --u->waiting_for)
 			continue;
 		u->state = STATE_READY;
-		heap_push(&s->ready, u);
+		if (!s->judging_all) /* else its turn comes by itself: it stands behind in the order */
+			heap_push(&s->ready, u);
 	}
 }
 
@@ -333,8 +334,23 @@ static void drop_retries(struct sched *s)
 
 #define JUDGE_AT_ONCE 32
 
+/* First all that can be judged before anything runs, in the order of the graph: where nothing is stale, no queue is ever filled. */
+static void judge_all(struct sched *s)
+{
+	const struct graph *g = s->c->graph;
+	for (size_t i = 0; i < g->order.n && may_start(s); i++) {
+		if (i % 1024 == 1023)
+			loop_turn(s->c->loop, false); /* for a signal's sake */
+		if (g->order.p[i]->state == STATE_READY)
+			judge(s, g->order.p[i]);
+	}
+}
+
 static void turns(struct sched *s)
 {
+	s->judging_all = true;
+	judge_all(s);
+	s->judging_all = false;
 	for (;;) {
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
@@ -371,8 +387,6 @@ static void prepare(struct sched *s)
 		wanted += t->kind != TASK_GROUP;
 		t->waiting_for = (uint32_t)t->deps.n;
 		t->state = t->deps.n ? STATE_WAITING : STATE_READY;
-		if (!t->deps.n)
-			heap_push(&s->ready, t);
 	}
 	sched_send(s, &(struct event){.kind = EVENT_RUN_BEGIN, .count = wanted});
 }
