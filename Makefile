@@ -105,12 +105,14 @@ EXEC  = $(DESTDIR)$(PREFIX)/libexec/axmake
 SHARE = $(DESTDIR)$(PREFIX)/share/axmake
 DOC   = $(DESTDIR)$(PREFIX)/share/doc/axmake
 install: all
-	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)
+	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
 	install -m 755 $(OUT)/axmake-offline $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
-	install -m 644 README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/* $(DOC)
+	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
+	install -m 644 doc/* $(DOC)/doc
+	tar -cf - --exclude .axmake examples | tar -xof - -C $(DOC)
 uninstall:
 	rm -f $(BIN)/axmake $(BIN)/ax
 	rm -rf $(EXEC) $(SHARE) $(DOC)

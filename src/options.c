@@ -275,7 +275,7 @@ static void set_clean_mode(struct parse *p, const struct row *row, struct str va
 #define BOTH (IN_MAKEFLAGS | IN_SETTINGS)
 
 static const struct row rows[] = {
-    {'f', "file makefile", ARG_REQUIRED, set_text, FIELD(file), 0, IN_SETTINGS, "FILE", "read FILE instead of workflow.ax.yaml"},
+    {'f', "file makefile", ARG_REQUIRED, set_text, FIELD(file), 0, 0, "FILE", "read FILE instead of workflow.ax.yaml"},
     {'C', "directory", ARG_REQUIRED, add_dir, 0, 0, 0, "DIR", "change to DIR first"},
     {'j', "jobs", ARG_NUMBER, set_jobs, 0, 0, IN_SETTINGS, "[=N]", "run N tasks at once; as many as can without N"},
     {'k', "keep-going", ARG_NONE, set_keep_going, FIELD(keep_going), 1, BOTH, NULL,
@@ -295,7 +295,7 @@ static const struct row rows[] = {
     {'W', "what-if new-file assume-new", ARG_REQUIRED, add_new_file, 0, 0, 0, "NAME", "take this file or task for changed"},
     {'O', "output-sync", ARG_OPTIONAL, set_output_sync, 0, 0, IN_SETTINGS, "[=HOW]",
      "print output whole (target) or as it comes (none)"},
-    {'w', "print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 1, BOTH, NULL,
+    {'w', "print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 1, IN_MAKEFLAGS, NULL,
      "print the directory at start and end"},
     {0, "no-print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 0, IN_MAKEFLAGS, NULL,
      "do not, even if it changes"},

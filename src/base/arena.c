@@ -58,7 +58,7 @@ static char *take_new(struct arena *a, size_t size, bool *fresh)
 		return b->data;
 	}
 	b = block_new(a, grow - sizeof *b);
-	b->grow = grow < LAST_BLOCK ? grow * 2 : LAST_BLOCK;
+	b->grow = grow < LAST_BLOCK / 4 ? grow * 4 : LAST_BLOCK;
 	b->next = a->blocks;
 	a->blocks = b;
 	a->fresh = *fresh = b->mapped > 0;

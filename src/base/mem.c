@@ -71,7 +71,7 @@ char *xstrdup(const char *s)
 
 void *xmalloc_large(size_t n)
 {
-	if (n < HUGE_PAGE || n > SIZE_MAX - HUGE_PAGE)
+	if (n < HUGE_PAGE / 2 || n > SIZE_MAX - HUGE_PAGE)
 		return xmalloc(n);
 	n = (n + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 	void *p = aligned_alloc(HUGE_PAGE, n);

@@ -8,7 +8,9 @@
 
 void *vec_grow(struct arena *a, void *p, size_t *cap, size_t size)
 {
-	size_t old = *cap, n = old < 8 ? 8 : old * 2;
+	/* In an arena most arrays stay short, and what is left behind is never used again: large members begin with one place. */
+	size_t first = !a || size < 8 ? 8 : size < 32 ? 2 : 1;
+	size_t old = *cap, n = old < first ? first : old * 2;
 	void *moved;
 
 	if (n > SIZE_MAX / 2 / size)

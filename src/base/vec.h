@@ -22,7 +22,7 @@
 
 #define vec_free(v) (vec_release((v)->p), (v)->p = NULL, (v)->n = (v)->cap = 0)
 
-/* Doubles *cap (at least 8) and returns the moved array. */
+/* Doubles *cap (to a few at first) and returns the moved array. */
 void *vec_grow(struct arena *a, void *p, size_t *cap, size_t size);
 void vec_release(void *p);
 

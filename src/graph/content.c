@@ -82,7 +82,7 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 		return true;
 	struct filehash_file *f = filehash_file(h->fh, path);
 	/* What tasks make changes while we run; sources are looked at once a run. */
-	enum file_state s = filehash_hash(h->fh, f, fresh || graph_producer(h->g, path) != NULL);
+	enum file_state s = filehash_hash(h->fh, f, fresh || (t->deps.n && graph_producer(h->g, path)));
 	if (s == FILE_REGULAR) {
 		*out = f->hash;
 		return true;
