@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """axmake beside ninja, samurai and make on the same graphs, in one session and in interleaved rounds; prints ratios.
 
-usage: run.py [--axmake PATH] [--samu PATH] [--sizes 1,1000,10000,100000] [--rounds N] [--shapes wide,chain,layered]
+usage: run.py [--axmake PATH] [--tools axmake,ninja] [--samu PATH] [--sizes 1,1000,10000,100000] [--rounds N] [--shapes wide,chain,layered]
 
 Every tool builds the same files: task i copies one source file to one output. wide: no edges; chain: each copies the one before; layered: each copies one
 of the layer before. Times are whole processes, medians; memory is the tool's own peak. Ratios are axmake's figure divided by the other tool's.
@@ -23,6 +23,7 @@ ap.add_argument('--sizes', default='1,1000,10000,100000')
 ap.add_argument('--rounds', type=int, default=5, help='of the no-op and of one edit')
 ap.add_argument('--first', type=int, default=3, help='rounds of the first run; one beyond 20 000 tasks')
 ap.add_argument('--shapes', default='wide,layered')
+ap.add_argument('--tools', default='axmake,ninja,samurai,make', help='which to run, where they are there')
 ap.add_argument('-j', type=int, default=os.cpu_count() or 2)
 args = ap.parse_args()
 AXMAKE = os.path.abspath(args.axmake)
@@ -38,7 +39,7 @@ def tools():
         found['samurai'] = [args.samu, '-j%d' % args.j]
     if shutil.which('make'):
         found['make'] = ['make', '-r', '-R', '-j%d' % args.j]
-    return found
+    return {name: command for name, command in found.items() if name in args.tools.split(',')}
 
 
 def source_of(shape, i, n):

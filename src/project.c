@@ -164,7 +164,18 @@ struct verdict *project_judge(struct project *p)
 int project_close(struct project *p)
 {
 	int err = p->log ? log_close(p->log) : 0;
-	hasher_free(&p->stale.hashing.hasher);
+	p->log = NULL;
+	if (p->graph)
+		graph_free(p->graph);
+	if (p->rules)
+		rules_free(p->rules);
+	map_free(&p->new_files);
+	map_free(&p->old_files);
+	filehash_free(p->filehash);
+	p->filehash = NULL;
+	if (p->stale.hashing.hasher.state)
+		hasher_free(&p->stale.hashing.hasher);
+	stale_free(&p->stale);
 	store_close(&p->store);
 	return err;
 }

@@ -132,6 +132,13 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	return b.g;
 }
 
+void graph_free(struct graph *g)
+{
+	map_free(&g->by_name);
+	map_free(&g->claims);
+	map_free(&g->vars);
+}
+
 static void want(struct graph *g, struct task *t)
 {
 	VEC(struct task *) todo = {0};

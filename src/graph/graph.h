@@ -144,6 +144,9 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 /* A path as seen from the root: absolute or leading out and in again, it becomes what lies below the root. Others stay. */
 struct str graph_path(const struct graph *g, struct arena *a, struct str path);
 
+/* What lies outside the arena. */
+void graph_free(struct graph *g);
+
 struct task *graph_task(const struct graph *g, struct str name); /* any normal form */
 /* The task that makes a normal path: as a file, in a tree, by a glob. NULL: nobody. */
 struct task *graph_producer(const struct graph *g, struct str path);

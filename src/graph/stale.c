@@ -332,6 +332,12 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 	return v;
 }
 
+void stale_free(struct stale *s)
+{
+	if (s->orphans)
+		map_free(&s->orphans->by_signature);
+}
+
 bool stale_unchecked(const struct task *t)
 {
 	return t->kind != TASK_GROUP && !t->outputs.n && !t->edits.n;

@@ -59,6 +59,9 @@ struct stale {
  * log's note that an edit was told and the record of a renamed task. */
 struct verdict stale_judge(struct stale *s, struct task *t);
 
+/* What lies outside the arena. */
+void stale_free(struct stale *s);
+
 /* Did a task that edits this output leave it as it stands now? Then nobody else did. t has a record. */
 bool stale_left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now);
 

@@ -10,6 +10,12 @@
 #include "load/inifile.h"
 #include "load/provider.h"
 
+void rules_free(struct rules *r)
+{
+	map_free(&r->providers);
+	map_free(&r->agents);
+}
+
 struct provider *rules_provider(const struct rules *r, struct str name)
 {
 	return map_get(&r->providers, name);

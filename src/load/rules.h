@@ -53,6 +53,9 @@ void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source
 /* Checks what only the whole shows (a provider without a command, an agent's unknown provider). rules_load has done it. */
 void rules_check(struct rules *r, struct arena *a, struct diag *d);
 
+/* What lies outside the arena. */
+void rules_free(struct rules *r);
+
 struct provider *rules_provider(const struct rules *r, struct str name);
 struct agent *rules_agent(const struct rules *r, struct str name);
 

@@ -322,9 +322,9 @@ def case_24_blocking_given(c):
 
     c.fresh()
     # Who waits in read for the token that the thief took waits as long as the thief holds it.
-    c.under(1, peer=["--thief", 500]).ended().quiet().balanced()
+    c.under(1, peer=["--thief", 500 * c.slow]).ended().quiet().balanced()
     equal(len(c.spans()), 22, "tasks that ran")
-    check_no_gap(c, 250)
+    check_no_gap(c, 250 * c.slow)
 
 
 def as_another_user(c):
@@ -339,9 +339,9 @@ def case_24_blocking_given_to_another_user(c):
     chain_beside_waiting_tasks(c)
 
     c.fresh()
-    c.under(1, peer=["--thief", 500, "--uid", NOBODY]).ended().quiet().balanced()
+    c.under(1, peer=["--thief", 500 * c.slow, "--uid", NOBODY]).ended().quiet().balanced()
     equal(len(c.spans()), 22, "tasks that ran")
-    check_no_gap(c, 250)
+    check_no_gap(c, 250 * c.slow)
 
 
 def case_25_steal_race(c):

@@ -45,6 +45,7 @@ static void done(struct fixture *f)
 {
 	project_close(&f->project);
 	diag_free(f->project.diag);
+	arena_free(&f->arena);
 	free(f);
 }
 

@@ -429,7 +429,6 @@ static void settings_fill_what_nobody_said(void **state)
 	add_setting(f, "keep-going", "yes");
 	add_setting(f, "color", "never");
 	add_setting(f, "output-sync", "none");
-	add_setting(f, "print-directory", "false");
 	add_setting(f, "provider", "offline");
 	add_setting(f, "progress", "none");
 	add_setting(f, "quiet", "true");
@@ -442,7 +441,6 @@ static void settings_fill_what_nobody_said(void **state)
 	assert_true(f->o.keep_going && f->o.silent && !f->o.trace);
 	assert_int_equal(f->o.color, COLOR_NEVER);
 	assert_int_equal(f->o.sync, SYNC_NONE);
-	assert_int_equal(f->o.print_directory, 0);
 	assert_str(f->o.provider, "offline");
 	assert_str(f->o.progress, "none");
 	parse(f, "-S -j2 --color=auto -O", "--provider=p", "w");
