@@ -12,10 +12,10 @@
 #define SHORTEST 8
 #define PIECE 65536
 
-void mask_read(struct mask *m, struct arena *a, const char *const *environ)
+void mask_read(struct mask *m, struct arena *a, const char *const *env)
 {
-	for (size_t i = 0; environ[i]; i++) {
-		struct str entry = str_of(environ[i]);
+	for (size_t i = 0; env[i]; i++) {
+		struct str entry = str_of(env[i]);
 		size_t eq = str_find(entry, STR("="), 0);
 		struct str value = str_sub(entry, eq + 1, entry.n);
 		if (value.n < SHORTEST || !signature_secret_name(str_sub(entry, 0, eq)))

@@ -15,7 +15,7 @@ struct mask {
 };
 
 /* From an environment, whose strings are kept. */
-void mask_read(struct mask *m, struct arena *a, const char *const *environ);
+void mask_read(struct mask *m, struct arena *a, const char *const *env);
 
 /* Adds text with each value as "***". */
 void mask_text(const struct mask *m, struct str text, struct sbuf *out);
