@@ -157,7 +157,8 @@ static void put_provider(struct writer *w)
 static void put_name(struct writer *w)
 {
 	const struct provider *p = w->p;
-	if (w->t->names_task || (p && (words_name_task(&p->command) || words_name_task(&p->model_args) || words_name_task(&p->role_args))))
+	if (w->t->names_task || (p && (words_name_task(&p->command) || words_name_task(&p->model_args) ||
+	                               words_name_task(&p->role_args) || words_name_task(&p->env))))
 		put(w, FIELD_NAME, STR_NONE, w->t->name, true);
 }
 
