@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,8 +230,17 @@ static int open_parent(struct arena *a, struct str path)
 static void write_file(struct question *q, int at, struct str path)
 {
 	struct str content = arena_printf(&q->arena, "%.*s\n", STR_ARG(q->text));
-	int err = os_replace_file(at, path.p, 0666, content);
+	sigset_t endings, before;
+	int err;
 
+	/* Asked to end, it does so with the file whole or untouched, and nothing beside it. */
+	sigemptyset(&endings);
+	sigaddset(&endings, SIGTERM);
+	sigaddset(&endings, SIGINT);
+	sigaddset(&endings, SIGHUP);
+	sigprocmask(SIG_BLOCK, &endings, &before);
+	err = os_replace_file(at, path.p, 0666, content);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		fail(q, "cannot write %.*s: %s", STR_ARG(path), os_error(err));
 }

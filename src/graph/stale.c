@@ -65,14 +65,66 @@ static const struct provider *provider_of(const struct task *t, struct str name)
 	return NULL;
 }
 
-bool stale_left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now)
+struct orphans {
+	struct graph *g;
+	struct arena *a;
+	struct map by_signature; /* 16 bytes of the signature -> const struct task_record * */
+	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
+	VEC(const struct task_record *) editors; /* those with edits */
+};
+
+static struct str signature_key(const struct hash128 *h)
 {
+	return (struct str){(const char *)h, sizeof *h};
+}
+
+static void note_orphan(void *self, const struct task_record *r)
+{
+	struct orphans *o = self;
+	if (graph_task(o->g, r->name))
+		return;
+	*map_slot(&o->by_signature, signature_key(&r->signature)) = (void *)r;
+	if (r->n_edits)
+		vec_push(o->a, &o->editors, r);
+	for (size_t i = 0; i < o->providers.n; i++)
+		if (str_eq(o->providers.p[i], r->provider))
+			return;
+	vec_push(o->a, &o->providers, r->provider);
+}
+
+static void find_orphans(struct stale *s)
+{
+	if (s->orphans)
+		return;
+	s->orphans = arena_new(s->arena, struct orphans);
+	s->orphans->g = s->hashing.g;
+	s->orphans->a = s->arena;
+	log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
+}
+
+static bool left_by(const struct task_record *r, const struct task *t, const struct pattern *p, struct hash128 now)
+{
+	for (size_t k = 0; r && r->seq > t->record->seq && k < r->n_edits; k++)
+		if (r->edits[k].kind == (uint8_t)p->kind && str_eq(r->edits[k].path, p->path) && hash_eq(r->edits[k].hash, now))
+			return true;
+	return false;
+}
+
+bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now)
+{
+	bool renamed = false;
 	for (size_t i = 0; i < t->users.n; i++) {
-		const struct task_record *r = t->users.p[i]->record;
-		for (size_t k = 0; r && r->seq > t->record->seq && k < r->n_edits; k++)
-			if (r->edits[k].kind == (uint8_t)p->kind && str_eq(r->edits[k].path, p->path) && hash_eq(r->edits[k].hash, now))
-				return true;
+		const struct task *user = t->users.p[i];
+		if (left_by(user->record, t, p, now))
+			return true;
+		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < t->record->seq));
 	}
+	/* The user may have a new name, and takes its record over only when it is judged itself, after t. */
+	if (renamed)
+		find_orphans(s);
+	for (size_t i = 0; renamed && i < s->orphans->editors.n; i++)
+		if (left_by(s->orphans->editors.p[i], t, p, now))
+			return true;
 	return false;
 }
 
@@ -91,7 +143,7 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 	struct str label = content_label(s->arena, p);
 	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
 		return because(WHY_INTERRUPTED, label);
-	if (stale_left_by_editor(t, p, now))
+	if (stale_left_by_editor(s, t, p, now))
 		return because(WHY_NOT, STR_NONE);
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
@@ -142,7 +194,11 @@ static struct verdict judge_edits(struct stale *s, struct task *t)
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct task *before = t->deps.p[i].task;
-		if ((t->deps.p[i].how & DEP_EDIT) && before->record && before->record->seq > t->record->seq)
+		if (!(t->deps.p[i].how & DEP_EDIT))
+			continue;
+		/* Also one that was tried since and left its outputs as they were before the edit: what stands there is its, without the edit. */
+		if ((before->record && before->record->seq > t->record->seq) ||
+		    log_open_start(s->log, s->hashing.g->workflow->file, before->name).seq > t->record->seq)
 			return because(WHY_REMADE, before->name);
 	}
 	if (!log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
@@ -200,38 +256,6 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 	return v;
 }
 
-struct orphans {
-	struct graph *g;
-	struct arena *a;
-	struct map by_signature; /* 16 bytes of the signature -> const struct task_record * */
-	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
-};
-
-static struct str signature_key(const struct hash128 *h)
-{
-	return (struct str){(const char *)h, sizeof *h};
-}
-
-static void note_orphan(void *self, const struct task_record *r)
-{
-	struct orphans *o = self;
-	if (graph_task(o->g, r->name))
-		return;
-	*map_slot(&o->by_signature, signature_key(&r->signature)) = (void *)r;
-	for (size_t i = 0; i < o->providers.n; i++)
-		if (str_eq(o->providers.p[i], r->provider))
-			return;
-	vec_push(o->a, &o->providers, r->provider);
-}
-
-static void find_orphans(struct stale *s)
-{
-	s->orphans = arena_new(s->arena, struct orphans);
-	s->orphans->g = s->hashing.g;
-	s->orphans->a = s->arena;
-	log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
-}
-
 /* The record goes over to the task's name, and with it the mark of its start, if that still is the last one. */
 static void take_over(struct stale *s, const struct task *t, const struct task_record *r)
 {
@@ -244,8 +268,7 @@ static void take_over(struct stale *s, const struct task *t, const struct task_r
  * may be somebody else's by now. */
 static const struct task_record *adopt(struct stale *s, struct task *t, struct arena *scratch)
 {
-	if (!s->orphans)
-		find_orphans(s);
+	find_orphans(s);
 	for (size_t i = 0; i < s->orphans->providers.n; i++) {
 		struct str name = s->orphans->providers.p[i];
 		const struct provider *p = name.n ? provider_of(t, name) : NULL;

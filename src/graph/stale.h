@@ -62,8 +62,8 @@ struct verdict stale_judge(struct stale *s, struct task *t);
 /* What lies outside the arena. */
 void stale_free(struct stale *s);
 
-/* Did a task that edits this output leave it as it stands now? Then nobody else did. t has a record. */
-bool stale_left_by_editor(const struct task *t, const struct pattern *p, struct hash128 now);
+/* Did a task that edits this output leave it as it stands now, perhaps under an earlier name? Then nobody else did. t has a record. */
+bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now);
 
 /* "input docs/a.md changed (3f2a… -> 91bc…)": one line for people, in the arena. */
 struct str stale_reason(struct arena *a, const struct verdict *v);

@@ -48,7 +48,7 @@ static void keep_edited(struct job *j)
 		struct str problem = STR_NONE;
 		enum file_state st = r ? content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) : FILE_MISSING;
 		if ((st != FILE_REGULAR && st != FILE_FOLDER) || hash_eq(r->hash, now) || p->kind == PATTERN_GLOB ||
-		    stale_left_by_editor(t, p, now))
+		    stale_left_by_editor(s->c->stale, t, p, now))
 			continue; /* the files of a pattern are not known one by one */
 		int err = store_keep_edited(s->c->store, t->name, p->path);
 		if (err)

@@ -332,6 +332,7 @@ static struct open_start start_of(const struct log_task *t)
 		r = reader_of(frame_payload(t->start));
 		record_head(&r, &h);
 		s.open = true;
+		s.seq = h.seq;
 		s.start_id = reader_u64(&r);
 		s.run_id = reader_u64(&r);
 		s.started_at_ms = reader_i64(&r);
@@ -340,6 +341,7 @@ static struct open_start start_of(const struct log_task *t)
 		r = reader_of(frame_payload(t->failed));
 		record_head(&r, &h);
 		s.open = s.failed = true;
+		s.seq = t->start ? s.seq : h.seq;
 		s.start_id = reader_u64(&r);
 		s.class = reader_str(&r);
 		s.tries = reader_u32(&r);

@@ -18,6 +18,7 @@
 struct open_start {
 	bool open;
 	bool failed; /* an end was logged; false: killed, or running now */
+	uint64_t seq; /* of the start in the log, comparable with a success's */
 	uint64_t start_id, run_id;
 	int64_t started_at_ms;
 	struct str class; /* of the failure */

@@ -116,7 +116,7 @@ class History:
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
         listed = self.look(words, env, imagined)
         if not full and not targets and rng.random() < 0.12:
-            return self.run_and_kill(words, args)
+            return self.run_and_kill(words, args, shell_env(inherited))
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
         ran = self.ran()
@@ -169,12 +169,12 @@ class History:
             Run(clean, *args).go()
             self.hold(clean.disk == self.ref.disk, "the outputs are not those of a clean build: " + differences(self.ref.disk, clean.disk), text)
 
-    def run_and_kill(self, words, args):
+    def run_and_kill(self, words, args, setting):
         """Killed when so many tasks have begun."""
         wait, how = self.rng.randint(1, 3), self.rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
         log = self.path("home", "ran")
         self.steps.append(
-            f"axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
+            f"{setting}axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
             f"kill -{how.name[3:]} $!; wait; sleep 1; look"
         )
         nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -327,7 +327,8 @@ def edit_edited(h):
 def rename(h):
     if not h.ref.unsure:
         t = h.rng.choice(h.wf.tasks)
-        t.name = h.rng.choice([n for n in (f"t{t.uid}", f"new-{t.uid}", f"Task {t.uid}") if n != t.name])
+        taken = {u.name for u in h.wf.tasks}  # after swap_names also by another task than the number says
+        t.name = h.rng.choice([n for n in (f"t{t.uid}", f"new-{t.uid}", f"Task {t.uid}", f"t-{t.uid}") if n not in taken])
         h.save()
 
 

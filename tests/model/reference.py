@@ -71,7 +71,8 @@ class Reference:
         self.answers = answers
         self.disk, self.records = {}, {}
         self.began = set()  # started, and no success since
-        self.unsure = {}  # name -> what a success would have recorded: axmake was killed meanwhile; None: perhaps it began
+        self.starts = {}  # name -> the order of its last start
+        self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
         self.order = 0
         self.tainted = False  # somebody's change to an output stands: a clean build makes something else
 
@@ -79,6 +80,7 @@ class Reference:
         """Records and bytes are never changed, only replaced."""
         other = copy.copy(self)
         other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
+        other.starts = dict(self.starts)
         return other
 
     def content(self, declared):
@@ -108,7 +110,8 @@ class Run:
             todo.remove(uid)
             self.states[uid] = self.visit(self.wf.of(uid))
             if self.states[uid] not in ("done", "failed") and self.ran and uid in self.ran:
-                raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) ran, but it was {self.states[uid]}")
+                why = ", ".join(f"{self.wf.of(d).name} is {self.states[d]}: {self.reasons.get(d)}" for d in self.edges[uid])
+                raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) ran, but it was {self.states[uid]} ({why}); ran: {sorted(self.ran)}")
         failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
         left = [u for u, s in self.states.items() if s == "left"]
         if left and not failed and not self.killed:
@@ -138,7 +141,7 @@ class Run:
             if not self.free:
                 raise Mismatch(self.must_run(t.uid))
             if self.killed:
-                self.ref.unsure.setdefault(t.name)
+                self.ref.unsure.setdefault(t.name, ())
             return "left"
         return self.perform(t, signature)
 
@@ -224,6 +227,7 @@ class Run:
             if name not in self.names and r.signature == signature and (not own or r.order > own.order):
                 self.ref.records[t.name] = self.ref.records.pop(name)
                 self.ref.began.discard(t.name)
+                self.ref.starts[t.name] = self.ref.starts.get(name, 0)
                 if name in self.ref.began:
                     self.ref.began.add(t.name)
                 return
@@ -232,18 +236,20 @@ class Run:
         return all(self.ref.content(d) == c for d, c in (record.outputs | record.edits).items())
 
     def judge_unsure(self, t, signature):
-        ref, record, ran = self.ref, self.ref.unsure[t.name], self.ran and t.uid in self.ran
-        if not record:
+        ref, possible, ran = self.ref, self.ref.unsure[t.name], self.ran and t.uid in self.ran
+        own = ref.records.get(t.name)
+        if not own or own.signature != signature:
+            self.take_over(t, signature, own)
+        if not possible:
             reasons = [self.judge_record(t, signature, begun) for begun in (False, True)]
             if not any(reasons):
                 del ref.unsure[t.name]
             return reasons[1] if ran else reasons[0]
         if ran:
             return "it was killed"
-        for r in (record, ref.records.get(t.name)):
+        for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
-                if r is record:
-                    ref.records[t.name] = record
+                ref.records[t.name] = r
                 ref.began.discard(t.name)
                 del ref.unsure[t.name]
                 return ""
@@ -256,7 +262,9 @@ class Run:
             now = ref.content(o)
             if not now or not w.is_tree(o) and not w.is_glob(o) and o not in now:
                 return f"output {o} is missing"
-            if now == record.outputs[o] or self.left_by_editor(t, o, record):
+            if now == record.outputs[o] or self.left_by_editor(t, o, record, True):
+                continue
+            if not (self.ran and t.uid in self.ran) and self.left_by_editor(t, o, record, False):
                 continue
             if begun:
                 return f"a failed try left {o}"
@@ -264,10 +272,14 @@ class Run:
                 return f"output {o} was changed"
         return ""
 
-    def left_by_editor(self, t, output, record):
-        """Is each file as made, or as a task that edits it left it later?"""
-        known = [r for u in self.wf.tasks for r in (self.ref.records.get(u.name), self.ref.unsure.get(u.name)) if u.edits and r]
-        edits = [r.edits for r in known if r.order > record.order]
+    def left_by_editor(self, t, output, record, sure):
+        """Is each file as made, or as a task that edits it left it later? Not sure: it may have been killed before it was known to have succeeded."""
+        known = [self.ref.records.get(u.name) for u in self.wf.tasks if u.edits]
+        if not all(r and r.order > record.order for r in known):  # a task that edits may have a new name
+            known += [r for name, r in self.ref.records.items() if name not in self.names]
+        if not sure:
+            known += [r for possible in self.ref.unsure.values() for r in possible]
+        edits = [r.edits for r in known if r and r.order > record.order]
         now, made = self.ref.content(output), record.outputs[output]
         left = lambda p: any(p in files and files[p] == now[p] for e in edits for files in e.values())
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
@@ -275,7 +287,8 @@ class Run:
     def judge_edits(self, t, record, begun):
         for d in self.edges[t.uid]:
             maker = self.ref.records.get(self.wf.of(d).name)
-            if maker and maker.order > record.order and any(w.hits(e, p) for e in t.edits for f in maker.outputs.values() for p in f):
+            since = max(maker.order, self.ref.starts.get(self.wf.of(d).name, 0)) if maker else 0
+            if since > record.order and any(w.hits(e, p) for e in t.edits for f in maker.outputs.values() for p in f):
                 return "what it edits was made again"
         if t.edits and begun and any(self.ref.content(e) != record.edits[e] for e in t.edits):
             return "a failed try left what it edits"
@@ -286,16 +299,20 @@ class Run:
     def perform(self, t, signature):
         ref = self.ref
         ref.began.add(t.name)
-        ref.unsure.pop(t.name, None)
+        ref.order += 1
+        ref.starts[t.name] = ref.order
+        possible = ref.unsure.pop(t.name, ())
         result, wrote = self.answer(t) if t.kind == "agent" else self.execute(t)
         ref.disk.update(wrote)
         if result is None:
+            if possible:
+                ref.unsure[t.name] = possible
             return "failed"
         ref.order += 1
         record = Record(signature, {o: ref.content(o) for o in t.outputs}, {e: ref.content(e) for e in t.edits}, result, ref.order)
         self.results[t.uid] = result
         if self.killed and not any(t.uid in self.edges[u] for u in self.ran):
-            ref.unsure[t.name] = record
+            ref.unsure[t.name] = (*possible, record)
         else:
             ref.records[t.name] = record
             ref.began.discard(t.name)
