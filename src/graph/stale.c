@@ -102,9 +102,16 @@ static void find_orphans(struct stale *s)
 	log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
 }
 
-static bool left_by(const struct task_record *r, const struct task *t, const struct pattern *p, struct hash128 now)
+/* When a task last wrote: its success, or a try since that did not succeed. */
+static uint64_t last_touch(const struct stale *s, const struct task *t)
 {
-	for (size_t k = 0; r && r->seq > t->record->seq && k < r->n_edits; k++)
+	uint64_t tried = log_open_start(s->log, s->hashing.g->workflow->file, t->name).seq;
+	return t->record && t->record->seq > tried ? t->record->seq : tried;
+}
+
+static bool left_by(const struct task_record *r, uint64_t since, const struct pattern *p, struct hash128 now)
+{
+	for (size_t k = 0; r && r->seq > since && k < r->n_edits; k++)
 		if (r->edits[k].kind == (uint8_t)p->kind && str_eq(r->edits[k].path, p->path) && hash_eq(r->edits[k].hash, now))
 			return true;
 	return false;
@@ -113,17 +120,18 @@ static bool left_by(const struct task_record *r, const struct task *t, const str
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now)
 {
 	bool renamed = false;
+	uint64_t since = last_touch(s, t);
 	for (size_t i = 0; i < t->users.n; i++) {
 		const struct task *user = t->users.p[i];
-		if (left_by(user->record, t, p, now))
+		if (left_by(user->record, since, p, now))
 			return true;
-		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < t->record->seq));
+		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since));
 	}
 	/* The user may have a new name, and takes its record over only when it is judged itself, after t. */
 	if (renamed)
 		find_orphans(s);
 	for (size_t i = 0; renamed && i < s->orphans->editors.n; i++)
-		if (left_by(s->orphans->editors.p[i], t, p, now))
+		if (left_by(s->orphans->editors.p[i], since, p, now))
 			return true;
 	return false;
 }
@@ -141,10 +149,10 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 	if (rule == ON_EDIT_DEFAULT)
 		rule = t->kind == TASK_AGENT ? ON_EDIT_KEEP : ON_EDIT_RERUN;
 	struct str label = content_label(s->arena, p);
-	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
-		return because(WHY_INTERRUPTED, label);
 	if (stale_left_by_editor(s, t, p, now))
 		return because(WHY_NOT, STR_NONE);
+	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
+		return because(WHY_INTERRUPTED, label);
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
 		uint64_t mark = store_marked_start(s->hashing.store, t->record->name);
@@ -197,8 +205,7 @@ static struct verdict judge_edits(struct stale *s, struct task *t)
 		if (!(t->deps.p[i].how & DEP_EDIT))
 			continue;
 		/* Also one that was tried since and left its outputs as they were before the edit: what stands there is its, without the edit. */
-		if ((before->record && before->record->seq > t->record->seq) ||
-		    log_open_start(s->log, s->hashing.g->workflow->file, before->name).seq > t->record->seq)
+		if (last_touch(s, before) > t->record->seq)
 			return because(WHY_REMADE, before->name);
 	}
 	if (!log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)

@@ -279,7 +279,8 @@ class Run:
             known += [r for name, r in self.ref.records.items() if name not in self.names]
         if not sure:
             known += [r for possible in self.ref.unsure.values() for r in possible]
-        edits = [r.edits for r in known if r and r.order > record.order]
+        since = max(record.order, self.ref.starts.get(t.name, 0) if t.name in self.ref.began else 0)
+        edits = [r.edits for r in known if r and r.order > since]
         now, made = self.ref.content(output), record.outputs[output]
         left = lambda p: any(p in files and files[p] == now[p] for e in edits for files in e.values())
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
