@@ -89,16 +89,6 @@ static bool words_use(const struct words *w, struct str name)
 	return false;
 }
 
-bool provider_uses_name(const struct provider *p)
-{
-	const struct words *all[] = {&p->command, &p->model_args, &p->role_args, &p->env};
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (words_use(all[i], STR("name")))
-			return true;
-	return false;
-}
-
 static const struct str *placeholder_value(const struct call_input *in, struct str name)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)

@@ -37,7 +37,4 @@ bool agent_call(struct arena *a, const struct call_input *in, struct call *out, 
  * ../libexec/axmake and ../lib/axmake relative to it, then along PATH. */
 bool agent_installed(struct arena *a, const struct provider *p, const char *path_env, struct str *path);
 
-/* Does a word of the rule use ${name} (the task's name)? Then the name counts in the signature. */
-bool provider_uses_name(const struct provider *p);
-
 #endif

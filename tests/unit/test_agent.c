@@ -367,20 +367,6 @@ static void a_leading_tilde_is_the_home_folder(void **state)
 	free(home);
 }
 
-static void the_name_counts_where_a_word_uses_it(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_false(provider_uses_name(&f->p));
-	f->p.command = WORDS(f, "helper", "$${name}", "${names}", "name");
-	assert_false(provider_uses_name(&f->p));
-	f->p.model_args = WORDS(f, "--title=a${name}b");
-	assert_true(provider_uses_name(&f->p));
-	f->p.model_args = (struct words){0};
-	f->p.env = WORDS(f, "TASK=${name}");
-	assert_true(provider_uses_name(&f->p));
-}
-
 /* Where a copy of this program, at `self`, finds offline's program. */
 static struct str offline_seen_from(struct fixture *f, struct str self)
 {
@@ -455,7 +441,6 @@ int main(int argc, char **argv)
 	    CASE(installed_says_where),
 	    CASE(a_path_with_slash_is_the_roots),
 	    CASE(a_leading_tilde_is_the_home_folder),
-	    CASE(the_name_counts_where_a_word_uses_it),
 	    CASE(offline_is_found_beside_axmake_first),
 	};
 
