@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 import resource
 import shutil
 import sys
@@ -154,7 +155,22 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     equal(left, [])
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_")) and callable(f)]
+def every_test_that_the_table_of_failures_names_exists(_box):
+    here = os.path.join(TREE, "tests")
+    sources = {d: "".join(read(os.path.join(here, d, f)) for f in os.listdir(os.path.join(here, d)) if f.endswith((".c", ".py"))) for d in ("unit", "jobserver")}
+    rows = [line.split("|")[2] for line in read(os.path.join(here, "FAILURES.md")).splitlines() if line.startswith("| ")][2:]
+    for name in (n.strip() for row in rows for n in row.split(",")):
+        if name.endswith(".case"):
+            there = os.path.exists(os.path.join(here, "cli", name))
+        elif name in ("bench", "crash", "model"):
+            there = os.path.isdir(os.path.join(TREE, name)) or os.path.isdir(os.path.join(here, name))
+        else:
+            there = re.search(rf"\b{name}\(", sources["jobserver" if name.startswith("case_") else "unit"])
+        check(there, f"there is no test {name}")
+    check(len(rows) > 30, rows)
+
+
+CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES))
