@@ -45,6 +45,20 @@ static bool check_name(struct diag *d, const struct ini_section *s)
 	return true;
 }
 
+/* The user's own providers come before the built-in ones: who describes one means it to be used. */
+static void list_provider(struct rules *r, struct arena *a, struct provider *p, bool own)
+{
+	size_t at;
+
+	vec_push(a, &r->provider_list, p);
+	if (!own)
+		return;
+	for (at = r->provider_list.n - 1; at > r->n_own; at--)
+		r->provider_list.p[at] = r->provider_list.p[at - 1];
+	r->provider_list.p[at] = p;
+	r->n_own++;
+}
+
 static void add_provider(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s, bool user)
 {
 	struct provider *p;
@@ -56,7 +70,7 @@ static void add_provider(struct rules *r, struct arena *a, struct diag *d, const
 		p = arena_new(a, struct provider);
 		p->name = s->name.s;
 		*map_slot(&r->providers, p->name) = p;
-		vec_push(a, &r->provider_list, p);
+		list_provider(r, a, p, user);
 	}
 	provider_apply(p, a, d, s, user);
 }

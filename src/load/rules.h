@@ -16,7 +16,7 @@
 struct agent {
 	struct str name;
 	struct pos at;
-	/* In the order to try; empty: every provider not only_when_asked, by name order of the rules. */
+	/* In the order to try; empty: every provider not only_when_asked, in the order of provider_list. */
 	VEC(struct str) providers;
 	VEC(struct pos) provider_places;
 	struct str model, role;
@@ -30,7 +30,8 @@ struct setting {
 struct rules {
 	struct map providers;                 /* name -> struct provider * */
 	struct map agents;                    /* name -> struct agent * */
-	VEC(struct provider *) provider_list; /* in the order of definition */
+	VEC(struct provider *) provider_list; /* in the order of definition, those that only the user's files define first */
+	size_t n_own;                         /* how many these are */
 	VEC(struct agent *) agent_list;
 	VEC(struct setting) settings;
 };

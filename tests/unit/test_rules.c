@@ -430,11 +430,18 @@ static void the_built_in_rules_are_right_and_hold_the_guides_agents(void **state
 {
 	static const char *const agents[] = {"product",  "architecture", "backend", "frontend", "database",
 	                                     "security", "quality",      "devops",  "writer"};
+	static const char *const real[] = {"claude-code", "codex", "gemini-cli", "opencode", "qwen-code"};
 	struct fixture *f = *state;
 	struct rules *r = rules_load(&f->a, f->d, RULES_NO_USER);
 	const struct provider *offline = rules_provider(r, STR("offline"));
 
 	assert_clean(f);
+	for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
+		const struct provider *p = rules_provider(r, str_of(real[i]));
+
+		assert_true(p && !p->only_when_asked && !p->is_private);
+		assert_true(p->result.kind && p->error.kind && p->input_tokens.kind && p->output_tokens.kind && p->revision.n);
+	}
 	for (size_t i = 0; i < sizeof agents / sizeof *agents; i++) {
 		const struct agent *agent = rules_agent(r, str_of(agents[i]));
 
@@ -446,6 +453,21 @@ static void the_built_in_rules_are_right_and_hold_the_guides_agents(void **state
 	assert_true(offline->only_when_asked && offline->is_private);
 	assert_str(offline->command.p[0], "axmake-offline");
 	free_rules(r);
+}
+
+static void own_providers_come_before_the_built_in_ones(void **state)
+{
+	static const char *const order[] = {"mine", "other", "codex", "kept", NULL};
+	struct fixture *f = *state;
+
+	add(f, "[provider codex]\ncommand = codex\n[provider kept]\ncommand = kept\n", false);
+	add(f, "[provider mine]\ncommand = mine\n[provider codex]\nenv = A=1\n", true);
+	add(f, "[provider other]\ncommand = other\n[provider mine]\nask = false\n", true);
+	for (size_t i = 0; order[i]; i++)
+		assert_str(f->r->provider_list.p[i]->name, order[i]);
+	assert_int_equal(f->r->provider_list.n, 4);
+	assert_int_equal(f->r->n_own, 2);
+	assert_clean(f);
 }
 
 static void put(const char *path, const char *text)
@@ -534,6 +556,7 @@ int main(void)
 	    TEST(all_mistakes_are_reported_not_only_the_first),
 	    TEST(a_nul_byte_is_reported_and_nothing_is_read),
 	    TEST(later_settings_take_the_place_of_earlier_ones),
+	    TEST(own_providers_come_before_the_built_in_ones),
 	    TEST(the_built_in_rules_are_right_and_hold_the_guides_agents),
 	    TEST(the_users_files_come_by_name_then_the_projects),
 	    TEST(a_folder_in_a_files_place_is_an_error),
