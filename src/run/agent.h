@@ -24,6 +24,8 @@ struct call_input {
 struct call {
 	const char *file;  /* program, found */
 	char **argv;       /* NULL-terminated */
+	const char *plain_file; /* a script that needs no shell: tried before `file`, which is the shell; NULL: none */
+	char **plain_argv;
 	struct str stdin_text; /* content of the prompt's file (role and prompt); always to be written to prompt_file */
 	bool prompt_on_stdin;  /* prompt_file is standard input; else /dev/null */
 	char **env;        /* NAME=VALUE to add unless the environment has NAME; NULL-terminated */

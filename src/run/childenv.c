@@ -1,6 +1,7 @@
 /* What a task's program finds in its environment. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/os.h"
 #include "graph/content.h"
@@ -18,22 +19,44 @@ static bool own_name(const char *entry)
 	return !strncmp(entry, "AX_RESULT_", 10);
 }
 
+/* Does an absolute path name the current folder? */
+static bool is_here(const char *path)
+{
+	struct stat there, here;
+	return *path == '/' && !stat(path, &there) && !stat(".", &here) && there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/* PWD as a shell leaves it: what was inherited where that is true, else the root's path (-C led away from there). */
+static void set_pwd(struct sched *s, const char *inherited)
+{
+	if (inherited && is_here(inherited + 4))
+		s->pwd = inherited;
+	else if (str_starts(s->c->root, STR("/")))
+		s->pwd = arena_printf(s->arena, "PWD=%.*s", STR_ARG(s->c->root)).p;
+	if (s->pwd)
+		s->base_env[s->n_base_env++] = (char *)s->pwd;
+}
+
 void childenv_base(struct sched *s)
 {
+	const char *pwd = NULL;
 	size_t n = 0;
 	mask_read(&s->mask, s->arena, s->c->environ);
 	while (s->c->environ[n])
 		n++;
-	s->base_env = arena_array(s->arena, char *, n + 1);
+	s->base_env = arena_array(s->arena, char *, n + 2);
 	for (size_t i = 0; i < n; i++) {
 		const char *e = s->c->environ[i];
 		if (!strncmp(e, "AX_RUN=", 7))
 			s->outer_mark = str_of(e + 7);
 		if (!strncmp(e, "PATH=", 5))
 			s->path_env = e + 5;
-		if (!own_name(e))
+		if (!strncmp(e, "PWD=", 4))
+			pwd = e;
+		else if (!own_name(e))
 			s->base_env[s->n_base_env++] = (char *)e;
 	}
+	set_pwd(s, pwd);
 }
 
 struct env_list {

@@ -12,6 +12,7 @@
 #include "graph/content.h"
 #include "load/value.h"
 #include "run/job.h"
+#include "run/script_call.h"
 
 const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why)
 {
@@ -113,6 +114,15 @@ static bool script_words(struct job *j, struct call *call, struct str *why)
 	return true;
 }
 
+/* A script that is but a program and its words costs no shell. */
+static void without_shell(struct job *j, struct call *call, char *const *env)
+{
+	const struct task_def *def = j->task->def;
+	char **words = j->task->kind == TASK_AGENT || def->shell.s.n ? NULL : script_call_words(&j->arena, def->run.s);
+	if (words && script_call_program(&j->arena, words[0], env, j->sched->pwd, &call->plain_file))
+		call->plain_argv = words;
+}
+
 static bool agent_words(struct job *j, struct call *call, struct str *why)
 {
 	struct sched *s = j->sched;
@@ -211,7 +221,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		close_stdin(j, in);
 		return err;
 	}
-	struct spawn sp = {call->file, call->argv, env, in, child[0], child[1], {je->keep[0], je->keep[1]}};
+	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}};
 	err = process_spawn(&sp, &j->pid);
 	close_stdin(j, in);
 	capture_started(j->capture);
@@ -247,6 +257,7 @@ static void start_try(struct job *j)
 		finish_unstarted(j, TRY_FAILED, why);
 		return;
 	}
+	without_shell(j, &call, env);
 	int err = spawn(j, &call, &je, env);
 	if (err) {
 		finish_unstarted(j, TRY_FAILED, spawn_error(j, &call, err));

@@ -62,6 +62,7 @@ struct sched {
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
 	size_t n_base_env;
+	const char *pwd;                 /* the entry PWD=… among them; NULL: the root is not known */
 	int null_fd;                     /* /dev/null, the standard input of most */
 	uint64_t next_start_id;          /* counts on from a random number */
 	struct mask mask;                /* values that are not to be seen */

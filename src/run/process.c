@@ -61,6 +61,8 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 		err = child_signals(in);
 	if (err)
 		return err;
+	if (s->first_file)
+		execve(s->first_file, s->first_argv, s->envp);
 	execve(s->file, s->argv, s->envp);
 	return errno;
 }

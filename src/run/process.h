@@ -14,6 +14,8 @@
 struct spawn {
 	const char *file;      /* the program: a path with '/', found before */
 	char *const *argv, *const *envp;
+	const char *first_file; /* tried before, with words of its own; where it cannot be executed nobody is told. NULL: none */
+	char *const *first_argv;
 	int in, out, err;      /* become 0, 1, 2 */
 	int keep[2];           /* further descriptors that stay open (the jobserver's), or -1 */
 };
