@@ -1,0 +1,521 @@
+/* Two files a provider. NAME.state holds a bucket's text; a lock on its first byte is the right to change it, one on byte TICKETS + n is turn n in the queue.
+ * NAME.places holds in each 16 bytes, locked as a whole, the pid of a call's process. All locks belong to open file descriptions. */
+#include "state/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "base/path.h"
+#include "base/vec.h"
+#include "state/limits_folder.h"
+#include "state/store.h"
+
+#define TICKETS (INT64_C(1) << 32)
+#define PROBE (INT64_C(1) << 40)
+#define PLACE 16
+#define OVERTAKE_NS (2 * NS_PER_S)
+/* A descriptor that is closed by its holder's death tells so a moment before its locks go. */
+#define GRACE_NS (50 * NS_PER_MS)
+#define BLIND_NS (250 * NS_PER_MS) /* without inotify */
+#define MUTEX_TRIES 20
+
+struct limit {
+	struct limits *of;
+	struct str state_name, places_name;
+	int state_fd, places_fd; /* places_fd only asks */
+	int state_watch, places_watch;
+	bool queued; /* holds `ticket` */
+	uint64_t ticket;
+	bool closed_lately; /* a descriptor was closed; locks may be about to go */
+};
+
+struct limits {
+	struct arena *arena;
+	struct str path;
+	int folder_fd, inotify_fd;
+	char boot[BUCKET_BOOT_MAX];
+	VEC(struct limit *) all;
+};
+
+static void read_boot(char boot[BUCKET_BOOT_MAX])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, boot, BUCKET_BOOT_MAX - 1);
+
+	if (fd >= 0)
+		close(fd);
+	boot[n > 0 ? n : 0] = '\0';
+	boot[strcspn(boot, " \n")] = '\0';
+	if (!*boot)
+		strcpy(boot, "-");
+}
+
+struct limits *limits_open(struct arena *a, struct str *problem)
+{
+	struct str path;
+	int fd = limits_folder_open(a, &path, problem);
+	struct limits *l;
+
+	if (fd < 0)
+		return NULL;
+	l = arena_new(a, struct limits);
+	l->arena = a;
+	l->path = path;
+	l->folder_fd = fd;
+	l->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	read_boot(l->boot);
+	return l;
+}
+
+static void close_files(struct limit *l)
+{
+	if (l->state_fd >= 0)
+		close(l->state_fd);
+	if (l->places_fd >= 0)
+		close(l->places_fd);
+	l->state_fd = l->places_fd = -1;
+	l->queued = false;
+	if (l->of->inotify_fd < 0)
+		return;
+	inotify_rm_watch(l->of->inotify_fd, l->state_watch);
+	inotify_rm_watch(l->of->inotify_fd, l->places_watch);
+}
+
+void limits_close(struct limits *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->all.n; i++)
+		close_files(l->all.p[i]);
+	vec_free(&l->all);
+	close(l->folder_fd);
+	if (l->inotify_fd >= 0)
+		close(l->inotify_fd);
+}
+
+int limits_fd(const struct limits *l)
+{
+	return l->inotify_fd;
+}
+
+static void note_event(struct limits *l, const struct inotify_event *e)
+{
+	for (size_t i = 0; i < l->all.n; i++)
+		if ((e->mask & IN_CLOSE_WRITE) && (l->all.p[i]->state_watch == e->wd || l->all.p[i]->places_watch == e->wd))
+			l->all.p[i]->closed_lately = true;
+}
+
+void limits_drain(struct limits *l)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	ssize_t n;
+
+	while (l->inotify_fd >= 0 && (n = read(l->inotify_fd, events, sizeof events)) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *e = (const void *)(events + at);
+
+			note_event(l, e);
+			at += (ssize_t)(sizeof *e + e->len);
+		}
+}
+
+/* A file of the folder, and nothing that somebody put in its place. */
+static int open_own(const struct limits *l, struct str name, int how)
+{
+	int fd = openat(l->folder_fd, name.p, how | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
+}
+
+static int watch(const struct limits *l, struct str name, uint32_t events)
+{
+	char path[4096];
+
+	if (l->inotify_fd < 0 || snprintf(path, sizeof path, "%.*s/%.*s", STR_ARG(l->path), STR_ARG(name)) >= (int)sizeof path)
+		return -1;
+	return inotify_add_watch(l->inotify_fd, path, events);
+}
+
+/* 0 or errno. */
+static int open_files(struct limit *l)
+{
+	l->state_fd = open_own(l->of, l->state_name, O_RDWR);
+	if (l->state_fd < 0)
+		return errno;
+	l->places_fd = open_own(l->of, l->places_name, O_RDONLY);
+	if (l->places_fd < 0)
+		return errno;
+	l->state_watch = watch(l->of, l->state_name, IN_MODIFY | IN_CLOSE_WRITE);
+	l->places_watch = watch(l->of, l->places_name, IN_CLOSE_WRITE);
+	return 0;
+}
+
+struct limit *limit_of(struct limits *ls, struct str provider)
+{
+	struct str name = path_escape_name(ls->arena, provider), state = arena_printf(ls->arena, "%.*s.state", STR_ARG(name));
+	struct limit *l;
+	int err;
+
+	for (size_t i = 0; i < ls->all.n; i++)
+		if (str_eq(ls->all.p[i]->state_name, state))
+			return ls->all.p[i];
+	l = arena_new(ls->arena, struct limit);
+	*l = (struct limit){.of = ls, .state_name = state, .state_fd = -1, .places_fd = -1, .state_watch = -1, .places_watch = -1};
+	l->places_name = arena_printf(ls->arena, "%.*s.places", STR_ARG(name));
+	err = open_files(l);
+	if (err) {
+		close_files(l);
+		errno = err;
+		return NULL;
+	}
+	vec_push(NULL, &ls->all, l);
+	return l;
+}
+
+/* 0, EAGAIN when somebody else has some of it, or another errno. */
+static int lock_range(int fd, short type, int64_t start, int64_t length)
+{
+	struct flock fl = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+
+	while (fcntl(fd, F_OFD_SETLK, &fl))
+		if (errno != EINTR)
+			return errno == EACCES ? EAGAIN : errno;
+	return 0;
+}
+
+static bool is_locked(int fd, int64_t start, int64_t length)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+
+	return length > 0 && !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type != F_UNLCK;
+}
+
+/* The right to change the state is held for microseconds; but its holder may have been stopped, and is not waited for. */
+static int lock_state(const struct limit *l)
+{
+	const struct timespec pause = {0, NS_PER_MS};
+	int err = lock_range(l->state_fd, F_WRLCK, 0, 1);
+
+	for (int i = 0; err == EAGAIN && i < MUTEX_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		err = lock_range(l->state_fd, F_WRLCK, 0, 1);
+	}
+	return err;
+}
+
+/* Does the folder still have the files that are open? */
+static bool still_there(const struct limit *l)
+{
+	struct stat state, places;
+
+	return !fstat(l->state_fd, &state) && !fstat(l->places_fd, &places) && state.st_nlink && places.st_nlink;
+}
+
+/* Locks and reads. 0, EAGAIN or errno. */
+static int enter(struct limit *l, struct bucket *b)
+{
+	char text[BUCKET_TEXT];
+	ssize_t n;
+	int err;
+
+	for (int i = 0; i < 2; i++) {
+		err = l->state_fd < 0 ? open_files(l) : 0;
+		if (!err)
+			err = lock_state(l);
+		if (err)
+			return err;
+		if (still_there(l))
+			break;
+		close_files(l);
+	}
+	if (l->state_fd < 0)
+		return EAGAIN;
+	n = pread(l->state_fd, text, sizeof text, 0);
+	bucket_parse((struct str){text, n > 0 ? (size_t)n : 0}, b);
+	return 0;
+}
+
+static int leave(struct limit *l, const struct bucket *b, bool changed)
+{
+	char text[BUCKET_TEXT];
+	int err = 0;
+
+	if (changed) {
+		bucket_print(b, text);
+		ssize_t n = pwrite(l->state_fd, text, sizeof text, 0);
+		err = n == sizeof text ? 0 : n < 0 ? errno : ENOSPC;
+	}
+	lock_range(l->state_fd, F_UNLCK, 0, 1);
+	return err;
+}
+
+static int64_t boot_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* One look at a provider, under its lock. */
+struct look {
+	struct limit *l;
+	const struct limit_rule *rule;
+	struct bucket b;
+	bool changed;
+	int64_t now_ns; /* since the boot */
+	int64_t wall_ms;
+	struct limit_answer answer;
+};
+
+static void wait_for(struct look *k, int64_t ns)
+{
+	int64_t now = clock_ns(), again = ns > INT64_MAX - now ? INT64_MAX : now + ns;
+
+	if (again < k->answer.again_ns)
+		k->answer.again_ns = again;
+}
+
+/* Is it closed, or has it just opened and the first call is on its way? */
+static bool is_closed(struct look *k)
+{
+	int64_t patience = k->b.why == LIMIT_NO_QUOTA ? 30 * NS_PER_S : 5 * NS_PER_S, since = k->now_ns - k->b.probe_ns;
+
+	if (!k->b.why)
+		return false;
+	if (k->wall_ms < k->b.until_ms) {
+		k->answer.kind = k->b.why == LIMIT_NO_QUOTA ? LIMIT_CLOSED : LIMIT_WAIT;
+		k->answer.until_ms = k->b.until_ms;
+		wait_for(k, k->b.until_ms - k->wall_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : (k->b.until_ms - k->wall_ms) * NS_PER_MS);
+		return true;
+	}
+	if (!k->b.probe_ns || since >= patience || !is_locked(k->l->places_fd, PROBE, 1))
+		return false;
+	wait_for(k, patience - since);
+	return true;
+}
+
+/* Would waiting for a place be waiting for oneself? */
+static bool all_ancestors(const struct look *k)
+{
+	for (uint32_t i = 0; i < k->rule->max_concurrent; i++) {
+		char text[PLACE + 1] = "";
+		int pid;
+
+		if (pread(k->l->places_fd, text, PLACE, (off_t)i * PLACE) <= 0 || sscanf(text, "%d", &pid) != 1 ||
+		    pid == (int)getpid() || !store_is_ancestor(pid))
+			return false;
+	}
+	return true;
+}
+
+/* A free place; -1: none. */
+static int64_t free_place(const struct look *k)
+{
+	for (uint32_t i = 0; i < k->rule->max_concurrent; i++)
+		if (!is_locked(k->l->places_fd, (int64_t)i * PLACE, PLACE))
+			return i;
+	return k->rule->max_concurrent ? -1 : 0;
+}
+
+/* Does nobody stand before this process? */
+static bool is_first(const struct look *k)
+{
+	return !is_locked(k->l->state_fd, TICKETS, k->l->queued ? (int64_t)k->l->ticket : INT64_MAX - TICKETS);
+}
+
+/* It could go but for its turn. True when it may all the same, since the one before it slept too long. */
+static bool overtakes(struct look *k)
+{
+	if (!k->b.free_since_ns) {
+		k->b.free_since_ns = k->now_ns ? k->now_ns : 1;
+		k->changed = true;
+	}
+	int64_t slept = k->now_ns - k->b.free_since_ns;
+	if (slept >= OVERTAKE_NS)
+		return true;
+	wait_for(k, OVERTAKE_NS - slept);
+	return false;
+}
+
+static void queue_up(struct look *k)
+{
+	if (k->l->queued || lock_range(k->l->state_fd, F_WRLCK, TICKETS + (int64_t)k->b.next_ticket, 1))
+		return;
+	if (is_first(k))
+		k->b.free_since_ns = 0; /* left by a queue that is no more */
+	k->l->ticket = k->b.next_ticket++;
+	k->l->queued = true;
+	k->changed = true;
+}
+
+static void drop_ticket(struct limit *l)
+{
+	if (l->queued)
+		lock_range(l->state_fd, F_UNLCK, TICKETS + (int64_t)l->ticket, 1);
+	l->queued = false;
+}
+
+/* Opens and locks the place, and the right of the first call after a closing. 0 or errno. */
+static int take_place(struct look *k, int64_t place, struct limit_hold *hold)
+{
+	char pid[PLACE + 1];
+	int err = 0, n = snprintf(pid, sizeof pid, "%-*d\n", PLACE - 1, (int)getpid());
+
+	hold->probe = k->b.why != LIMIT_IS_OPEN;
+	if (!k->rule->max_concurrent && !hold->probe)
+		return 0;
+	hold->fd = open_own(k->l->of, k->l->places_name, O_RDWR);
+	if (hold->fd < 0)
+		return errno;
+	if (k->rule->max_concurrent) {
+		err = lock_range(hold->fd, F_WRLCK, place * PLACE, PLACE);
+		if (!err && pwrite(hold->fd, pid, (size_t)n, place * PLACE) != n)
+			err = ENOSPC;
+	}
+	if (!err && hold->probe && !lock_range(hold->fd, F_WRLCK, PROBE, 1))
+		k->b.probe_ns = k->now_ns;
+	return err;
+}
+
+static void take(struct look *k, int64_t place, struct limit_hold *hold)
+{
+	int err = take_place(k, place, hold);
+
+	if (err) {
+		k->answer = (struct limit_answer){.kind = LIMIT_FAILED, .err = err};
+		return;
+	}
+	k->answer.kind = LIMIT_TAKEN;
+	k->b.missing += k->rule->capacity > 0;
+	k->b.free_since_ns = 0;
+	k->changed = true;
+	hold->limit = k->l;
+	drop_ticket(k->l);
+}
+
+static void decide(struct look *k, struct limit_hold *hold)
+{
+	int64_t wait_ns, place;
+
+	if (is_closed(k))
+		return;
+	wait_ns = bucket_wait_ns(&k->b, k->rule);
+	place = free_place(k);
+	if (place < 0 && all_ancestors(k)) {
+		k->answer.kind = LIMIT_OWN;
+		drop_ticket(k->l);
+		return;
+	}
+	if (!wait_ns && place >= 0 && (is_first(k) || overtakes(k))) {
+		take(k, place, hold);
+		return;
+	}
+	queue_up(k);
+	if (wait_ns)
+		wait_for(k, wait_ns);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+struct limit_answer limit_take(struct limit *l, const struct limit_rule *rule, struct limit_hold *hold)
+{
+	struct look k = {.l = l, .rule = rule};
+	int err = enter(l, &k.b);
+
+	*hold = (struct limit_hold){.fd = -1};
+	k.answer = (struct limit_answer){.kind = LIMIT_WAIT, .again_ns = INT64_MAX};
+	if (err == EAGAIN) {
+		wait_for(&k, GRACE_NS);
+		return k.answer;
+	}
+	if (err)
+		return (struct limit_answer){.kind = LIMIT_FAILED, .err = err};
+	/* The time is asked for under the lock: else it may lie before that of the last change. */
+	k.now_ns = boot_now();
+	k.wall_ms = clock_wall_ns() / NS_PER_MS;
+	k.changed = bucket_settle(&k.b, rule, &(struct bucket_now){l->of->boot, k.now_ns, k.wall_ms});
+	decide(&k, hold);
+	if (k.answer.kind == LIMIT_WAIT && (l->closed_lately || l->of->inotify_fd < 0))
+		wait_for(&k, l->closed_lately ? GRACE_NS : BLIND_NS);
+	l->closed_lately = false;
+	err = leave(l, &k.b, k.changed);
+	if (err && k.answer.kind == LIMIT_TAKEN)
+		k.answer = (struct limit_answer){.kind = LIMIT_FAILED, .err = err};
+	if (k.answer.kind != LIMIT_TAKEN) {
+		close_fd(&hold->fd);
+		hold->limit = NULL;
+	}
+	return k.answer;
+}
+
+void limit_leave(struct limit *l)
+{
+	struct bucket b;
+
+	if (!l->queued || l->state_fd < 0)
+		return;
+	drop_ticket(l);
+	/* Written, though unchanged: so those behind hear of it. */
+	if (!enter(l, &b))
+		leave(l, &b, true);
+}
+
+void limit_give(struct limit_hold *hold, bool answered)
+{
+	struct bucket b;
+
+	if (!hold->limit)
+		return;
+	if (answered && hold->probe && !enter(hold->limit, &b)) {
+		bool opens = b.why && clock_wall_ns() / NS_PER_MS >= b.until_ms;
+
+		if (opens)
+			b.why = LIMIT_IS_OPEN;
+		leave(hold->limit, &b, opens);
+	}
+	/* Unlocked before it is closed, because closing is what wakes the others. */
+	if (hold->fd >= 0)
+		lock_range(hold->fd, F_UNLCK, 0, 0);
+	close_fd(&hold->fd);
+	hold->limit = NULL;
+}
+
+int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
+{
+	struct bucket b;
+	int err = enter(l, &b);
+	bool longer;
+
+	if (err)
+		return err;
+	longer = !b.why || until_ms >= b.until_ms || (why == LIMIT_NO_QUOTA && b.why == LIMIT_COOLING);
+	if (longer) {
+		b.why = why;
+		b.until_ms = until_ms;
+		b.closed_ms = clock_wall_ns() / NS_PER_MS;
+		b.probe_ns = 0;
+	}
+	return leave(l, &b, longer);
+}
