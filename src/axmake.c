@@ -1,0 +1,126 @@
+#include "axmake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "engine.h"
+#include "look.h"
+#include "version.h"
+
+static bool only_looks(const struct options *o)
+{
+	return o->dry_run || o->question || (o->touch_inherited && !o->touch);
+}
+
+static int clean(struct program *g)
+{
+	struct project *p = &g->project;
+	struct str bad;
+	if (p->store.fd < 0)
+		return 0; /* nothing is known here */
+	if (only_looks(&g->options))
+		return 0;
+	if (!project_open(p, true, os_random64()))
+		return EXIT_TROUBLE;
+	engine_end_previous(g);
+	log_close(p->log);
+	p->log = NULL;
+	int err = store_clean(&p->store, g->options.clean_all, &g->arena, &bad);
+	if (err)
+		fprintf(stderr, "axmake: *** cannot remove '%.*s': %s\n", STR_ARG(bad), os_error(err));
+	project_close(p);
+	return err ? EXIT_TROUBLE : 0;
+}
+
+static bool enter_dirs(struct program *g)
+{
+	for (size_t i = 0; i < g->options.dirs.n; i++) {
+		struct str dir = arena_copy(&g->arena, g->options.dirs.p[i]);
+		if (chdir(dir.p)) {
+			fprintf(stderr, "axmake: *** %s: %s\n", dir.p, os_error(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static int dispatch(struct program *g)
+{
+	struct project *p = &g->project;
+	const struct options *o = &g->options;
+	bool ok = program_report(g);
+	if (!ok)
+		return EXIT_TROUBLE;
+	if (o->mode == MODE_VALIDATE) {
+		printf("axmake: %.*s: %zu task%s, no mistakes\n", STR_ARG(p->workflow->file), p->graph->tasks.n, p->graph->tasks.n == 1 ? "" : "s");
+		return 0;
+	}
+	if (o->mode == MODE_CLEAN)
+		return clean(g);
+	if (o->mode == MODE_BUILD && o->touch_inherited && !o->touch && !o->dry_run && !o->question)
+		return 0;
+	return o->mode == MODE_BUILD && !only_looks(o) ? engine_build(g) : look(g);
+}
+
+/* "Entering directory" now, "Leaving" at the end, of the folder that -C led to. */
+static void directory_line(const struct program *g, const char *what, struct str folder)
+{
+	bool wanted = g->options.print_directory > 0 || (g->options.print_directory < 0 && g->options.dirs.n && !g->options.silent);
+	if (!wanted || g->options.mode != MODE_BUILD)
+		return;
+	printf("%s: %s directory '%.*s'\n", g->name, what, STR_ARG(folder));
+	fflush(stdout); /* what tasks print goes out another way */
+}
+
+static struct str current_folder(struct program *g)
+{
+	char *cwd = getcwd(NULL, 0);
+	struct str s = arena_copy(&g->arena, cwd ? str_of(cwd) : STR("?"));
+	free(cwd);
+	return s;
+}
+
+static int run(struct program *g, int argc, char **argv)
+{
+	struct project *p = &g->project;
+	p->arena = &g->arena;
+	p->diag = diag_new();
+	const char *level = getenv("MAKELEVEL");
+	g->name = level && atoi(level) > 0 ? arena_printf(&g->arena, "axmake[%d]", atoi(level)).p : "axmake";
+	options_parse(&g->options, &g->arena, p->diag, argc, argv, getenv("AXMAKEFLAGS"), getenv("MAKEFLAGS"));
+	g->inherited = g->options.has_auth ? jobserver_inspect(g->options.auth) : (struct jobserver_inherited){0};
+	os_cloexec_all();
+	if (!program_report(g))
+		return EXIT_TROUBLE;
+	if (g->options.mode == MODE_HELP) {
+		options_help(stdout);
+		return 0;
+	}
+	if (g->options.mode == MODE_VERSION) {
+		printf("axmake %s\n", AXMAKE_VERSION);
+		return 0;
+	}
+	if (!enter_dirs(g))
+		return EXIT_TROUBLE;
+	struct str folder = current_folder(g);
+	directory_line(g, "Entering", folder);
+	project_load(p, &g->options);
+	int status = dispatch(g);
+	directory_line(g, "Leaving", folder);
+	return status;
+}
+
+int axmake_main(int argc, char **argv)
+{
+	struct program g = {0};
+	int status = run(&g, argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "axmake: *** cannot write standard output: %s\n", os_error(errno));
+		status = status ? status : EXIT_TROUBLE;
+	}
+	return status;
+}

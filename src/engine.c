@@ -1,0 +1,191 @@
+#include "engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "run/previous.h"
+#include "run/process.h"
+#include "run/sched.h"
+#include "show/plain.h"
+
+extern char **environ;
+
+static void warn_line(void *self, const char *line)
+{
+	(void)self;
+	fflush(stdout);
+	fprintf(stderr, "%s\n", line);
+}
+
+static void return_tokens(void *jobserver)
+{
+	jobserver_return_all(jobserver);
+}
+
+static void edit_kept(void *observer, const struct task *t, struct str path)
+{
+	const struct observer *o = observer;
+	struct sbuf b = {0};
+	sbuf_printf(&b, "output '%.*s' was changed by someone else; it is kept and counts as it is now ('on_edit: rerun' would make it again)", STR_ARG(path));
+	o->event(o->self, &(struct event){.kind = EVENT_WARNING, .task = t, .text = sbuf_view(&b)});
+	sbuf_free(&b);
+}
+
+static size_t agent_limit(const struct program *g)
+{
+	bool said = g->project.config.max_concurrent_agents > 0;
+	bool unlimited = g->options.jobs == JOBS_UNLIMITED || (g->options.jobs == JOBS_UNSET && g->options.makeflags_jobs == JOBS_UNLIMITED);
+	return said || unlimited ? program_jobs(g) : 0;
+}
+
+/* At once, where neither -j nor a jobserver says it: a make above may have said it without one. */
+static size_t slots_without_jobserver(const struct program *g)
+{
+	int inherited = g->options.makeflags_jobs;
+	return inherited == JOBS_UNLIMITED ? 0 : inherited == JOBS_UNSET ? program_jobs(g) : (size_t)inherited;
+}
+
+static struct jobserver *open_jobserver(struct program *g)
+{
+	const struct options *o = &g->options;
+	struct jobserver_config c = {
+		.has_auth = o->has_auth,
+		.auth = o->auth,
+		.makeflags = o->makeflags,
+		.jobs = o->jobs,
+		.jobs_on_command_line = o->jobs_from == FROM_COMMAND,
+		.style = o->jobserver_style,
+		.limit = slots_without_jobserver(g),
+	};
+	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, NULL);
+	mem_on_exhausted(return_tokens, j);
+	return j;
+}
+
+static int status_of(const struct sched_result *r)
+{
+	return r->failed || r->refused || r->untouched || r->not_run ? EXIT_TROUBLE : 0;
+}
+
+void engine_raise(int signal_number)
+{
+	sigset_t set;
+	fflush(NULL);
+	signal(signal_number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	raise(signal_number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static bool anything_wanted(const struct graph *gr)
+{
+	for (size_t i = 0; i < gr->tasks.n; i++)
+		if (gr->tasks.p[i]->wanted)
+			return true;
+	return false;
+}
+
+static void say_plain_targets(const struct program *g)
+{
+	const struct project *p = &g->project;
+	for (size_t i = 0; !g->options.silent && i < p->plain_targets.items.n; i++)
+		printf("%s: nothing to be done for '%.*s'\n", g->name, STR_ARG(p->plain_targets.items.p[i]));
+}
+
+static struct plain *open_plain(const struct program *g)
+{
+	const struct options *o = &g->options;
+	struct plain_config c = {
+		.graph = g->project.graph,
+		.diag = g->project.diag,
+		.root_fd = g->project.store.root_fd,
+		.silent = o->silent,
+		.quiet = str_eq(o->progress, STR("none")),
+		.live = o->sync == SYNC_NONE,
+		.trace = o->trace,
+		.color_out = program_colored(g, STDOUT_FILENO),
+		.color_err = program_colored(g, STDERR_FILENO),
+		.program = g->name,
+	};
+	return plain_new(&c);
+}
+
+void engine_end_previous(const struct program *g)
+{
+	size_t n = g->project.killed_run ? previous_end(g->project.killed_run) : 0;
+	if (n)
+		fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
+}
+
+/* Runs what is stale. The lock is held, the log open. */
+struct sched_result engine_run(struct program *g, struct loop *loop, const struct observer *seen, uint64_t run_id)
+{
+	struct project *p = &g->project;
+	const struct options *o = &g->options;
+	struct jobserver *j = open_jobserver(g);
+	struct sched_config c = {
+		.graph = p->graph,
+		.stale = &p->stale,
+		.store = &p->store,
+		.log = p->log,
+		.filehash = p->filehash,
+		.jobserver = j,
+		.loop = loop,
+		.observer = seen,
+		.root = p->root,
+		.run_id = run_id,
+		.keep_going = o->keep_going,
+		.ignore_errors = o->ignore_errors,
+		.touch = o->touch,
+		.live_output = o->sync == SYNC_NONE,
+		.max_agents = agent_limit(g),
+		.agent_timeout_ns = p->config.default_timeout_ns,
+		.environ = (const char *const *)environ,
+	};
+	p->stale.observer = (struct stale_observer){edit_kept, (void *)seen};
+	struct sched_result r = sched_run(&c, &g->arena);
+	jobserver_close(j);
+	mem_on_exhausted(NULL, NULL);
+	return r;
+}
+
+int engine_build(struct program *g)
+{
+	struct project *p = &g->project;
+	uint64_t run_id = os_random64();
+	say_plain_targets(g);
+	if (p->plain_targets.items.n && !anything_wanted(p->graph))
+		return 0;
+	struct plain *plain = open_plain(g);
+	struct observer seen = plain_observer(plain);
+	/* Where nothing is known yet, what lacks can be said before anything is written. */
+	bool first = p->store.fd < 0 && !g->options.touch;
+	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen)) || !project_open(p, true, run_id)) {
+		plain_free(plain);
+		return EXIT_TROUBLE;
+	}
+	engine_end_previous(g);
+	int err = process_become_reaper();
+	struct loop *loop = err ? NULL : loop_new();
+	if (!loop) {
+		fprintf(stderr, "%s: *** cannot watch processes: %s\n", g->name, os_error(err ? err : errno));
+		return EXIT_TROUBLE;
+	}
+	struct sched_result r = engine_run(g, loop, &seen, run_id);
+	int unseen = plain_end(plain);
+	plain_free(plain);
+	loop_free(loop);
+	err = project_close(p);
+	if (err && !r.refused)
+		fprintf(stderr, "%s: warning: cannot write .axmake/log: %s\n", g->name, os_error(err));
+	fflush(stdout);
+	if (r.signal)
+		engine_raise(r.signal);
+	return err || unseen ? EXIT_TROUBLE : status_of(&r);
+}

@@ -1,0 +1,10 @@
+/* What is asked of a project without changing anything: plans, reasons, lists, states, logs. */
+#ifndef AXMAKE_LOOK_H
+#define AXMAKE_LOOK_H
+
+#include "program.h"
+
+/* Answers what g->options ask. The exit status. */
+int look(struct program *g);
+
+#endif

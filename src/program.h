@@ -1,0 +1,31 @@
+/* What the tool and the guide's command line have in common: options, the project, and how to speak of them. */
+#ifndef AXMAKE_PROGRAM_H
+#define AXMAKE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "options.h"
+#include "project.h"
+#include "run/jobserver.h"
+
+#define EXIT_STALE 1
+#define EXIT_TROUBLE 2
+
+struct program {
+	struct arena arena;
+	struct options options;
+	struct project project;
+	struct jobserver_inherited inherited;
+	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */
+};
+
+/* Is what goes to fd to be coloured? By --color, NO_COLOR, TERM and whether it is a terminal. */
+bool program_colored(const struct program *g, int fd);
+/* Prints the mistakes and warnings so far on standard error. true: there was no mistake. */
+bool program_report(struct program *g);
+/* How many at once when nobody says how many; also the usual limit on agents. */
+size_t program_jobs(const struct program *g);
+
+#endif
