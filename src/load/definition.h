@@ -72,6 +72,7 @@ struct task_def {
 	struct text model, provider, description;
 	enum on_edit on_edit;
 	int64_t timeout_ns; /* TIMEOUT_UNSET; 0: none */
+	int64_t stall_ns;   /* without a byte of output; 0: no limit */
 	struct retry retry;
 	bool optional, always;
 	int8_t jobserver; /* -1 unset, else 0 or 1 */

@@ -29,8 +29,7 @@ struct key_def {
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
 
 static const char *const not_built[] = {
-    "final",       "activity", "session",       "resume_args", "quota_on",
-    "quota_reset", "needs",    "rate_capacity", "rate_refill", "max_concurrent",
+    "resume_args", "quota_on", "quota_reset", "needs", "rate_capacity", "rate_refill", "max_concurrent",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -271,18 +270,44 @@ static const char *places_hint(struct apply *ap, unsigned places)
 	return hint;
 }
 
+/* Reports a pointer that is none, or that names several values where one is wanted. */
+static bool check_pointer(struct apply *ap, const struct key_def *def, struct str pointer)
+{
+	if (!pointer_is_good(pointer))
+		report_value(ap, "a JSON Pointer begins with '/'; '~' is written ~0, and '/' in a name ~1");
+	else if (!def->many && pointer_has_star(pointer))
+		report_value(ap, "'*' names several values; only token counts and costs add them up");
+	else
+		return true;
+	return false;
+}
+
 static void set_where(struct apply *ap, const struct key_def *def)
 {
 	struct where w = {0};
 
 	if (!where_parse(ap->key->value.s, &w) || !(def->places & (1u << w.kind)))
 		report_value(ap, places_hint(ap, def->places));
-	else if (!pointer_is_good(w.pointer))
-		report_value(ap, "a JSON Pointer begins with '/'; '~' is written ~0, and '/' in a name ~1");
-	else if (!def->many && pointer_has_star(w.pointer))
-		report_value(ap, "'*' names several values; only token counts and costs add them up");
-	else
+	else if (check_pointer(ap, def, w.pointer))
 		*(struct where *)field_of(ap, def) = w;
+}
+
+static void set_final(struct apply *ap, const struct key_def *def)
+{
+	struct final_line f = {0};
+
+	if (!where_parse(ap->key->value.s, &f.where) || f.where.kind != WHERE_JSONL) {
+		report_value(ap, "known here: jsonl:/POINTER, jsonl:/POINTER=VALUE");
+		return;
+	}
+	size_t eq = str_find(f.where.pointer, STR("="), 0);
+	f.has_value = eq < f.where.pointer.n;
+	if (f.has_value) {
+		f.value = str_sub(f.where.pointer, eq + 1, f.where.pointer.n);
+		f.where.pointer = str_sub(f.where.pointer, 0, eq);
+	}
+	if (check_pointer(ap, def, f.where.pointer))
+		*(struct final_line *)field_of(ap, def) = f;
 }
 
 #define FIELD(f) .field = offsetof(struct provider, f), .size = sizeof((struct provider *)NULL)->f
@@ -298,6 +323,9 @@ static const struct key_def keys[] = {
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
     {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
     {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
+    {"final", set_final, FIELD(final)},
+    {"activity", set_where, FIELD(activity), .places = IN(JSONL)},
+    {"session", set_where, FIELD(session), .places = IN(JSONL)},
     {"input_tokens", set_where, FIELD(input_tokens), .places = COUNTED, .many = true},
     {"output_tokens", set_where, FIELD(output_tokens), .places = COUNTED, .many = true},
     {"cache_read_tokens", set_where, FIELD(cache_read_tokens), .places = COUNTED, .many = true},

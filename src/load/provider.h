@@ -20,6 +20,14 @@ struct where {
 	struct str pointer; /* RFC 6901; a part `*` names every member */
 };
 
+/* Which line of standard output ends an answer: `jsonl:/a` (one that has a value there, neither null nor false) or
+ * `jsonl:/a=VALUE` (one that has this). */
+struct final_line {
+	struct where where; /* WHERE_JSONL, or WHERE_NONE: no line does */
+	bool has_value;
+	struct str value;
+};
+
 enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
 
 struct words {
@@ -37,6 +45,8 @@ struct provider {
 	enum prompt_way prompt;
 	uint64_t max_prompt; /* bytes; 0: none */
 	struct where result, failed, error;
+	struct final_line final;
+	struct where activity, session; /* WHERE_JSONL or WHERE_NONE */
 	struct where input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd;
 	bool cached_in_input;
 	bool is_private;               /* `privacy = private` */

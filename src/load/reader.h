@@ -51,7 +51,7 @@ struct key_table {
 	const char *(*hint)(struct diag *d, struct str key);
 };
 
-enum { MAX_SLOTS = 24 };
+enum { MAX_SLOTS = 48 };
 
 /* Key and value by slot; NULL where the map has no such key. */
 struct slots {

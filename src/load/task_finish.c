@@ -51,6 +51,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->on_edit = d->on_edit;
 	if (WANTED(SLOT_TIMEOUT))
 		t->timeout_ns = d->timeout_ns;
+	if (WANTED(SLOT_STALL))
+		t->stall_ns = d->stall_ns;
 	if (WANTED(SLOT_RETRY))
 		t->retry = d->retry;
 	if (WANTED(SLOT_OPTIONAL))

@@ -214,6 +214,7 @@ static const struct key_row task_rows[] = {
     {"description", SLOT_DESCRIPTION, read_any_text, FIELD(description), NULL, false},
     {"on_edit", SLOT_ON_EDIT, read_on_edit, 0, NULL, true},
     {"timeout", SLOT_TIMEOUT, read_duration, FIELD(timeout_ns), NULL, true},
+    {"stall", SLOT_STALL, read_duration, FIELD(stall_ns), NULL, true},
     {"retry", SLOT_RETRY, read_retry, 0, NULL, true},
     {"optional", SLOT_OPTIONAL, read_bool, FIELD(optional), NULL, true},
     {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
@@ -226,7 +227,6 @@ static const struct key_row task_rows[] = {
     NOT_YET("pool", "limit what runs at once by -j"),
     NOT_YET("memory", "limit what runs at once by -j"),
     NOT_YET("slots", "leave it out: every task takes one slot"),
-    NOT_YET("stall", "use 'timeout', which limits the whole time"),
     NOT_YET("check", "make it a 'run' task that depends on this one"),
     NOT_YET("approve", "split the workflow, and start its second part by hand"),
     NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
@@ -244,7 +244,7 @@ const char *const *workflow_task_keys(void)
 	static const char *const keys[] = {
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
-	    "timeout", "retry",   "optional", "always",    "jobserver", "description", NULL,
+	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  NULL,
 	};
 
 	return keys;

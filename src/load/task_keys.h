@@ -28,6 +28,7 @@ enum task_slot {
 	SLOT_OPTIONAL,
 	SLOT_ALWAYS,
 	SLOT_JOBSERVER,
+	SLOT_STALL,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

@@ -15,7 +15,8 @@
 /* Of standard error (and of standard output where it is searched for an error) the two ends are enough. */
 #define CLIP_EACH ((size_t)4 << 20)
 
-enum { KEY_RESULT, KEY_FAILED, KEY_ERROR, KEY_INPUT, KEY_OUTPUT, KEY_CACHE_READ, KEY_CACHE_WRITE, KEY_COST, N_KEYS };
+/* The counts stand behind the others in their own order. */
+enum { KEY_RESULT, KEY_FAILED, KEY_ERROR, KEY_COUNTS, N_KEYS = KEY_COUNTS + N_COUNTS };
 
 struct reading {
 	struct arena *a;    /* the caller's */
@@ -31,22 +32,11 @@ struct reading {
 static void keys_init(struct reading *r)
 {
 	const struct provider *p = r->in->provider;
-	const struct where *where[N_KEYS] = {
-	    [KEY_RESULT] = &p->result,
-	    [KEY_FAILED] = &p->failed,
-	    [KEY_ERROR] = &p->error,
-	    [KEY_INPUT] = &p->input_tokens,
-	    [KEY_OUTPUT] = &p->output_tokens,
-	    [KEY_CACHE_READ] = &p->cache_read_tokens,
-	    [KEY_CACHE_WRITE] = &p->cache_write_tokens,
-	    [KEY_COST] = &p->cost_usd,
-	};
 
-	for (int i = 0; i < N_KEYS; i++) {
-		struct key *k = &r->keys[i];
-
-		*k = key_of(&r->local, where[i], i >= KEY_INPUT);
-	}
+	r->keys[KEY_RESULT] = key_of(&r->local, &p->result, false);
+	r->keys[KEY_FAILED] = key_of(&r->local, &p->failed, false);
+	r->keys[KEY_ERROR] = key_of(&r->local, &p->error, false);
+	counts_init(&r->local, p, &r->keys[KEY_COUNTS]);
 }
 
 static bool key_is_of(const struct key *k, enum where_kind kind)
@@ -148,15 +138,13 @@ static void read_all(struct reading *r)
 
 static void set_numbers(const struct reading *r, struct answer *out)
 {
-	const struct key *cost = &r->keys[KEY_COST];
+	struct counts c = counts_get(r->in->provider, &r->keys[KEY_COUNTS]);
 
-	out->input_tokens = key_tokens(&r->keys[KEY_INPUT]);
-	out->output_tokens = key_tokens(&r->keys[KEY_OUTPUT]);
-	out->cache_read_tokens = key_tokens(&r->keys[KEY_CACHE_READ]);
-	out->cache_write_tokens = key_tokens(&r->keys[KEY_CACHE_WRITE]);
-	out->cost_usd = cost->has_number && isfinite(cost->real) && cost->real >= 0 ? cost->real : NAN;
-	if (r->in->provider->cached_in_input && out->input_tokens >= 0 && out->cache_read_tokens >= 0)
-		out->input_tokens = out->input_tokens > out->cache_read_tokens ? out->input_tokens - out->cache_read_tokens : 0;
+	out->input_tokens = c.input_tokens;
+	out->output_tokens = c.output_tokens;
+	out->cache_read_tokens = c.cache_read_tokens;
+	out->cache_write_tokens = c.cache_write_tokens;
+	out->cost_usd = c.cost_usd;
 }
 
 /* What the rule's `error` key names; empty when it names nothing or nothing is there. */
@@ -292,7 +280,7 @@ struct answer answer_read(struct arena *a, const struct answer_input *in)
 
 		out.class = TRY_CRASH;
 		out.error = arena_printf(a, "ended by signal %d (%s)", in->status, name ? name : "unknown");
-	} else if (in->status != 0 || key_is_true(&r.keys[KEY_FAILED])) {
+	} else if (in->status != 0 || in->says_failed || key_is_true(&r.keys[KEY_FAILED])) {
 		set_failed(&r, &out);
 	} else {
 		set_text(&r, &out);

@@ -141,3 +141,33 @@ struct str key_text(struct arena *a, const struct key *k)
 	json_decref(v);
 	return text;
 }
+
+void counts_init(struct arena *a, const struct provider *p, struct key keys[N_COUNTS])
+{
+	const struct where *where[N_COUNTS] = {
+	    [COUNT_INPUT] = &p->input_tokens,
+	    [COUNT_OUTPUT] = &p->output_tokens,
+	    [COUNT_CACHE_READ] = &p->cache_read_tokens,
+	    [COUNT_CACHE_WRITE] = &p->cache_write_tokens,
+	    [COUNT_COST] = &p->cost_usd,
+	};
+
+	for (int i = 0; i < N_COUNTS; i++)
+		keys[i] = key_of(a, where[i], true);
+}
+
+struct counts counts_get(const struct provider *p, const struct key keys[N_COUNTS])
+{
+	const struct key *cost = &keys[COUNT_COST];
+	struct counts c = {
+	    .input_tokens = key_tokens(&keys[COUNT_INPUT]),
+	    .output_tokens = key_tokens(&keys[COUNT_OUTPUT]),
+	    .cache_read_tokens = key_tokens(&keys[COUNT_CACHE_READ]),
+	    .cache_write_tokens = key_tokens(&keys[COUNT_CACHE_WRITE]),
+	    .cost_usd = cost->has_number && isfinite(cost->real) && cost->real >= 0 ? cost->real : NAN,
+	};
+
+	if (p->cached_in_input && c.input_tokens >= 0 && c.cache_read_tokens >= 0)
+		c.input_tokens = c.input_tokens > c.cache_read_tokens ? c.input_tokens - c.cache_read_tokens : 0;
+	return c;
+}

@@ -40,4 +40,14 @@ struct str key_text(struct arena *a, const struct key *k);
 /* The sum, or -1: not reported (or negative). */
 int64_t key_tokens(const struct key *k);
 
+/* Keys of what a call used, in this order. */
+enum { COUNT_INPUT, COUNT_OUTPUT, COUNT_CACHE_READ, COUNT_CACHE_WRITE, COUNT_COST, N_COUNTS };
+struct counts {
+	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens; /* -1: not reported */
+	double cost_usd;                                                            /* NaN: not reported */
+};
+void counts_init(struct arena *a, const struct provider *p, struct key keys[N_COUNTS]);
+/* What they have found; input tokens never hold those that came out of a cache. */
+struct counts counts_get(const struct provider *p, const struct key keys[N_COUNTS]);
+
 #endif

@@ -53,19 +53,48 @@ static enum try_class class_of_script(const struct job *j, struct outcome *o)
 	return o->status ? TRY_FAILED : TRY_OK;
 }
 
-static enum try_class class_of_agent(struct job *j, struct outcome *o, struct answer *answer)
+/* How an agent ends after its final line, by itself or not, says nothing of its answer. */
+static struct answer read_answer(struct job *j, const struct outcome *o)
 {
-	class_of_script(j, o);
+	bool final = attend_answered(j);
 	struct answer_input in = {
 		.provider = j->provider,
 		.at = j->sched->c->store->fd,
 		.out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p,
 		.err = arena_printf(&j->arena, "%.*s/stderr", STR_ARG(j->dir)).p,
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir)).p,
-		.exited = !o->signaled,
-		.status = o->status,
+		.exited = final || !o->signaled,
+		.status = final ? 0 : o->status,
+		.says_failed = final && live_seen(j->live).final_is_error,
 	};
-	*answer = answer_read(&j->arena, &in);
+	return answer_read(&j->arena, &in);
+}
+
+/* The result is safe from here on, whatever becomes of the program or of axmake. A failure, or an answer that is yet to be written,
+ * is judged by what stands there in the end. */
+void finish_answered(struct job *j)
+{
+	j->answer = read_answer(j, &j->outcome);
+	j->has_answer = j->answer.class == TRY_OK;
+	if (!j->has_answer || j->answer.text_is_stdout)
+		return;
+	struct str text = j->answer.text;
+	int err = store_write_result(j->sched->c->store, text, hash_bytes(text.p, text.n));
+	if (err)
+		sched_warn(j->sched, j->task, "its answer could not be kept at once: %s", os_error(err));
+}
+
+static enum try_class class_of_agent(struct job *j, struct outcome *o)
+{
+	const struct answer *answer = &j->answer;
+	if (!j->has_answer)
+		class_of_script(j, o);
+	if (!j->has_answer)
+		j->answer = read_answer(j, o);
+	if (attend_answered(j)) {
+		o->signaled = false;
+		o->status = 0;
+	}
 	o->error = answer->error;
 	add_number(&o->input_tokens, answer->input_tokens);
 	add_number(&o->output_tokens, answer->output_tokens);
@@ -316,27 +345,42 @@ static void fail_or_retry(struct job *j, enum try_class class)
 	sched_retry_later(j, delay);
 }
 
-static enum try_class class_of_try(struct job *j, struct answer *answer)
+static enum try_class class_of_try(struct job *j)
 {
 	struct outcome *o = &j->outcome;
-	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o, answer) : class_of_script(j, o);
-	if (j->cause == END_TIMEOUT) {
-		o->timeout_ns = job_timeout(j);
+	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o) : class_of_script(j, o);
+	if (attend_answered(j))
+		return class;
+	if (j->cause == END_TIMEOUT || j->cause == END_STALL) {
+		o->timeout_ns = j->cause == END_STALL ? j->task->def->stall_ns : job_timeout(j);
 		o->error = STR_NONE;
-		return TRY_TIMEOUT;
+		return j->cause == END_STALL ? TRY_STALL : TRY_TIMEOUT;
 	}
 	if (j->cause == END_INTERRUPT) {
 		o->error = STR("interrupted");
+		o->interrupted = true;
 		return class == TRY_OK ? TRY_CRASH : class;
 	}
 	return class;
+}
+
+/* What a failure shows of it: where it stood, and the session that a person may go on with. */
+static void note_live(struct job *j)
+{
+	struct outcome *o = &j->outcome;
+	o->activity = o->session = STR_NONE;
+	if (!j->live)
+		return;
+	live_end(j->live);
+	struct live_seen seen = live_seen(j->live);
+	o->activity = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, seen.activity));
+	o->session = arena_copy(&j->arena, seen.session);
 }
 
 void finish_try(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct outcome *o = &j->outcome;
-	struct answer answer = {0};
 	loop_timer_clear(s->c->loop, &j->timer);
 	int err = capture_finish(j->capture);
 	struct capture_sizes sizes = capture_result(j->capture);
@@ -344,14 +388,15 @@ void finish_try(struct job *j)
 	j->last_first_byte_ns = sizes.first_byte_ns < 0 ? -1 : sizes.first_byte_ns - j->try_began_ns;
 	o->ended = j->cause == END_OWN ? j->ending.ended : 0; /* what a time-out ended was no left-over */
 	o->error = STR_NONE;
-	enum try_class class = class_of_try(j, &answer);
+	note_live(j);
+	enum try_class class = class_of_try(j);
 	if (class == TRY_OK && err) {
 		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
 		class = TRY_FAILED;
 	}
 	if (class == TRY_OK && !outputs_made(j, o))
 		class = TRY_ANSWER;
-	if (class == TRY_OK && !keep_result(j, &sizes, &answer, o))
+	if (class == TRY_OK && !keep_result(j, &sizes, &j->answer, o))
 		class = TRY_FAILED;
 	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(s, err);

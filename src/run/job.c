@@ -175,6 +175,7 @@ void job_show_live(struct job *j, enum stream stream, struct str piece, bool las
 static void capture_data(void *self, enum stream stream, const char *p, size_t n)
 {
 	struct job *j = self;
+	attend_data(j, stream, p, n);
 	if (j->sched->c->live_output)
 		job_show_live(j, stream, (struct str){p, n}, false);
 }
@@ -251,6 +252,9 @@ static void start_try(struct job *j)
 	bool with = j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver;
 	struct jobserver_env je = jobserver_child(s->c->jobserver, with);
 	j->has_pipe = with;
+	j->has_answer = false;
+	live_free(j->live);
+	j->live = j->provider ? live_new(j->provider) : NULL;
 	char **env = NULL;
 	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) : script_words(j, &call, &why);
 	if (!ok || !childenv_build(j, &je, call.env, &env, &why)) {
@@ -265,11 +269,7 @@ static void start_try(struct job *j)
 	}
 	j->phase = PHASE_RUNNING;
 	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
-	int64_t limit = job_timeout(j);
-	j->timer.fn = reaper_timeout;
-	j->timer.self = j;
-	if (limit)
-		loop_timer_set(s->c->loop, &j->timer, j->try_began_ns + limit);
+	attend_begin(j);
 }
 
 /* Everything before the first try; false after ending the task. */
@@ -314,6 +314,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->dir = store_task_dir(&j->arena, t->name);
 	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;
+	j->timer.self = j;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;
 	return j;

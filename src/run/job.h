@@ -8,8 +8,9 @@
 #include "run/mask.h"
 #include "run/process.h"
 #include "run/sched.h"
+#include "run/live.h"
 
-enum end_cause { END_OWN, END_TIMEOUT, END_INTERRUPT };
+enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_INTERRUPT };
 
 enum job_phase {
 	PHASE_MADE,     /* not started yet */
@@ -38,6 +39,10 @@ struct job {
 	int status;             /* wait status */
 	enum end_cause cause;
 	struct capture *capture;
+	struct live *live;       /* an agent's output as it comes; NULL: the rule looks for nothing in it */
+	bool has_answer;         /* `answer` was read and kept at the final line, and stands whatever comes */
+	struct answer answer;
+	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
@@ -101,10 +106,18 @@ void childenv_base(struct sched *s);
 /* Ending. */
 void reaper_signal(void *sched, const struct signalfd_siginfo *si);
 void reaper_collect(struct sched *s);  /* after SIGCHLD: reaps, finds orphans, moves jobs on */
-void reaper_timeout(void *job);        /* the timer of a running try */
+void reaper_end_try(struct job *j, enum end_cause cause); /* ends a running try; one that has just ended by itself did so */
 void reaper_interrupt(struct sched *s);
 void reaper_last(struct sched *s);     /* at the end of a run: what is left of unmarked orphans */
 
+/* Attending a running try. */
+void attend_begin(struct job *j);      /* after its spawn */
+void attend_data(struct job *j, enum stream from, const char *p, size_t n); /* output has been read */
+bool attend_answered(const struct job *j); /* Has the line come after which the answer is complete? */
+bool attend_answered_by_now(struct job *j); /* the same, after reading what is there */
+
+/* The final line has come: keeps the answer. */
+void finish_answered(struct job *j);
 /* The try's program and all it started have ended. */
 void finish_try(struct job *j);
 /* A task whose next try will not come. */

@@ -13,6 +13,7 @@ enum event_kind {
 	EVENT_FOUND_FRESH, /* a task is up to date */
 	EVENT_START,       /* of the first try; verdict says why */
 	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
+	EVENT_ACTIVITY,    /* what a running agent says of itself has changed */
 	EVENT_RETRY,       /* a try failed, another will follow after delay_ns */
 	EVENT_END,         /* with success, failure (task->state says) */
 	EVENT_NOT_RUN,     /* text: why, a whole phrase: "because of design" */
@@ -26,20 +27,31 @@ enum event_kind {
 struct outcome {
 	enum try_class class;
 	bool signaled;
+	bool interrupted;   /* by a signal to axmake */
 	int status;         /* exit status or signal */
 	struct str error;   /* one line, may be empty */
-	int64_t timeout_ns; /* the limit that was over, with TRY_TIMEOUT */
+	int64_t timeout_ns; /* the limit that was over, with TRY_TIMEOUT and TRY_STALL */
 	uint32_t tries;
 	int64_t duration_ns; /* of all tries with waiting between them */
 	int64_t input_tokens, output_tokens; /* -1: not reported; of all tries */
 	double cost_usd;    /* NaN: not reported */
 	size_t ended;       /* processes left behind that were ended */
 	struct str provider;
+	struct str activity; /* an agent's last own word on what it does; one line, may be empty */
+	struct str session;  /* of its last try; empty: not known */
 	bool ignored;       /* failed, but optional or -i */
 	/* Its output: a file relative to the root to be shown as it is, in the order read; empty: nothing. */
 	struct str log_path;
 	uint64_t log_size;
 	struct str tail;    /* the last bytes */
+};
+
+/* A running try of an agent, as far as it has told. */
+struct activity {
+	struct str text;    /* what it does; one line, empty: not known */
+	struct str session; /* empty: not known */
+	int64_t input_tokens, output_tokens; /* of this try so far; -1: not reported */
+	double cost_usd;    /* NaN: not reported */
 };
 
 struct event {
@@ -49,6 +61,7 @@ struct event {
 	size_t count;
 	const struct verdict *verdict;
 	const struct outcome *outcome;
+	const struct activity *activity; /* EVENT_ACTIVITY */
 	struct str text;
 	int64_t delay_ns;
 	bool is_stderr;      /* EVENT_DATA */

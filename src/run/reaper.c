@@ -120,13 +120,12 @@ static void look_again(void *job)
 	vec_free(&orphans.pids);
 }
 
-void reaper_timeout(void *job)
+void reaper_end_try(struct job *j, enum end_cause cause)
 {
-	struct job *j = job;
 	reap(j->sched); /* it may have ended just before, and its answer counts */
 	j->sched->children_ended = true; /* others may have too: they are looked at after this turn */
 	if (j->pid)
-		j->cause = END_TIMEOUT;
+		j->cause = cause;
 	look_again(j);
 }
 
@@ -139,7 +138,7 @@ void reaper_interrupt(struct sched *s)
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_DRAINING)
 			continue;
-		if (j->cause == END_OWN && j->pid)
+		if (j->cause == END_OWN && j->pid && !attend_answered_by_now(j))
 			j->cause = END_INTERRUPT;
 		go_on_ending(j, &orphans);
 	}

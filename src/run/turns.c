@@ -109,6 +109,7 @@ void sched_job_gone(struct job *j)
 	loop_timer_clear(s->c->loop, &j->timer);
 	if (j->capture)
 		capture_free(j->capture);
+	live_free(j->live);
 	ending_free(&j->ending);
 	sbuf_free(&j->signing.fields);
 	sbuf_free(&j->carry[0]);

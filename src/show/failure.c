@@ -10,13 +10,19 @@
 #define TAIL_LINES 10
 #define TAIL_BYTES 2048
 
-void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o)
+/* "Timeout after 10m; last: Reading the schema" */
+static void limit_words(struct sbuf *b, const struct outcome *o)
 {
-	if (o->class == TRY_TIMEOUT) {
-		sbuf_lit(b, "Timeout after ");
-		phrase_span(b, o->timeout_ns);
+	sbuf_lit(b, o->class == TRY_STALL ? "Stall: no output for " : "Timeout after ");
+	phrase_span(b, o->timeout_ns);
+	if (!o->activity.n)
 		return;
-	}
+	sbuf_lit(b, "; last: ");
+	utf8_escape(b, o->activity);
+}
+
+static void reason_words(struct sbuf *b, const struct task *t, const struct outcome *o)
+{
 	if (o->error.n && (t->kind == TASK_AGENT || !o->tries || (!o->status && !o->signaled))) {
 		utf8_escape(b, o->error);
 		return;
@@ -25,25 +31,29 @@ void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o
 		sbuf_lit(b, strsignal(o->status));
 	else if (o->status)
 		sbuf_printf(b, "Error %d", o->status);
-	else
-		sbuf_printf(b, "Error (%s)", try_class_name(o->class));
 	if (o->error.n) {
 		sbuf_lit(b, ": ");
 		utf8_escape(b, o->error);
 	}
 }
 
-void failure_try(struct sbuf *b, const struct task *t, const struct outcome *o)
+void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o)
 {
-	/* These words name their class themselves. */
-	if (o->class == TRY_FAILED || o->class == TRY_TIMEOUT) {
-		failure_words(b, t, o);
-		return;
-	}
-	sbuf_lit(b, try_class_name(o->class));
-	if (o->error.n || o->signaled || o->status) {
-		sbuf_lit(b, ": ");
-		failure_words(b, t, o);
+	bool says_nothing = !o->error.n && !o->signaled && !o->status;
+
+	if (o->class == TRY_TIMEOUT || o->class == TRY_STALL) {
+		limit_words(b, o);
+	} else if (o->class == TRY_FAILED || o->interrupted) {
+		if (says_nothing)
+			sbuf_lit(b, "Error");
+		reason_words(b, t, o);
+	} else if (o->signaled && t->kind == TASK_RUN && !o->error.n) {
+		/* make's form, and then the class */
+		reason_words(b, t, o);
+		sbuf_printf(b, " (%s)", try_class_name(o->class));
+	} else {
+		sbuf_printf(b, "%s%s", try_class_name(o->class), says_nothing ? "" : ": ");
+		reason_words(b, t, o);
 	}
 }
 

@@ -8,10 +8,9 @@
 #include "graph/graph.h"
 #include "run/observer.h"
 
-/* "Error 2", "Terminated", "Timeout after 10m", or an agent's own words. */
+/* What it was, with its class unless that is `failed`: "Error 2", "Terminated (crash)", "Timeout after 10m", "transient: 529
+ * overloaded". */
 void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o);
-/* The same with its class, for a try that is followed by another: "transient: 529 overloaded". */
-void failure_try(struct sbuf *b, const struct task *t, const struct outcome *o);
 /* The last lines of an output: at most 10 and 2 KiB, whole where they can be. */
 struct str failure_tail(struct str output);
 /* Where its output is kept, relative to the root; false where it printed nothing. */

@@ -220,6 +220,11 @@ static void say_failure(struct plain *p, const struct task *t, const struct outc
 		phrase_word(&b, t->name);
 		sbuf_lit(&b, ")\n");
 	}
+	if (o->session.n) {
+		sbuf_lit(&b, "    session: ");
+		phrase_line(&b, o->session);
+		sbuf_char(&b, '\n');
+	}
 	console_say(&p->console, &b);
 	sbuf_free(&head);
 	sbuf_free(&log);
@@ -330,7 +335,7 @@ static void on_retry(struct plain *p, const struct event *e)
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);
 	sbuf_printf(&b, ": try %u failed (", o->tries);
-	failure_try(&b, e->task, o);
+	failure_words(&b, e->task, o);
 	sbuf_lit(&b, "); next ");
 	if (e->delay_ns > 0) {
 		sbuf_lit(&b, "in ");
@@ -400,7 +405,8 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused,
 	};
 
-	handlers[e->kind](self, e);
+	if (handlers[e->kind])
+		handlers[e->kind](self, e);
 }
 
 static void plain_flush(void *self)

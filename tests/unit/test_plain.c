@@ -217,7 +217,7 @@ static void an_ignored_failure_fails_nothing(void **state)
 	start(&s, a);
 	end(&s, a, &o);
 	finish(&s, &out, &err);
-	assert_string_equal(err, "axmake: [workflow.ax.yaml:10: a] Terminated (ignored)\n"
+	assert_string_equal(err, "axmake: [workflow.ax.yaml:10: a] Terminated (crash) (ignored)\n"
 	                         "axmake: a: 2 processes left behind and ended\n");
 	assert_string_equal(out, "[1/1] a: $ make a\naxmake: 0 tasks done, 1 failed and ignored in 1.24s\n");
 }
@@ -442,9 +442,16 @@ static void failures_are_put_into_words(void **state)
 	assert_string_equal(words(f, run, &o), "Error 200: cannot run /bin/zsh");
 	assert_string_equal(words(f, agent, &o), "cannot run /bin/zsh");
 	o = ended(TRY_ANSWER, 0);
-	assert_string_equal(words(f, run, &o), "Error (answer)");
+	assert_string_equal(words(f, run, &o), "answer");
 	o.error = STR("output 'x' is missing");
-	assert_string_equal(words(f, run, &o), "output 'x' is missing");
+	assert_string_equal(words(f, run, &o), "answer: output 'x' is missing");
+	o = ended(TRY_STALL, 0);
+	o.timeout_ns = INT64_C(30000000000);
+	o.activity = STR("Reading\x1b it");
+	assert_string_equal(words(f, agent, &o), "Stall: no output for 30s; last: Reading\\x1b it");
+	o = ended(TRY_TRANSIENT, 1);
+	o.error = STR("529 overloaded");
+	assert_string_equal(words(f, agent, &o), "transient: 529 overloaded");
 	o = ended(TRY_TIMEOUT, SIGTERM);
 	o.signaled = true;
 	o.timeout_ns = INT64_C(600000000000);

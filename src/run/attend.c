@@ -1,0 +1,103 @@
+/* A running try is attended: its whole time, its silence, what it says, and the line after which its answer is whole. */
+#include "base/clock.h"
+#include "run/job.h"
+
+/* The program's time to leave once its answer is complete. */
+#define LEAVE_NS (10 * NS_PER_S)
+
+static void set_timer(struct job *j, void (*fn)(void *job), int64_t at_ns)
+{
+	j->timer.fn = fn;
+	loop_timer_set(j->sched->c->loop, &j->timer, at_ns);
+}
+
+/* When the next limit is over at the earliest; 0: there is none. */
+static int64_t next_limit(const struct job *j)
+{
+	int64_t whole = job_timeout(j), silence = j->task->def->stall_ns;
+	int64_t a = whole ? j->try_began_ns + whole : 0, b = silence ? j->last_byte_ns + silence : 0;
+	return !a || (b && b < a) ? b : a;
+}
+
+static void limit_due(void *job);
+
+static void wait_for_limit(struct job *j)
+{
+	int64_t at = next_limit(j);
+	if (at)
+		set_timer(j, limit_due, at);
+}
+
+/* What came meanwhile and was not read yet counts: output that breaks a silence, a final line that makes a limit pointless. */
+static void limit_due(void *job)
+{
+	struct job *j = job;
+	int64_t whole = job_timeout(j);
+	capture_drain(j->capture);
+	int64_t now = clock_ns();
+	if (attend_answered(j))
+		return; /* its own timer is set */
+	if (next_limit(j) > now)
+		wait_for_limit(j);
+	else
+		reaper_end_try(j, whole && now >= j->try_began_ns + whole ? END_TIMEOUT : END_STALL);
+}
+
+static void leave_over(void *job)
+{
+	reaper_end_try(job, END_OWN);
+}
+
+static void answer_complete(void *job)
+{
+	struct job *j = job;
+	finish_answered(j);
+	set_timer(j, leave_over, clock_ns() + LEAVE_NS);
+}
+
+bool attend_answered(const struct job *j)
+{
+	return j->live && live_seen(j->live).final;
+}
+
+bool attend_answered_by_now(struct job *j)
+{
+	if (j->capture && j->live)
+		capture_drain(j->capture);
+	return attend_answered(j);
+}
+
+void attend_begin(struct job *j)
+{
+	j->last_byte_ns = j->try_began_ns;
+	wait_for_limit(j);
+}
+
+static void tell(struct job *j)
+{
+	struct live_seen seen = live_seen(j->live);
+	struct activity now = {
+		.text = mask_copy(&j->sched->mask, &j->arena, seen.activity),
+		.session = seen.session,
+		.input_tokens = seen.counts.input_tokens,
+		.output_tokens = seen.counts.output_tokens,
+		.cost_usd = seen.counts.cost_usd,
+	};
+	sched_send(j->sched, &(struct event){.kind = EVENT_ACTIVITY, .task = j->task, .activity = &now});
+}
+
+/* Called from within the capture, which must not be ended below its feet: all that follows from a final line is left to a timer. */
+static void take_news(struct job *j, bool was_answered)
+{
+	if (!was_answered && attend_answered(j) && j->phase == PHASE_RUNNING)
+		set_timer(j, answer_complete, clock_ns());
+	tell(j);
+}
+
+void attend_data(struct job *j, enum stream from, const char *p, size_t n)
+{
+	bool before = attend_answered(j);
+	j->last_byte_ns = clock_ns();
+	if (from == STREAM_OUT && j->live && live_add(j->live, p, n))
+		take_news(j, before);
+}

@@ -1,0 +1,248 @@
+#include "run/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/answer_json.h"
+#include "run/answer_line.h"
+
+/* An identifier that is longer is none. */
+#define SESSION_MAX ((size_t)256)
+
+struct live {
+	const struct provider *provider;
+	struct arena arena; /* of the keys */
+	struct key final, error, activity, session, counts[N_COUNTS];
+	const char *final_word; /* the rule's VALUE in the bytes in which every program writes it; NULL: that cannot be told */
+	struct sbuf line;       /* the beginning of a line whose end has not come */
+	bool skip;              /* of a line that is too long */
+	bool is_final, is_error;
+	struct sbuf what, id; /* activity, session */
+};
+
+static bool in_lines(const struct key *k)
+{
+	return k->where->kind == WHERE_JSONL || k->where->kind == WHERE_JSONL_SUM;
+}
+
+static bool same_where(const struct where *a, const struct where *b)
+{
+	return a->kind == b->kind && str_eq(a->pointer, b->pointer);
+}
+
+/* Some rules find the error where an answer stands otherwise; only a place of its own tells one from the other. */
+static bool error_is_apart(const struct provider *p)
+{
+	return p->failed.kind == WHERE_NONE && p->error.kind == WHERE_JSONL && !same_where(&p->error, &p->result);
+}
+
+static bool is_plain_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= 'A' && s.p[i] <= 'Z') && s.p[i] != '_' && s.p[i] != '-')
+			return false;
+	return s.n > 0;
+}
+
+struct live *live_new(const struct provider *p)
+{
+	static const struct where nowhere = {.kind = WHERE_NONE};
+	struct live *s = xcalloc(1, sizeof *s);
+	bool wanted = false;
+
+	s->provider = p;
+	s->final = key_of(&s->arena, &p->final.where, false);
+	s->error = key_of(&s->arena, error_is_apart(p) ? &p->error : &nowhere, false);
+	s->activity = key_of(&s->arena, &p->activity, false);
+	s->session = key_of(&s->arena, &p->session, false);
+	counts_init(&s->arena, p, s->counts);
+	if (p->final.has_value && is_plain_word(p->final.value))
+		s->final_word = arena_copy(&s->arena, p->final.value).p;
+	for (int i = 0; i < N_COUNTS; i++)
+		wanted |= in_lines(&s->counts[i]);
+	if (wanted || in_lines(&s->final) || in_lines(&s->activity) || in_lines(&s->session))
+		return s;
+	live_free(s);
+	return NULL;
+}
+
+static void drop_value(struct key *k)
+{
+	json_decref(k->value);
+	k->value = NULL;
+}
+
+void live_free(struct live *s)
+{
+	if (!s)
+		return;
+	drop_value(&s->final);
+	drop_value(&s->error);
+	drop_value(&s->activity);
+	drop_value(&s->session);
+	arena_free(&s->arena);
+	sbuf_free(&s->line);
+	sbuf_free(&s->what);
+	sbuf_free(&s->id);
+	free(s);
+}
+
+static bool has_word(struct str line, const char *word)
+{
+	return !word || memmem(line.p, line.n, word, strlen(word));
+}
+
+static bool may_have(const struct key *k, struct str line)
+{
+	return in_lines(k) && has_word(line, k->literal);
+}
+
+static bool may_be_final(const struct live *s, struct str line)
+{
+	return !s->is_final && may_have(&s->final, line) && has_word(line, s->final_word);
+}
+
+/* Reading a line as JSON takes a hundred times as long as looking for a name in it. */
+static bool may_matter(const struct live *s, struct str line)
+{
+	if (may_be_final(s, line) || may_have(&s->activity, line) || (!s->id.n && may_have(&s->session, line)))
+		return true;
+	for (int i = 0; i < N_COUNTS; i++)
+		if (may_have(&s->counts[i], line))
+			return true;
+	return false;
+}
+
+/* What this line alone has for the key: in k->value, or nothing. */
+static bool look(struct key *k, const json_t *root)
+{
+	drop_value(k);
+	if (in_lines(k))
+		key_see(k, root);
+	return k->value;
+}
+
+static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, size_t limit)
+{
+	struct arena a = {0};
+	struct str text = look(k, root) ? answer_json_text(&a, k->value) : STR_NONE;
+	bool news = false;
+
+	if (text.n && text.n <= limit) {
+		text = line_of(&a, text);
+		news = text.n && !str_eq(text, sbuf_view(into));
+	}
+	if (news) {
+		sbuf_clear(into);
+		sbuf_str(into, text);
+	}
+	arena_free(&a);
+	return news;
+}
+
+static bool is_the_value(const struct final_line *f, const json_t *v)
+{
+	struct arena a = {0};
+	bool is = f->has_value ? str_eq(answer_json_text(&a, v), f->value) : !json_is_false(v);
+
+	arena_free(&a);
+	return is;
+}
+
+static bool has_text(const json_t *v)
+{
+	return !json_is_false(v) && !(json_is_string(v) && json_string_length(v) == 0);
+}
+
+static bool look_for_final(struct live *s, const json_t *root)
+{
+	if (s->is_final || !look(&s->final, root) || !is_the_value(&s->provider->final, s->final.value))
+		return false;
+	s->is_final = true;
+	s->is_error = look(&s->error, root) && has_text(s->error.value);
+	return true;
+}
+
+static bool see_line(struct live *s, struct str line)
+{
+	bool news = false;
+
+	line = str_trim(line);
+	if (!line.n || (line.p[0] != '{' && !str_starts(line, STR("\xef\xbb\xbf"))) || !may_matter(s, line))
+		return false;
+	json_t *root = answer_json_load(line, false);
+	if (!root)
+		return false;
+	for (int i = 0; i < N_COUNTS; i++)
+		if (in_lines(&s->counts[i])) {
+			double before = s->counts[i].real;
+			key_see(&s->counts[i], root);
+			news |= s->counts[i].real != before;
+		}
+	news |= look_for_text(&s->activity, root, &s->what, SIZE_MAX);
+	if (!s->id.n)
+		news |= look_for_text(&s->session, root, &s->id, SESSION_MAX);
+	news |= look_for_final(s, root);
+	json_decref(root);
+	return news;
+}
+
+/* The bytes to the line's end have come, or to the end of all. */
+static bool end_line(struct live *s, struct str rest)
+{
+	bool news = false;
+
+	if (s->skip) {
+		s->skip = false;
+		return false;
+	}
+	if (!s->line.n)
+		return see_line(s, rest);
+	sbuf_str(&s->line, rest);
+	news = see_line(s, sbuf_view(&s->line));
+	/* One long line is no reason to hold its memory on. */
+	if (s->line.n > ((size_t)64 << 10))
+		sbuf_free(&s->line);
+	else
+		sbuf_clear(&s->line);
+	return news;
+}
+
+bool live_add(struct live *s, const char *p, size_t n)
+{
+	struct str all = {p, n};
+	bool news = false;
+
+	for (size_t at = 0; at < n;) {
+		const char *nl = memchr(p + at, '\n', n - at);
+		size_t to = nl ? (size_t)(nl - p) : n;
+
+		if (nl) {
+			news |= end_line(s, str_sub(all, at, to));
+		} else if (!s->skip && s->line.n + (n - at) > LIVE_LINE_MAX) {
+			s->skip = true;
+			sbuf_free(&s->line);
+		} else if (!s->skip) {
+			sbuf_str(&s->line, str_sub(all, at, n));
+		}
+		at = to + 1;
+	}
+	return news;
+}
+
+bool live_end(struct live *s)
+{
+	return end_line(s, STR_NONE);
+}
+
+struct live_seen live_seen(const struct live *s)
+{
+	return (struct live_seen){
+	    .final = s->is_final,
+	    .final_is_error = s->is_error,
+	    .activity = sbuf_view(&s->what),
+	    .session = sbuf_view(&s->id),
+	    .counts = counts_get(s->provider, s->counts),
+	};
+}
