@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { PIECE = 65536 };
+enum {
+	PIECE = 65536,
+	KEEP_BELOW = 256, /* see capture_started */
+};
 #define FLUSH_AFTER_NS NS_PER_S      /* what a running task printed is on disk after this */
 #define LOOK_EVERY_NS (NS_PER_S / 4) /* where inotify is not to be had */
 
@@ -22,7 +25,7 @@ struct capture {
 	void *self;
 	struct kept kept;
 	int fd[2];       /* reading ends of pipes; the files are kept's */
-	int child_fd[2]; /* until capture_started */
+	int child_fd[2]; /* until capture_started; writing ends of pipes may stay until capture_drain */
 	struct side {    /* what a callback of the loop is given */
 		struct capture *capture;
 		enum stream stream;
@@ -66,8 +69,7 @@ static void close_side(struct capture *c, enum stream s)
 {
 	if (c->fd[s] < 0)
 		return;
-	loop_unwatch(c->loop, c->fd[s]);
-	close(c->fd[s]);
+	loop_close(c->loop, c->fd[s]);
 	c->fd[s] = -1;
 }
 
@@ -237,17 +239,27 @@ int capture_open(const struct capture_config *config, struct capture **out, int 
 	return 0;
 }
 
-void capture_started(struct capture *c)
+/* Those from `lowest` on. */
+static void close_child_ends(struct capture *c, int lowest)
 {
 	for (int s = 0; s < 2; s++) {
-		if (c->child_fd[s] >= 0)
-			close(c->child_fd[s]);
+		if (c->child_fd[s] < lowest)
+			continue;
+		close(c->child_fd[s]);
 		c->child_fd[s] = -1;
 	}
 }
 
+void capture_started(struct capture *c)
+{
+	/* While we have the writing end too a pipe has no end of file. Else each program's end would wake us for both its pipes, just before
+	 * SIGCHLD does. Only where descriptors are plenty. */
+	close_child_ends(c, c->files ? 0 : KEEP_BELOW);
+}
+
 bool capture_drain(struct capture *c)
 {
+	close_child_ends(c, 0);
 	for (int s = 0; s < 2 && !c->finished; s++) {
 		if (c->files)
 			drain_file(c, (enum stream)s);
@@ -259,7 +271,7 @@ bool capture_drain(struct capture *c)
 
 static void stop_reading(struct capture *c)
 {
-	capture_started(c);
+	close_child_ends(c, 0);
 	loop_timer_clear(c->loop, &c->timer);
 	if (c->files && c->watch)
 		capture_watch_drop(c->watch, c);

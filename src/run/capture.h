@@ -30,10 +30,10 @@ struct capture_config {
 	void *self;
 };
 
-/* 0 or errno; *out is then to be freed by capture_free. Descriptors for the child in child_fds[2]; capture_started closes them here after the spawn. */
+/* 0 or errno; *out is then to be freed by capture_free. Descriptors for the child in child_fds[2]; capture_started is to be called after the spawn. */
 int capture_open(const struct capture_config *c, struct capture **out, int child_fds[2]);
 void capture_started(struct capture *c);
-/* After the program has ended: takes all that is there now. true: complete (end of file on both pipes; a file is always complete). */
+/* After the program has ended (a pipe need not have an end of file before): takes all that is there now. true: complete (end of file on both pipes; a file is always complete). */
 bool capture_drain(struct capture *c);
 /* Closes the reading ends even where someone still holds a pipe; finishes the files. 0 or the first errno. Then the fields below hold. */
 int capture_finish(struct capture *c);

@@ -136,6 +136,13 @@ void loop_unwatch(struct loop *l, int fd)
 	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+void loop_close(struct loop *l, int fd)
+{
+	if ((size_t)fd < l->watches.n)
+		l->watches.p[fd].fn = NULL;
+	close(fd); /* and with the last of its kind the kernel forgets that it was watched */
+}
+
 static bool sooner(const struct loop *l, size_t a, size_t b)
 {
 	return l->timers.p[a]->at_ns < l->timers.p[b]->at_ns;

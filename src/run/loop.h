@@ -18,6 +18,8 @@ void loop_on_signal(struct loop *l, void (*fn)(void *self, const struct signalfd
 /* fd must be pollable. events: EPOLLIN, EPOLLOUT; fn gets what happened. 0 or errno. Unwatching inside a callback is safe, of any fd. */
 int loop_watch(struct loop *l, int fd, uint32_t events, void (*fn)(void *self, uint32_t events), void *self);
 void loop_unwatch(struct loop *l, int fd);
+/* Closes fd, watched or not; it must have no copy (dup, or in another process), or its events would go on. */
+void loop_close(struct loop *l, int fd);
 
 struct loop_timer {
 	int64_t at_ns; /* monotonic */
