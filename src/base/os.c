@@ -160,8 +160,12 @@ static int check_folder(int at, const char *path)
 int os_mkdirs(int at, const char *path, mode_t mode)
 {
 	char *copy, *slash;
-	int err = 0;
+	/* Most are there already, and a look costs less than a refusal. */
+	int err = check_folder(at, path);
 
+	if (err != ENOENT)
+		return err;
+	err = 0;
 	if (!mkdirat(at, path, mode))
 		return 0;
 	if (errno == EEXIST)

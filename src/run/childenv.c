@@ -73,7 +73,7 @@ static void set(struct env_list *l, struct str name, struct str value)
 		memcpy(e + name.n + 1, value.p, value.n);
 	e[name.n + 1 + value.n] = '\0';
 	for (size_t i = 0; i < l->items.n; i++)
-		if (!strncmp(l->items.p[i], e, name.n + 1)) {
+		if (*l->items.p[i] == *e && !strncmp(l->items.p[i], e, name.n + 1)) {
 			l->items.p[i] = e;
 			return;
 		}

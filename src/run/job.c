@@ -63,10 +63,12 @@ static void keep_edited(struct job *j)
 /* Folders that outputs will lie in. false with the reason. */
 static bool make_folders(struct job *j, struct str *why)
 {
+	struct str last = STR(".");
 	for (size_t i = 0; i < j->task->outputs.n; i++) {
 		struct str dir = path_dir(j->task->outputs.p[i].path);
-		if (j->task->outputs.p[i].kind == PATTERN_GLOB || str_eq(dir, STR(".")))
+		if (j->task->outputs.p[i].kind == PATTERN_GLOB || str_eq(dir, STR(".")) || str_eq(dir, last))
 			continue;
+		last = dir;
 		int err = os_mkdirs(j->sched->c->store->root_fd, arena_copy(&j->arena, dir).p, 0777);
 		if (err) {
 			*why = arena_printf(&j->arena, "cannot make folder '%.*s': %s", STR_ARG(dir), os_error(err));

@@ -82,6 +82,7 @@ struct sched {
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
 	int watched_fd;                  /* for tokens; -1: none */
+	bool slot_came;                  /* one may have come free since none was */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	struct sched_result result;
 	struct sbuf scratch;

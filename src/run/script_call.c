@@ -73,6 +73,8 @@ bool script_call_program(struct arena *a, const char *word, char *const *env, co
 {
 	const char *path = NULL;
 	for (; *env; env++) {
+		if (**env != 'P' && **env != 'S' && **env != 'B')
+			continue;
 		if (!strncmp(*env, "PATH=", 5)) {
 			if (path)
 				return false; /* which of two counts is not for us to say */

@@ -97,6 +97,7 @@ void sched_release(struct job *j)
 		}
 	if (j->slot.held)
 		jobserver_give(s->c->jobserver, &j->slot);
+	s->slot_came = true;
 	top_up(s, j);
 	s->agents -= j->counted_as_agent;
 	j->counted_as_agent = false;
@@ -294,7 +295,10 @@ static bool start_some(struct sched *s)
 			return false;
 		struct task *t = heap_top(h);
 		struct job *j = s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t);
-		if (!jobserver_take(s->c->jobserver, &j->slot))
+		if (s->watched_fd >= 0 && !s->slot_came)
+			return true; /* none since the last refusal: the loop would have told */
+		s->slot_came = jobserver_take(s->c->jobserver, &j->slot);
+		if (!s->slot_came)
 			return true;
 		heap_pop(h);
 		s->retrying -= j->phase == PHASE_WAITING;
@@ -305,8 +309,9 @@ static bool start_some(struct sched *s)
 
 static void token_there(void *self, uint32_t events)
 {
-	(void)self;
-	(void)events; /* the next turn tries to take it */
+	struct sched *s = self;
+	(void)events;
+	s->slot_came = true; /* the next turn tries to take it */
 }
 
 static void watch_tokens(struct sched *s, bool wanted)

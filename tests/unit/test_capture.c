@@ -612,10 +612,26 @@ static int remove_folder(void **state)
 
 #define capture_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void writing_ends_of_pipes_stay_until_the_program_has_ended(void **state)
+{
+	struct fixture *f = *state;
+	open_one(f, false);
+	capture_started(f->c);
+	assert_true(fcntl(f->child[0], F_GETFD) >= 0 && fcntl(f->child[1], F_GETFD) >= 0);
+	assert_true(capture_drain(f->c));
+	assert_true(fcntl(f->child[0], F_GETFD) < 0 && fcntl(f->child[1], F_GETFD) < 0);
+	assert_int_equal(capture_finish(f->c), 0);
+	/* An agent's files need no such thing. */
+	open_one(f, true);
+	capture_started(f->c);
+	assert_true(fcntl(f->child[0], F_GETFD) < 0 && fcntl(f->child[1], F_GETFD) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    capture_test(a_silent_task_leaves_no_folder),
+	    capture_test(writing_ends_of_pipes_stay_until_the_program_has_ended),
 	    capture_test(one_stream_makes_one_file),
 	    capture_test(both_streams_are_kept_in_the_order_read),
 	    capture_test(the_second_streams_first_byte_after_much_copies_the_first),
