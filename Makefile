@@ -23,7 +23,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo check check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo check check-agents check-built asan check-clang fuzz bench lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -70,6 +70,12 @@ check:
 	+@$(AGAIN) check-built
 check-built: all $(UNIT) $(PEERS)
 	@python3 tests/run-all.py --axmake $(OUT)/axmake --build $B $(SUITES)
+
+# The real agents' programs, from npm (1.4 GB below $B/agents), against a server on this machine: some minutes.
+check-agents:
+	@.ci/setup.sh make build
+	+@$(AGAIN) all
+	@python3 tests/agents/run.py --all --axmake $(OUT)/axmake --store $B/agents
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "crash", "model")
+ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "agents", "crash", "model")
 UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
@@ -76,7 +76,7 @@ def run_suite(name, options):
     status, text = call(command, SUITE_LIMIT_S)
     sums = SUMMARY.findall(text)
     passed, failed, skipped = (int(n or 0) for n in sums[-1]) if sums else (0, 0, 0)
-    if not passed + failed or (status and not failed):
+    if not passed + failed + skipped or (status and not failed):
         failed += 1
         text += f"\n{name}: exit status {status}, and no failure counted\n"
     return passed, failed, skipped, text
@@ -106,6 +106,8 @@ def main():
         total[1] += failed
         if failed:
             print(text.rstrip())
+        elif skipped:
+            print("".join(line + "\n" for line in text.splitlines() if line.startswith("skipped")), end="")
         print(f"{name}: {passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''} ({time.monotonic() - begin:.1f} s)", flush=True)
     print(f"{total[0]} passed, {total[1]} failed")
     return 1 if total[1] else 0

@@ -1,0 +1,176 @@
+"""What each program must do under axmake. A case is a function of its `Case`; its name says what is shown."""
+
+import os
+import signal
+
+from harness import Skipped, heard, orders
+
+CASES = {}
+ROLE = "You are a tester, and your word is kumquat."
+
+
+def case(*, alone=False, short=True):
+    """`alone`: nothing else runs beside it. `short`: it is a part of `make check`."""
+
+    def add(fn):
+        fn.alone, fn.short = alone, short
+        CASES[fn.__name__] = fn
+        return fn
+
+    return add
+
+
+def told(**kw):
+    return f"[[server {orders(**kw)}]]"
+
+
+def as_heard(c, prompt):
+    return heard(prompt if c.program.role else f"{ROLE}\n\n{prompt}")
+
+
+def long_text(size):
+    """Text that does not repeat itself: some programs stop at what looks like a loop."""
+    lines, n = [], 0
+    while n < size:
+        lines.append(f"{len(lines)}: the {len(lines) * 7919 % 104729}th thing to keep in mind")
+        n += len(lines[-1]) + 1
+    return "\n".join(lines)[:size]
+
+
+@case()
+def answers_and_counts_tokens(c):
+    """The prompt arrives to the byte, tokens read from a cache are told apart from the fresh ones, and no second call is made for the same."""
+    prompt = f"Say what you heard, in one line.\n\n  'quotes', $VARS and \"ümläute\" stay as they are. {told(tokens='100,30,7,20')}"
+    c.write("axmake.ini", f"[agent tester]\nrole = {ROLE}\n")
+    c.workflow({"name": "a", "agent": "tester", "task": prompt})
+    r = c.axmake()
+    c.expect(c.result("a") == as_heard(c, prompt), r, f"the answer is {c.result('a')!r}, and not {as_heard(c, prompt)!r}")
+    c.expect_text(r"\(10[07]\+20 tokens", r)  # written to the cache: apart by Anthropic, fresh by the others
+    n = len(c.requests())
+    c.expect(n == 1, r, f"{n} calls instead of one")
+    c.expect_text("nothing to be done", c.axmake())
+    c.expect(len(c.requests()) == n, r, "the second run called again")
+    c.expect_nothing_left(r)
+
+
+@case()
+def gets_its_role_and_is_found_without_being_named(c):
+    c.write("axmake.ini", f"[agent tester]\nrole = {ROLE}\n")
+    c.workflow({"name": "a", "agent": "tester", "task": f"Who are you? {told(find='kumquat')}", "provider": None})
+    r = c.axmake()
+    c.expect(c.result("a") == "kumquat was told", r, f"the answer is {c.result('a')!r}")
+    c.expect_text(f"via {c.program.name}", r)
+
+
+@case()
+def takes_a_long_prompt(c):
+    text = f"{told()}\n{long_text(c.program.prompt - 40)}"
+    c.write("prompt.md", text)
+    c.write("axmake.ini", f"[agent tester]\nrole = {ROLE}\n")
+    c.workflow({"name": "a", "task_file": "prompt.md", "agent": "tester"})
+    r = c.axmake()
+    c.expect(c.result("a") == as_heard(c, text), r, f"the answer is {c.result('a')!r}, and not {as_heard(c, text)!r}")
+
+
+@case()
+def gives_a_long_answer_whole(c):
+    answer = long_text(300_000)
+    c.workflow({"name": "a", "task": f"Go on for long. {told(long=300_000)}"})
+    r = c.axmake()
+    got = c.result("a")
+    c.expect(got == answer, r, f"the answer has {len(got)} bytes, and not {len(answer)}")
+
+
+@case()
+def writes_a_file(c):
+    c.workflow({"name": "a", "task": f"Write it. {told(write=os.path.join(c.root, 'sub/made.txt'))}", "outputs": ["sub/made.txt"]})
+    r = c.axmake()
+    with open(os.path.join(c.root, "sub/made.txt")) as f:
+        c.expect(f.read().strip() == "written by a tool", r, "the file holds something else")
+    c.expect_nothing_left(r)
+
+
+@case()
+def goes_on_after_a_rate_limit(c):
+    c.workflow({"name": "a", "task": f"Be patient. {told(fail='429x1', after=1)}"})
+    c.axmake()
+    c.expect(c.requests() == [429, 200], c.requests(), "other calls than one that was refused and one that was not")
+
+
+@case(short=False)
+def is_tried_again_by_axmake_when_it_gave_up_itself(c):
+    """claude gives up after three calls, codex at once where the service does not say when to come back. The others try for minutes."""
+    times = {"claude-code": 3, "codex": 1}.get(c.program.name)
+    if not times:
+        raise Skipped("it tries for minutes by itself")
+    c.workflow({"name": "a", "task": f"Be patient. {told(fail=f'429x{times}')}"})
+    r = c.axmake()
+    c.expect_text(r"try 1 failed \(transient: .*429", r)
+    c.expect(c.requests() == [429] * times + [200], c.requests(), "other calls")
+
+
+@case()
+def fails_clearly_with_a_wrong_key(c):
+    c.add(c.program, key="a-wrong-key-of-a-test")
+    c.workflow({"name": "a", "task": "Let me in.", "retry": 3})
+    r = c.axmake(status=2)
+    c.expect_text(r"\*\*\* \[workflow.ax.yaml:1: a\] (auth: )?.*([Kk]ey|401)", r)
+    c.expect("try 1 failed" not in r.err, r, "it was tried again")
+    c.expect("a-wrong-key-of-a-test" not in r.out + r.err, r, "the key is shown")
+    c.expect_nothing_left(r)
+
+
+@case()
+def fails_clearly_with_an_unknown_model(c):
+    model = f"{os.path.dirname(c.program.model)}/unknown-model".lstrip("/")
+    c.workflow({"name": "a", "task": "Answer.", "model": model, "retry": 3})
+    r = c.axmake(status=2)
+    c.expect_text(r"\*\*\* .*unknown-model", r)
+    c.expect("try 1 failed" not in r.err, r, "it was tried again")
+
+
+@case()
+def is_ended_by_a_timeout_with_all_that_it_started(c):
+    c.workflow({"name": "a", "task": f"Think. {told(hang=1)}", "timeout": "8s"})
+    r = c.axmake(status=2)
+    c.expect_text("Timeout after 8s", r)
+    c.expect(r.seconds < 8 + 30, r, "that took too long")
+    c.expect_nothing_left(r)
+
+
+@case(short=False)
+def is_ended_by_a_timeout_while_its_tool_runs(c):
+    """Tools run in sessions of their own: the program's group is not all there is to end."""
+    if not c.program.shell:
+        raise Skipped("it may not run commands")
+    c.workflow({"name": "a", "task": f"Wait. {told(shell='touch begun; exec sleep 600', hang='later')}", "timeout": "25s"})
+    r = c.axmake(status=2)
+    c.expect(os.path.exists(os.path.join(c.root, "begun")), r, "its tool did not run")
+    c.expect_text("Timeout after 25s", r)
+    c.expect_nothing_left(r)
+
+
+@case()
+def is_ended_by_an_interrupt_and_runs_again(c):
+    c.workflow({"name": "a", "task": f"Think. {told(hang=1)}"}, {"name": "b", "run": "echo"})
+    p = c.start("a")
+    c.wait_for(lambda: "hang" in c.requests(), p)
+    os.kill(p.pid, signal.SIGINT)
+    r = c.finish(p, 60)
+    c.expect(r.status == -signal.SIGINT, r, f"exit status {r.status}")
+    c.expect_nothing_left(r)
+    c.axmake("-q", "a", status=1)
+    c.workflow({"name": "a", "task": f"Think. {told(say='thought')}"})
+    c.axmake()
+    c.expect(c.result("a") == "thought", r, "the next run did not answer")
+
+
+@case(alone=True, short=False)
+def eight_run_at_once(c):
+    if not c.program.light:
+        raise Skipped("eight of it would take too much memory")
+    c.workflow(*({"name": f"t{i}", "task": f"Say the {i}th. {told(delay=1500, say=f'answer {i}')}"} for i in range(8)))
+    r = c.axmake("-j8")
+    for i in range(8):
+        c.expect(c.result(f"t{i}") == f"answer {i}", r, f"t{i} has another's answer")
+    c.expect_nothing_left(r)
