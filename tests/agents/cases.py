@@ -1,9 +1,10 @@
 """What each program must do under axmake. A case is a function of its `Case`; its name says what is shown."""
 
+import importlib.util
 import os
 import signal
 
-from harness import Skipped, heard, orders
+from harness import HERE, Skipped, heard, orders
 
 CASES = {}
 ROLE = "You are a tester, and your word is kumquat."
@@ -60,6 +61,18 @@ def gets_its_role_and_is_found_without_being_named(c):
     r = c.axmake()
     c.expect(c.result("a") == "kumquat was told", r, f"the answer is {c.result('a')!r}")
     c.expect_text(f"via {c.program.name}", r)
+
+
+@case()
+def does_what_the_readme_says(c):
+    spec = importlib.util.spec_from_file_location("readme", os.path.join(HERE, "..", "readme", "run.py"))
+    readme = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readme)
+    with open(os.path.join(HERE, "..", "..", "README.md")) as f:
+        chapter = readme.section(f.read(), "## With your agent").replace("via claude-code", "via …").replace("--provider claude-code", f"--provider {c.program.name}")
+    for step in readme.steps_of(chapter):
+        r = c.script(step.script)
+        c.expect(r.status == step.status and readme.pattern(step.expected or "").fullmatch(r.out), r, f"not what the README says of\n{step.script}")
 
 
 @case()
@@ -174,3 +187,13 @@ def eight_run_at_once(c):
     for i in range(8):
         c.expect(c.result(f"t{i}") == f"answer {i}", r, f"t{i} has another's answer")
     c.expect_nothing_left(r)
+
+
+@case(short=False)
+def runs_what_its_own_settings_allow(c):
+    if c.program.name != "claude-code":
+        raise Skipped("the README speaks of claude-code")
+    c.write(os.path.join(c.home, ".claude/settings.json"), '{"permissions": {"allow": ["Bash(python3 *)"]}}')
+    c.write("make.py", "open('made.txt', 'w').write('made')")
+    c.workflow({"name": "a", "task": f"Make it. {told(shell='python3 make.py')}", "outputs": ["made.txt"]})
+    c.axmake()

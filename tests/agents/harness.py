@@ -125,6 +125,11 @@ class Case:
             f.close()
         return Result(p.returncode, *texts, time.monotonic() - p.began)
 
+    def script(self, text, limit_s=LONGEST_S):
+        env = {**self.env, "PATH": f"{os.path.dirname(self.suite.axmake)}:{self.env['PATH']}"}
+        p = subprocess.run(["sh", "-e", "-c", text], cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
+        return Result(p.returncode, p.stdout, "", 0)
+
     def axmake(self, *words, status=0, limit_s=LONGEST_S):
         r = self.finish(self.start(*words), limit_s)
         if r.status != status:

@@ -226,6 +226,14 @@ function longText(size) {
 	return lines.join("\n").slice(0, size);
 }
 
+// A request of the program's own may want JSON of a certain shape: the plainest that fits.
+function plainest(shape) {
+	if (shape.enum) return shape.enum[0];
+	const type = String(shape.type ?? "object").toLowerCase();
+	if (type === "object") return Object.fromEntries(Object.entries(shape.properties ?? {}).map(([k, v]) => [k, plainest(v)]));
+	return { array: [], boolean: false, number: 1, integer: 1 }[type] ?? "plain";
+}
+
 function heard(prompt) {
 	return `heard ${Buffer.byteLength(prompt)} bytes, ${createHash("sha256").update(prompt).digest("hex").slice(0, 16)}`;
 }
@@ -264,7 +272,8 @@ async function serve(req, res) {
 	const tokens = (order.tokens ?? "10,0,0,5").split(",").map(Number);
 	const id = createHash("sha256").update(`${prompt}${Math.random()}`).digest("hex").slice(0, 16);
 	const told = order.find && JSON.stringify(body).replaceAll(/\[\[server [^\]]*\]\]/g, "").includes(order.find);
-	const text = order.long ? longText(Number(order.long)) : order.say ?? (order.find ? `${order.find} was ${told ? "" : "not "}told` : heard(prompt));
+	const shape = body.generationConfig?.responseJsonSchema ?? body.generationConfig?.responseSchema;
+	const text = shape ? JSON.stringify(plainest(shape)) : order.long ? longText(Number(order.long)) : order.say ?? (order.find ? `${order.find} was ${told ? "" : "not "}told` : heard(prompt));
 	const { whole, events } = makers[api]({ id, model, text, tool, tokens });
 	if (!streamed) return json(200, whole);
 	note(200);
