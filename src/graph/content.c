@@ -185,6 +185,17 @@ static void join_paths(struct sbuf *out, const struct str_list *l)
 	}
 }
 
+bool content_result(struct hashing *h, struct arena *a, const struct task *t, struct str *text, struct str *problem)
+{
+	if (!store_read_result(h->store, a, t->result, text)) {
+		*problem = arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
+					STR_ARG(t->name));
+		return false;
+	}
+	*text = str_trim_end_newlines(*text);
+	return true;
+}
+
 static bool expand_result(struct hashing *h, struct arena *a, const struct piece *p, const struct ref *r, struct sbuf *out, struct str *problem)
 {
 	const struct task *t = r->task;
@@ -200,12 +211,9 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 		return true;
 	}
 	struct str text;
-	if (!store_read_result(h->store, a, t->result, &text)) {
-		*problem = arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
-					STR_ARG(t->name));
+	if (!content_result(h, a, t, &text, problem))
 		return false;
-	}
-	sbuf_str(out, str_trim_end_newlines(text));
+	sbuf_str(out, text);
 	return true;
 }
 

@@ -35,6 +35,9 @@ enum file_state content_of_output(struct hashing *h, struct arena *a, const stru
 /* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */
 bool content_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem);
 
+/* The text of a task's result, without newlines at its end. false with *problem. */
+bool content_result(struct hashing *h, struct arena *a, const struct task *t, struct str *text, struct str *problem);
+
 /* The inputs as a task sees them: files found by literals, trees and patterns, sorted, each once. */
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem);
 

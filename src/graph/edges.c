@@ -127,14 +127,43 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 	}
 }
 
+/* `context`: the named dependencies, and in the place of a group those that it groups. To be called while there are no other edges. */
+static void context_edges(struct builder *b, struct task *t)
+{
+	if (t->kind != TASK_AGENT || t->def->context == CONTEXT_NONE)
+		return;
+	for (size_t i = 0; i < t->deps.n; i++) {
+		struct dep *d = &t->deps.p[i];
+		const struct task *to = d->task;
+		struct pos at = d->at;
+		d->how |= DEP_CONTEXT;
+		for (size_t k = 0; to->kind == TASK_GROUP && k < to->def->dependencies.n; k++) {
+			struct task *member = graph_task(b->g, to->def->dependencies.p[k].s);
+			if (member && member != t) /* what is wrong with the group is said of the group */
+				add_dep(b, t, member, DEP_CONTEXT, false, at);
+		}
+	}
+}
+
+static void note_named_in_prompt(struct builder *b, struct task *t)
+{
+	for (size_t i = 0; t->def->context != CONTEXT_NONE && i < t->prompt.n; i++) {
+		const struct task *named = t->prompt.pieces[i].is_ref ? ref_resolve(b->g, t->prompt.pieces[i].text).task : NULL;
+		if (named && b->mark[named->id] == t->id + 1)
+			t->deps.p[b->place[named->id]].how |= DEP_PROMPT;
+	}
+}
+
 void build_edges(struct builder *b, struct task *t)
 {
 	name_edges(b, t, &t->def->dependencies, DEP_NAMED);
+	context_edges(b, t);
 	name_edges(b, t, &t->def->after, DEP_AFTER);
 	for (size_t i = 0; i < t->inputs.n; i++)
 		if (t->inputs.p[i].kind == PATTERN_FILE && !t->inputs.p[i].exclude)
 			file_edge(b, t, &t->inputs.p[i]);
 	ref_edges(b, t, &t->prompt, t->prompt_source);
+	note_named_in_prompt(b, t);
 	for (size_t i = 0; i < t->n_env; i++)
 		ref_edges(b, t, &t->env[i].value, t->env[i].source);
 }

@@ -35,6 +35,8 @@ enum dep_how {
 	DEP_PATTERN = 8, /* an input pattern meets its outputs: its files count there */
 	DEP_RESULT = 16, /* ${task} in the prompt or env */
 	DEP_PATH = 32,   /* ${task.path} */
+	DEP_PROMPT = 128, /* named in the prompt, as a result, path or field */
+	DEP_CONTEXT = 256, /* `context`: its result follows the prompt, unless that names it */
 	DEP_EDIT = 64,   /* both change a path, and the other comes first: see build_edit_order */
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/content.h"
+#include "graph/context.h"
 
 /* One signature in the making. */
 struct writer {
@@ -108,10 +109,16 @@ static void put_results(struct writer *w)
 	for (size_t i = 0; i < w->t->deps.n; i++) {
 		const struct dep *d = &w->t->deps.p[i];
 		struct counted c = {d->task->has_result ? d->task->result : (struct hash128){0, 0}, d->task->name};
-		if (d->how & (DEP_RESULT | DEP_PATH))
+		if ((d->how & (DEP_RESULT | DEP_PATH)) || context_takes(w->t, d))
 			vec_push(w->a, &all.of, c);
 	}
 	put_sorted(w, FIELD_RESULT, &all);
+}
+
+static void put_context(struct writer *w)
+{
+	if (context_follows(w->t))
+		put(w, FIELD_CONTEXT, STR_NONE, w->t->def->context == CONTEXT_PATHS ? STR("paths") : STR("results"), true);
 }
 
 static void put_prompt(struct writer *w)
@@ -119,7 +126,7 @@ static void put_prompt(struct writer *w)
 	if (w->t->kind != TASK_AGENT)
 		return;
 	struct sbuf b = {0};
-	if (content_expand(w->h, w->a, w->t, &w->t->prompt, &b, &w->out->problem)) {
+	if (content_expand(w->h, w->a, w->t, &w->t->prompt, &b, &w->out->problem) && context_add(w->h, w->a, w->t, &b, &w->out->problem)) {
 		w->out->prompt = arena_copy(w->a, sbuf_view(&b));
 		put(w, FIELD_PROMPT, STR_NONE, w->out->prompt, true);
 	}
@@ -253,7 +260,7 @@ static void put_dependencies(struct writer *w)
 
 /* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */
 static void (*const counted_fields[])(struct writer *w) = {
-	put_kind, put_script, put_shell,	put_results, put_prompt,   put_role,	     put_model,	 put_provider,
+	put_kind, put_script, put_shell,	put_context, put_results, put_prompt,   put_role,	     put_model,	 put_provider,
 	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies,
 };
 

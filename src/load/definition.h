@@ -28,6 +28,9 @@ struct env_def {
 	struct text name, value;
 };
 
+/* What follows an agent's prompt: nothing, where the results of its dependencies are kept, or what they say. */
+enum context { CONTEXT_NONE, CONTEXT_PATHS, CONTEXT_RESULTS };
+
 enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };
 
 /* Classes of a failed try, as bits for retry.on. */
@@ -71,6 +74,7 @@ struct task_def {
 	struct text_list env_inputs;
 	struct text model, provider, description;
 	enum on_edit on_edit;
+	enum context context;
 	int64_t timeout_ns; /* TIMEOUT_UNSET; 0: none */
 	int64_t stall_ns;   /* without a byte of output; 0: no limit */
 	struct retry retry;

@@ -43,6 +43,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->model = d->model;
 	if (WANTED(SLOT_PROVIDER) && t->agent.s.p)
 		t->provider = d->provider;
+	if (WANTED(SLOT_CONTEXT) && t->agent.s.p)
+		t->context = d->context;
 	if (WANTED(SLOT_SHELL) && t->run.s.p)
 		t->shell = d->shell;
 	if (WANTED(SLOT_ENV_INPUTS))
@@ -117,10 +119,12 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 		             STR_ARG(own->pair[prompt]->key->text));
 	if (own->pair[SLOT_SHELL] && !run)
 		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
-	for (enum task_slot s = SLOT_MODEL; s <= SLOT_PROVIDER; s++) {
-		if (own->pair[s] && !agent)
-			reader_error(r, key_at(own, s), "take it out", "'%.*s' is for a task with an 'agent'",
-			             STR_ARG(own->pair[s]->key->text));
+	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT};
+	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
+		const struct pair *p = own->pair[of_agents[i]];
+
+		if (p && !agent)
+			reader_error(r, p->key->at, "take it out", "'%.*s' is for a task with an 'agent'", STR_ARG(p->key->text));
 	}
 }
 

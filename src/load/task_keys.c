@@ -89,6 +89,26 @@ static void read_on_edit(struct reader *r, const struct key_row *row, const stru
 	reader_wants(r, key->text, value, wants);
 }
 
+static void read_context(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
+{
+	static const char *const words[] = {[CONTEXT_NONE] = "none", [CONTEXT_PATHS] = "paths", [CONTEXT_RESULTS] = "results"};
+	static const char wants[] = "none, paths or results";
+	struct task_def *t = into;
+	struct str s;
+
+	(void)row;
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return;
+	for (int i = CONTEXT_NONE; i <= CONTEXT_RESULTS; i++) {
+		if (str_eq(s, str_of(words[i]))) {
+			t->context = (enum context)i;
+			return;
+		}
+	}
+	reader_wants(r, key->text, value, wants);
+}
+
 static void read_jobserver(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                            void *into)
 {
@@ -219,6 +239,7 @@ static const struct key_row task_rows[] = {
     {"optional", SLOT_OPTIONAL, read_bool, FIELD(optional), NULL, true},
     {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
     {"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
+    {"context", SLOT_CONTEXT, read_context, 0, NULL, true},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
@@ -234,7 +255,6 @@ static const struct key_row task_rows[] = {
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
     NOT_YET("leave", "start the server before axmake"),
-    NOT_YET("context", "name the results in the prompt, as in ${design}"),
 };
 
 static const struct key_table task_table = {"a task", task_rows, sizeof task_rows / sizeof *task_rows, NULL, NULL};
@@ -244,7 +264,7 @@ const char *const *workflow_task_keys(void)
 	static const char *const keys[] = {
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
-	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  NULL,
+	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  "context", NULL,
 	};
 
 	return keys;

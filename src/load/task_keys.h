@@ -29,6 +29,7 @@ enum task_slot {
 	SLOT_ALWAYS,
 	SLOT_JOBSERVER,
 	SLOT_STALL,
+	SLOT_CONTEXT,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

@@ -203,6 +203,14 @@ static void signatures_keep_their_values(void **state)
 	signature_hex(f, "ask", hex);
 	assert_string_equal(hex, "4819a38055dd8b49c50f87b426d32169");
 	done(f);
+	f = load("tasks:\n  - {name: said, run: 'true'}\n"
+		 "  - {name: ask, agent: plain, provider: offline, task: 'about it', context: paths, dependencies: [said]}\n");
+	task(f, "said")->has_result = true;
+	task(f, "said")->result = hash_bytes("so", 2);
+	task(f, "said")->result_size = 2;
+	signature_hex(f, "ask", hex);
+	assert_string_equal(hex, "8538861f06e8397523522bda73314b92");
+	done(f);
 }
 
 /* Two workflows whose only task must, or must not, have one signature. */
