@@ -118,7 +118,7 @@ static struct plain *open_plain(const struct program *g)
 
 void engine_end_previous(const struct program *g)
 {
-	size_t n = g->project.killed_run ? previous_end(g->project.killed_run) : 0;
+	size_t n = g->project.killed_run ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
 	if (n)
 		fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
 }

@@ -79,6 +79,7 @@ struct task_def {
 	int64_t stall_ns;   /* without a byte of output; 0: no limit */
 	struct retry retry;
 	bool optional, always;
+	bool leave; /* of a script: what it leaves running stays */
 	int8_t jobserver; /* -1 unset, else 0 or 1 */
 };
 

@@ -119,6 +119,12 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 		             STR_ARG(own->pair[prompt]->key->text));
 	if (own->pair[SLOT_SHELL] && !run)
 		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
+	if (own->pair[SLOT_LEAVE] && !run)
+		reader_error(r, key_at(own, SLOT_LEAVE), "take it out, and start the server in a task with 'run'",
+		             "'leave' is for a task with 'run'");
+	if (t->leave && own->pair[SLOT_JOBSERVER] && t->jobserver == 1)
+		reader_error(r, key_at(own, SLOT_JOBSERVER), "take one of them out",
+		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
 	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];

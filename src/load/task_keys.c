@@ -240,6 +240,7 @@ static const struct key_row task_rows[] = {
     {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
     {"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
     {"context", SLOT_CONTEXT, read_context, 0, NULL, true},
+    {"leave", SLOT_LEAVE, read_bool, FIELD(leave), NULL, false},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
@@ -254,7 +255,6 @@ static const struct key_row task_rows[] = {
     NOT_YET("delegates", "write a task for each of the agents"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
-    NOT_YET("leave", "start the server before axmake"),
 };
 
 static const struct key_table task_table = {"a task", task_rows, sizeof task_rows / sizeof *task_rows, NULL, NULL};
@@ -264,7 +264,7 @@ const char *const *workflow_task_keys(void)
 	static const char *const keys[] = {
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
-	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  "context", NULL,
+	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  "context", "leave", NULL,
 	};
 
 	return keys;

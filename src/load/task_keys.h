@@ -30,6 +30,7 @@ enum task_slot {
 	SLOT_JOBSERVER,
 	SLOT_STALL,
 	SLOT_CONTEXT,
+	SLOT_LEAVE,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

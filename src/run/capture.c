@@ -227,6 +227,7 @@ int capture_open(const struct capture_config *config, struct capture **out, int 
 		c->sides[s] = (struct side){c, (enum stream)s};
 	}
 	kept_init(&c->kept, config->store_fd, config->dir);
+	c->kept.left = config->left;
 	int err = c->files ? open_files(c) : open_pipes(c);
 	if (err) {
 		capture_free(c);

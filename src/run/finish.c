@@ -333,6 +333,10 @@ static void end_task(struct job *j, enum try_class class)
 
 static void fail_or_retry(struct job *j, enum try_class class)
 {
+	if (j->leaves) {
+		reaper_end_left(j, class);
+		return;
+	}
 	if (!worth_another(j, class)) {
 		end_task(j, class);
 		return;
@@ -398,6 +402,8 @@ void finish_try(struct job *j)
 		class = TRY_ANSWER;
 	if (class == TRY_OK && !keep_result(j, &sizes, &j->answer, o))
 		class = TRY_FAILED;
+	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
+		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
 	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(s, err);
 	o->class = class;
@@ -407,6 +413,12 @@ void finish_try(struct job *j)
 		end_task(j, class);
 	else
 		fail_or_retry(j, class);
+}
+
+void finish_failed(struct job *j)
+{
+	j->outcome.ended = j->ending.ended;
+	fail_or_retry(j, j->failed);
 }
 
 void finish_dropped(struct job *j)

@@ -211,7 +211,8 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		.watch = s->watch,
 		.store_fd = s->c->store->fd,
 		.dir = j->dir.p,
-		.files = j->task->kind == TASK_AGENT,
+		.files = j->task->kind == TASK_AGENT || j->task->def->leave, /* a pipe that nobody reads any more would end what writes to it */
+		.left = j->task->def->leave,
 		.on_data = capture_data,
 		.on_error = capture_trouble,
 		.self = j,
@@ -249,9 +250,11 @@ static void start_try(struct job *j)
 	j->cause = END_OWN;
 	j->status = 0;
 	j->pid = 0;
+	j->failed = TRY_OK;
 	j->try_began_ns = clock_ns();
 	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)s->c->run_id, j->task->id, j->tries);
-	bool with = j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver;
+	/* What stays behind could hold tokens, and the pipe, for ever. */
+	bool with = !j->task->def->leave && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
 	struct jobserver_env je = jobserver_child(s->c->jobserver, with);
 	j->has_pipe = with;
 	j->has_answer = false;

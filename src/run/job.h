@@ -5,6 +5,7 @@
 #include "run/agent.h"
 #include "run/answer.h"
 #include "run/capture.h"
+#include "run/left.h"
 #include "run/mask.h"
 #include "run/process.h"
 #include "run/sched.h"
@@ -38,6 +39,8 @@ struct job {
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
+	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */
+	enum try_class failed;  /* with what it fails once what it left has been ended; TRY_OK: nothing of the kind */
 	struct capture *capture;
 	struct live *live;       /* an agent's output as it comes; NULL: the rule looks for nothing in it */
 	bool has_answer;         /* `answer` was read and kept at the final line, and stands whatever comes */
@@ -83,6 +86,7 @@ struct sched {
 	bool children_ended;             /* SIGCHLD since the last look */
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
+	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -109,6 +113,8 @@ void reaper_signal(void *sched, const struct signalfd_siginfo *si);
 void reaper_collect(struct sched *s);  /* after SIGCHLD: reaps, finds orphans, moves jobs on */
 void reaper_end_try(struct job *j, enum end_cause cause); /* ends a running try; one that has just ended by itself did so */
 void reaper_interrupt(struct sched *s);
+/* A try whose processes were to stay has failed: they are ended, then finish_failed is called. */
+void reaper_end_left(struct job *j, enum try_class class);
 void reaper_last(struct sched *s);     /* at the end of a run: what is left of unmarked orphans */
 
 /* Attending a running try. */
@@ -121,6 +127,8 @@ bool attend_answered_by_now(struct job *j); /* the same, after reading what is t
 void finish_answered(struct job *j);
 /* The try's program and all it started have ended. */
 void finish_try(struct job *j);
+/* The same of a try that is known to have failed with j->failed. */
+void finish_failed(struct job *j);
 /* A task whose next try will not come. */
 void finish_dropped(struct job *j);
 /* A try that never started. */

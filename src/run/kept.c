@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -239,6 +240,25 @@ static void finish_silent(struct kept *k)
 	unlinkat(k->store_fd, k->dir, AT_REMOVEDIR); /* a result in it is kept, so is the folder */
 }
 
+/* Puts a copy of the file in its place; the program goes on with the file, which has no name any more. */
+static void part_from(struct kept *k, enum stream s)
+{
+	static const char temporary[] = "parted";
+	struct stat st;
+	if (unlinkat(k->dir_fd, temporary, 0) < 0 && errno != ENOENT)
+		fail(k, errno, temporary);
+	int fd = make_file(k, temporary, O_RDWR);
+	if (k->err)
+		return;
+	int err = fstat(k->fd[s], &st) < 0 ? errno : copy_prefix(k->fd[s], fd, (uint64_t)st.st_size);
+	if (!err && renameat(k->dir_fd, temporary, k->dir_fd, stream_files[s]) < 0)
+		err = errno;
+	if (err)
+		fail(k, err, stream_files[s]);
+	close(k->fd[s]);
+	k->fd[s] = fd;
+}
+
 /* The program may have cut or rewritten its own files (`> /dev/stdout` does): what they hold now is what counts. */
 static void measure_files(struct kept *k)
 {
@@ -255,6 +275,8 @@ static void measure_files(struct kept *k)
 int kept_finish(struct kept *k)
 {
 	if (k->by_child) {
+		for (int s = 0; k->left && !k->err && s < 2; s++)
+			part_from(k, (enum stream)s);
 		measure_files(k);
 	} else if (!k->size[0] && !k->size[1]) {
 		k->out_hash = hash_bytes("", 0);

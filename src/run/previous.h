@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ends every process that carries the mark of that run: SIGTERM, a grace, SIGKILL; returns when none is left, or a grace later. How many there were. This process's own ancestors are spared. */
-size_t previous_end(uint64_t run_id);
+/* Ends every process that carries the mark of that run: SIGTERM, a grace, SIGKILL; returns when none is left, or a grace later. How many there were. This process's own
+ * ancestors are spared, and what `leave` tasks that had ended well left: noted in the store. */
+size_t previous_end(uint64_t run_id, int store_fd);
 
 #endif

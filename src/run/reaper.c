@@ -75,6 +75,10 @@ static void drained(void *job)
 static void all_ended(struct job *j)
 {
 	struct sched *s = j->sched;
+	if (j->failed) {
+		finish_failed(j);
+		return;
+	}
 	if (capture_drain(j->capture)) {
 		finish_try(j);
 		return;
@@ -93,6 +97,11 @@ static void go_on_ending(struct job *j, const struct pid_list *orphans)
 {
 	struct sched *s = j->sched;
 	bool alive = j->pid != 0;
+	j->leaves = j->task->def->leave && !j->failed && !alive && j->cause == END_OWN && WIFEXITED(j->status) && !WEXITSTATUS(j->status);
+	if (j->leaves) {
+		all_ended(j);
+		return;
+	}
 	if (!alive && !ending_anything_left(&j->ending, orphans, false)) {
 		loop_timer_clear(s->c->loop, &j->timer);
 		all_ended(j);
@@ -118,6 +127,13 @@ static void look_again(void *job)
 	find_orphans(j->sched, &orphans);
 	go_on_ending(j, &orphans);
 	vec_free(&orphans.pids);
+}
+
+void reaper_end_left(struct job *j, enum try_class class)
+{
+	j->failed = class;
+	j->phase = PHASE_ENDING;
+	look_again(j);
 }
 
 void reaper_end_try(struct job *j, enum end_cause cause)
@@ -177,7 +193,7 @@ static bool end_strays(struct sched *s, struct pid_list *told, bool killing)
 	struct pid_list all = {0}, left = {0};
 	process_children(&all);
 	for (size_t i = 0; i < all.pids.n; i++)
-		if (!listed(&s->strangers, all.pids.p[i]))
+		if (!listed(&s->strangers, all.pids.p[i]) && !left_has(&s->left, all.pids.p[i]))
 			vec_push(NULL, &left.pids, all.pids.p[i]);
 	size_t own = left.pids.n, within_reach = 0;
 	for (size_t i = 0; i < own; i++)
