@@ -28,9 +28,7 @@ struct key_def {
 
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
 
-static const char *const not_built[] = {
-    "resume_args", "quota_on", "quota_reset", "needs", "rate_capacity", "rate_refill", "max_concurrent",
-};
+static const char *const not_built[] = {"resume_args", "quota_on", "quota_reset", "needs"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -176,6 +174,27 @@ static void set_size(struct apply *ap, const struct key_def *def)
 {
 	if (!value_size(ap->key->value.s, true, field_of(ap, def)))
 		report_value(ap, "bytes: 2000, 64k, 8M");
+}
+
+/* A whole number of calls. */
+static void set_calls(struct apply *ap, const struct key_def *def)
+{
+	int64_t n;
+
+	if (value_int(ap->key->value.s, 1, PROVIDER_CALLS_MAX, &n))
+		*(uint32_t *)field_of(ap, def) = (uint32_t)n;
+	else
+		report_value(ap, "a whole number from 1 to 10000");
+}
+
+static void set_rate(struct apply *ap, const struct key_def *def)
+{
+	double n;
+
+	if (value_double(ap->key->value.s, &n) && n >= PROVIDER_REFILL_MIN && n <= PROVIDER_CALLS_MAX)
+		*(double *)field_of(ap, def) = n;
+	else
+		report_value(ap, "calls a second: 10, 0.5; from 0.00001 to 10000");
 }
 
 static void set_bool(struct apply *ap, const struct key_def *def)
@@ -338,6 +357,9 @@ static const struct key_def keys[] = {
     {"retry_on", set_regex, FIELD(retry_on)},
     {"fatal_on", set_regex, FIELD(fatal_on)},
     {"revision", set_text, FIELD(revision)},
+    {"rate_capacity", set_calls, FIELD(rate_capacity)},
+    {"rate_refill", set_rate, FIELD(rate_refill)},
+    {"max_concurrent", set_calls, FIELD(max_concurrent)},
 };
 
 static const struct key_def *key_def_of(struct str name)
@@ -453,6 +475,9 @@ void provider_apply(struct provider *p, struct arena *a, struct diag *d, const s
 		                       .at = p->at,
 		                       .max_prompt = p->max_prompt,
 		                       .is_private = p->is_private,
+		                       .rate_capacity = p->rate_capacity,
+		                       .rate_refill = p->rate_refill,
+		                       .max_concurrent = p->max_concurrent,
 		                       .only_when_asked = p->only_when_asked};
 	for (size_t i = 0; i < section->keys.n; i++)
 		apply_key(&ap, &section->keys.p[i], user);
@@ -485,6 +510,9 @@ void provider_check(const struct provider *p, struct diag *d)
 			diag_error(d, p->at, "add command = PROGRAM WORDS…", "provider '%.*s' has no command", STR_ARG(p->name));
 		return;
 	}
+	if ((p->rate_capacity > 0) != (p->rate_refill > 0))
+		diag_error(d, p->at, p->rate_refill > 0 ? "add rate_capacity = CALLS" : "add rate_refill = CALLS-A-SECOND",
+			   "provider '%.*s' has only one of rate_capacity and rate_refill", STR_ARG(p->name));
 	if (p->prompt == PROMPT_FILE)
 		check_uses(p, d, STR("prompt_file"), "prompt");
 	if (p->result.kind == WHERE_FILE)

@@ -28,6 +28,10 @@ struct final_line {
 	struct str value;
 };
 
+/* Bounds of rate_capacity, rate_refill and max_concurrent. */
+#define PROVIDER_CALLS_MAX 10000
+#define PROVIDER_REFILL_MIN 0.00001
+
 enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
 
 struct words {
@@ -53,6 +57,9 @@ struct provider {
 	bool only_when_asked;          /* never chosen unless a task, agent, setting or option names it (`ask = true`): offline */
 	struct str retry_on, fatal_on; /* POSIX ERE; empty: none */
 	struct str revision;
+	uint32_t rate_capacity; /* calls that may begin at once; 0: any number. With rate_refill or not at all */
+	double rate_refill;     /* calls a second */
+	uint32_t max_concurrent; /* calls on their way at the same time; 0: any number */
 	struct str user_shape; /* canonical text of the call-shaping keys that the user's files set; counts in signatures; empty
 	                          when none */
 };

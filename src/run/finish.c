@@ -7,20 +7,26 @@
 #include "base/os.h"
 #include "graph/content.h"
 #include "graph/difference.h"
+#include "run/choice.h"
 #include "run/job.h"
 
 /* Tries in all when nothing is said: a transient failure is worth three, any other one. */
 #define DEFAULT_TRANSIENT_TRIES 3
 #define DEFAULT_DELAY_NS (5 * NS_PER_S)
 
+static bool may_go_on(const struct job *j)
+{
+	return !j->sched->signal && !j->sched->stopping && !j->sched->broken;
+}
+
 static bool worth_another(const struct job *j, enum try_class class)
 {
 	const struct retry *r = &j->task->def->retry;
-	if (j->sched->signal || j->sched->stopping || j->sched->broken)
+	if (!may_go_on(j))
 		return false;
 	if (!r->set)
-		return class == TRY_TRANSIENT && j->tries < DEFAULT_TRANSIENT_TRIES;
-	return j->tries < r->attempts && (r->on & class);
+		return class == TRY_TRANSIENT && j->tries - j->tries_before < DEFAULT_TRANSIENT_TRIES;
+	return j->tries - j->tries_before < r->attempts && (r->on & class);
 }
 
 /* The delay before the next try, with up to 20 % of jitter so that many do not come back at once. */
@@ -28,7 +34,7 @@ static int64_t delay_before_next(const struct job *j)
 {
 	const struct retry *r = &j->task->def->retry;
 	int64_t d = r->set ? r->delay_ns : DEFAULT_DELAY_NS;
-	for (uint32_t i = 1; r->set && r->exponential && i < j->tries && d < 86400 * NS_PER_S; i++)
+	for (uint32_t i = 1; r->set && r->exponential && i < j->tries - j->tries_before && d < 86400 * NS_PER_S; i++)
 		d *= 2;
 	if (r->set && r->max_delay_ns && d > r->max_delay_ns)
 		d = r->max_delay_ns;
@@ -304,6 +310,7 @@ static void end_task(struct job *j, enum try_class class)
 	o->tries = j->tries;
 	o->duration_ns = clock_ns() - j->began_ns;
 	o->provider = j->provider ? j->provider->name : STR_NONE;
+	o->fell_back = j->fell_back;
 	if (class == TRY_OK) {
 		t->state = STATE_DONE;
 		s->result.done++;
@@ -337,14 +344,19 @@ static void fail_or_retry(struct job *j, enum try_class class)
 		reaper_end_left(j, class);
 		return;
 	}
-	if (!worth_another(j, class)) {
+	struct str other = STR_NONE;
+	bool again = worth_another(j, class);
+	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, again, &other);
+	if (next == CHOICE_OVER || (next == CHOICE_SAME && !again) || !may_go_on(j)) {
 		end_task(j, class);
 		return;
 	}
-	int64_t delay = delay_before_next(j);
+	int64_t delay = next == CHOICE_OTHER ? 0 : delay_before_next(j);
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
-	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay});
+	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
+	if (class == TRY_TRANSIENT && next == CHOICE_SAME)
+		choice_cool_down(j, delay);
 	sched_release(j);
 	sched_retry_later(j, delay);
 }
@@ -407,6 +419,8 @@ void finish_try(struct job *j)
 	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(s, err);
 	o->class = class;
+	if (j->cause != END_INTERRUPT)
+		choice_ended(j, class);
 	mask_logs(j);
 	show_log(j, &sizes);
 	if (class == TRY_OK)
@@ -436,6 +450,26 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error)
 	j->outcome.error = error;
 	j->outcome.status = 127;
 	end_task(j, class);
+}
+
+void finish_unprovided(struct job *j, const struct choice_none *none)
+{
+	struct sched *s = j->sched;
+	int err = 0;
+	if (!j->tries)
+		j->began_ns = clock_ns();
+	if (!none->closed && j->tries)
+		finish_dropped(j);
+	else if (!none->closed)
+		finish_unstarted(j, TRY_FAILED, none->why);
+	if (!none->closed)
+		return;
+	if (j->tries)
+		err = log_failed(s->c->log, s->c->graph->workflow->file, j->task->name, j->start_id, str_of(try_class_name(TRY_QUOTA)), j->tries,
+				 clock_ns() - j->began_ns);
+	if (err)
+		sched_state_lost(s, err);
+	sched_not_run(j, none->why);
 }
 
 /* Records a task as up to date without running it. false with why not. */

@@ -14,26 +14,6 @@
 #include "run/job.h"
 #include "run/script_call.h"
 
-const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why)
-{
-	struct sbuf b = {0};
-	for (size_t i = 0; i < t->n_providers; i++) {
-		if (agent_installed(a, t->providers[i], path_env, NULL)) {
-			sbuf_free(&b);
-			return t->providers[i];
-		}
-		sbuf_printf(&b, "%s'%.*s' is not installed (no '%.*s' in PATH)", b.n ? "; " : "", STR_ARG(t->providers[i]->name),
-			    STR_ARG(t->providers[i]->command.p[0]));
-	}
-	if (!t->n_providers)
-		sbuf_lit(&b, str_eq(g->workflow->policy.privacy.s, STR("private"))
-				     ? "the policy 'privacy: private' admits no provider that is known: add 'privacy = private' to one in axmake.ini"
-				     : "no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
-	*why = arena_copy(a, sbuf_view(&b));
-	sbuf_free(&b);
-	return NULL;
-}
-
 /* Bytes that someone else put into an output are kept before a rerun writes over them. */
 static void keep_edited(struct job *j)
 {
@@ -277,21 +257,26 @@ static void start_try(struct job *j)
 	attend_begin(j);
 }
 
+/* The signature under which an answer will be recorded; false after ending the task. */
+static bool sign(struct job *j)
+{
+	sbuf_free(&j->signing.fields);
+	j->signed_for = j->provider;
+	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &j->signing);
+	if (!j->signing.problem.n)
+		return true;
+	finish_unstarted(j, TRY_FAILED, j->signing.problem);
+	return false;
+}
+
 /* Everything before the first try; false after ending the task. */
 static bool prepare(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
 	struct str why = STR_NONE;
-	if (t->kind == TASK_AGENT && !(j->provider = job_provider(s->c->graph, t, s->path_env, &j->arena, &why))) {
-		finish_unstarted(j, TRY_AUTH, why);
+	if (!sign(j))
 		return false;
-	}
-	signature_compute(&s->c->stale->hashing, &j->arena, t, j->provider, true, true, &j->signing);
-	if (j->signing.problem.n) {
-		finish_unstarted(j, TRY_FAILED, j->signing.problem);
-		return false;
-	}
 	keep_edited(j);
 	if (!make_folders(j, &why)) {
 		finish_unstarted(j, TRY_FAILED, why);
@@ -320,6 +305,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;
 	j->timer.self = j;
+	j->hold.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;
 	return j;
@@ -337,6 +323,8 @@ void job_go(struct job *j)
 		if (!prepare(j))
 			return;
 		sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
+	} else if (j->provider != j->signed_for && !sign(j)) {
+		return;
 	}
 	start_try(j);
 }

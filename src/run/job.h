@@ -10,6 +10,10 @@
 #include "run/process.h"
 #include "run/sched.h"
 #include "run/live.h"
+#include "state/limits.h"
+
+struct choice;
+struct choice_none;
 
 enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_INTERRUPT };
 
@@ -31,11 +35,13 @@ struct job {
 	bool counted_as_agent;  /* holds one of max_agents */
 	struct verdict verdict;
 	struct signing signing; /* as it was before the start */
-	const struct provider *provider;
+	const struct provider *provider, *signed_for; /* that serves; whose answer `signing` would be */
+	struct limit_hold hold; /* the provider's place */
+	bool fell_back;         /* an earlier try was another provider's */
 	struct str dir;         /* "tasks/NAME" in .axmake */
 	uint64_t start_id;
 	int64_t began_ns, try_began_ns;
-	uint32_t tries;
+	uint32_t tries, tries_before; /* started; of them with providers that serve no more */
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
@@ -66,6 +72,7 @@ struct sched {
 	struct job **jobs;               /* by task id */
 	VEC(struct job *) live;          /* jobs with a slot: running, ending, draining */
 	struct verdict *verdicts;        /* by task id, of stale tasks */
+	struct choice *choice;
 	struct capture_watch *watch;
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
@@ -96,8 +103,6 @@ struct sched {
 struct job *job_make(struct sched *s, struct task *t);
 /* Starts its first or next try; j->slot is held. Ends the task at once when it cannot start. */
 void job_go(struct job *j);
-/* The first provider that may serve and is installed, or NULL with what is wrong with each. */
-const struct provider *job_provider(const struct graph *g, struct task *t, const char *path_env, struct arena *a, struct str *why);
 /* The limit of a try; 0: none. */
 int64_t job_timeout(const struct job *j);
 
@@ -133,13 +138,17 @@ void finish_failed(struct job *j);
 void finish_dropped(struct job *j);
 /* A try that never started. */
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
+/* A task for which no provider is left. */
+void finish_unprovided(struct job *j, const struct choice_none *none);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 
 /* Back to the scheduler. */
 void sched_send(struct sched *s, const struct event *e);
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void sched_release(struct job *j);                       /* slot and agent's place */
+void sched_release(struct job *j);                       /* slot, agent's and provider's place */
+void sched_offer(struct sched *s, struct task *t);       /* to be started when its turn comes */
+void sched_not_run(struct job *j, struct str because);   /* ends it so; frees it */
 void sched_retry_later(struct job *j, int64_t delay_ns);
 void sched_completed(struct sched *s, struct task *t);   /* state is UPTODATE, DONE or FAILED */
 void sched_job_gone(struct job *j);                      /* frees it */

@@ -14,7 +14,7 @@ enum event_kind {
 	EVENT_START,       /* of the first try; verdict says why */
 	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
 	EVENT_ACTIVITY,    /* what a running agent says of itself has changed */
-	EVENT_RETRY,       /* a try failed, another will follow after delay_ns */
+	EVENT_RETRY,       /* a try failed, another will follow after delay_ns; text: by this other provider */
 	EVENT_END,         /* with success, failure (task->state says) */
 	EVENT_NOT_RUN,     /* text: why, a whole phrase: "because of design" */
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
@@ -39,6 +39,7 @@ struct outcome {
 	struct str provider;
 	struct str activity; /* an agent's last own word on what it does; one line, may be empty */
 	struct str session;  /* of its last try; empty: not known */
+	bool fell_back;     /* another provider failed before */
 	bool ignored;       /* failed, but optional or -i */
 	/* Its output: a file relative to the root to be shown as it is, in the order read; empty: nothing. */
 	struct str log_path;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "run/choice.h"
 #include "run/job.h"
 
 /* Is a to be taken before b? */
@@ -101,6 +102,7 @@ void sched_release(struct job *j)
 	top_up(s, j);
 	s->agents -= j->counted_as_agent;
 	j->counted_as_agent = false;
+	choice_release(j);
 }
 
 void sched_job_gone(struct job *j)
@@ -119,7 +121,7 @@ void sched_job_gone(struct job *j)
 	free(j);
 }
 
-static void to_be_started(struct sched *s, struct task *t)
+void sched_offer(struct sched *s, struct task *t)
 {
 	heap_push(t->kind == TASK_AGENT ? &s->stale_agents : &s->stale_runs, t);
 }
@@ -127,7 +129,7 @@ static void to_be_started(struct sched *s, struct task *t)
 static void delay_over(void *job)
 {
 	struct job *j = job;
-	to_be_started(j->sched, j->task);
+	sched_offer(j->sched, j->task);
 }
 
 void sched_retry_later(struct job *j, int64_t delay_ns)
@@ -203,6 +205,18 @@ void sched_completed(struct sched *s, struct task *t)
 	users_ready(s, t);
 }
 
+void sched_not_run(struct job *j, struct str because)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct str text = arena_copy(s->arena, because);
+	sched_release(j);
+	sched_job_gone(j);
+	not_run(s, t, text, false);
+	give_up_users(s, t);
+	users_ready(s, t);
+}
+
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
 {
 	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
@@ -239,7 +253,7 @@ static void judge(struct sched *s, struct task *t)
 		if (s->c->touch)
 			finish_touch(s, t, &v);
 		else
-			to_be_started(s, t);
+			sched_offer(s, t);
 	}
 }
 
@@ -250,8 +264,8 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 		struct task *t = g->tasks.p[i];
 		bool ran = t->state == STATE_UPTODATE || t->state == STATE_DONE || (t->record && t->state != STATE_STALE);
 		struct arena a = {0};
-		struct str why;
-		if (t->wanted && t->kind == TASK_AGENT && !ran && !job_provider(g, t, path_env, &a, &why)) {
+		struct str why = t->wanted && t->kind == TASK_AGENT && !ran ? choice_lacking(g, t, path_env, &a) : STR_NONE;
+		if (why.n) {
 			struct str text = arena_printf(&a, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
 			o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text, .at_ns = clock_ns()});
 			ok = false;
@@ -283,6 +297,20 @@ static bool may_start(const struct sched *s)
 	return !s->stopping && !s->broken && !s->signal && !s->result.refused;
 }
 
+/* Of an agent's task that has a slot: with which provider? False when it does not start now. */
+static bool provided(struct sched *s, struct job *j)
+{
+	struct choice_none none = {0};
+	enum choice_result r = j->task->kind == TASK_AGENT ? choice_take(s->choice, j, &none) : CHOICE_TAKEN;
+	if (r == CHOICE_WAITS)
+		jobserver_give(s->c->jobserver, &j->slot);
+	else
+		s->retrying -= j->phase == PHASE_WAITING;
+	if (r == CHOICE_NONE)
+		finish_unprovided(j, &none);
+	return r == CHOICE_TAKEN;
+}
+
 /* Starts what may start now. true: waits for a slot that somebody else gives back. */
 static bool start_some(struct sched *s)
 {
@@ -295,14 +323,20 @@ static bool start_some(struct sched *s)
 			return false;
 		struct task *t = heap_top(h);
 		struct job *j = s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t);
+		if (choice_waits(s->choice, j)) {
+			heap_pop(h);
+			continue;
+		}
 		if (s->watched_fd >= 0 && !s->slot_came)
 			return true; /* none since the last refusal: the loop would have told */
 		s->slot_came = jobserver_take(s->c->jobserver, &j->slot);
-		if (!s->slot_came)
+		if (!s->slot_came) {
+			choice_idle(s->choice);
 			return true;
+		}
 		heap_pop(h);
-		s->retrying -= j->phase == PHASE_WAITING;
-		job_go(j);
+		if (provided(s, j))
+			job_go(j);
 	}
 	return false;
 }
@@ -364,17 +398,20 @@ static void turns(struct sched *s)
 			if (next_heap(s) && s->checked_providers)
 				starved = start_some(s);
 		}
-		if (!may_start(s))
+		if (!may_start(s)) {
+			choice_forget(s->choice);
 			drop_retries(s);
+		}
 		bool judging = s->ready.tasks.n && may_start(s);
 		if (judging && !s->live.n)
 			continue;
-		if (!s->live.n && !s->retrying && !(may_start(s) && next_heap(s)))
+		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice);
+		if (!waiting && !(may_start(s) && next_heap(s)))
 			return;
 		watch_tokens(s, starved && !judging);
 		if (!judging)
 			s->c->observer->flush(s->c->observer->self);
-		loop_turn(s->c->loop, !judging && (s->live.n || s->retrying || starved));
+		loop_turn(s->c->loop, !judging && (waiting || starved));
 		if (s->children_ended)
 			reaper_collect(s);
 	}
@@ -421,6 +458,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
 	s.watch = capture_watch_new(c->loop);
+	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s.next_start_id = os_random64() | 1;
 	prepare(&s);
@@ -428,6 +466,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	watch_tokens(&s, false);
 	reaper_last(&s);
 	leave_rest(&s);
+	choice_free(s.choice);
 	if (s.null_fd >= 0)
 		close(s.null_fd);
 	if (s.watch)

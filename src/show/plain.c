@@ -252,8 +252,12 @@ static void add_done(struct plain *p, const struct outcome *o)
 	phrase_color(&p->console.out, p->config.color_out, "32", "done");
 	sbuf_lit(&p->console.out, " in ");
 	clock_duration(&p->console.out, o->duration_ns);
+	if (o->fell_back) {
+		sbuf_lit(&more, "by ");
+		utf8_escape(&more, o->provider);
+	}
 	if (o->tries > 1)
-		sbuf_printf(&more, "%u tries", o->tries);
+		sbuf_printf(&more, "%s%u tries", more.n ? ", " : "", o->tries);
 	if (o->input_tokens >= 0 || o->output_tokens >= 0) {
 		sbuf_lit(&more, more.n ? ", " : "");
 		phrase_tokens(&more, o->input_tokens, o->output_tokens);
@@ -342,6 +346,10 @@ static void on_retry(struct plain *p, const struct event *e)
 		phrase_span(&b, e->delay_ns);
 	} else {
 		sbuf_lit(&b, "at once");
+	}
+	if (e->text.n) {
+		sbuf_lit(&b, " by ");
+		utf8_escape(&b, e->text);
 	}
 	sbuf_char(&b, '\n');
 	console_say(&p->console, &b);

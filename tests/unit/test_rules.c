@@ -378,9 +378,6 @@ static void wrong_keys_and_values_are_reported_with_what_to_do(void **state)
 	    {"[provider p]\ncommand = x\nquota_on = x\n", "'quota_on' is not built yet"},
 	    {"[provider p]\ncommand = x\nquota_reset = x\n", "'quota_reset' is not built yet"},
 	    {"[provider p]\ncommand = x\nneeds = x\n", "'needs' is not built yet"},
-	    {"[provider p]\ncommand = x\nrate_capacity = 1\n", "'rate_capacity' is not built yet"},
-	    {"[provider p]\ncommand = x\nrate_refill = 1\n", "'rate_refill' is not built yet"},
-	    {"[provider p]\ncommand = x\nmax_concurrent = 1\n", "'max_concurrent' is not built yet"},
 	};
 
 	(void)state;

@@ -1,0 +1,421 @@
+#include "run/choice.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "run/job.h"
+#include "state/limits.h"
+
+/* Failures in a row that the provider is to blame for, until it is set aside. */
+#define FAILURES_MAX 3
+#define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
+/* After a pause one call goes first; so long the others wait for its answer. */
+#define PROBE_NS (5 * NS_PER_S)
+
+/* A provider in this run. */
+struct served {
+	const struct provider *provider;
+	struct limit *limit; /* NULL: it shares nothing with other processes */
+	bool known;          /* `limit` and `gone` were looked at */
+	struct str gone;     /* why it serves no more in this run; empty: it does */
+	struct str aside;    /* that it was set aside, as long as nobody has been told */
+	int64_t closed_ms;   /* out of quota until then, wall clock */
+	unsigned failures;   /* in a row */
+	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
+	const struct job *probe;
+	int64_t probe_ns;
+	bool busy;        /* no sense in asking until woken */
+	int64_t again_ns; /* when it wakes by itself; INT64_MAX: by others only */
+	VEC(struct task *) waiting;
+};
+
+struct choice {
+	struct sched *sched;
+	struct arena arena;
+	VEC(struct served *) all;
+	struct limits *limits;
+	struct str problem; /* why there are no limits */
+	struct loop_timer timer;
+	size_t waiting;
+};
+
+static void report_missing(struct sbuf *b, const struct provider *p)
+{
+	sbuf_printf(b, "%s'%.*s' is not installed (no '%.*s' in PATH)", b->n ? "; " : "", STR_ARG(p->name), STR_ARG(p->command.p[0]));
+}
+
+static struct str nobody_known(const struct graph *g)
+{
+	if (str_eq(g->workflow->policy.privacy.s, STR("private")))
+		return STR("the policy 'privacy: private' admits no provider that is known: add 'privacy = private' to one in axmake.ini");
+	return STR("no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
+}
+
+struct str choice_lacking(const struct graph *g, const struct task *t, const char *path_env, struct arena *a)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < t->n_providers; i++) {
+		if (agent_installed(a, t->providers[i], path_env, NULL)) {
+			sbuf_free(&b);
+			return STR_NONE;
+		}
+		report_missing(&b, t->providers[i]);
+	}
+	if (!t->n_providers)
+		sbuf_str(&b, nobody_known(g));
+	struct str why = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return why;
+}
+
+static void offer_all(struct choice *c, struct served *v)
+{
+	v->busy = false;
+	v->again_ns = INT64_MAX;
+	c->waiting -= v->waiting.n;
+	for (size_t i = 0; i < v->waiting.n; i++)
+		sched_offer(c->sched, v->waiting.p[i]);
+	v->waiting.n = 0;
+}
+
+static void set_timer(struct choice *c)
+{
+	int64_t first = INT64_MAX;
+	for (size_t i = 0; i < c->all.n; i++)
+		if (c->all.p[i]->waiting.n && c->all.p[i]->again_ns < first)
+			first = c->all.p[i]->again_ns;
+	if (first == INT64_MAX)
+		loop_timer_clear(c->sched->c->loop, &c->timer);
+	else
+		loop_timer_set(c->sched->c->loop, &c->timer, first);
+}
+
+static void time_has_come(void *choice)
+{
+	struct choice *c = choice;
+	int64_t now = clock_ns();
+	for (size_t i = 0; i < c->all.n; i++)
+		if (c->all.p[i]->again_ns <= now)
+			offer_all(c, c->all.p[i]);
+	set_timer(c);
+}
+
+/* Another process gave something back, or took it. */
+static void others_moved(void *choice, uint32_t events)
+{
+	struct choice *c = choice;
+	(void)events;
+	limits_drain(c->limits);
+	for (size_t i = 0; i < c->all.n; i++)
+		if (c->all.p[i]->limit)
+			offer_all(c, c->all.p[i]);
+	set_timer(c);
+}
+
+struct choice *choice_new(struct sched *s)
+{
+	struct choice *c = xcalloc(1, sizeof *c);
+	c->sched = s;
+	c->timer = (struct loop_timer){.fn = time_has_come, .self = c};
+	return c;
+}
+
+void choice_free(struct choice *c)
+{
+	loop_timer_clear(c->sched->c->loop, &c->timer);
+	if (c->limits) {
+		loop_unwatch(c->sched->c->loop, limits_fd(c->limits));
+		limits_close(c->limits);
+	}
+	for (size_t i = 0; i < c->all.n; i++)
+		vec_free(&c->all.p[i]->waiting);
+	vec_free(&c->all);
+	arena_free(&c->arena);
+	free(c);
+}
+
+/* Opened when a provider first needs it: most runs share nothing. */
+static struct limits *limits_of(struct choice *c)
+{
+	if (c->limits || c->problem.n)
+		return c->limits;
+	c->limits = limits_open(&c->arena, &c->problem);
+	if (c->limits && limits_fd(c->limits) >= 0)
+		loop_watch(c->sched->c->loop, limits_fd(c->limits), EPOLLIN, others_moved, c);
+	return c->limits;
+}
+
+static bool shares(const struct provider *p)
+{
+	return p->rate_capacity || p->max_concurrent;
+}
+
+static struct str not_kept(struct choice *c, const struct provider *p, struct str why)
+{
+	return arena_printf(&c->arena, "the limits of '%.*s' cannot be kept: %.*s", STR_ARG(p->name), STR_ARG(why));
+}
+
+/* First use: is it there, and can its limits be kept? */
+static void look_at(struct choice *c, struct served *v)
+{
+	const struct provider *p = v->provider;
+	struct sbuf b = {0};
+	v->known = true;
+	if (!agent_installed(&c->arena, p, c->sched->path_env, NULL)) {
+		report_missing(&b, p);
+		v->gone = arena_copy(&c->arena, sbuf_view(&b));
+		sbuf_free(&b);
+	} else if (shares(p)) {
+		struct limits *l = limits_of(c);
+		v->limit = l ? limit_of(l, p->name) : NULL;
+		if (!v->limit)
+			v->gone = not_kept(c, p, l ? str_of(os_error(errno)) : c->problem);
+	}
+}
+
+static struct served *served_of(struct choice *c, const struct provider *p)
+{
+	for (size_t i = 0; i < c->all.n; i++)
+		if (c->all.p[i]->provider == p)
+			return c->all.p[i];
+	struct served *v = arena_new(&c->arena, struct served);
+	v->provider = p;
+	v->again_ns = INT64_MAX;
+	vec_push(NULL, &c->all, v);
+	return v;
+}
+
+static bool is_closed(const struct served *v)
+{
+	return v->closed_ms && clock_wall_ns() / NS_PER_MS < v->closed_ms;
+}
+
+/* Said when another one serves in its place: else the task that fails says it. */
+static void tell_aside(struct choice *c, const struct task *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct served *v = served_of(c, t->providers[i]);
+		if (v->aside.n)
+			sched_warn(c->sched, NULL, "%.*s", STR_ARG(v->aside));
+		v->aside = STR_NONE;
+	}
+}
+
+/* The first that serves in this run, or NULL. */
+static struct served *first_serving(struct choice *c, const struct task *t)
+{
+	for (size_t i = 0; i < t->n_providers; i++) {
+		struct served *v = served_of(c, t->providers[i]);
+		if (!v->known)
+			look_at(c, v);
+		if (v->gone.n || is_closed(v))
+			continue;
+		tell_aside(c, t, i);
+		return v;
+	}
+	return NULL;
+}
+
+static void wait_here(struct choice *c, struct served *v, struct job *j, int64_t again_ns)
+{
+	v->busy = true;
+	if (again_ns < v->again_ns)
+		v->again_ns = again_ns;
+	vec_push(NULL, &v->waiting, j->task);
+	c->waiting++;
+	set_timer(c);
+}
+
+/* Until when must a start wait for reasons of this process alone? 0: it need not. */
+static int64_t cooling_until(const struct served *v)
+{
+	int64_t now = clock_ns();
+	if (!v->cool_ns)
+		return 0;
+	if (now < v->cool_ns)
+		return v->cool_ns;
+	return v->probe && now < v->probe_ns + PROBE_NS ? v->probe_ns + PROBE_NS : 0;
+}
+
+bool choice_waits(struct choice *c, struct job *j)
+{
+	struct served *v = j->task->kind == TASK_AGENT ? first_serving(c, j->task) : NULL;
+	int64_t until = v ? cooling_until(v) : 0;
+	if (!v || (!v->busy && !until))
+		return false;
+	wait_here(c, v, j, until ? until : INT64_MAX);
+	return true;
+}
+
+static void taken(struct served *v, struct job *j)
+{
+	if (v->cool_ns) {
+		v->probe = j;
+		v->probe_ns = clock_ns();
+	}
+	if (j->provider && j->provider != v->provider) {
+		j->tries_before = j->tries;
+		j->fell_back = true;
+	}
+	j->provider = v->provider;
+}
+
+/* "15:04", or with its day when that is not soon. */
+static struct str time_of_day(struct arena *a, int64_t wall_ms)
+{
+	time_t t = wall_ms / 1000;
+	struct tm tm;
+	char text[40];
+	localtime_r(&t, &tm);
+	return arena_copy(a, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
+}
+
+static void say_why_none(struct choice *c, const struct job *j, struct choice_none *none)
+{
+	struct sbuf b = {0};
+	*none = (struct choice_none){0};
+	for (size_t i = 0; i < j->task->n_providers; i++) {
+		const struct served *v = served_of(c, j->task->providers[i]);
+		bool closed = !v->gone.n && is_closed(v);
+		none->closed = none->closed || closed;
+		sbuf_lit(&b, b.n ? "; " : "");
+		if (closed)
+			sbuf_printf(&b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(&c->arena, v->closed_ms)));
+		else
+			sbuf_str(&b, v->gone);
+	}
+	if (!j->task->n_providers)
+		sbuf_str(&b, nobody_known(c->sched->c->graph));
+	none->why = arena_copy(&c->arena, sbuf_view(&b));
+	sbuf_free(&b);
+}
+
+/* Asks the limits that all processes share. */
+static struct limit_answer ask(struct served *v, struct job *j)
+{
+	const struct provider *p = v->provider;
+	const struct limit_rule rule = {p->rate_capacity, p->rate_refill, p->max_concurrent};
+	j->hold = (struct limit_hold){.fd = -1};
+	return v->limit ? limit_take(v->limit, &rule, &j->hold) : (struct limit_answer){.kind = LIMIT_TAKEN};
+}
+
+enum choice_result choice_take(struct choice *c, struct job *j, struct choice_none *none)
+{
+	struct served *v;
+	while ((v = first_serving(c, j->task))) {
+		struct limit_answer a = ask(v, j);
+		switch (a.kind) {
+		case LIMIT_TAKEN:
+			taken(v, j);
+			return CHOICE_TAKEN;
+		case LIMIT_WAIT:
+			wait_here(c, v, j, a.again_ns);
+			return CHOICE_WAITS;
+		case LIMIT_CLOSED:
+			v->closed_ms = a.until_ms;
+			break;
+		case LIMIT_OWN:
+			v->gone = arena_printf(&c->arena, "every place of '%.*s' is held by a run that this one is inside of", STR_ARG(v->provider->name));
+			break;
+		case LIMIT_FAILED:
+			v->gone = not_kept(c, v->provider, str_of(os_error(a.err)));
+			break;
+		}
+	}
+	say_why_none(c, j, none);
+	return CHOICE_NONE;
+}
+
+size_t choice_waiting(const struct choice *c)
+{
+	return c->waiting;
+}
+
+void choice_idle(struct choice *c)
+{
+	for (size_t i = 0; i < c->all.n; i++)
+		if (c->all.p[i]->limit)
+			limit_leave(c->all.p[i]->limit);
+}
+
+void choice_forget(struct choice *c)
+{
+	for (size_t i = 0; i < c->all.n; i++)
+		c->all.p[i]->waiting.n = 0;
+	c->waiting = 0;
+	choice_idle(c);
+	set_timer(c);
+}
+
+void choice_release(struct job *j)
+{
+	struct choice *c = j->sched->choice;
+	struct served *v = j->provider ? served_of(c, j->provider) : NULL;
+	if (!v)
+		return;
+	limit_give(&j->hold, false);
+	if (v->probe == j)
+		v->probe = NULL;
+	if (v->waiting.n)
+		offer_all(c, v);
+	set_timer(c);
+}
+
+void choice_ended(struct job *j, enum try_class class)
+{
+	if (!j->provider)
+		return;
+	struct served *v = served_of(j->sched->choice, j->provider);
+	limit_give(&j->hold, class == TRY_OK);
+	if (class == TRY_OK) {
+		v->failures = 0;
+		v->cool_ns = 0;
+	} else if (class & BLAMED) {
+		v->failures++;
+	}
+}
+
+static void set_aside(struct choice *c, struct served *v, enum try_class class, const struct outcome *o)
+{
+	const char *name = try_class_name(class);
+	struct str error = o->error.n ? o->error : STR("no reason given");
+	if (v->gone.n)
+		return;
+	v->gone = arena_printf(&c->arena, "'%.*s' was set aside (%s: %.*s)", STR_ARG(v->provider->name), name, STR_ARG(error));
+	v->aside = arena_printf(&c->arena, "provider '%.*s' is set aside for the rest of this run (%s: %.*s)", STR_ARG(v->provider->name), name, STR_ARG(error));
+}
+
+enum choice_next choice_after_failure(struct job *j, enum try_class class, bool again, struct str *name)
+{
+	struct choice *c = j->sched->choice;
+	struct served *v = j->provider ? served_of(c, j->provider) : NULL;
+	if (!v)
+		return CHOICE_SAME;
+	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again) || v->failures >= FAILURES_MAX)
+		set_aside(c, v, class, &j->outcome);
+	if (!v->gone.n && !is_closed(v))
+		return CHOICE_SAME;
+	const struct served *next = first_serving(c, j->task);
+	if (!next)
+		return CHOICE_OVER;
+	*name = next->provider->name;
+	return CHOICE_OTHER;
+}
+
+void choice_cool_down(struct job *j, int64_t delay_ns)
+{
+	struct served *v = j->provider ? served_of(j->sched->choice, j->provider) : NULL;
+	int64_t until = clock_ns() + delay_ns;
+	if (!v || delay_ns <= 0)
+		return;
+	if (until > v->cool_ns)
+		v->cool_ns = until;
+	v->probe = NULL;
+	if (v->limit)
+		limit_close(v->limit, clock_wall_ns() / NS_PER_MS + delay_ns / NS_PER_MS, LIMIT_COOLING);
+}
