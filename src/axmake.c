@@ -9,6 +9,8 @@
 #include "base/os.h"
 #include "engine.h"
 #include "look.h"
+#include "sealed.h"
+#include "state/seal.h"
 #include "version.h"
 
 static bool only_looks(const struct options *o)
@@ -84,6 +86,24 @@ static struct str current_folder(struct program *g)
 	return s;
 }
 
+/* Is nothing to be done, by the seal of an earlier run? Then that is said. Else this run may come to leave one. */
+static bool sealed(struct program *g, int argc, char **argv, struct str folder)
+{
+	struct project *p = &g->project;
+	struct sealed_by by = {&g->options, &g->inherited, argc, argv, folder, program_colored(g, STDOUT_FILENO)};
+	struct store_error err;
+	struct str said;
+	if (!sealed_key(&by, &g->arena, &p->seal_key))
+		return false;
+	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &said);
+	store_close(&p->store);
+	if (holds && said.n)
+		fwrite(said.p, 1, said.n, stdout);
+	else if (!holds)
+		p->seen = seen_new(&g->arena);
+	return holds;
+}
+
 static int run(struct program *g, int argc, char **argv)
 {
 	struct project *p = &g->project;
@@ -108,8 +128,11 @@ static int run(struct program *g, int argc, char **argv)
 		return EXIT_TROUBLE;
 	struct str folder = current_folder(g);
 	directory_line(g, "Entering", folder);
-	project_load(p, &g->options);
-	int status = dispatch(g);
+	int status = 0;
+	if (!sealed(g, argc, argv, folder)) {
+		project_load(p, &g->options);
+		status = dispatch(g);
+	}
 	directory_line(g, "Leaving", folder);
 	return status;
 }

@@ -17,7 +17,7 @@ extern char **environ;
 
 static void warn_line(void *self, const char *line)
 {
-	(void)self;
+	seen_spoil(self);
 	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 }
@@ -62,7 +62,7 @@ static struct jobserver *open_jobserver(struct program *g)
 		.style = o->jobserver_style,
 		.limit = slots_without_jobserver(g),
 	};
-	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, NULL);
+	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, g->project.seen);
 	mem_on_exhausted(return_tokens, j);
 	return j;
 }
@@ -91,11 +91,21 @@ static bool anything_wanted(const struct graph *gr)
 	return false;
 }
 
-static void say_plain_targets(const struct program *g)
+static void add_plain_targets(const struct program *g, struct sbuf *b)
 {
 	const struct project *p = &g->project;
 	for (size_t i = 0; !g->options.silent && i < p->plain_targets.items.n; i++)
-		printf("%s: nothing to be done for '%.*s'\n", g->name, STR_ARG(p->plain_targets.items.p[i]));
+		sbuf_printf(b, "%s: nothing to be done for '%.*s'\n", g->name, STR_ARG(p->plain_targets.items.p[i]));
+}
+
+static void say_plain_targets(const struct program *g)
+{
+	struct sbuf b = {0};
+	add_plain_targets(g, &b);
+	if (b.n)
+		fwrite(b.p, 1, b.n, stdout);
+	sbuf_free(&b);
+	fflush(stdout); /* what follows goes out another way */
 }
 
 static struct plain *open_plain(const struct program *g)
@@ -119,8 +129,10 @@ static struct plain *open_plain(const struct program *g)
 void engine_end_previous(const struct program *g)
 {
 	size_t n = g->project.killed_run ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
-	if (n)
-		fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
+	if (!n)
+		return;
+	seen_spoil(g->project.seen);
+	fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
 }
 
 /* Runs what is stale. The lock is held, the log open. */
@@ -155,6 +167,19 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 	return r;
 }
 
+/* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
+static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
+{
+	bool nothing = r->fresh && !r->done && !r->ignored && !r->signal && !status_of(r);
+	struct sbuf said = {0};
+	if (!nothing || !g->project.seen || plain_warned(plain))
+		return;
+	add_plain_targets(g, &said);
+	plain_nothing(plain, &said);
+	g->project.seal_said = arena_copy(&g->arena, sbuf_view(&said));
+	sbuf_free(&said);
+}
+
 int engine_build(struct program *g)
 {
 	struct project *p = &g->project;
@@ -179,6 +204,8 @@ int engine_build(struct program *g)
 	}
 	struct sched_result r = engine_run(g, loop, &seen, run_id);
 	int unseen = plain_end(plain);
+	if (!unseen)
+		ask_for_seal(g, &r, plain);
 	plain_free(plain);
 	loop_free(loop);
 	err = project_close(p);

@@ -16,6 +16,8 @@ bool program_colored(const struct program *g, int fd)
 bool program_report(struct program *g)
 {
 	diag_print(g->project.diag, stderr, program_colored(g, STDERR_FILENO));
+	if (diag_warnings(g->project.diag))
+		seen_spoil(g->project.seen);
 	return diag_errors(g->project.diag) == 0;
 }
 

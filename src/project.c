@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/path.h"
+#include "state/seal.h"
 
 static struct str current_folder(struct arena *a)
 {
@@ -23,6 +24,9 @@ static bool enter_root(struct project *p)
 {
 	struct str from = current_folder(p->arena);
 	p->root = from;
+	/* What was looked at was noted as seen from here; and a seal is looked for here. */
+	if (!str_eq(p->workflow->root, STR(".")))
+		seen_spoil(p->seen);
 	if (str_eq(p->workflow->root, STR(".")) && !(p->workflow->file.n && p->workflow->file.p[0] == '/'))
 		return true;
 	if (chdir(arena_copy(p->arena, p->workflow->root).p)) {
@@ -46,20 +50,21 @@ static void name_set(struct project *p, struct map *set, const struct str *names
 void project_load(struct project *p, struct options *o)
 {
 	p->options = o;
-	struct str file = workflow_find(p->arena, p->diag, o->file);
+	struct str file = workflow_find(p->arena, p->diag, p->seen, o->file);
 	if (!file.p)
 		return;
-	p->workflow = workflow_load(p->arena, p->diag, file);
+	p->workflow = workflow_load(p->arena, p->diag, p->seen, file);
 	if (!p->workflow->tasks.n && !diag_errors(p->diag))
 		diag_error(p->diag, POS_NONE, "list them under 'tasks:'", "there are no tasks in '%.*s'", STR_ARG(file));
 	if (!enter_root(p))
 		return;
-	p->rules = rules_load(p->arena, p->diag, o->no_builtin ? RULES_NO_BUILTIN : 0);
-	p->config = config_load(p->arena, p->diag);
+	p->rules = rules_load(p->arena, p->diag, p->seen, o->no_builtin ? RULES_NO_BUILTIN : 0);
+	p->config = config_load(p->arena, p->diag, p->seen);
 	options_settings(o, p->arena, p->diag, p->rules);
 	struct store_error err = {0};
 	store_open(&p->store, p->arena, false, &err);
 	p->filehash = filehash_new(p->arena, p->store.root_fd, NULL);
+	filehash_see(p->filehash, p->seen);
 	if (diag_errors(p->diag))
 		return; /* names can only be judged where all that defines them was understood */
 	struct graph_config c = {
@@ -72,6 +77,7 @@ void project_load(struct project *p, struct options *o)
 		.provider = o->provider,
 		.filehash = p->filehash,
 		.root_fd = p->store.root_fd,
+		.seen = p->seen,
 	};
 	p->graph = graph_build(p->arena, p->diag, &c);
 	if (diag_errors(p->diag))
@@ -128,15 +134,18 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 	}
 	if (writable && !take_lock(p, run_id))
 		return false;
+	p->store.seen = p->seen;
 	p->log = log_open(p->arena, p->store.fd, !writable, &note);
-	if (note.n)
+	if (note.n) {
+		seen_spoil(p->seen);
 		fprintf(stderr, "axmake: %s%.*s\n", p->log ? "warning: " : "*** ", STR_ARG(note));
+	}
 	if (!p->log)
 		return false;
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	graph_recall(p->graph, p->log);
 	p->stale = (struct stale){
-		.hashing = {.g = p->graph, .store = &p->store, .fh = p->filehash, .hasher = hasher_new(), .old_files = &p->old_files},
+		.hashing = {.g = p->graph, .store = &p->store, .fh = p->filehash, .hasher = hasher_new(), .old_files = &p->old_files, .seen = p->seen},
 		.log = p->log,
 		.arena = p->arena,
 		.always_make = p->options->always_make || p->options->always_make_inherited,
@@ -165,6 +174,10 @@ int project_close(struct project *p)
 {
 	int err = p->log ? log_close(p->log) : 0;
 	p->log = NULL;
+	if (!err && p->seal_said.p)
+		seal_make(&p->store, p->seal_key, p->seen, p->filehash, p->seal_said);
+	seen_free(p->seen);
+	p->seen = NULL;
 	if (p->graph)
 		graph_free(p->graph);
 	if (p->rules)

@@ -26,6 +26,9 @@ struct project {
 	struct map new_files, old_files; /* -W, -o */
 	struct str_list plain_targets;   /* files that are there and that nobody makes */
 	struct stale stale;
+	struct seen *seen;        /* set by the caller before project_load: where all that is looked at is noted; NULL: nowhere */
+	struct hash128 seal_key;
+	struct str seal_said;     /* p != NULL: project_close leaves a seal with this message (state/seal.h) */
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
@@ -38,7 +41,7 @@ bool project_open(struct project *p, bool writable, uint64_t run_id);
 /* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
 
-/* Closes the log. 0 or errno. */
+/* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */
 int project_close(struct project *p);
 
 #endif

@@ -407,13 +407,28 @@ static int walk_below(struct walk *w, int parent, const char *name)
 	bool *places;
 
 	/* Gone, or made something else since it was listed. */
-	if (fd < 0 && (is_gone(errno) || errno == ELOOP))
+	if (fd < 0 && (is_gone(errno) || errno == ELOOP)) {
+		seen_spoil(w->out->seen);
 		return 0;
+	}
 	if (fd < 0)
 		return walk_failed(w, errno);
 	places = arena_array(w->arena, bool, w->n + 1);
 	memcpy(places, w->next, (w->n + 1) * sizeof *places);
 	return walk_folder(w, fd, places);
+}
+
+/* fstatat of the entry at hand. */
+static int look(struct walk *w, int parent, const char *name, struct stat *st, bool through)
+{
+	int failed = fstatat(parent, name, st, through ? 0 : AT_SYMLINK_NOFOLLOW), err = errno;
+
+	if (!failed)
+		seen_path(w->out->seen, sbuf_view(&w->path), st, through);
+	else if (is_gone(err))
+		seen_missing(w->out->seen, sbuf_view(&w->path), through);
+	errno = err;
+	return failed;
 }
 
 /* One entry, whose path stands in w->path. */
@@ -425,14 +440,14 @@ static int walk_entry(struct walk *w, int parent, const char *name, unsigned cha
 	if (!below && !matches)
 		return 0;
 	if (type == DT_UNKNOWN) {
-		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
+		if (look(w, parent, name, &st, false))
 			return is_gone(errno) ? 0 : walk_failed(w, errno);
 		type = (unsigned char)IFTODT(st.st_mode);
 	}
 	if (type == DT_DIR)
 		return below ? walk_below(w, parent, name) : 0;
 	if (type == DT_LNK && matches) {
-		if (fstatat(parent, name, &st, 0))
+		if (look(w, parent, name, &st, true))
 			return is_gone(errno) ? 0 : walk_failed(w, errno);
 		type = S_ISREG(st.st_mode) ? DT_REG : DT_DIR;
 	}
@@ -500,6 +515,7 @@ static int walk_folder(struct walk *w, int fd, const bool *places)
 		close(fd);
 		return err;
 	}
+	seen_open(w->out->seen, w->path.n ? sbuf_view(&w->path) : STR("."), fd);
 	d = fdopendir(fd);
 	if (!d) {
 		err = errno;
@@ -520,8 +536,12 @@ static int walk_from(struct walk *w, int root_fd)
 	bool *places = arena_array(w->arena, bool, w->n + 1);
 	int fd = openat(root_fd, w->path.n ? w->path.p : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
 
+	if (fd < 0 && is_gone(errno)) {
+		seen_missing(w->out->seen, sbuf_view(&w->path), true);
+		return 0;
+	}
 	if (fd < 0)
-		return is_gone(errno) ? 0 : walk_failed(w, errno);
+		return walk_failed(w, errno);
 	w->next = xcalloc(w->n + 1, sizeof *w->next);
 	reach(w, places, 0);
 	err = walk_folder(w, fd, places);

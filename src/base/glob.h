@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/seen.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -23,6 +24,7 @@ bool glob_may_meet(struct str a, struct str b);
 /* Files found on disk. */
 struct glob_list {
 	VEC(struct str) paths; /* normal, relative to the root; in byte order, each once, after glob_sort */
+	struct seen *seen;     /* given by the caller: where folders that were listed are noted; NULL: nowhere */
 };
 /* Adds every file (not folder; links to files count, links to folders are not entered) under root_fd that matches. `.git` and `.axmake` are
  * never entered. A missing folder finds nothing. 0, or errno with *bad_path set. */

@@ -88,25 +88,31 @@ static int read_to_end(struct arena *a, int fd, size_t expect, size_t limit, str
 	return 0;
 }
 
-int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out)
+int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
 {
 	int fd = open_retry(at, path, O_RDONLY, 0), err;
-	struct stat st;
 
 	if (fd < 0)
 		return errno;
-	if (fstat(fd, &st))
+	if (fstat(fd, st))
 		err = errno;
-	else if (S_ISDIR(st.st_mode))
+	else if (S_ISDIR(st->st_mode))
 		err = EISDIR;
-	else if (!S_ISREG(st.st_mode))
+	else if (!S_ISREG(st->st_mode))
 		err = read_to_end(a, fd, 16 << 10, limit, out);
-	else if ((uintmax_t)st.st_size > limit)
+	else if ((uintmax_t)st->st_size > limit)
 		err = EFBIG;
 	else
-		err = read_to_end(a, fd, (size_t)st.st_size, limit, out);
+		err = read_to_end(a, fd, (size_t)st->st_size, limit, out);
 	close(fd);
 	return err;
+}
+
+int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out)
+{
+	struct stat st;
+
+	return os_read_file_stat(a, at, path, limit, out, &st);
 }
 
 /* A name beside `path` that nobody else has: the file's own name is left out, as it may be as long as a name can be. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -14,6 +15,8 @@
 int os_write_all(int fd, const void *p, size_t n); /* EAGAIN waits by poll */
 /* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder. */
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out);
+/* The same; *st is what the file was when it was opened, and set whenever it could be. */
+int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
 /* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
 int os_replace_file(int at, const char *path, mode_t mode, struct str content);
 int os_mkdirs(int at, const char *path, mode_t mode);      /* every missing folder of path */

@@ -49,7 +49,7 @@ static void read_prompt(struct builder *b, struct task *t)
 		return;
 	}
 	struct str path = path_normal(b->a, file->s), content;
-	int err = os_read_file(b->a, b->c->root_fd, path.p, TASK_FILE_LIMIT, &content);
+	int err = seen_read_file(b->c->seen, b->a, b->c->root_fd, path.p, TASK_FILE_LIMIT, &content);
 	if (err) {
 		diag_error(b->d, file->at, "task_file is read before anything runs; it is relative to the root", "cannot read '%.*s': %s", STR_ARG(path),
 			   os_error(err));

@@ -134,7 +134,7 @@ static bool counts(struct hashing *h, const struct task *t, const bool *direct, 
 static void find(struct hashing *h, struct arena *a, struct task *t, const struct pattern *p, const bool *direct, struct glob_list *out,
 		 struct str *problem)
 {
-	struct glob_list found = {0};
+	struct glob_list found = {.seen = h->seen};
 	struct str bad = STR_NONE;
 	int err = p->kind == PATTERN_TREE ? glob_walk_tree(a, h->store->root_fd, p->path, &found, &bad)
 					  : glob_walk(a, h->store->root_fd, p->path, &found, &bad);
@@ -227,7 +227,7 @@ static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const
 		sbuf_str(out, r.var->value.s);
 		return true;
 	case REF_ENV:
-		value = getenv(arena_copy(a, r.rest).p);
+		value = seen_getenv(h->seen, arena_copy(a, r.rest).p);
 		sbuf_lit(out, value ? value : "");
 		return true;
 	case REF_INPUTS:

@@ -13,6 +13,7 @@ struct hashing {
 	struct hasher hasher;
 	/* -o: content of these paths is taken from the record. NULL: none. */
 	const struct map *old_files;
+	struct seen *seen; /* where variables asked for and folders listed are noted; NULL: nowhere */
 };
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */

@@ -114,7 +114,7 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 			diag_error(b->d, at, "name the whole result instead", "fields of results ('${%.*s}') are not built yet", STR_ARG(p->text));
 			break;
 		case REF_ENV:
-			if (!getenv(arena_copy(b->a, r.rest).p) && !p->optional)
+			if (!seen_getenv(b->c->seen, arena_copy(b->a, r.rest).p) && !p->optional)
 				diag_error(b->d, at, "set it, or write '?' behind the name to allow that", "environment variable '%.*s' is not set",
 					   STR_ARG(r.rest));
 			break;

@@ -138,6 +138,7 @@ struct graph_config {
 	struct str provider; /* --provider, or empty */
 	struct filehash *filehash; /* for inputs that must exist */
 	int root_fd;
+	struct seen *seen; /* where what was looked at is noted; NULL: nowhere */
 };
 
 /* Builds and checks everything that names mean together. Every mistake goes to d; the graph is to be used only when there was none. */

@@ -29,7 +29,7 @@ static bool expand_path(struct builder *b, struct text t, struct sbuf *out)
 		if (r.kind == REF_VAR) {
 			sbuf_str(out, r.var->value.s);
 		} else if (r.kind == REF_ENV) {
-			const char *v = getenv(arena_copy(b->a, r.rest).p);
+			const char *v = seen_getenv(b->c->seen, arena_copy(b->a, r.rest).p);
 			if (!v && !p->optional) {
 				diag_error(b->d, at, "set it, or write '?' behind the name to allow that", "environment variable '%.*s' is not set",
 					   STR_ARG(r.rest));
@@ -114,7 +114,7 @@ static bool leaves_root(struct builder *b, struct str path, struct str *real)
 		struct str *answer = arena_new(b->a, struct str);
 		char buf[PATH_MAX];
 		struct str at = dir;
-		while (!str_eq(at, STR(".")) && !realpath(arena_copy(b->a, at).p, buf))
+		while (!str_eq(at, STR(".")) && !seen_realpath(b->c->seen, arena_copy(b->a, at).p, buf))
 			at = path_dir(at);
 		if (!str_eq(at, STR(".")) && !path_under(str_of(buf), b->real_root))
 			*answer = arena_copy(b->a, str_of(buf));
@@ -160,7 +160,7 @@ struct str build_real_path(struct builder *b, struct str path)
 	if (!*known) {
 		struct str *real = arena_new(b->a, struct str);
 		*real = dir;
-		if (realpath(arena_copy(b->a, dir).p, buf) && path_under(str_of(buf), b->real_root))
+		if (seen_realpath(b->c->seen, arena_copy(b->a, dir).p, buf) && path_under(str_of(buf), b->real_root))
 			*real = graph_path(b->g, b->a, arena_copy(b->a, str_of(buf)));
 		*known = real;
 	}

@@ -202,7 +202,7 @@ static void put_env_inputs(struct writer *w)
 	if (l->n > 1)
 		qsort(names, l->n, sizeof *names, by_name);
 	for (size_t i = 0; i < l->n; i++) {
-		const char *v = getenv(arena_copy(w->a, names[i]).p);
+		const char *v = seen_getenv(w->h->seen, arena_copy(w->a, names[i]).p);
 		if (i && str_eq(names[i], names[i - 1]))
 			continue;
 		sbuf_clear(&b);

@@ -269,6 +269,7 @@ static void take_over(struct stale *s, const struct task *t, const struct task_r
 	if (store_marked_start(s->hashing.store, r->name) == r->start_id)
 		store_mark_start(s->hashing.store, t->name, r->start_id);
 	log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
+	seen_spoil(s->hashing.seen); /* the verdict came about by another record than the next one will */
 }
 
 /* A renamed task: a record under a name that nobody bears any more, with this very signature. One that is older than the task's own stands for outputs that

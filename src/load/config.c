@@ -92,14 +92,14 @@ static void read_text(struct reading *r, struct str text, struct config *c)
 	json_decref(all);
 }
 
-struct config config_load(struct arena *a, struct diag *d)
+struct config config_load(struct arena *a, struct diag *d, struct seen *seen)
 {
 	static const char *const names[] = {"automatosx.config.json", "ax.config.json"};
 	struct config c = {.default_timeout_ns = -1};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct str text = STR_NONE;
-		int err = os_read_file(a, AT_FDCWD, names[i], MAX_FILE, &text);
+		int err = seen_read_file(seen, a, AT_FDCWD, names[i], MAX_FILE, &text);
 		struct reading r = {.diag = d};
 
 		if (err == ENOENT)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/seen.h"
 #include "base/str.h"
 
 struct config {
@@ -16,6 +17,6 @@ struct config {
 
 /* Reads the first of the two that exists. Mistakes go to d: syntax with line and column, values by file and JSON pointer. Of `providers.*` and
  * `execution.parallelDelegationEnabled`, which are not acted on yet, it says so in one warning each. */
-struct config config_load(struct arena *a, struct diag *d);
+struct config config_load(struct arena *a, struct diag *d, struct seen *seen);
 
 #endif

@@ -246,10 +246,10 @@ static void report_file(struct diag *d, struct str path, int err)
 }
 
 /* A file of the user's that may be absent. */
-static void add_file(struct rules *r, struct arena *a, struct diag *d, struct str path)
+static void add_file(struct rules *r, struct arena *a, struct diag *d, struct seen *seen, struct str path)
 {
 	struct str text;
-	int err = os_read_file(a, AT_FDCWD, path.p, INIFILE_MAX, &text);
+	int err = seen_read_file(seen, a, AT_FDCWD, path.p, INIFILE_MAX, &text);
 
 	if (err == ENOENT)
 		return;
@@ -264,9 +264,9 @@ static void add_file(struct rules *r, struct arena *a, struct diag *d, struct st
 }
 
 /* $XDG_CONFIG_HOME/axmake, or ~/.config/axmake; STR_NONE without a home. Relative ones are void, as XDG has it. */
-static struct str user_folder(struct arena *a)
+static struct str user_folder(struct arena *a, struct seen *seen)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *config = seen_getenv(seen, "XDG_CONFIG_HOME"), *home = seen_getenv(seen, "HOME");
 
 	if (config && *config == '/')
 		return arena_printf(a, "%s/axmake", config);
@@ -280,7 +280,7 @@ static int by_bytes(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-static void add_folder(struct rules *r, struct arena *a, struct diag *d, struct str folder)
+static void add_folder(struct rules *r, struct arena *a, struct diag *d, struct seen *seen, struct str folder)
 {
 	VEC(struct str) names = {0};
 	DIR *dir = folder.n ? opendir(folder.p) : NULL;
@@ -289,8 +289,11 @@ static void add_folder(struct rules *r, struct arena *a, struct diag *d, struct 
 	if (!dir) {
 		if (folder.n && errno != ENOENT)
 			report_file(d, folder, errno);
+		else if (folder.n)
+			seen_missing(seen, folder, true);
 		return;
 	}
+	seen_open(seen, folder, dirfd(dir));
 	while (errno = 0, entry = readdir(dir)) {
 		struct str name = str_of(entry->d_name);
 
@@ -303,18 +306,18 @@ static void add_folder(struct rules *r, struct arena *a, struct diag *d, struct 
 	if (names.n)
 		qsort(names.p, names.n, sizeof *names.p, by_bytes);
 	for (size_t i = 0; i < names.n; i++)
-		add_file(r, a, d, arena_printf(a, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names.p[i])));
+		add_file(r, a, d, seen, arena_printf(a, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names.p[i])));
 }
 
-struct rules *rules_load(struct arena *a, struct diag *d, unsigned flags)
+struct rules *rules_load(struct arena *a, struct diag *d, struct seen *seen, unsigned flags)
 {
 	struct rules *r = arena_new(a, struct rules);
 
 	if (!(flags & RULES_NO_BUILTIN))
 		add_builtins(r, a, d);
 	if (!(flags & RULES_NO_USER)) {
-		add_folder(r, a, d, user_folder(a));
-		add_file(r, a, d, STR("axmake.ini"));
+		add_folder(r, a, d, seen, user_folder(a, seen));
+		add_file(r, a, d, seen, STR("axmake.ini"));
 	}
 	rules_check(r, a, d);
 	return r;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/map.h"
+#include "base/seen.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "load/provider.h"
@@ -48,7 +49,7 @@ extern const struct builtin_rule builtin_rules[]; /* ends with a NULL name */
 #define RULES_NO_BUILTIN 2u
 /* Reads the built-ins, then the user's *.ini of $XDG_CONFIG_HOME/axmake or ~/.config/axmake, by name, then axmake.ini of the
  * current folder. Reports every mistake to d. `flags`: RULES_NO_USER, RULES_NO_BUILTIN or 0. */
-struct rules *rules_load(struct arena *a, struct diag *d, unsigned flags);
+struct rules *rules_load(struct arena *a, struct diag *d, struct seen *seen, unsigned flags);
 /* Adds one INI text; `user`: its keys count as set by the user. */
 void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source, struct str text, bool user);
 /* Checks what only the whole shows (a provider without a command, an agent's unknown provider). rules_load has done it. */

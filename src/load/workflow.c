@@ -33,15 +33,19 @@ struct include {
 
 struct loader {
 	struct reader r;
+	struct seen *sights;
 	struct map seen; /* identities of files */
 	VEC(struct include) includes;
 };
 
-static bool exists(const char *path)
+static bool exists(struct seen *seen, const char *path)
 {
 	struct stat st;
+	bool there = stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 
-	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+	if (!there)
+		seen_missing(seen, str_of(path), true);
+	return there; /* and will be read, which notes it */
 }
 
 static int compare_names(const void *a, const void *b)
@@ -50,7 +54,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The only *.ax.yaml of the current folder, or STR_NONE after reporting. */
-static struct str find_only(struct arena *a, struct diag *d)
+static struct str find_only(struct arena *a, struct diag *d, struct seen *seen)
 {
 	VEC(struct str) found = {0};
 	struct sbuf list = {0};
@@ -61,6 +65,7 @@ static struct str find_only(struct arena *a, struct diag *d)
 		diag_error(d, POS_NONE, NULL, "the current folder cannot be read: %s", os_error(errno));
 		return STR_NONE;
 	}
+	seen_open(seen, STR("."), dirfd(dir));
 	while ((e = readdir(dir))) {
 		struct str name = str_of(e->d_name);
 
@@ -83,7 +88,7 @@ static struct str find_only(struct arena *a, struct diag *d)
 	return STR_NONE;
 }
 
-struct str workflow_find(struct arena *a, struct diag *d, struct str wanted)
+struct str workflow_find(struct arena *a, struct diag *d, struct seen *seen, struct str wanted)
 {
 	static const char *const names[] = {"workflow.ax.yaml", "axmake.yaml"};
 
@@ -94,16 +99,16 @@ struct str workflow_find(struct arena *a, struct diag *d, struct str wanted)
 	if (wanted.p)
 		return path_normal(a, wanted);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (exists(names[i]))
+		if (exists(seen, names[i]))
 			return str_of(names[i]);
 	}
-	return find_only(a, d);
+	return find_only(a, d, seen);
 }
 
 /* The file's content as registered source; false after reporting, or, with *missing, without. */
 static bool read_source(struct loader *l, struct str file, struct pos at, struct str *text, uint32_t *source, bool *missing)
 {
-	int err = os_read_file(l->r.a, AT_FDCWD, file.p, YAML_MAX_FILE, text);
+	int err = seen_read_file(l->sights, l->r.a, AT_FDCWD, file.p, YAML_MAX_FILE, text);
 
 	if (err == 0) {
 		*source = diag_source(l->r.d, file, *text);
@@ -122,13 +127,14 @@ static bool read_source(struct loader *l, struct str file, struct pos at, struct
 }
 
 /* Equal for one file under two names. The name itself where there is no such file. */
-static struct str identity_of(struct arena *a, struct str file)
+static struct str identity_of(struct loader *l, struct str file)
 {
 	struct stat st;
 
 	if (stat(file.p, &st) < 0)
 		return file;
-	return arena_printf(a, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	seen_path(l->sights, file, &st, true);
+	return arena_printf(l->r.a, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 }
 
 static void report_circle(struct loader *l, const struct chain *from, struct str identity, struct str file, struct pos at)
@@ -155,7 +161,7 @@ static void load_include(struct loader *l, const struct chain *from, const struc
 {
 	struct include inc = {.path = path_normal(l->r.a, t->s), .at = t->at};
 	struct str file = path_join(l->r.a, l->r.wf->root, inc.path);
-	struct str identity = identity_of(l->r.a, file);
+	struct str identity = identity_of(l, file);
 
 	for (const struct chain *c = from; c; c = c->above) {
 		if (str_eq(c->identity, identity)) {
@@ -198,7 +204,7 @@ static void load_file(struct loader *l, const struct chain *above, struct str fi
 
 	if (!read_source(l, here.file, at, &text, &source, missing))
 		return;
-	here.identity = identity_of(l->r.a, here.file);
+	here.identity = identity_of(l, here.file);
 	*map_slot(&l->seen, here.identity) = l;
 	vec_push(l->r.a, &l->r.wf->files, here.file);
 	top = yaml_parse(&tree, l->r.d, source, text);
@@ -289,9 +295,9 @@ static void warn_of_ignored(struct loader *l)
 	sbuf_free(&b);
 }
 
-struct workflow *workflow_load(struct arena *a, struct diag *d, struct str file)
+struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *seen, struct str file)
 {
-	struct loader l = {.r = {.a = a, .d = d, .wf = arena_new(a, struct workflow)}};
+	struct loader l = {.r = {.a = a, .d = d, .wf = arena_new(a, struct workflow)}, .sights = seen};
 	struct workflow *wf = l.r.wf;
 	bool missing;
 

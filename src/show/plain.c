@@ -30,6 +30,7 @@ struct plain {
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
 	bool refused; /* nothing was started, and why was said */
+	bool warned;
 };
 
 static bool quiet(const struct plain *p)
@@ -377,6 +378,7 @@ static void on_warning(struct plain *p, const struct event *e)
 	}
 	phrase_line(&b, e->text);
 	sbuf_char(&b, '\n');
+	p->warned = true;
 	console_say(&p->console, &b);
 }
 
@@ -448,18 +450,20 @@ static void add_elapsed(struct plain *p)
 	sbuf_char(&p->console.out, '\n');
 }
 
-static void add_nothing(struct plain *p)
+void plain_nothing(const struct plain *p, struct sbuf *b)
 {
+	if (quiet(p))
+		return;
 	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
 	if (p->total && !p->fresh)
 		return;
-	sbuf_printf(&p->console.out, "%s: nothing to be done", p->config.program);
+	sbuf_printf(b, "%s: nothing to be done", p->config.program);
 	if (p->fresh) {
-		sbuf_lit(&p->console.out, " (");
-		phrase_count(&p->console.out, p->fresh, "task");
-		sbuf_lit(&p->console.out, " up to date)");
+		sbuf_lit(b, " (");
+		phrase_count(b, p->fresh, "task");
+		sbuf_lit(b, " up to date)");
 	}
-	sbuf_char(&p->console.out, '\n');
+	sbuf_char(b, '\n');
 }
 
 /* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
@@ -510,7 +514,12 @@ static void add_end(struct plain *p)
 	else if (ran)
 		add_well(p);
 	else
-		add_nothing(p);
+		plain_nothing(p, &p->console.out);
+}
+
+bool plain_warned(const struct plain *p)
+{
+	return p->warned;
 }
 
 int plain_end(struct plain *p)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/filestat.h"
 #include "base/hash.h"
 #include "base/str.h"
 
@@ -43,12 +44,6 @@ struct task_record {
 	struct output_record *outputs, *edits;
 	size_t n_outputs, n_edits;
 	struct str fields; /* the fields of the signature, for explaining; see graph/signature.h */
-};
-
-/* By what a file is known to be as it was. */
-struct file_stat {
-	uint64_t size, ino, dev;
-	int64_t mtime_ns, ctime_ns;
 };
 
 #endif

@@ -14,21 +14,25 @@
 #include "base/map.h"
 #include "base/vec.h"
 
-#define FINE_GRAIN_NS (20 * NS_PER_MS) /* the kernel's stamps come from a clock that ticks every 1 to 10 ms */
-#define COARSE_GRAIN_NS (2 * NS_PER_S) /* file systems that keep whole seconds, or two */
-
 enum { TRIES = 3 }; /* of hashing a file that changes meanwhile */
 
 struct entry {
 	struct filehash_file file; /* first: handed out as this */
 	bool racy;                 /* hashed so soon after a change that another one might not show */
+	unsigned char looked;      /* LOOKED_…: how its present state was found */
+	struct entry *next;        /* the path asked for next */
+	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */
 };
+
+enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
 
 struct filehash {
 	struct arena *arena;
 	int root_fd;
 	struct log *log;
 	struct map files; /* path -> struct entry */
+	struct entry *first, *last;
+	struct seen *seen; /* NULL: nobody wants to know */
 };
 
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log)
@@ -50,6 +54,8 @@ void filehash_free(struct filehash *fh)
 void filehash_forget(struct filehash *fh)
 {
 	struct map_entry *e;
+
+	seen_spoil(fh->seen);
 	for (size_t i = 0; (e = map_next(&fh->files, &i));) {
 		struct filehash_file *f = e->value;
 		f->state = FILE_UNKNOWN;
@@ -63,6 +69,11 @@ void filehash_use(struct filehash *fh, int root_fd, struct log *log)
 	fh->log = log;
 }
 
+void filehash_see(struct filehash *fh, struct seen *seen)
+{
+	fh->seen = seen;
+}
+
 struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 {
 	struct entry *e = map_get(&fh->files, path);
@@ -71,33 +82,13 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 		e = arena_new(fh->arena, struct entry);
 		e->file.path = arena_copy(fh->arena, path);
 		*map_slot(&fh->files, e->file.path) = e;
+		if (fh->last)
+			fh->last->next = e;
+		else
+			fh->first = e;
+		fh->last = e;
 	}
 	return &e->file;
-}
-
-static int64_t time_ns(struct timespec t)
-{
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-static struct file_stat stat_of(const struct stat *st)
-{
-	return (struct file_stat){(uint64_t)st->st_size, st->st_ino, st->st_dev, time_ns(st->st_mtim), time_ns(st->st_ctim)};
-}
-
-static bool same_stat(const struct file_stat *a, const struct file_stat *b)
-{
-	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns &&
-	       a->ctime_ns == b->ctime_ns;
-}
-
-/* Could the file, looked at or hashed from `at_ns` on, change once more without its stamps showing it? */
-static bool is_racy(const struct file_stat *st, int64_t at_ns)
-{
-	int64_t latest = st->mtime_ns > st->ctime_ns ? st->mtime_ns : st->ctime_ns;
-	int64_t grain = st->mtime_ns % NS_PER_S ? FINE_GRAIN_NS : COARSE_GRAIN_NS;
-
-	return latest >= at_ns - grain;
 }
 
 static enum file_state kind_of(mode_t mode)
@@ -112,19 +103,24 @@ static enum file_state missing_or_failed(int err)
 	return err == ENOENT || err == ENOTDIR ? FILE_MISSING : FILE_FAILED;
 }
 
-static enum file_state set_error(struct filehash_file *f, int err)
+static enum file_state set_error(struct filehash *fh, struct filehash_file *f, int err)
 {
+	if (((struct entry *)f)->looked && f->state != missing_or_failed(err))
+		seen_spoil(fh->seen);
 	f->err = err;
 	f->hashed = false;
 	return f->state = missing_or_failed(err);
 }
 
 /* The file as it was just found. What was hashed holds as long as the stamps do, if they can be trusted. */
-static enum file_state set_stat(struct filehash_file *f, const struct stat *st)
+static enum file_state set_stat(struct filehash *fh, struct filehash_file *f, const struct stat *st)
 {
-	struct file_stat now = stat_of(st);
+	struct file_stat now = file_stat_of(st);
+	bool known = f->state != FILE_MISSING && f->state != FILE_FAILED && file_stat_same(&now, &f->stat);
 
-	if (!same_stat(&now, &f->stat) || ((struct entry *)f)->racy)
+	if (((struct entry *)f)->looked && !known)
+		seen_spoil(fh->seen);
+	if (!file_stat_same(&now, &f->stat) || ((struct entry *)f)->racy)
 		f->hashed = false;
 	f->stat = now;
 	f->err = 0;
@@ -150,8 +146,11 @@ enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool
 	if (f->state != FILE_UNKNOWN && !fresh)
 		return f->state;
 	if (!path || fstatat(fh->root_fd, path, &st, 0))
-		return set_error(f, errno);
-	return set_stat(f, &st);
+		set_error(fh, f, errno);
+	else
+		set_stat(fh, f, &st);
+	((struct entry *)f)->looked |= LOOKED_THROUGH;
+	return f->state;
 }
 
 /* Is the hash known from an earlier run? */
@@ -159,17 +158,17 @@ static bool recall(struct filehash *fh, struct filehash_file *f)
 {
 	struct file_stat known;
 
-	if (!fh->log || !log_file_get(fh->log, f->path, &known, &f->hash) || !same_stat(&known, &f->stat))
+	if (!fh->log || !log_file_get(fh->log, f->path, &known, &f->hash) || !file_stat_same(&known, &f->stat))
 		return false;
 	/* It was recorded only when that was safe; a clock that was set back since may make it unsafe again. */
-	if (is_racy(&f->stat, clock_wall_ns()))
+	if (file_stat_racy(&f->stat, clock_wall_ns()))
 		return false;
 	((struct entry *)f)->racy = false;
 	return f->hashed = true;
 }
 
 /* Hashes what fd is now. *changed: it was written to meanwhile. 0 or errno. */
-static int hash_open(struct filehash_file *f, int fd, bool *changed)
+static int hash_open(struct filehash *fh, struct filehash_file *f, int fd, bool *changed)
 {
 	int64_t began_ns = clock_wall_ns();
 	struct file_stat after;
@@ -179,16 +178,16 @@ static int hash_open(struct filehash_file *f, int fd, bool *changed)
 
 	if (fstat(fd, &st))
 		return errno;
-	if (set_stat(f, &st) != FILE_REGULAR)
+	if (set_stat(fh, f, &st) != FILE_REGULAR)
 		return 0;
 	err = hash_fd(fd, &f->hash, &size);
 	if (!err && fstat(fd, &st))
 		err = errno;
 	if (err)
 		return err;
-	after = stat_of(&st);
-	*changed = !same_stat(&after, &f->stat) || size != f->stat.size;
-	((struct entry *)f)->racy = *changed || is_racy(&f->stat, began_ns);
+	after = file_stat_of(&st);
+	*changed = !file_stat_same(&after, &f->stat) || size != f->stat.size;
+	((struct entry *)f)->racy = *changed || file_stat_racy(&f->stat, began_ns);
 	f->hashed = true;
 	return 0;
 }
@@ -201,9 +200,9 @@ static enum file_state hash_content(struct filehash *fh, struct filehash_file *f
 		int fd = openat(fh->root_fd, f->path.p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags), err;
 
 		if (fd < 0)
-			return set_error(f, errno);
+			return set_error(fh, f, errno);
 		changed = false;
-		err = hash_open(f, fd, &changed);
+		err = hash_open(fh, f, fd, &changed);
 		close(fd);
 		if (err) {
 			f->state = FILE_FAILED;
@@ -258,6 +257,28 @@ static struct hash128 hash_of_file(const struct filehash_file *f)
 	return hash_bytes(text, sizeof text);
 }
 
+/* What the link leads to may be known as an input: that is left as it is. */
+static void note_link(struct filehash *fh, struct entry *e, const struct stat *st)
+{
+	struct file_stat now = file_stat_of(st);
+
+	if ((e->looked & LOOKED_AT) || (e->link && !file_stat_same(e->link, &now)))
+		seen_spoil(fh->seen);
+	if (!e->link)
+		e->link = arena_new(fh->arena, struct file_stat);
+	*e->link = now;
+}
+
+/* Now it is no link. */
+static void note_no_link(struct filehash *fh, struct filehash_file *f)
+{
+	struct entry *e = (struct entry *)f;
+
+	if (e->link)
+		seen_spoil(fh->seen);
+	e->looked |= LOOKED_AT;
+}
+
 static enum file_state output_link(struct filehash *fh, const char *path, struct hash128 *out, int *err)
 {
 	char text[PATH_MAX];
@@ -265,6 +286,7 @@ static enum file_state output_link(struct filehash *fh, const char *path, struct
 
 	if (n < 0) {
 		*err = errno;
+		seen_spoil(fh->seen);
 		return missing_or_failed(errno);
 	}
 	*out = tagged('l', text, (size_t)n);
@@ -280,12 +302,17 @@ enum file_state filehash_output(struct filehash *fh, struct str path, struct has
 	*err = 0;
 	if (!name || fstatat(fh->root_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		*err = errno;
-		return set_error(f, errno);
+		set_error(fh, f, errno);
+		note_no_link(fh, f);
+		return f->state;
 	}
-	/* What the link leads to may be known as an input: that is left as it is. */
-	if (S_ISLNK(st.st_mode))
+	if (S_ISLNK(st.st_mode)) {
+		note_link(fh, (struct entry *)f, &st);
 		return output_link(fh, name, out, err);
-	if (set_stat(f, &st) == FILE_REGULAR && !f->hashed && !recall(fh, f))
+	}
+	set_stat(fh, f, &st);
+	note_no_link(fh, f);
+	if (f->state == FILE_REGULAR && !f->hashed && !recall(fh, f))
 		hash_content(fh, f, O_NOFOLLOW);
 	*err = f->err;
 	if (f->state == FILE_REGULAR)
@@ -417,6 +444,9 @@ enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash1
 	}
 	if (!S_ISDIR(st.st_mode))
 		return FILE_REGULAR; /* a link to a folder too: it is no folder of its own */
+	/* Noted before it is listed, as the folders in it are by parts_add. */
+	set_stat(fh, f, &st);
+	note_no_link(fh, f);
 	vec_push(&p.arena, &p.folders, f->path);
 	for (size_t i = 0; ok && i < p.folders.n; i++)
 		ok = read_folder(&p, p.folders.p[i]);
@@ -432,7 +462,7 @@ enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct ha
                               struct str *bad_path)
 {
 	struct parts p = {.fh = fh};
-	struct glob_list list = {0};
+	struct glob_list list = {.seen = fh->seen};
 	struct str bad = STR_NONE;
 	bool ok = true;
 
@@ -452,4 +482,20 @@ enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct ha
 	*bad_path = p.bad;
 	arena_free(&p.arena);
 	return ok ? FILE_REGULAR : FILE_FAILED;
+}
+
+bool filehash_each(const struct filehash *fh, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self)
+{
+	for (const struct entry *e = fh->first; e; e = e->next) {
+		const struct file_stat *st = e->file.state == FILE_MISSING ? NULL : &e->file.stat;
+
+		if (e->racy || (e->looked && e->file.state == FILE_FAILED))
+			return false;
+		if (e->link)
+			fn(self, e->file.path, e->link, false);
+		/* What is found so without following a link is found so by following it too. */
+		if (e->looked)
+			fn(self, e->file.path, st, !(e->looked & LOOKED_AT));
+	}
+	return true;
 }

@@ -55,6 +55,18 @@ struct lock_holder store_lock_holder(const struct store *s)
 	return h;
 }
 
+bool store_at_rest(const struct store *s)
+{
+	struct flock fl = whole_file();
+	int fd = s->fd < 0 ? -1 : openat(s->fd, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	bool rests = fd >= 0 && !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_UNLCK && !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_size;
+
+	if (fd >= 0)
+		close(fd);
+	return rests;
+}
+
 /* The parent of pid as /proc tells; 0 when it does not. */
 static pid_t parent_of(pid_t pid)
 {

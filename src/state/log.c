@@ -454,19 +454,13 @@ bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct h
 	return entry != NULL;
 }
 
-static bool same_stat(const struct file_stat *a, const struct file_stat *b)
-{
-	return a->size == b->size && a->ino == b->ino && a->dev == b->dev && a->mtime_ns == b->mtime_ns &&
-	       a->ctime_ns == b->ctime_ns;
-}
-
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h)
 {
 	struct file_stat known_st;
 	struct hash128 known;
 	struct str entry, key;
 
-	if (log_file_get(l, path, &known_st, &known) && same_stat(st, &known_st) && hash_eq(h, known))
+	if (log_file_get(l, path, &known_st, &known) && file_stat_same(st, &known_st) && hash_eq(h, known))
 		return;
 	sbuf_clear(&l->key);
 	record_put_entry(&l->key, path, st, h);

@@ -31,6 +31,14 @@ struct str store_result_path(struct arena *a, struct hash128 h)
 	return arena_printf(a, ".axmake/results/%s", hash_hex(h, hex));
 }
 
+static void seen_inside(const struct store *s, const char *name, const struct stat *st)
+{
+	char path[sizeof ".axmake/" + NAME_ROOM];
+
+	snprintf(path, sizeof path, ".axmake/%s", name);
+	seen_path(s->seen, str_of(path), st, false);
+}
+
 static bool is_empty_hash(struct hash128 h)
 {
 	return hash_eq(h, hash_bytes("", 0));
@@ -42,8 +50,11 @@ bool store_has_result(const struct store *s, struct hash128 h, uint64_t size)
 	struct stat st;
 
 	result_name(h, name);
-	if (s->fd >= 0 && !fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
+	if (s->fd >= 0 && !fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode)) {
+		seen_inside(s, name, &st);
 		return (uint64_t)st.st_size == size;
+	}
+	seen_spoil(s->seen);
 	/* Nothing can be lost of nothing: it is made again where it is wanted. */
 	if (size || !is_empty_hash(h))
 		return false;
@@ -93,8 +104,11 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 		return true;
 	result_name(h, name);
 	fd = s->fd < 0 ? -1 : open_regular(s->fd, name, &st);
-	if (fd < 0)
+	if (fd < 0) {
+		seen_spoil(s->seen);
 		return false;
+	}
+	seen_inside(s, name, &st);
 	p = arena_text(a, (size_t)st.st_size + 1);
 	ok = read_exactly(fd, p, (size_t)st.st_size);
 	close(fd);

@@ -157,8 +157,17 @@ uint64_t store_marked_start(const struct store *s, struct str task)
 	struct arena a = {0};
 	struct str path = arena_printf(&a, "%s/started", store_task_dir(&a, task).p);
 	int fd = s->fd < 0 ? -1 : openat(s->fd, path.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	uint64_t id = fd < 0 ? 0 : read_number(fd);
+	bool gone = fd < 0 && (s->fd < 0 || errno == ENOENT);
+	struct str seen_as = arena_printf(&a, FOLDER "/%s", path.p);
+	uint64_t id;
 
+	if (fd >= 0)
+		seen_open(s->seen, seen_as, fd);
+	else if (gone)
+		seen_missing(s->seen, seen_as, true);
+	else
+		seen_spoil(s->seen);
+	id = fd < 0 ? 0 : read_number(fd);
 	close_fd(&fd);
 	arena_free(&a);
 	return id;

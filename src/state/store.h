@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/seen.h"
 #include "base/str.h"
 
 struct store {
@@ -16,6 +17,7 @@ struct store {
 	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
 	bool writable;
+	struct seen *seen; /* set by the caller: where results and marks that were looked at are noted; NULL: nowhere */
 };
 
 /* What went wrong, ready to be shown; n == 0: nothing. */
@@ -37,6 +39,8 @@ struct lock_holder {
 };
 /* Looks without taking (OFD lock query); changes nothing. */
 struct lock_holder store_lock_holder(const struct store *s);
+/* Is there a lock that nobody holds and that tells of no killed run? Changes nothing. */
+bool store_at_rest(const struct store *s);
 /* Is `pid` this process or one of its ancestors? (by /proc; a subreaper stays an ancestor of all it started) */
 bool store_is_ancestor(pid_t pid);
 

@@ -66,7 +66,7 @@ static void assert_printed(struct fixture *f, const char *want)
 static void without_a_file_nothing_is_configured(void **state)
 {
 	struct fixture *f = *state;
-	struct config c = config_load(&f->a, f->d);
+	struct config c = config_load(&f->a, f->d, NULL);
 
 	assert_int_equal(c.file.n, 0);
 	assert_int_equal(c.max_concurrent_agents, 0);
@@ -81,7 +81,7 @@ static void both_settings_are_read(void **state)
 
 	put("ax.config.json", "\xEF\xBB\xBF{\"execution\": {\"maxConcurrentAgents\": 10, \"defaultTimeout\": 1500},\n"
 	                      "\"memory\": {\"n\": 123456789012345678901234567890, \"s\": \"a\\u0000b\"}, \"providers\": {}}");
-	c = config_load(&f->a, f->d);
+	c = config_load(&f->a, f->d, NULL);
 	assert_printed(f, "");
 	assert_true(str_eq(c.file, STR("ax.config.json")));
 	assert_int_equal(c.max_concurrent_agents, 10);
@@ -95,7 +95,7 @@ static void automatosx_config_json_comes_first(void **state)
 
 	put("ax.config.json", "{\"execution\": {\"maxConcurrentAgents\": 1}}");
 	put("automatosx.config.json", "{\"execution\": {\"maxConcurrentAgents\": 2}}");
-	c = config_load(&f->a, f->d);
+	c = config_load(&f->a, f->d, NULL);
 	assert_int_equal(c.max_concurrent_agents, 2);
 	assert_true(str_eq(c.file, STR("automatosx.config.json")));
 	assert_printed(f, "");
@@ -107,7 +107,7 @@ static void what_is_not_acted_on_is_said_once_each(void **state)
 
 	put("ax.config.json", "{\"execution\": {\"parallelDelegationEnabled\": true},\n"
 	                      "\"providers\": {\"a\": {\"enabled\": true}, \"b\": {\"priority\": 1}}}");
-	config_load(&f->a, f->d);
+	config_load(&f->a, f->d, NULL);
 	assert_int_equal(diag_errors(f->d), 0);
 	assert_int_equal(diag_warnings(f->d), 2);
 	assert_printed(f, "ax.config.json: warning: /execution/parallelDelegationEnabled is not acted on yet");
@@ -143,7 +143,7 @@ static void wrong_values_are_named_by_pointer(void **state)
 		assert_int_equal(set_up(&fresh), 0);
 		f = fresh;
 		put("ax.config.json", rows[i].text);
-		c = config_load(&f->a, f->d);
+		c = config_load(&f->a, f->d, NULL);
 		assert_int_equal(diag_errors(f->d), 1);
 		assert_printed(f, rows[i].want);
 		assert_int_equal(c.max_concurrent_agents, 0);
@@ -157,7 +157,7 @@ static void all_wrong_values_are_reported(void **state)
 	struct fixture *f = *state;
 
 	put("ax.config.json", "{\"execution\": {\"maxConcurrentAgents\": 99, \"defaultTimeout\": -4}, \"providers\": 3}");
-	config_load(&f->a, f->d);
+	config_load(&f->a, f->d, NULL);
 	assert_int_equal(diag_errors(f->d), 3);
 }
 
@@ -180,7 +180,7 @@ static void syntax_errors_have_line_and_column(void **state)
 		assert_int_equal(set_up(&fresh), 0);
 		f = fresh;
 		put("ax.config.json", rows[i].text);
-		config_load(&f->a, f->d);
+		config_load(&f->a, f->d, NULL);
 		assert_printed(f, rows[i].want);
 		assert_int_equal(tear_down(&fresh), 0);
 	}
@@ -192,7 +192,7 @@ static void a_folder_in_its_place_is_an_error(void **state)
 
 	assert_int_equal(mkdir("automatosx.config.json", 0700), 0);
 	put("ax.config.json", "{}");
-	config_load(&f->a, f->d);
+	config_load(&f->a, f->d, NULL);
 	assert_int_equal(diag_errors(f->d), 1);
 	assert_printed(f, "automatosx.config.json: error: cannot read these settings: ");
 }

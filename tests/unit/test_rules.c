@@ -431,7 +431,7 @@ static void the_built_in_rules_are_right_and_hold_the_guides_agents(void **state
 	                                     "security", "quality",      "devops",  "writer"};
 	static const char *const real[] = {"claude-code", "codex", "gemini-cli", "opencode", "qwen-code"};
 	struct fixture *f = *state;
-	struct rules *r = rules_load(&f->a, f->d, RULES_NO_USER);
+	struct rules *r = rules_load(&f->a, f->d, NULL, RULES_NO_USER);
 	const struct provider *offline = rules_provider(r, STR("offline"));
 
 	assert_clean(f);
@@ -503,18 +503,18 @@ static void the_users_files_come_by_name_then_the_projects(void **state)
 	put(".config/axmake/c.ini~", "rubbish");
 	put(".config/axmake/.d.ini", "rubbish");
 	put("axmake.ini", "\xEF\xBB\xBF[agent x]\nmodel = project\nprovider = p\n");
-	r = rules_load(&f->a, f->d, 0);
+	r = rules_load(&f->a, f->d, NULL, 0);
 	assert_clean(f);
 	assert_str(rules_agent(r, STR("x"))->model, "project");
 	assert_str(rules_agent(r, STR("x"))->role, "b");
 	assert_non_null(rules_agent(r, STR("backend")));
 	free_rules(r);
-	r = rules_load(&f->a, f->d, RULES_NO_BUILTIN);
+	r = rules_load(&f->a, f->d, NULL, RULES_NO_BUILTIN);
 	assert_null(rules_agent(r, STR("backend")));
 	assert_non_null(rules_agent(r, STR("x")));
 	free_rules(r);
 	setenv("XDG_CONFIG_HOME", dir, 1);
-	r = rules_load(&f->a, f->d, 0);
+	r = rules_load(&f->a, f->d, NULL, 0);
 	assert_null(rules_provider(r, STR("p")));
 	assert_reports(f, "axmake.ini:3:12: error: agent 'x' names an unknown provider 'p'");
 	free_rules(r);
@@ -529,7 +529,7 @@ static void a_folder_in_a_files_place_is_an_error(void **state)
 
 	enter_home(dir);
 	assert_int_equal(mkdir("axmake.ini", 0700), 0);
-	free_rules(rules_load(&f->a, f->d, 0));
+	free_rules(rules_load(&f->a, f->d, NULL, 0));
 	assert_int_equal(diag_errors(f->d), 1);
 	assert_reports(f, "axmake.ini: error: cannot read these rules: ");
 	leave_home(dir);

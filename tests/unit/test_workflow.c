@@ -9,7 +9,7 @@
 static struct workflow *load(struct fixture *f, const char *text)
 {
 	put(FILE_NAME, text);
-	return workflow_load(&f->a, f->d, STR(FILE_NAME));
+	return workflow_load(&f->a, f->d, NULL, STR(FILE_NAME));
 }
 
 /* Loads what must be right. */
@@ -402,22 +402,22 @@ static void root_is_relative_to_its_file_and_includes_to_the_root(void **state)
 	assert_int_equal(mkdir("sub", 0700), 0);
 	put("sub/w.yaml", "root: ..\ninclude: inc.yaml\n");
 	put("inc.yaml", "tasks: [{name: i}]\n");
-	wf = workflow_load(&f->a, f->d, STR("sub/w.yaml"));
+	wf = workflow_load(&f->a, f->d, NULL, STR("sub/w.yaml"));
 	assert_int_equal(diag_errors(f->d), 0);
 	assert_text(wf->root, ".");
 	assert_int_equal(wf->tasks.n, 1);
 	put("r.yaml", "root: sub\n");
-	assert_text(workflow_load(&f->a, f->d, STR("./r.yaml"))->root, "sub");
+	assert_text(workflow_load(&f->a, f->d, NULL, STR("./r.yaml"))->root, "sub");
 }
 
 static void files_that_cannot_be_read_say_why(void **state)
 {
 	struct fixture *f = *state;
 
-	workflow_load(&f->a, f->d, STR("nowhere.yaml"));
+	workflow_load(&f->a, f->d, NULL, STR("nowhere.yaml"));
 	assert_holds(printed(f), "error: cannot read nowhere.yaml: No such file or directory");
 	forget(f);
-	workflow_load(&f->a, f->d, STR("."));
+	workflow_load(&f->a, f->d, NULL, STR("."));
 	assert_holds(printed(f), "error: . is a folder, not a workflow file");
 }
 
@@ -425,20 +425,20 @@ static void the_workflow_is_found_by_name_or_alone(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_null(workflow_find(&f->a, f->d, STR_NONE).p);
+	assert_null(workflow_find(&f->a, f->d, NULL, STR_NONE).p);
 	assert_holds(printed(f), "error: there is no workflow here");
 	put("z.ax.yaml", "");
 	put(".hidden.ax.yaml", "");
-	assert_text(workflow_find(&f->a, f->d, STR_NONE), "z.ax.yaml");
+	assert_text(workflow_find(&f->a, f->d, NULL, STR_NONE), "z.ax.yaml");
 	put("b.ax.yaml", "");
-	assert_null(workflow_find(&f->a, f->d, STR_NONE).p);
+	assert_null(workflow_find(&f->a, f->d, NULL, STR_NONE).p);
 	assert_holds(printed(f), "error: there are several workflows here: b.ax.yaml, z.ax.yaml");
 	put("axmake.yaml", "");
-	assert_text(workflow_find(&f->a, f->d, STR_NONE), "axmake.yaml");
+	assert_text(workflow_find(&f->a, f->d, NULL, STR_NONE), "axmake.yaml");
 	put("workflow.ax.yaml", "");
-	assert_text(workflow_find(&f->a, f->d, STR_NONE), "workflow.ax.yaml");
-	assert_text(workflow_find(&f->a, f->d, STR("./x//y")), "x/y");
-	assert_null(workflow_find(&f->a, f->d, STR("")).p);
+	assert_text(workflow_find(&f->a, f->d, NULL, STR_NONE), "workflow.ax.yaml");
+	assert_text(workflow_find(&f->a, f->d, NULL, STR("./x//y")), "x/y");
+	assert_null(workflow_find(&f->a, f->d, NULL, STR("")).p);
 }
 
 static void classes_of_tries_have_names(void **state)

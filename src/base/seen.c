@@ -1,0 +1,118 @@
+#include "base/seen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+
+struct seen *seen_new(struct arena *a)
+{
+	struct seen *s = arena_new(a, struct seen);
+
+	s->arena = a;
+	s->since_ns = clock_wall_ns();
+	return s;
+}
+
+void seen_free(struct seen *s)
+{
+	if (s)
+		map_free(&s->by_name);
+}
+
+void seen_spoil(struct seen *s)
+{
+	if (s)
+		s->spoiled = true;
+}
+
+static bool same(const struct sight *a, const struct sight *b)
+{
+	return a->there == b->there && file_stat_same(&a->stat, &b->stat) && (a->text.p != NULL) == (b->text.p != NULL) &&
+	       str_eq(a->text, b->text);
+}
+
+/* What is looked at twice must be found as before: no verdict hangs on two states of one thing. */
+static void note(struct seen *s, const struct sight *now)
+{
+	char kind = (char)('0' + now->kind);
+	struct sbuf key = {0};
+	struct sight *known;
+
+	sbuf_char(&key, kind);
+	sbuf_str(&key, now->name);
+	known = map_get(&s->by_name, sbuf_view(&key));
+	if (known) {
+		s->spoiled = s->spoiled || !same(known, now);
+	} else {
+		struct str own = arena_copy(s->arena, sbuf_view(&key));
+
+		known = arena_new(s->arena, struct sight);
+		*known = *now;
+		known->name = str_sub(own, 1, own.n);
+		if (now->text.p)
+			known->text = arena_copy(s->arena, now->text);
+		*map_slot(&s->by_name, own) = known;
+		vec_push(s->arena, &s->all, known);
+	}
+	sbuf_free(&key);
+}
+
+void seen_path(struct seen *s, struct str path, const struct stat *st, bool through)
+{
+	if (s)
+		note(s, &(struct sight){through ? SIGHT_PATH : SIGHT_LINK, path, true, file_stat_of(st), STR_NONE});
+}
+
+void seen_missing(struct seen *s, struct str path, bool through)
+{
+	if (s)
+		note(s, &(struct sight){.kind = through ? SIGHT_PATH : SIGHT_LINK, .name = path});
+}
+
+void seen_open(struct seen *s, struct str path, int fd)
+{
+	struct stat st;
+
+	if (!s)
+		return;
+	if (fstat(fd, &st))
+		s->spoiled = true;
+	else
+		seen_path(s, path, &st, true);
+}
+
+const char *seen_getenv(struct seen *s, const char *name)
+{
+	const char *value = getenv(name);
+
+	if (s)
+		note(s, &(struct sight){.kind = SIGHT_ENV, .name = str_of(name), .text = value ? str_of(value) : STR_NONE});
+	return value;
+}
+
+char *seen_realpath(struct seen *s, const char *path, char buf[PATH_MAX])
+{
+	char *real = realpath(path, buf);
+	int err = errno;
+
+	if (s)
+		note(s, &(struct sight){.kind = SIGHT_REAL, .name = str_of(path), .text = real ? str_of(real) : STR_NONE});
+	errno = err;
+	return real;
+}
+
+int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out)
+{
+	struct stat st;
+	int err = os_read_file_stat(a, at, path, limit, out, &st);
+
+	if (err == ENOENT)
+		seen_missing(s, str_of(path), true);
+	else if (err || !S_ISREG(st.st_mode))
+		seen_spoil(s);
+	else
+		seen_path(s, str_of(path), &st, true);
+	return err;
+}
