@@ -22,6 +22,7 @@ WOULD_RUN = re.compile(r"^would run (.+?): ", re.MULTILINE)
 
 class History:
     def __init__(self, axmake, answers, seed):
+        self.asked = None
         self.axmake, self.answers, self.rng = axmake, answers, random.Random(seed)
         self.box = os.path.realpath(tempfile.mkdtemp(prefix="axmake-model-"))
         self.root, self.home = self.path("root"), self.path("home")
@@ -101,16 +102,23 @@ class History:
         self.write(path, b"")
         return collections.Counter(int(line[1:]) for line in lines)
 
+    def ask(self, full):
+        """How axmake is called: jobs, $INHERITED, variables, targets, -k."""
+        rng = self.rng
+        overrides = {} if full or rng.random() < 0.9 else {"V1": "other"}
+        targets = None if full or rng.random() < 0.7 else [rng.choice(self.wf.tasks).uid]
+        return rng.randint(1, 4), rng.choice([None, None, "", "x"]), overrides, targets, rng.random() < 0.5
+
     def run(self, full=False):
         rng = self.rng
         self.runs += 1
-        env, inherited = dict(self.env), rng.choice([None, None, "", "x"])
+        if full or not self.asked or rng.random() < 0.4:  # else as last time: that is what a seal is for
+            self.asked = self.ask(full)
+        jobs, inherited, overrides, targets, keep_going = self.asked
+        env = dict(self.env)
         if inherited is not None:
             env["INHERITED"] = inherited
-        overrides = {} if full or rng.random() < 0.9 else {"V1": "other"}
-        targets = None if full or rng.random() < 0.7 else [rng.choice(self.wf.tasks).uid]
-        keep_going = rng.random() < 0.5
-        words = [f"-j{rng.randint(1, 4)}"] + ["-k"] * keep_going + [f"{n}={v}" for n, v in overrides.items()]
+        words = [f"-j{jobs}"] + ["-k"] * keep_going + [f"{n}={v}" for n, v in overrides.items()]
         words += [self.target_word(t) for t in targets or ()]
         args = self.wf, env, overrides
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
@@ -159,6 +167,8 @@ class History:
             return
         again = Run(self.ref.clone(), *args).go(targets)
         stale = [u for u, s in again.states.items() if s in ("done", "failed")]
+        if not stale:
+            self.seal(words, args[1])
         words = [x for x in words if x[:2] not in ("-j", "-k")]
         status, said = self.command("-q", *words, env=args[1])
         self.hold(status == bool(stale), f"-q after the run: exit status {status}, stale are u{stale}", self.explain(words, args[1]), text + said)
@@ -168,6 +178,14 @@ class History:
             clean.disk = {p: b for p, b in self.ref.disk.items() if not p.startswith("out/")}
             Run(clean, *args).go()
             self.hold(clean.disk == self.ref.disk, "the outputs are not those of a clean build: " + differences(self.ref.disk, clean.disk), text)
+
+    def seal(self, words, env):
+        """Nothing to be done, twice: the first leaves a seal, which the second and perhaps the next run of the history rely on."""
+        time.sleep(0.03)  # what has just changed is not sealed
+        self.steps.append("sleep 0.03; " + "; ".join(["axmake " + " ".join(map(shell_quote, words)) + "; look"] * 2))
+        for _ in range(2):
+            status, text = self.command(*words, env=env)
+            self.hold(status == 0 and not self.ran(), f"exit status {status} or a task ran where nothing was to be done", text)
 
     def run_and_kill(self, words, args, setting):
         """Killed when so many tasks have begun."""
