@@ -233,7 +233,7 @@ static bool is_temporary(struct str name)
 
 static bool keep_but_log(struct str name)
 {
-	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !is_temporary(name);
+	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !is_temporary(name);
 }
 
 static bool keep_results(struct str name)

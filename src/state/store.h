@@ -71,7 +71,7 @@ uint64_t store_marked_start(const struct store *s, struct str task); /* 0: none 
 /* Copies `path` of the root to tasks/NAME/edited/PATH (newest wins). 0 or errno. */
 int store_keep_edited(const struct store *s, struct str task, struct str path);
 
-/* --clean: the log and tasks' streams and marks; results stay (`all`: everything under .axmake but the lock). 0 or errno with the path in *bad. */
+/* --clean: the log, the seal and tasks' streams and marks; results stay (`all`: everything under .axmake but the lock). 0 or errno with the path in *bad. */
 int store_clean(const struct store *s, bool all, struct arena *a, struct str *bad);
 
 #endif
