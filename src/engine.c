@@ -60,6 +60,7 @@ static struct jobserver *open_jobserver(struct program *g)
 		.jobs = o->jobs,
 		.jobs_on_command_line = o->jobs_from == FROM_COMMAND,
 		.style = o->jobserver_style,
+		.parent_slots = o->makeflags_jobs > 0 ? (size_t)o->makeflags_jobs : 0,
 		.limit = slots_without_jobserver(g),
 	};
 	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, g->project.seen);

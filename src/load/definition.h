@@ -60,6 +60,8 @@ struct retry {
 	unsigned on; /* classes worth another try */
 };
 
+enum complexity { COMPLEXITY_LOW, COMPLEXITY_MEDIUM, COMPLEXITY_HIGH };
+
 #define TIMEOUT_UNSET INT64_C(-1)
 
 struct task_def {
@@ -81,6 +83,11 @@ struct task_def {
 	bool optional, always;
 	bool leave; /* of a script: what it leaves running stays */
 	int8_t jobserver; /* -1 unset, else 0 or 1 */
+	uint32_t slots;   /* of -j's; 1 unless set */
+	struct text pool; /* NFC */
+	uint32_t pool_number; /* place in workflow.pools, from 1; 0: none */
+	enum complexity complexity;
+	uint64_t memory; /* bytes; 0: not said */
 };
 
 /* Every key a task may have, for completion and schema; NULL-terminated. */
@@ -97,12 +104,19 @@ struct policy {
 	struct pos latency_at;
 };
 
+/* So many at once of the tasks that name it. */
+struct pool_def {
+	struct text name; /* NFC */
+	uint32_t places;  /* from 1 */
+};
+
 struct workflow {
 	struct str file; /* the main file as it was named, normal */
 	struct text name;
 	struct str root; /* "." or what `root:` says, relative to where axmake was started */
 	struct policy policy;
 	VEC(struct var_def) vars;          /* the including file's win */
+	VEC(struct pool_def) pools;        /* likewise */
 	struct text_list defaults_targets; /* `default:`, of the main file only */
 	VEC(struct task_def *) tasks;      /* in the order of the files */
 	VEC(struct str) files;             /* every file read, the main one first */

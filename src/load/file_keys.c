@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/limit_keys.h"
 #include "load/value.h"
 
 enum {
@@ -10,6 +11,7 @@ enum {
 	SLOT_METADATA,
 	SLOT_ROOT,
 	SLOT_POLICY,
+	SLOT_POOLS,
 	SLOT_VARS,
 	SLOT_DEFAULTS,
 	SLOT_INCLUDE,
@@ -283,14 +285,14 @@ void file_read(struct reader *r, const struct node *top, struct file_part *part)
 	    {"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
 	    {"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), NULL, false},
 	    {"policy", SLOT_POLICY, read_policy, 0, NULL, false},
-	    {"vars", SLOT_VARS, read_vars, 0, NULL, false},
+	    {"pools", SLOT_POOLS, read_pools, 0, NULL, false},
+    {"vars", SLOT_VARS, read_vars, 0, NULL, false},
 	    {"defaults", SLOT_DEFAULTS, read_defaults, 0, NULL, false},
 	    {"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
 	    {"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
 	    {"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
 	    {"description", SLOT_ABOUT, read_about, 0, NULL, false},
-	    {"pools", 0, NULL, 0, "limit what runs at once by -j", false},
-	    {"actors", 0, NULL, 0, dialect, false},
+		    {"actors", 0, NULL, 0, dialect, false},
 	    {"stages", 0, NULL, 0, dialect, false},
 	};
 	static const struct key_table table = {"a workflow", rows, sizeof rows / sizeof *rows, other_section, section_hint};

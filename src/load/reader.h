@@ -21,6 +21,7 @@ struct reader {
 	struct workflow *wf;
 	struct map tasks;        /* NFC name -> struct task_def */
 	struct map vars;         /* NFC name -> the struct var_def's index in wf->vars, plus one */
+	struct map pools;        /* NFC name -> the struct pool_def's index in wf->pools, plus one */
 	struct map said;         /* errors that were reported: a node that aliases share is read once for each */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */

@@ -63,6 +63,14 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->always = d->always;
 	if (WANTED(SLOT_JOBSERVER))
 		t->jobserver = d->jobserver;
+	if (WANTED(SLOT_SLOTS))
+		t->slots = d->slots;
+	if (WANTED(SLOT_POOL))
+		t->pool = d->pool;
+	if (WANTED(SLOT_COMPLEXITY))
+		t->complexity = d->complexity;
+	if (WANTED(SLOT_MEMORY))
+		t->memory = d->memory;
 #undef WANTED
 	if (d->n_env)
 		merge_env(r, t, d);

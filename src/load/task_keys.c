@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "load/limit_keys.h"
 #include "load/value.h"
 
 #define DEFAULT_RETRY_DELAY_NS (5 * NS_PER_S)
@@ -241,14 +242,14 @@ static const struct key_row task_rows[] = {
     {"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
     {"context", SLOT_CONTEXT, read_context, 0, NULL, true},
     {"leave", SLOT_LEAVE, read_bool, FIELD(leave), NULL, false},
+    {"slots", SLOT_SLOTS, read_slots, 0, NULL, true},
+    {"pool", SLOT_POOL, read_pool, 0, NULL, true},
+    {"complexity", SLOT_COMPLEXITY, read_complexity, 0, NULL, true},
+    {"memory", SLOT_MEMORY, read_memory, 0, NULL, true},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
     NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
-    NOT_YET("complexity", "limit what runs at once by -j"),
-    NOT_YET("pool", "limit what runs at once by -j"),
-    NOT_YET("memory", "limit what runs at once by -j"),
-    NOT_YET("slots", "leave it out: every task takes one slot"),
     NOT_YET("check", "make it a 'run' task that depends on this one"),
     NOT_YET("approve", "split the workflow, and start its second part by hand"),
     NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
@@ -264,7 +265,8 @@ const char *const *workflow_task_keys(void)
 	static const char *const keys[] = {
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
-	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "description",  "context", "leave", NULL,
+	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
+	    "complexity", "memory", "description", "context", "leave", NULL,
 	};
 
 	return keys;
@@ -289,6 +291,7 @@ static void task_init(struct task_def *t, struct pos at)
 	t->at = at;
 	t->timeout_ns = TIMEOUT_UNSET;
 	t->jobserver = -1;
+	t->slots = 1;
 	t->retry = (struct retry){.attempts = 1, .delay_ns = DEFAULT_RETRY_DELAY_NS, .on = TRY_RETRIED_BY_DEFAULT};
 }
 

@@ -31,6 +31,10 @@ enum task_slot {
 	SLOT_STALL,
 	SLOT_CONTEXT,
 	SLOT_LEAVE,
+	SLOT_SLOTS,
+	SLOT_POOL,
+	SLOT_COMPLEXITY,
+	SLOT_MEMORY,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

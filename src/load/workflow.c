@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/path.h"
 #include "load/file_keys.h"
+#include "load/limit_keys.h"
 #include "load/reader.h"
 #include "load/yaml.h"
 
@@ -307,9 +308,11 @@ struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *see
 	load_file(&l, NULL, wf->file, POS_NONE, &missing);
 	check_includes(&l);
 	check_var_names(&l);
+	limits_link(&l.r);
 	warn_of_ignored(&l);
 	map_free(&l.r.tasks);
 	map_free(&l.r.vars);
+	map_free(&l.r.pools);
 	map_free(&l.r.said);
 	map_free(&l.seen);
 	return wf;

@@ -314,8 +314,6 @@ struct job *job_make(struct sched *s, struct task *t)
 void job_go(struct job *j)
 {
 	struct sched *s = j->sched;
-	j->counted_as_agent = j->task->kind == TASK_AGENT;
-	s->agents += j->counted_as_agent;
 	vec_push(NULL, &s->live, j);
 	if (!j->tries) {
 		j->task->state = STATE_RUNNING;

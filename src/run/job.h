@@ -2,6 +2,7 @@
 #ifndef AXMAKE_RUN_JOB_H
 #define AXMAKE_RUN_JOB_H
 
+#include "run/admission.h"
 #include "run/agent.h"
 #include "run/answer.h"
 #include "run/capture.h"
@@ -10,10 +11,12 @@
 #include "run/process.h"
 #include "run/sched.h"
 #include "run/live.h"
+#include "run/taskheap.h"
 #include "state/limits.h"
 
 struct choice;
 struct choice_none;
+#include "run/taskheap.h"
 
 enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_INTERRUPT };
 
@@ -22,7 +25,7 @@ enum job_phase {
 	PHASE_RUNNING,  /* its program runs */
 	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
 	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe */
-	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for a slot. No slot is held */
+	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for its places. No place is held */
 };
 
 struct job {
@@ -30,9 +33,8 @@ struct job {
 	struct task *task;
 	struct arena arena;
 	enum job_phase phase;
-	struct slot slot;
+	struct places places;   /* while it runs */
 	bool has_pipe;          /* its program got the jobserver */
-	bool counted_as_agent;  /* holds one of max_agents */
 	struct verdict verdict;
 	struct signing signing; /* as it was before the start */
 	const struct provider *provider, *signed_for; /* that serves; whose answer `signing` would be */
@@ -60,17 +62,14 @@ struct job {
 	int64_t last_first_byte_ns;
 };
 
-struct heap {
-	VEC(struct task *) tasks; /* longest remaining path first, then the file's order */
-};
-
 struct sched {
 	const struct sched_config *c;
 	struct arena *arena;
-	struct heap ready;               /* to be judged */
-	struct heap stale_runs, stale_agents; /* to be started */
+	struct taskheap ready;           /* to be judged */
+	struct admission *admission;     /* to be started */
+	struct loop_timer look_again;    /* for slots that are wanted together */
 	struct job **jobs;               /* by task id */
-	VEC(struct job *) live;          /* jobs with a slot: running, ending, draining */
+	VEC(struct job *) live;          /* jobs with their places: running, ending, draining */
 	struct verdict *verdicts;        /* by task id, of stale tasks */
 	struct choice *choice;
 	struct capture_watch *watch;
@@ -83,7 +82,6 @@ struct sched {
 	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */
-	size_t agents;                   /* running now */
 	bool judging_all;                /* see judge_all */
 	bool checked_providers;
 	bool stopping;                   /* a failure: nothing new starts */
@@ -101,7 +99,7 @@ struct sched {
 
 /* A job for a stale task, in s->jobs. */
 struct job *job_make(struct sched *s, struct task *t);
-/* Starts its first or next try; j->slot is held. Ends the task at once when it cannot start. */
+/* Starts its first or next try; its places are held. Ends the task at once when it cannot start. */
 void job_go(struct job *j);
 /* The limit of a try; 0: none. */
 int64_t job_timeout(const struct job *j);
@@ -146,7 +144,7 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 /* Back to the scheduler. */
 void sched_send(struct sched *s, const struct event *e);
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void sched_release(struct job *j);                       /* slot, agent's and provider's place */
+void sched_release(struct job *j);                       /* its places and the provider's */
 void sched_offer(struct sched *s, struct task *t);       /* to be started when its turn comes */
 void sched_not_run(struct job *j, struct str because);   /* ends it so; frees it */
 void sched_retry_later(struct job *j, int64_t delay_ns);

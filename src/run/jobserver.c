@@ -24,6 +24,7 @@ struct jobserver {
 
 	size_t limit;   /* without jobserver: slots, 0 for no limit */
 	size_t counted; /* without jobserver: slots held */
+	size_t slots;   /* see jobserver_slots */
 
 	struct slot *implicit; /* who holds the slot that no byte stands for */
 	/* Slots that hold bytes, the latest last. A slot stands here from after its byte was read until before it is written
@@ -108,6 +109,7 @@ static void join(struct jobserver *j, const struct jobserver_config *c, const st
 	} else {
 		unavailable(j, c, in ? in->why : "it was not looked at", in && in->read_fd >= 0);
 	}
+	j->slots = j->role == JOBSERVER_CLIENT ? c->parent_slots : 0;
 	if (j->role == JOBSERVER_CLIENT)
 		j->with = c->makeflags;
 	else
@@ -135,6 +137,7 @@ static void serve(struct jobserver *j, const struct jobserver_config *c)
 		say(j, arena_printf(j->arena, WARNING "jobserver: no room for -j%d in the kernel's pipe (%s): using -j%zu",
 		                    c->jobs, os_error(j->pool.short_error), slots));
 	j->role = JOBSERVER_SERVER;
+	j->slots = slots;
 	struct str words;
 	if (fifo) {
 		j->in = j->out = (struct jobserver_end){j->pool.fd[0], true};
@@ -277,6 +280,23 @@ void jobserver_give(struct jobserver *j, struct slot *s)
 int jobserver_wait_fd(const struct jobserver *j)
 {
 	return j->role == JOBSERVER_NONE || j->broken ? -1 : j->in.fd;
+}
+
+size_t jobserver_slots(const struct jobserver *j)
+{
+	return j->role == JOBSERVER_NONE ? j->limit : j->broken ? 1 : j->slots;
+}
+
+size_t jobserver_free(const struct jobserver *j)
+{
+	size_t implicit = !j->implicit;
+	int there;
+
+	if (j->role == JOBSERVER_NONE)
+		return j->limit ? j->limit - j->counted : SIZE_MAX;
+	if (j->broken)
+		return implicit;
+	return ioctl(j->in.fd, FIONREAD, &there) || there < 0 ? SIZE_MAX : implicit + (size_t)there;
 }
 
 size_t jobserver_held(const struct jobserver *j)

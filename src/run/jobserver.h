@@ -26,6 +26,7 @@ struct jobserver_config {
 	int jobs;                  /* -j of the command line or AXMAKEFLAGS; 0: unset; -1: unlimited */
 	bool jobs_on_command_line; /* a parent's jobserver is left for one of our own, with make's warning */
 	struct str style;          /* "", "pipe", "fifo" */
+	size_t parent_slots;       /* -jN in MAKEFLAGS beside auth; 0: not known */
 	size_t limit;              /* slots when neither -j nor a parent says how many (>= 1; 0: no limit) */
 };
 
@@ -53,6 +54,10 @@ void jobserver_give(struct jobserver *j, struct slot *s);
 /* To be watched for EPOLLIN when a task is ready and take said false: -1 when there is nothing to wait for (own slots end by our
  * own tasks). Its flags are our own: it was re-opened. */
 int jobserver_wait_fd(const struct jobserver *j);
+/* All slots that there can be: of a parent as far as it said; 0: no limit, or not known. */
+size_t jobserver_slots(const struct jobserver *j);
+/* Slots that could be taken at this moment, without touching them; SIZE_MAX: no limit, or not known. */
+size_t jobserver_free(const struct jobserver *j);
 /* Slots held now. */
 size_t jobserver_held(const struct jobserver *j);
 

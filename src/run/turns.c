@@ -12,41 +12,6 @@
 #include "run/choice.h"
 #include "run/job.h"
 
-/* Is a to be taken before b? */
-static bool before(const struct task *a, const struct task *b)
-{
-	return a->priority_ns != b->priority_ns ? a->priority_ns > b->priority_ns : a->id < b->id;
-}
-
-static void heap_push(struct heap *h, struct task *t)
-{
-	vec_push(NULL, &h->tasks, t);
-	size_t i = h->tasks.n - 1;
-	for (; i && before(t, h->tasks.p[(i - 1) / 2]); i = (i - 1) / 2)
-		h->tasks.p[i] = h->tasks.p[(i - 1) / 2];
-	h->tasks.p[i] = t;
-}
-
-static struct task *heap_top(const struct heap *h)
-{
-	return h->tasks.n ? h->tasks.p[0] : NULL;
-}
-
-static struct task *heap_pop(struct heap *h)
-{
-	struct task *top = h->tasks.p[0], *last = h->tasks.p[--h->tasks.n];
-	size_t i = 0;
-	for (size_t kid; (kid = 2 * i + 1) < h->tasks.n; i = kid) {
-		if (kid + 1 < h->tasks.n && before(h->tasks.p[kid + 1], h->tasks.p[kid]))
-			kid++;
-		if (!before(h->tasks.p[kid], last))
-			break;
-		h->tasks.p[i] = h->tasks.p[kid];
-	}
-	h->tasks.p[i] = last;
-	return top;
-}
-
 void sched_send(struct sched *s, const struct event *e)
 {
 	struct event at = *e;
@@ -96,12 +61,9 @@ void sched_release(struct job *j)
 			s->live.p[i] = s->live.p[--s->live.n];
 			break;
 		}
-	if (j->slot.held)
-		jobserver_give(s->c->jobserver, &j->slot);
+	admission_give(s->admission, &j->places);
 	s->slot_came = true;
 	top_up(s, j);
-	s->agents -= j->counted_as_agent;
-	j->counted_as_agent = false;
 	choice_release(j);
 }
 
@@ -123,7 +85,7 @@ void sched_job_gone(struct job *j)
 
 void sched_offer(struct sched *s, struct task *t)
 {
-	heap_push(t->kind == TASK_AGENT ? &s->stale_agents : &s->stale_runs, t);
+	admission_add(s->admission, t);
 }
 
 static void delay_over(void *job)
@@ -161,7 +123,7 @@ static void users_ready(struct sched *s, const struct task *t)
 			continue;
 		u->state = STATE_READY;
 		if (!s->judging_all) /* else its turn comes by itself: it stands behind in the order */
-			heap_push(&s->ready, u);
+			taskheap_push(&s->ready, u);
 	}
 }
 
@@ -282,28 +244,18 @@ static bool providers_there(struct sched *s)
 	return !s->result.refused;
 }
 
-/* The task to be started next, or NULL: none, or only agents beyond their limit. */
-static struct heap *next_heap(struct sched *s)
-{
-	bool agents_full = s->c->max_agents && s->agents >= s->c->max_agents;
-	struct task *run = heap_top(&s->stale_runs), *agent = agents_full ? NULL : heap_top(&s->stale_agents);
-	if (!run && !agent)
-		return NULL;
-	return !agent || (run && before(run, agent)) ? &s->stale_runs : &s->stale_agents;
-}
-
 static bool may_start(const struct sched *s)
 {
 	return !s->stopping && !s->broken && !s->signal && !s->result.refused;
 }
 
-/* Of an agent's task that has a slot: with which provider? False when it does not start now. */
+/* Of an agent's task that has its places: with which provider? False when it does not start now. */
 static bool provided(struct sched *s, struct job *j)
 {
 	struct choice_none none = {0};
 	enum choice_result r = j->task->kind == TASK_AGENT ? choice_take(s->choice, j, &none) : CHOICE_TAKEN;
 	if (r == CHOICE_WAITS)
-		jobserver_give(s->c->jobserver, &j->slot);
+		admission_give(s->admission, &j->places);
 	else
 		s->retrying -= j->phase == PHASE_WAITING;
 	if (r == CHOICE_NONE)
@@ -311,34 +263,42 @@ static bool provided(struct sched *s, struct job *j)
 	return r == CHOICE_TAKEN;
 }
 
+static void nothing(void *self)
+{
+	(void)self; /* the next turn looks again */
+}
+
 /* Starts what may start now. true: waits for a slot that somebody else gives back. */
 static bool start_some(struct sched *s)
 {
-	struct heap *h;
-	while (may_start(s) && (h = next_heap(s))) {
-		struct task *judged_later = heap_top(&s->ready);
-		if (judged_later && before(judged_later, heap_top(h)))
+	struct task *t;
+	/* Where a token is watched for and none came since the last refusal, the loop would have told. */
+	admission_begin(s->admission, s->watched_fd < 0 || s->slot_came);
+	while (may_start(s) && (t = admission_next(s->admission))) {
+		struct task *judged_later = taskheap_top(&s->ready);
+		if (judged_later && task_before(judged_later, t))
 			return false;
 		if (!s->checked_providers && !providers_there(s))
 			return false;
-		struct task *t = heap_top(h);
 		struct job *j = s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t);
 		if (choice_waits(s->choice, j)) {
-			heap_pop(h);
+			admission_drop(s->admission);
 			continue;
 		}
-		if (s->watched_fd >= 0 && !s->slot_came)
-			return true; /* none since the last refusal: the loop would have told */
-		s->slot_came = jobserver_take(s->c->jobserver, &j->slot);
-		if (!s->slot_came) {
-			choice_idle(s->choice);
-			return true;
+		if (!admission_take(s->admission, &j->places, &j->arena)) {
+			s->slot_came = false;
+			continue;
 		}
-		heap_pop(h);
 		if (provided(s, j))
 			job_go(j);
 	}
-	return false;
+	int64_t again = s->look_again.place ? 0 : admission_look_again(s->admission);
+	s->look_again.fn = nothing;
+	if (again)
+		loop_timer_set(s->c->loop, &s->look_again, clock_ns() + again);
+	if (admission_starved(s->admission))
+		choice_idle(s->choice);
+	return admission_starved(s->admission);
 }
 
 static void token_there(void *self, uint32_t events)
@@ -394,8 +354,8 @@ static void turns(struct sched *s)
 	for (;;) {
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
-			judge(s, heap_pop(&s->ready));
-			if (next_heap(s) && s->checked_providers)
+			judge(s, taskheap_pop(&s->ready));
+			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
 		if (!may_start(s)) {
@@ -406,7 +366,7 @@ static void turns(struct sched *s)
 		if (judging && !s->live.n)
 			continue;
 		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice);
-		if (!waiting && !(may_start(s) && next_heap(s)))
+		if (!waiting && !(may_start(s) && admission_waiting(s->admission)))
 			return;
 		watch_tokens(s, starved && !judging);
 		if (!judging)
@@ -461,6 +421,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s.next_start_id = os_random64() | 1;
+	s.admission = admission_new(&(struct admission_config){.workflow = c->graph->workflow, .jobserver = c->jobserver, .max_agents = c->max_agents});
 	prepare(&s);
 	turns(&s);
 	watch_tokens(&s, false);
@@ -476,8 +437,8 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);
-	vec_free(&s.stale_runs.tasks);
-	vec_free(&s.stale_agents.tasks);
+	loop_timer_clear(c->loop, &s.look_again);
+	admission_free(s.admission);
 	vec_free(&s.live);
 	vec_free(&s.strangers.pids);
 	return s.result;

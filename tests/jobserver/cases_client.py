@@ -488,4 +488,30 @@ def case_45_fifo_client_hands_it_on(c):
     equal(len(c.spans()), 3, "slots of the client")
 
 
+def case_46_slots_taken_together(c):
+    # As wide tasks take it: each span of a task with `slots: 2` stands for two.
+    two = lambda name: c.span(name, 60) + " & " + c.span(name + "b", 60) + " & wait"
+    c.workflow({**{f"w{i}": {"run": two(f"w{i}"), "slots": 2} for i in range(4)}, **{f"t{i}": c.span(f"t{i}", 60) for i in range(4)}})
+    c.under(2).ended().quiet().balanced()
+    check(overlap(c.spans()) <= 3, f"{overlap(c.spans())} slots at one moment, 3 allowed")
+    equal(len(c.spans()), 12, "stretches")
+
+
+def case_46_more_slots_than_the_parent_has(c):
+    c.workflow({f"t{i}": {"run": c.span(f"t{i}", 40), "slots": 50} for i in range(3)})
+    for peer in ((), ("--makeflags", f" -j {PIPE}")):
+        c.fresh()
+        c.under(2, peer=peer).ended().quiet().balanced()
+        c.overlaps(1, 3)
+
+
+def case_47_two_that_want_the_same_tokens(c):
+    # Three of four slots each: neither may keep the other from it for ever.
+    for name in "ab":
+        c.write(f"{name}/workflow.ax.yaml", "tasks:\n" + "".join(f"  - {{name: t{i}, slots: 3, run: {c.span(f'{name}{i}', 40)}}}\n" for i in range(5)))
+    ax = shlex.quote(c.axmake)
+    c.under(3, command=f"{ax} -s -C a & {ax} -s -C b; wait").ended().balanced()
+    equal(len(c.spans()), 10, "tasks that ran")
+
+
 CASES = {name[5:]: fn for name, fn in sorted(globals().items()) if name.startswith("case_")}

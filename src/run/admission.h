@@ -1,0 +1,63 @@
+/* Which stale task may start now, and the places that it holds while it runs: -j's slots, the limit on agents, pools, complexity,
+ * memory.
+ *
+ * Tasks that need the same wait in one queue, by priority; of the queues' first ones the most urgent that finds all its places free
+ * is next. So no task waits behind one that lacks something else. Nobody holds one place while waiting for another. A task that
+ * could not start while PATIENCE tasks of lower priority took what it lacked is due: nothing of lower priority that needs any of
+ * it starts before it has. */
+#ifndef AXMAKE_RUN_ADMISSION_H
+#define AXMAKE_RUN_ADMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/graph.h"
+#include "run/jobserver.h"
+
+struct admission;
+
+struct admission_config {
+	const struct workflow *workflow; /* its pools */
+	struct jobserver *jobserver;
+	size_t max_agents;                    /* at once; 0: no limit */
+	uint64_t (*memory_left)(void *self); /* bytes that the machine has left; NULL: as the kernel says */
+	void *self;
+};
+
+/* What one task holds. Zeroed holds nothing. Must stay where it is while it holds something. */
+struct places {
+	const struct task *task; /* NULL: nothing is held */
+	struct slot *slots;
+	size_t n_slots;
+};
+
+struct admission *admission_new(const struct admission_config *c);
+void admission_free(struct admission *ad); /* NULL is fine */
+
+/* A task that is to start as soon as it may. */
+void admission_add(struct admission *ad, struct task *t);
+/* Does any task wait here? */
+bool admission_waiting(const struct admission *ad);
+
+/* Begins a round: what was refused or put off is looked at again. ask: false where the jobserver is known to have nothing, so that
+ * it is not asked. */
+void admission_begin(struct admission *ad, bool ask);
+/* The task to start next, with all its places free but perhaps slots of -j; NULL: none in this round. */
+struct task *admission_next(struct admission *ad);
+/* What to do with the one that admission_next told last. take: true: it holds its places (memory from `a`) and waits no more;
+ * false: too few slots are free, and in this round no task that wants as many is told again. */
+bool admission_take(struct admission *ad, struct places *p, struct arena *a);
+void admission_put_off(struct admission *ad); /* it and others of the same needs wait for the next round */
+void admission_drop(struct admission *ad);    /* it waits no more */
+
+/* Gives all back. */
+void admission_give(struct admission *ad, struct places *p);
+
+/* Did the round end with a task that lacks nothing but one token of the jobserver? Then one that comes back is to be watched for. */
+bool admission_starved(const struct admission *ad);
+/* After how many ns a round should follow because a task lacks several tokens: for that there is nothing to be watched for. 0: no
+ * need. Grows with each call until such a task has started. */
+int64_t admission_look_again(struct admission *ad);
+
+#endif

@@ -1,0 +1,23 @@
+/* Tasks in the order in which they are wanted: the longest remaining path first, then the file's order. */
+#ifndef AXMAKE_RUN_TASKHEAP_H
+#define AXMAKE_RUN_TASKHEAP_H
+
+#include <stdbool.h>
+
+#include "base/vec.h"
+#include "graph/graph.h"
+
+/* Zeroed is empty; vec_free(&heap.tasks) frees it. */
+struct taskheap {
+	VEC(struct task *) tasks;
+};
+
+/* Is a to be taken before b? */
+bool task_before(const struct task *a, const struct task *b);
+void taskheap_push(struct taskheap *h, struct task *t);
+/* NULL: empty. */
+struct task *taskheap_top(const struct taskheap *h);
+/* Of a heap that is not empty. */
+struct task *taskheap_pop(struct taskheap *h);
+
+#endif
