@@ -103,6 +103,17 @@ def writes_a_file(c):
     c.expect_nothing_left(r)
 
 
+@case(short=False)
+def goes_on_when_it_may_not_write_elsewhere(c):
+    if c.program.name == "qwen-code":
+        raise Skipped("it writes anywhere")
+    path = os.path.join(c.suite.store, f"elsewhere-{os.getpid()}.txt")  # not below /tmp, where codex may write too
+    c.workflow({"name": "a", "task": f"Write it. {told(write=path, say='I could not')}"})
+    r = c.axmake()
+    c.expect(not os.path.exists(path), r, "it wrote there")
+    c.expect(c.result("a") == "I could not", r, "another answer")
+
+
 @case()
 def goes_on_after_a_rate_limit(c):
     c.workflow({"name": "a", "task": f"Be patient. {told(fail='429x1', after=1)}"})
@@ -127,7 +138,7 @@ def fails_clearly_with_a_wrong_key(c):
     c.add(c.program, key="a-wrong-key-of-a-test")
     c.workflow({"name": "a", "task": "Let me in.", "retry": 3})
     r = c.axmake(status=2)
-    c.expect_text(r"\*\*\* \[workflow.ax.yaml:1: a\] (auth: )?.*([Kk]ey|401)", r)
+    c.expect_text(r"\*\*\* \[workflow.ax.yaml:1: a\] auth: .*([Kk]ey|401)", r)
     c.expect("try 1 failed" not in r.err, r, "it was tried again")
     c.expect("a-wrong-key-of-a-test" not in r.out + r.err, r, "the key is shown")
     c.expect_nothing_left(r)
@@ -197,3 +208,14 @@ def runs_what_its_own_settings_allow(c):
     c.write("make.py", "open('made.txt', 'w').write('made')")
     c.workflow({"name": "a", "task": f"Make it. {told(shell='python3 make.py')}", "outputs": ["made.txt"]})
     c.axmake()
+
+
+@case(short=False)
+def waits_for_what_its_model_leaves_in_the_background(c):
+    """It would answer, go on, and answer again when that has ended; ten seconds after an answer it would be ended."""
+    if c.program.name != "claude-code":
+        raise Skipped("claude-code alone runs commands so")
+    c.write(os.path.join(c.home, ".claude/settings.json"), '{"permissions": {"allow": ["Bash(sh *)"]}}')
+    c.write("make.sh", "sleep 14\necho made > made.txt\n")
+    c.workflow({"name": "a", "task": f"Make it. {told(shell='sh make.sh', behind=1, tokens='10,0,0,5')}", "outputs": ["made.txt"]})
+    c.expect_text(r"\(20\+10 tokens", c.axmake())

@@ -21,7 +21,7 @@
 //   hang                 nothing is sent at all; hang=later: only once a tool has been used
 //   cut                  the connection breaks in the middle of the answer
 //   write=PATH           the program is first asked to write `written by a tool` into PATH with its own tool
-//   shell=COMMAND        the program is first asked to run COMMAND with its own tool
+//   shell=COMMAND        the program is first asked to run COMMAND with its own tool; behind: and not to wait for it
 //
 // A key that holds `wrong` is refused, a model whose name holds `unknown` does not exist.
 
@@ -100,7 +100,7 @@ function toolCall(body, order) {
 	const key = names(run).find((n) => ["command", "cmd"].includes(n)) ?? "command";
 	const input = { [key]: run.name === "shell" ? ["sh", "-c", command] : command };
 	if (names(run).includes("description")) input.description = "as ordered";
-	if (names(run).includes("is_background")) input.is_background = false;
+	for (const behind of ["is_background", "run_in_background"].filter((n) => names(run).includes(n))) input[behind] = Boolean(order.behind);
 	return { name: run.name, input };
 }
 
