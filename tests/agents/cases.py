@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import tempfile
 
 from harness import HERE, Skipped, heard, orders
 
@@ -107,10 +108,11 @@ def writes_a_file(c):
 def goes_on_when_it_may_not_write_elsewhere(c):
     if c.program.name == "qwen-code":
         raise Skipped("it writes anywhere")
-    path = os.path.join(c.suite.store, f"elsewhere-{os.getpid()}.txt")  # not below /tmp, where codex may write too
-    c.workflow({"name": "a", "task": f"Write it. {told(write=path, say='I could not')}"})
-    r = c.axmake()
-    c.expect(not os.path.exists(path), r, "it wrote there")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # not below /tmp, where codex may write too
+        path = os.path.join(folder, "made.txt")
+        c.workflow({"name": "a", "task": f"Write it. {told(write=path, say='I could not')}"})
+        r = c.axmake()
+        c.expect(not os.path.exists(path), r, "it wrote there")
     c.expect(c.result("a") == "I could not", r, "another answer")
 
 
@@ -131,6 +133,23 @@ def is_tried_again_by_axmake_when_it_gave_up_itself(c):
     r = c.axmake()
     c.expect_text(r"try 1 failed \(transient: .*429", r)
     c.expect(c.requests() == [429] * times + [200], c.requests(), "other calls")
+
+
+@case()
+def gives_way_to_the_next_provider_when_its_service_stays_busy(c):
+    """Told to give up at once where it can be; opencode and qwen-code try for a minute all the same."""
+    other = next((p for p in c.suite.programs if p.light and p is not c.program), None)
+    c.add(c.program, once=True, fail=529 if c.program.name in ("claude-code", "codex") else 503)
+    if other:
+        c.add(other)
+    c.workflow({"name": "a", "task": "Answer, whoever you are.", "agent": "tester", "provider": f"{c.program.name}, {other.name if other else 'offline'}", "retry": 1})
+    c.write("axmake.ini", f"[agent tester]\nrole = {ROLE}\n")
+    r = c.axmake(limit_s=300)
+    c.expect_text(f"done in .*\\(by {other.name if other else 'offline'}, 2 tries", r)
+    c.expect_text(c.program.name + ".*(busy|overloaded|Overloaded|529|503)", r)
+    if other:
+        c.expect(c.result("a") == heard("Answer, whoever you are."), r, f"the answer is {c.result('a')!r}")
+    c.expect_nothing_left(r)
 
 
 @case()

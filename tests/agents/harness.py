@@ -72,11 +72,11 @@ class Case:
         self.env = {"HOME": self.home, "PATH": f"{self.bin}:/usr/bin:/bin", "TERM": "dumb", "LANG": "C.UTF-8"}
         self.add(program)
 
-    def add(self, program, key="dummy-key-of-a-test", model="stub-model", **by_path):
-        """Lets the program be found, and tells it where to call. Orders in `by_path` hold for all that it asks."""
+    def add(self, program, key="dummy-key-of-a-test", model="stub-model", once=False, **by_path):
+        """Lets the program be found, and tells it where to call, and with `once` not to try again if it can be told. Orders in `by_path` hold for all that it asks."""
         url = self.suite.server.url + self.path + (f"/do/{orders(**by_path)}" if by_path else "")
         self.env.update(program.env(url, key, model))
-        for path, text in program.files(url, key, model).items():
+        for path, text in program.files(url, key, model, once).items():
             self.write(os.path.join(self.home, path), text)
         link = os.path.join(self.bin, program.bin)
         if not os.path.lexists(link):
@@ -189,6 +189,6 @@ class Case:
 
 
 class Suite:
-    def __init__(self, axmake, store, node):
-        self.axmake, self.store, self.node = axmake, store, node
+    def __init__(self, axmake, store, node, programs):
+        self.axmake, self.store, self.node, self.programs = axmake, store, node, programs
         self.server = Server(node)

@@ -52,6 +52,7 @@ def qwen_files(url, key, model, once=False):
     settings = {
         "security": {"auth": {"selectedType": "openai"}}, "memory": {"enableManagedAutoMemory": False},
         "privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False},
+        **({"model": {"generationConfig": {"maxRetries": 0}}} if once else {}),
     }
     return {".qwen/settings.json": json.dumps(settings)}
 

@@ -123,7 +123,7 @@ def main():
         return counts.end()
     os.makedirs(args.store, exist_ok=True)
     there = install_all(chosen, os.path.abspath(args.store), counts, args.all)
-    suite = harness.Suite(os.path.abspath(args.axmake), os.path.abspath(args.store), node)
+    suite = harness.Suite(os.path.abspath(args.axmake), os.path.abspath(args.store), node, there)
     try:
         run_all(suite, there, fns, counts, args.keep)
     finally:
