@@ -90,6 +90,15 @@ void finish_answered(struct job *j)
 		sched_warn(j->sched, j->task, "its answer could not be kept at once: %s", os_error(err));
 }
 
+static void count_usage(struct job *j)
+{
+	struct outcome *o = &j->outcome;
+	add_number(&o->input_tokens, j->answer.input_tokens);
+	add_number(&o->output_tokens, j->answer.output_tokens);
+	if (!isnan(j->answer.cost_usd))
+		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + j->answer.cost_usd;
+}
+
 static enum try_class class_of_agent(struct job *j, struct outcome *o)
 {
 	const struct answer *answer = &j->answer;
@@ -102,16 +111,14 @@ static enum try_class class_of_agent(struct job *j, struct outcome *o)
 		o->status = 0;
 	}
 	o->error = answer->error;
-	add_number(&o->input_tokens, answer->input_tokens);
-	add_number(&o->output_tokens, answer->output_tokens);
-	if (!isnan(answer->cost_usd))
-		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + answer->cost_usd;
+	count_usage(j);
 	return answer->class;
 }
 
 /* Every declared output must stand there. */
-static bool outputs_made(struct job *j, struct outcome *o)
+bool finish_outputs_made(struct job *j)
 {
+	struct outcome *o = &j->outcome;
 	struct task *t = j->task;
 	if (!t->out_hash)
 		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
@@ -149,8 +156,11 @@ static bool inputs_changed(struct job *j)
 }
 
 /* Keeps the result; false with an error in *o. */
-static bool keep_result(struct job *j, const struct capture_sizes *sizes, const struct answer *answer, struct outcome *o)
+static bool keep_result(struct job *j)
 {
+	const struct capture_sizes *sizes = &j->sizes;
+	const struct answer *answer = &j->answer;
+	struct outcome *o = &j->outcome;
 	struct store *store = j->sched->c->store;
 	struct task *t = j->task;
 	int err = 0;
@@ -237,53 +247,6 @@ static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
 	if (!err)
 		t->record = log_find(s->c->log, r.workflow, r.name);
 	return err;
-}
-
-/* Logs are for people: from here on they hold no secrets. The result was kept before and is what it is. */
-static void mask_logs(struct job *j)
-{
-	static const char *const names[] = {"stdout", "stderr", "output"};
-	struct sched *s = j->sched;
-	bool found;
-	for (size_t i = 0; s->mask.values.n && i < sizeof names / sizeof *names; i++) {
-		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), names[i]).p;
-		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
-		if (err)
-			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
-	}
-	for (int i = 0; s->c->live_output && i < 2; i++)
-		job_show_live(j, (enum stream)i, STR_NONE, true);
-}
-
-/* An answer as the screen shows it: a copy where it holds a secret. */
-static struct str answer_to_show(struct job *j)
-{
-	struct sched *s = j->sched;
-	struct str path = arena_printf(&j->arena, "%.*s/result", STR_ARG(j->dir)), shown = arena_printf(&j->arena, "%.*s/shown", STR_ARG(j->dir));
-	bool found;
-	int err = mask_file(&s->mask, s->c->store->fd, path.p, shown.p, &found);
-	return arena_printf(&j->arena, ".axmake/%.*s", STR_ARG(found && !err ? shown : path));
-}
-
-static void show_log(struct job *j, const struct capture_sizes *z)
-{
-	struct outcome *o = &j->outcome;
-	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
-	o->log_size = z->out + z->err;
-	/* A copy: the tail is shown after the capture has gone, if the next try never comes. */
-	o->tail = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, z->tail));
-	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);
-	if (o->log_size)
-		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
-	if (!for_machines)
-		return;
-	/* What a program prints for machines is nothing for people: its answer is, or the error that was found in it. */
-	o->tail = STR_NONE;
-	o->log_size = 0;
-	if (o->class == TRY_OK) {
-		o->log_path = answer_to_show(j);
-		o->log_size = j->task->result_size;
-	}
 }
 
 /* What a failed task left counts for those that run all the same. */
@@ -393,15 +356,47 @@ static void note_live(struct job *j)
 	o->session = arena_copy(&j->arena, seen.session);
 }
 
-void finish_try(struct job *j)
+/* All that is known of the try by now: it goes on record, and is tried again, or is the end of the task. */
+static void finish_judged(struct job *j, enum try_class class)
 {
 	struct sched *s = j->sched;
 	struct outcome *o = &j->outcome;
-	loop_timer_clear(s->c->loop, &j->timer);
+	int err;
+	if (class == TRY_OK && !keep_result(j))
+		class = TRY_FAILED;
+	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
+		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
+	if (class == TRY_OK && (err = record_success(j, j->took_ns, inputs_changed(j) ? RECORD_TAINTED : 0)))
+		sched_state_lost(j->sched, err);
+	salvage_forget(j);
+	o->class = class;
+	if (j->cause != END_INTERRUPT)
+		choice_ended(j, class);
+	tries_keep(j);
+	if (class == TRY_OK)
+		end_task(j, class);
+	else
+		fail_or_retry(j, class);
+}
+
+/* What the capture knows, before it goes. 0 or the errno of keeping its files. */
+static int close_capture(struct job *j)
+{
 	int err = capture_finish(j->capture);
-	struct capture_sizes sizes = capture_result(j->capture);
-	int64_t took = clock_ns() - j->try_began_ns;
-	j->last_first_byte_ns = sizes.first_byte_ns < 0 ? -1 : sizes.first_byte_ns - j->try_began_ns;
+	j->sizes = capture_result(j->capture);
+	j->sizes.tail = arena_copy(&j->arena, j->sizes.tail);
+	capture_free(j->capture);
+	j->capture = NULL;
+	return err;
+}
+
+void finish_try(struct job *j)
+{
+	struct outcome *o = &j->outcome;
+	loop_timer_clear(j->sched->c->loop, &j->timer);
+	int err = close_capture(j);
+	j->took_ns = clock_ns() - j->try_began_ns;
+	j->last_first_byte_ns = j->sizes.first_byte_ns < 0 ? -1 : j->sizes.first_byte_ns - j->try_began_ns;
 	o->ended = j->cause == END_OWN ? j->ending.ended : 0; /* what a time-out ended was no left-over */
 	o->error = STR_NONE;
 	note_live(j);
@@ -410,23 +405,17 @@ void finish_try(struct job *j)
 		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
 		class = TRY_FAILED;
 	}
-	if (class == TRY_OK && !outputs_made(j, o))
+	if (class == TRY_OK && !finish_outputs_made(j))
 		class = TRY_ANSWER;
-	if (class == TRY_OK && !keep_result(j, &sizes, &j->answer, o))
-		class = TRY_FAILED;
-	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
-		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
-	if (class == TRY_OK && (err = record_success(j, took, inputs_changed(j) ? RECORD_TAINTED : 0)))
-		sched_state_lost(s, err);
-	o->class = class;
-	if (j->cause != END_INTERRUPT)
-		choice_ended(j, class);
-	mask_logs(j);
-	show_log(j, &sizes);
-	if (class == TRY_OK)
-		end_task(j, class);
-	else
-		fail_or_retry(j, class);
+	finish_judged(j, class);
+}
+
+void finish_salvaged(struct job *j)
+{
+	count_usage(j);
+	choice_release(j); /* nobody was called */
+	sched_warn(j->sched, j->task, "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
+	finish_judged(j, TRY_OK);
 }
 
 void finish_failed(struct job *j)
@@ -490,7 +479,7 @@ static bool touch(struct job *j, const char **why)
 			return false;
 		}
 	}
-	if (!outputs_made(j, &j->outcome)) {
+	if (!finish_outputs_made(j)) {
 		*why = "an output is missing";
 		return false;
 	}

@@ -123,6 +123,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 	};
 	if (!agent_call(&j->arena, &in, call, why))
 		return false;
+	salvage_forget(j); /* first: a killed try's call must never be answered by this one's output */
 	int err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
 	if (!err)
@@ -199,13 +200,14 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 	};
 	int child[2], in = open_stdin(j, call);
 	if (in < 0)
-		return errno ? errno : EMFILE; /* /dev/null could not be opened at the start */
+		return call->prompt_on_stdin && errno ? errno : EMFILE; /* /dev/null could not be opened at the start */
 	int err = capture_open(&cc, &j->capture, child);
 	if (err) {
 		close_stdin(j, in);
 		return err;
 	}
 	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}};
+	salvage_begin(j); /* now that no earlier output stands there */
 	err = process_spawn(&sp, &j->pid);
 	close_stdin(j, in);
 	capture_started(j->capture);
@@ -277,6 +279,7 @@ static bool prepare(struct job *j)
 	struct str why = STR_NONE;
 	if (!sign(j))
 		return false;
+	tries_forget(j);
 	keep_edited(j);
 	if (!make_folders(j, &why)) {
 		finish_unstarted(j, TRY_FAILED, why);
@@ -318,9 +321,14 @@ void job_go(struct job *j)
 	if (!j->tries) {
 		j->task->state = STATE_RUNNING;
 		j->began_ns = clock_ns();
-		if (!prepare(j))
+		bool salvaged = salvage_take(j);
+		if (!salvaged && !prepare(j))
 			return;
 		sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
+		if (salvaged) {
+			finish_salvaged(j);
+			return;
+		}
 	} else if (j->provider != j->signed_for && !sign(j)) {
 		return;
 	}

@@ -53,6 +53,8 @@ struct job {
 	struct live *live;       /* an agent's output as it comes; NULL: the rule looks for nothing in it */
 	bool has_answer;         /* `answer` was read and kept at the final line, and stands whatever comes */
 	struct answer answer;
+	struct capture_sizes sizes; /* of the try's output, once it has ended */
+	int64_t took_ns;         /* the try */
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
@@ -128,10 +130,14 @@ bool attend_answered_by_now(struct job *j); /* the same, after reading what is t
 
 /* The final line has come: keeps the answer. */
 void finish_answered(struct job *j);
+/* Do all declared outputs stand there? They are hashed. false with outcome.error. */
+bool finish_outputs_made(struct job *j);
 /* The try's program and all it started have ended. */
 void finish_try(struct job *j);
 /* The same of a try that is known to have failed with j->failed. */
 void finish_failed(struct job *j);
+/* salvage_take has found an answer. */
+void finish_salvaged(struct job *j);
 /* A task whose next try will not come. */
 void finish_dropped(struct job *j);
 /* A try that never started. */
@@ -140,6 +146,17 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error);
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
+
+/* What tries print. */
+struct str tries_dir(struct job *j);   /* "tasks/NAME/tries/N" in .axmake */
+void tries_forget(struct job *j);      /* those of earlier runs */
+void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */
+
+/* Answers that outlive the run which paid for them. */
+void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
+void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
+void salvage_forget(struct job *j);    /* the try was judged */
+bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
 
 /* Back to the scheduler. */
 void sched_send(struct sched *s, const struct event *e);

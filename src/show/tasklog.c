@@ -1,5 +1,7 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,13 +59,11 @@ static int copy_file(int fd, FILE *to)
 	return 0;
 }
 
-bool view_log(const struct view *v, const struct task *t, FILE *to)
+/* Prints the first of the logs in folder `dir` that has anything. 0, ENOENT: there is none, or another errno with its path in *bad. */
+static int print_log(const struct view *v, struct str dir, FILE *to, struct str *bad)
 {
 	static const char *const names[] = {"output", "stdout", "stderr"};
-	struct str dir = store_task_dir(v->arena, t->name);
 
-	if (t->kind == TASK_GROUP)
-		return complain(t, STR("groups its dependencies and prints nothing itself"));
 	for (size_t i = 0; v->store->fd >= 0 && i < sizeof names / sizeof *names; i++) {
 		struct str path = arena_printf(v->arena, "%.*s/%s", STR_ARG(dir), names[i]);
 		struct stat st;
@@ -78,12 +78,63 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 			if (!err && !st.st_size)
 				continue;
 		}
-		if (!err)
-			return true;
-		return complain(t,
-		                arena_printf(v->arena, "has a log that cannot be read: .axmake/%s: %s", path.p, os_error(err)));
+		*bad = path;
+		return err;
 	}
-	return complain(t, t->record ? STR("printed nothing") : STR("has no log: it never ran here, or printed nothing"));
+	return ENOENT;
+}
+
+/* How many tries of the last run have a folder of their own, and the last one's number. */
+static size_t count_tries(const struct view *v, struct str dir, unsigned long *last)
+{
+	int fd = openat(v->store->fd, arena_printf(v->arena, "%.*s/tries", STR_ARG(dir)).p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	size_t n = 0;
+
+	*last = 0;
+	if (fd >= 0 && !d)
+		close(fd);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		unsigned long number = strtoul(e->d_name, NULL, 10);
+
+		n += number > 0;
+		*last = number > *last ? number : *last;
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* What the log itself does not tell, on stderr. */
+static void note_tries(const struct view *v, const struct task *t, struct str dir, size_t tries)
+{
+	struct open_start start = {0};
+
+	if (v->log)
+		start = log_open_start(v->log, v->graph->workflow->file, t->name);
+
+	if (start.open && start.failed && start.class.n)
+		complain(t, arena_printf(v->arena, "failed in its last try (%.*s)", STR_ARG(start.class)));
+	if (tries > 1)
+		complain(t, arena_printf(v->arena, "has the logs of %zu tries in .axmake/%.*s/tries", tries, STR_ARG(dir)));
+}
+
+bool view_log(const struct view *v, const struct task *t, FILE *to)
+{
+	struct str dir = store_task_dir(v->arena, t->name), bad = STR_NONE;
+	unsigned long last = 0;
+	int err;
+
+	if (t->kind == TASK_GROUP)
+		return complain(t, STR("groups its dependencies and prints nothing itself"));
+	size_t tries = count_tries(v, dir, &last);
+	err = print_log(v, dir, to, &bad);
+	if (err && err != ENOENT)
+		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
+	if (err)
+		complain(t, t->record ? STR("printed nothing") : STR("has no log: it never ran here, or printed nothing"));
+	note_tries(v, t, dir, tries);
+	return !err;
 }
 
 /* The kept result, its bytes checked before any of them is shown. */

@@ -1,0 +1,108 @@
+/* What a try leaves to be read: its logs, masked; and, where it was not all, a folder for each in tasks/NAME/tries/. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "run/job.h"
+
+static const char *const streams[] = {"stdout", "stderr", "output"};
+enum { N_STREAMS = sizeof streams / sizeof *streams };
+
+struct str tries_dir(struct job *j)
+{
+	return arena_printf(&j->arena, "%.*s/tries/%u", STR_ARG(j->dir), j->tries);
+}
+
+void tries_forget(struct job *j)
+{
+	int err = os_remove_tree(j->sched->c->store->fd, arena_printf(&j->arena, "%.*s/tries", STR_ARG(j->dir)).p);
+	if (err && err != ENOTDIR)
+		sched_warn(j->sched, j->task, "cannot remove .axmake/%.*s/tries: %s", STR_ARG(j->dir), os_error(err));
+}
+
+static void mask_streams(struct job *j, struct str dir)
+{
+	struct sched *s = j->sched;
+	bool found;
+	for (size_t i = 0; i < N_STREAMS; i++) {
+		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(dir), streams[i]).p;
+		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
+		if (err)
+			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
+	}
+}
+
+/* Logs are for people: from here on they hold no secrets. The result was kept before and is what it is. */
+static void mask_logs(struct job *j)
+{
+	struct sched *s = j->sched;
+	if (s->mask.values.n)
+		mask_streams(j, j->dir);
+	for (int i = 0; s->c->live_output && i < 2; i++)
+		job_show_live(j, (enum stream)i, STR_NONE, true);
+}
+
+/* The same bytes under another name: the next try makes files of its own. */
+static int link_streams(struct job *j, struct str dir)
+{
+	int at = j->sched->c->store->fd, err = os_mkdirs(at, dir.p, 0700);
+	for (size_t i = 0; !err && i < N_STREAMS; i++) {
+		const char *from = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), streams[i]).p;
+		const char *to = arena_printf(&j->arena, "%.*s/%s", STR_ARG(dir), streams[i]).p;
+		if (unlinkat(at, to, 0) && errno != ENOENT)
+			err = errno;
+		if (!err && linkat(at, from, at, to, 0) && errno != ENOENT)
+			err = errno;
+	}
+	return err;
+}
+
+/* An answer as the screen shows it: a copy where it holds a secret. */
+static struct str answer_to_show(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct str path = arena_printf(&j->arena, "%.*s/result", STR_ARG(j->dir)), shown = arena_printf(&j->arena, "%.*s/shown", STR_ARG(j->dir));
+	bool found;
+	int err = mask_file(&s->mask, s->c->store->fd, path.p, shown.p, &found);
+	return arena_printf(&j->arena, ".axmake/%.*s", STR_ARG(found && !err ? shown : path));
+}
+
+static void show_log(struct job *j)
+{
+	const struct capture_sizes *z = &j->sizes;
+	struct outcome *o = &j->outcome;
+	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
+	o->log_size = z->out + z->err;
+	o->tail = mask_copy(&j->sched->mask, &j->arena, z->tail);
+	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);
+	o->log_path = STR_NONE;
+	if (o->log_size)
+		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
+	if (!for_machines)
+		return;
+	/* What a program prints for machines is nothing for people: its answer is, or the error that was found in it. */
+	o->tail = STR_NONE;
+	o->log_size = 0;
+	if (o->class == TRY_OK) {
+		o->log_path = answer_to_show(j);
+		o->log_size = j->task->result_size;
+	}
+}
+
+/* A script that did well at once is all in its task's folder: most tasks are such, and want no further one. */
+static bool worth_a_folder(const struct job *j)
+{
+	bool said = j->sizes.out || j->sizes.err;
+	return said && (j->task->kind == TASK_AGENT || j->tries > 1 || j->outcome.class != TRY_OK);
+}
+
+void tries_keep(struct job *j)
+{
+	struct str dir = tries_dir(j);
+	mask_logs(j);
+	int err = worth_a_folder(j) ? link_streams(j, dir) : 0;
+	if (err)
+		sched_warn(j->sched, j->task, "cannot keep what try %u printed in .axmake/%.*s: %s", j->tries, STR_ARG(dir), os_error(err));
+	show_log(j);
+}
