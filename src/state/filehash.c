@@ -484,13 +484,20 @@ enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct ha
 	return ok ? FILE_REGULAR : FILE_FAILED;
 }
 
-bool filehash_each(const struct filehash *fh, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self)
+static bool is_output(const struct entry *e)
+{
+	return e->link || (e->looked & LOOKED_AT);
+}
+
+bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self)
 {
 	for (const struct entry *e = fh->first; e; e = e->next) {
 		const struct file_stat *st = e->file.state == FILE_MISSING ? NULL : &e->file.stat;
 
 		if (e->racy || (e->looked && e->file.state == FILE_FAILED))
 			return false;
+		if (is_output(e) != outputs)
+			continue;
 		if (e->link)
 			fn(self, e->file.path, e->link, false);
 		/* What is found so without following a link is found so by following it too. */

@@ -38,9 +38,9 @@ struct filehash_file {
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log);
 /* What is found in two states is told there from now on, as are the folders that are listed for patterns. */
 void filehash_see(struct filehash *fh, struct seen *seen);
-/* Tells every path that was looked at and what was found, in the order in which they were first asked for; st NULL: nothing. Valid as a whole only when nothing was spoiled (base/seen.h). false: something could not be
+/* Tells every path that was looked at, of outputs or else of what was never looked at as one, and what was found, in the order in which they were first asked for; st NULL: nothing. Valid as a whole only when nothing was spoiled (base/seen.h). false: something could not be
  * read, or was read so soon after a change that another one might not show. */
-bool filehash_each(const struct filehash *fh, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self);
+bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self);
 void filehash_free(struct filehash *fh); /* what lies outside the arena; NULL: nothing */
 /* What was looked at may have changed meanwhile: look again. */
 void filehash_forget(struct filehash *fh);

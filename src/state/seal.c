@@ -100,11 +100,11 @@ static void put_texts(struct making *m, const struct seen *seen, enum sight_kind
 	set_count(m, count);
 }
 
-/* Files that load/ read come first: what changes most often is then found soonest. */
+/* What changes most often comes first, and is then found soonest: files that load/ read, then sources, then what tasks made. */
 static bool put_paths(struct making *m, const struct seen *seen, const struct filehash *fh)
 {
 	size_t count = begin_count(m);
-	bool told;
+	bool told = true;
 
 	for (size_t i = 0; i < seen->all.n; i++) {
 		const struct sight *x = seen->all.p[i];
@@ -112,7 +112,8 @@ static bool put_paths(struct making *m, const struct seen *seen, const struct fi
 		if (x->kind == SIGHT_PATH || x->kind == SIGHT_LINK)
 			put_path(m, x->name, x->there ? &x->stat : NULL, x->kind == SIGHT_PATH);
 	}
-	told = filehash_each(fh, put_path, m);
+	for (int outputs = 0; told && outputs < 2; outputs++)
+		told = filehash_each(fh, outputs, put_path, m);
 	set_count(m, count);
 	return told && !m->racy;
 }
