@@ -12,6 +12,7 @@
 #include "sealed.h"
 #include "state/seal.h"
 #include "version.h"
+#include "words.h"
 
 static bool only_looks(const struct options *o)
 {
@@ -36,6 +37,26 @@ static int clean(struct program *g)
 		fprintf(stderr, "axmake: *** cannot remove '%.*s': %s\n", STR_ARG(bad), os_error(err));
 	project_close(p);
 	return err ? EXIT_TROUBLE : 0;
+}
+
+/* --approve and --reject */
+static int say_words(struct program *g)
+{
+	struct project *p = &g->project;
+	if (!words_check(p)) {
+		program_report(g);
+		return EXIT_TROUBLE;
+	}
+	if (only_looks(&g->options))
+		return 0;
+	if (!project_open(p, true, os_random64()))
+		return EXIT_TROUBLE;
+	engine_end_previous(g);
+	int status = g->options.mode == MODE_APPROVE ? words_approve(p) : words_reject(p);
+	int err = project_close(p);
+	if (err)
+		fprintf(stderr, "axmake: *** cannot write .axmake/log: %s\n", os_error(err));
+	return err ? EXIT_TROUBLE : status;
 }
 
 static bool enter_dirs(struct program *g)
@@ -63,6 +84,8 @@ static int dispatch(struct program *g)
 	}
 	if (o->mode == MODE_CLEAN)
 		return clean(g);
+	if (o->mode == MODE_APPROVE || o->mode == MODE_REJECT)
+		return say_words(g);
 	if (o->mode == MODE_BUILD && o->touch_inherited && !o->touch && !o->dry_run && !o->question)
 		return 0;
 	return o->mode == MODE_BUILD && !only_looks(o) ? engine_build(g) : look(g);

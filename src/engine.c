@@ -70,7 +70,7 @@ static struct jobserver *open_jobserver(struct program *g)
 
 static int status_of(const struct sched_result *r)
 {
-	return r->failed || r->refused || r->untouched || r->not_run ? EXIT_TROUBLE : 0;
+	return r->failed || r->held || r->refused || r->untouched || r->not_run ? EXIT_TROUBLE : 0;
 }
 
 void engine_raise(int signal_number)

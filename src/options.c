@@ -243,6 +243,13 @@ static void set_subject_mode(struct parse *p, const struct row *row, struct str 
 		p->o->subject = value;
 }
 
+/* --approve TASK, --reject TASK[=WHY]: as often as one likes */
+static void add_subject(struct parse *p, const struct row *row, struct str value)
+{
+	if (enter_mode(p, (enum mode)row->value))
+		vec_push(p->arena, &p->o->subjects, value);
+}
+
 /* --list, --status: in words or =json */
 static void set_listing_mode(struct parse *p, const struct row *row, struct str value)
 {
@@ -307,6 +314,8 @@ static const struct row rows[] = {
     {0, "status", ARG_OPTIONAL, set_listing_mode, 0, MODE_STATUS, 0, "[=json]", "show each task's state, also during a run"},
     {0, "log", ARG_REQUIRED, set_subject_mode, 0, MODE_LOG, 0, "TASK", "print what the task printed last"},
     {0, "result", ARG_REQUIRED, set_subject_mode, 0, MODE_RESULT, 0, "TASK", "print the task's result"},
+    {0, "approve", ARG_REQUIRED, add_subject, 0, MODE_APPROVE, 0, "TASK", "say yes to a task that is held"},
+    {0, "reject", ARG_REQUIRED, add_subject, 0, MODE_REJECT, 0, "TASK[=WHY]", "what it made is bad; WHY joins its prompt"},
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
@@ -328,8 +337,6 @@ static const struct row rows[] = {
     {0, "trace-file", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "report", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "budget", ARG_REQUIRED, set_not_built, 0, 0, 0, "USD", NULL},
-    {0, "approve", ARG_REQUIRED, set_not_built, 0, 0, 0, "TASK", NULL},
-    {0, "reject", ARG_REQUIRED, set_not_built, 0, 0, 0, "TASK", NULL},
     {0, "no-cache", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "cache-stats", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "cache-gc", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},

@@ -22,6 +22,8 @@ enum mode {
 	MODE_LOG,      /* --log TASK */
 	MODE_RESULT,   /* --result TASK */
 	MODE_VALIDATE, /* --validate */
+	MODE_APPROVE,  /* --approve TASK */
+	MODE_REJECT,   /* --reject TASK[=WHY] */
 	MODE_CLEAN,    /* --clean[=all] */
 	MODE_HELP,
 	MODE_VERSION,
@@ -56,6 +58,7 @@ struct options {
 	struct str progress; /* auto, plain or none ("tty" is refused as not built yet) */
 	struct str provider; /* --provider */
 	struct str subject;  /* task of --log, --result */
+	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */
 	bool as_json; /* --list=json, --status=json */
 	bool clean_all;
 	enum graph_form graph_form;
@@ -79,6 +82,6 @@ struct options {
 void options_parse(struct options *o, struct arena *a, struct diag *d, int argc, char **argv, const char *axmakeflags, const char *makeflags);
 /* Adds `[axmake]` settings where neither the command line nor a variable said otherwise. */
 void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r);
-void options_help(FILE *to); /* fits a screen of 80 x 40 */
+void options_help(FILE *to); /* lines of 80 columns, at most 52 */
 
 #endif

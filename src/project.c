@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "base/path.h"
 #include "state/seal.h"
+#include "graph/approval.h"
 
 static struct str current_folder(struct arena *a)
 {
@@ -157,6 +158,15 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 	return true;
 }
 
+static enum task_state state_of(struct project *p, struct task *t, const struct verdict *v)
+{
+	if (v->why == WHY_NOT)
+		return STATE_UPTODATE;
+	if (verdict_is_error(v))
+		return STATE_FAILED;
+	return v->why == WHY_HELD_BEHIND || approval_lacks(&p->stale, t, v) ? STATE_HELD : STATE_STALE;
+}
+
 struct verdict *project_judge(struct project *p)
 {
 	struct verdict *v = arena_array(p->arena, struct verdict, p->graph->tasks.n + 1);
@@ -165,7 +175,7 @@ struct verdict *project_judge(struct project *p)
 		if (!t->wanted)
 			continue;
 		v[t->id] = stale_judge(&p->stale, t);
-		t->state = v[t->id].why == WHY_NOT ? STATE_UPTODATE : verdict_is_error(&v[t->id]) ? STATE_FAILED : STATE_STALE;
+		t->state = state_of(p, t, &v[t->id]);
 	}
 	return v;
 }

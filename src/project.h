@@ -38,7 +38,7 @@ void project_load(struct project *p, struct options *o);
 /* Opens what is remembered. writable: makes .axmake and takes the run's lock, waiting for another run when there is one. false after saying why on stderr. */
 bool project_open(struct project *p, bool writable, uint64_t run_id);
 
-/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_UPTODATE). */
+/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
 
 /* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */

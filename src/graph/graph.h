@@ -60,6 +60,7 @@ enum task_state {
 	STATE_UPTODATE,
 	STATE_DONE,     /* ran with success */
 	STATE_FAILED,
+	STATE_HELD,     /* waits for a person's yes; planning: or for a task that does */
 	STATE_NOT_RUN,  /* because of a failure */
 };
 

@@ -233,10 +233,20 @@ static void take_result(struct task *t)
 	}
 }
 
+/* Also under the name that it bore when it was rejected. */
+static bool is_rejected(const struct stale *s, const struct task *t, struct str *why)
+{
+	struct str workflow = s->hashing.g->workflow->file;
+	return log_rejected(s->log, workflow, t->name, why) || log_rejected(s->log, workflow, t->record->name, why);
+}
+
 /* Compares with the record: signature, outputs, edits, result. */
 static struct verdict judge_record(struct stale *s, struct task *t, struct arena *scratch)
 {
 	const struct provider *p = NULL;
+	struct str why;
+	if (is_rejected(s, t, &why))
+		return because(WHY_REJECTED, why);
 	if ((t->kind == TASK_AGENT) != (t->record->provider.n > 0)) /* a script has become an agent's task, or the other way round */
 		return (struct verdict){WHY_CHANGED, STR("kind of task changed"), STR_NONE, STR_NONE};
 	if (t->record->flags & RECORD_TAINTED)
@@ -301,7 +311,7 @@ static bool waits_for(const struct task *t, enum task_state state, struct str *w
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
-		if ((d->how != DEP_AFTER || state == STATE_FAILED) && d->task->state == state) {
+		if ((d->how != DEP_AFTER || state != STATE_STALE) && d->task->state == state) {
 			*which = d->task->name;
 			return true;
 		}
@@ -312,6 +322,8 @@ static bool waits_for(const struct task *t, enum task_state state, struct str *w
 static struct verdict judge_group(struct stale *s, struct task *t)
 {
 	struct str which;
+	if (s->planning && waits_for(t, STATE_HELD, &which))
+		return because(WHY_HELD_BEHIND, which);
 	if (s->planning && waits_for(t, STATE_STALE, &which))
 		return because(WHY_DEPENDENCY, which);
 	content_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
@@ -350,6 +362,8 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 	struct str which;
 	if (s->planning && waits_for(t, STATE_FAILED, &which))
 		return because(WHY_BLOCKED, which);
+	if (s->planning && waits_for(t, STATE_HELD, &which))
+		return because(WHY_HELD_BEHIND, which);
 	if (kept_old(s, t)) {
 		v = judge_outputs(s, t); /* only for what stands there now */
 		v = because(WHY_NOT, STR_NONE);
@@ -408,6 +422,12 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 		return STR("an input changed while it ran; if the task itself changes it, declare it under 'edits'");
 	case WHY_REMADE:
 		return arena_printf(a, "task '%.*s' ran again and wrote what this one edits", STR_ARG(v->subject));
+	case WHY_REJECTED:
+		if (v->subject.n)
+			return arena_printf(a, "what it made was rejected: %.*s", STR_ARG(v->subject));
+		return STR("what it made was rejected");
+	case WHY_HELD_BEHIND:
+		return arena_printf(a, "its dependency '%.*s' is held", STR_ARG(v->subject));
 	case WHY_DEPENDENCY:
 		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
 	case WHY_BLOCKED:

@@ -22,7 +22,9 @@ enum why {
 	WHY_PROVIDER_GONE,  /* subject: the provider that answered */
 	WHY_TAINTED,        /* an input changed while it ran */
 	WHY_REMADE,         /* what it edits in place was written again by a task that comes first; subject: its name */
+	WHY_REJECTED,       /* a person rejected the last success; subject: why, may be empty */
 	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
+	WHY_HELD_BEHIND,    /* only when planning: a dependency is held; subject: its name */
 	WHY_BLOCKED,        /* only when planning: a dependency cannot run; subject: its name */
 	WHY_PROBLEM,        /* cannot be judged: subject says why. Not to be run: an error */
 };

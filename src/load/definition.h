@@ -88,6 +88,7 @@ struct task_def {
 	uint32_t pool_number; /* place in workflow.pools, from 1; 0: none */
 	enum complexity complexity;
 	uint64_t memory; /* bytes; 0: not said */
+	struct text approve; /* what a person is to say yes to */
 };
 
 /* Every key a task may have, for completion and schema; NULL-terminated. */

@@ -127,6 +127,9 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 		             STR_ARG(own->pair[prompt]->key->text));
 	if (own->pair[SLOT_SHELL] && !run)
 		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
+	if (own->pair[SLOT_APPROVE] && !agent && !run)
+		reader_error(r, key_at(own, SLOT_APPROVE), "give it to a task that runs something",
+		             "'approve' is for a task with an 'agent' or 'run'");
 	if (own->pair[SLOT_LEAVE] && !run)
 		reader_error(r, key_at(own, SLOT_LEAVE), "take it out, and start the server in a task with 'run'",
 		             "'leave' is for a task with 'run'");

@@ -246,12 +246,12 @@ static const struct key_row task_rows[] = {
     {"pool", SLOT_POOL, read_pool, 0, NULL, true},
     {"complexity", SLOT_COMPLEXITY, read_complexity, 0, NULL, true},
     {"memory", SLOT_MEMORY, read_memory, 0, NULL, true},
+    {"approve", SLOT_APPROVE, read_text, FIELD(approve), NULL, false},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
     NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
     NOT_YET("check", "make it a 'run' task that depends on this one"),
-    NOT_YET("approve", "split the workflow, and start its second part by hand"),
     NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
     NOT_YET("delegates", "write a task for each of the agents"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
@@ -266,7 +266,8 @@ const char *const *workflow_task_keys(void)
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
-	    "complexity", "memory", "description", "context", "leave", NULL,
+	    "complexity", "memory", "description", "context", "leave",
+	    "approve", NULL,
 	};
 
 	return keys;

@@ -35,6 +35,7 @@ enum task_slot {
 	SLOT_POOL,
 	SLOT_COMPLEXITY,
 	SLOT_MEMORY,
+	SLOT_APPROVE,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

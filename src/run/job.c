@@ -105,6 +105,18 @@ static void without_shell(struct job *j, struct call *call, char *const *env)
 		call->plain_argv = words;
 }
 
+/* What counts, and what a person said of the last answer, which does not. */
+static struct str prompt_to_send(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct str why;
+	if (!log_rejected(s->c->log, s->c->graph->workflow->file, j->task->name, &why) || !why.n)
+		return j->signing.prompt;
+	return arena_printf(&j->arena,
+			    "%.*s\n\n[The last answer to this task was rejected. The reason that was given:]\n%.*s\n[End of the reason. Answer the task anew.]\n",
+			    STR_ARG(j->signing.prompt), STR_ARG(why));
+}
+
 static bool agent_words(struct job *j, struct call *call, struct str *why)
 {
 	struct sched *s = j->sched;
@@ -113,7 +125,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		.provider = j->provider,
 		.task = j->task->name,
 		.agent = j->task->agent->name,
-		.prompt = j->signing.prompt,
+		.prompt = prompt_to_send(j),
 		.role = j->task->role,
 		.model = j->task->model,
 		.root = s->c->root,

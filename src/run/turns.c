@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "run/choice.h"
+#include "graph/approval.h"
 #include "run/job.h"
 
 void sched_send(struct sched *s, const struct event *e)
@@ -136,17 +137,17 @@ static bool tolerates(const struct task *u, const struct task *t)
 	return false;
 }
 
-/* A task that may not run, and all that need it. */
-static void give_up_users(struct sched *s, struct task *failed)
+/* Those that need a task which failed, or which is held and so has not ended at all. */
+static void give_up_users(struct sched *s, struct task *failed, bool held)
 {
 	VEC(struct task *) todo = {0}, given_up = {0};
-	struct str because = arena_printf(s->arena, "because of %.*s", STR_ARG(failed->name));
+	struct str because = arena_printf(s->arena, held ? "because %.*s is held" : "because of %.*s", STR_ARG(failed->name));
 	vec_push(NULL, &todo, failed);
 	while (todo.n) {
 		struct task *t = todo.p[--todo.n];
 		for (size_t i = 0; i < t->users.n; i++) {
 			struct task *u = t->users.p[i];
-			if (!u->wanted || u->state != STATE_WAITING || tolerates(u, t))
+			if (!u->wanted || u->state != STATE_WAITING || (!held && tolerates(u, t)))
 				continue;
 			not_run(s, u, because, false);
 			vec_push(NULL, &todo, u);
@@ -163,7 +164,7 @@ void sched_completed(struct sched *s, struct task *t)
 {
 	bool bad = t->state == STATE_FAILED && !t->def->optional && !s->c->ignore_errors;
 	if (bad)
-		give_up_users(s, t);
+		give_up_users(s, t, false);
 	users_ready(s, t);
 }
 
@@ -175,7 +176,7 @@ void sched_not_run(struct job *j, struct str because)
 	sched_release(j);
 	sched_job_gone(j);
 	not_run(s, t, text, false);
-	give_up_users(s, t);
+	give_up_users(s, t, false);
 	users_ready(s, t);
 }
 
@@ -191,6 +192,18 @@ static void fail_unrun(struct sched *s, struct task *t, struct str error, const 
 	s->stopping = s->stopping || (!o.ignored && !s->c->keep_going);
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &o, .verdict = v});
 	sched_completed(s, t);
+}
+
+/* It waits for a person, beyond this run. */
+static void hold(struct sched *s, struct task *t)
+{
+	t->state = STATE_HELD;
+	s->result.held++;
+	sched_send(s, &(struct event){.kind = EVENT_HELD, .task = t, .verdict = &s->verdicts[t->id]});
+	int err = approval_ask(s->c->stale, t);
+	if (err)
+		sched_state_lost(s, err);
+	give_up_users(s, t, true);
 }
 
 static void judge(struct sched *s, struct task *t)
@@ -214,6 +227,8 @@ static void judge(struct sched *s, struct task *t)
 		s->verdicts[t->id] = v;
 		if (s->c->touch)
 			finish_touch(s, t, &v);
+		else if (approval_lacks(s->c->stale, t, &v))
+			hold(s, t);
 		else
 			sched_offer(s, t);
 	}

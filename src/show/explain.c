@@ -3,8 +3,10 @@
 #include "show/views.h"
 
 /* What a verdict says before its reason. */
-static const char *standing(const struct verdict *v)
+static const char *standing(const struct task *t, const struct verdict *v)
 {
+	if (t->state == STATE_HELD && v->why != WHY_HELD_BEHIND)
+		return "held";
 	switch (v->why) {
 	case WHY_NOT:
 		return "up to date";
@@ -27,10 +29,14 @@ static void explain_task(struct sbuf *b, const struct view *v, const struct task
 
 	utf8_escape(b, t->name);
 	sbuf_lit(b, ": ");
-	phrase_color(b, v->color, color_of(verdict), standing(verdict));
+	phrase_color(b, v->color, color_of(verdict), standing(t, verdict));
 	if (verdict->why != WHY_NOT) {
 		sbuf_lit(b, ": ");
 		utf8_escape(b, stale_reason(v->arena, verdict));
+	}
+	if (t->state == STATE_HELD && verdict->why != WHY_HELD_BEHIND) {
+		sbuf_lit(b, "; ");
+		phrase_held(b, v->graph, t);
 	}
 	if (stale_unchecked(t))
 		sbuf_lit(b, " (declares no outputs: unchecked)");

@@ -197,6 +197,16 @@ void phrase_kind(struct sbuf *b, const struct task *t)
 		utf8_escape(b, t->def->agent.s);
 }
 
+void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t)
+{
+	utf8_escape(b, t->def->approve.s);
+	sbuf_lit(b, " (");
+	phrase_command(b, g);
+	sbuf_lit(b, " --approve ");
+	phrase_word(b, t->name);
+	sbuf_lit(b, " lets it run)");
+}
+
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd)
 {
 	u->agents++;

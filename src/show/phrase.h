@@ -39,6 +39,9 @@ void phrase_command(struct sbuf *b, const struct graph *g);
 /* "agent backend", "run" or "group" */
 void phrase_kind(struct sbuf *b, const struct task *t);
 
+/* "Deploy to production? (axmake --approve deploy lets it run)", of a task that is held. */
+void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t);
+
 /* What agents used, added up. A zeroed one is empty. */
 struct usage {
 	size_t agents;                    /* that ended */

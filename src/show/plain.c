@@ -356,6 +356,22 @@ static void on_retry(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
+/* "axmake: deploy is held: Deploy to production? (axmake --approve deploy lets it run)" */
+static void on_held(struct plain *p, const struct event *e)
+{
+	struct row row = {
+	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->task->def->approve.s};
+	struct sbuf b = {0};
+
+	table_add(&p->table, &p->arena, ROW_HELD, &row);
+	sbuf_printf(&b, "%s: ", p->config.program);
+	utf8_escape(&b, e->task->name);
+	sbuf_lit(&b, " is held: ");
+	phrase_held(&b, p->config.graph, e->task);
+	sbuf_char(&b, '\n');
+	console_say(&p->console, &b);
+}
+
 static void on_not_run(struct plain *p, const struct event *e)
 {
 	struct row row = {
@@ -412,7 +428,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_RUN_BEGIN] = on_begin, [EVENT_FOUND_FRESH] = on_fresh, [EVENT_START] = on_start,
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
-	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused,
+	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_HELD] = on_held,
 	};
 
 	if (handlers[e->kind])
@@ -498,13 +514,13 @@ static void say_not_run(struct plain *p)
 		return;
 	sbuf_printf(&b, "%s: ", p->config.program);
 	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
-	sbuf_lit(&b, " not run because of errors\n");
+	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
 	console_say(&p->console, &b);
 }
 
 static void add_end(struct plain *p)
 {
-	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_NOT_RUN].n;
+	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_HELD].n + p->table.states[ROW_NOT_RUN].n;
 	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n;
 
 	if (quiet(p))

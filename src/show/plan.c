@@ -63,7 +63,7 @@ static bool would_run(const struct view *v, const struct task *t)
 {
 	const struct verdict *verdict = &v->verdicts[t->id];
 
-	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict);
+	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict) && t->state != STATE_HELD;
 }
 
 static void play_ready(struct play *p, const struct task *t)
@@ -213,13 +213,37 @@ static size_t print_errors(const struct view *v, FILE *to)
 	return n;
 }
 
-static void print_end(const struct play *p, FILE *to, size_t errors)
+/* Those that wait for a person's yes; how many. */
+static size_t print_held(const struct view *v, FILE *to)
+{
+	struct sbuf b = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->graph->order.n; i++) {
+		const struct task *t = v->graph->order.p[i];
+
+		if (!t->wanted || t->state != STATE_HELD || v->verdicts[t->id].why == WHY_HELD_BEHIND)
+			continue;
+		n++;
+		sbuf_clear(&b);
+		sbuf_lit(&b, "held ");
+		utf8_escape(&b, t->name);
+		sbuf_lit(&b, ": ");
+		phrase_held(&b, v->graph, t);
+		sbuf_char(&b, '\n');
+		fwrite(b.p, 1, b.n, to);
+	}
+	sbuf_free(&b);
+	return n;
+}
+
+static void print_end(const struct play *p, FILE *to, size_t errors, size_t held)
 {
 	struct sbuf b = {0};
 	size_t wanted = count_wanted(p->view->graph);
 
 	sbuf_lit(&b, "axmake: ");
-	if (!p->starts.n && !errors) {
+	if (!p->starts.n && !errors && !held) {
 		sbuf_lit(&b, "nothing to be done");
 		if (wanted) {
 			sbuf_lit(&b, " (");
@@ -230,6 +254,8 @@ static void print_end(const struct play *p, FILE *to, size_t errors)
 		sbuf_printf(&b, "%zu of ", p->starts.n);
 		phrase_count(&b, wanted, "task");
 		sbuf_lit(&b, " would run");
+		if (held)
+			sbuf_printf(&b, ", %zu held", held);
 		if (p->starts.n)
 			print_estimate(&b, p);
 	}
@@ -242,7 +268,7 @@ void view_plan(const struct view *v, FILE *to, bool silent, size_t slots)
 {
 	struct play p;
 	struct sbuf b = {0};
-	size_t errors;
+	size_t errors, held;
 
 	play_run(&p, v, slots);
 	for (size_t i = 0; i < p.starts.n; i++) {
@@ -256,7 +282,8 @@ void view_plan(const struct view *v, FILE *to, bool silent, size_t slots)
 		fwrite(b.p, 1, b.n, to);
 	}
 	sbuf_free(&b);
+	held = print_held(v, to);
 	errors = print_errors(v, to);
 	if (!silent)
-		print_end(&p, to, errors);
+		print_end(&p, to, errors, held);
 }

@@ -6,13 +6,13 @@
 #include "show/phrase.h"
 #include "show/views.h"
 
-enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_FAILED, S_DONE, S_NOT_RUN };
+enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_HELD, S_FAILED, S_DONE, S_NOT_RUN };
 
 static const struct {
 	const char *name, *color;
 } looks[] = {
     [S_UP_TO_DATE] = {"up-to-date", "32"}, [S_STALE] = {"stale", "33"},   [S_RUNNING] = {"running", "36"},
-    [S_WAITING] = {"waiting", "36"},       [S_FAILED] = {"failed", "31"}, [S_DONE] = {"done", "32"},
+    [S_WAITING] = {"waiting", "36"},       [S_HELD] = {"held", "33"}, [S_FAILED] = {"failed", "31"}, [S_DONE] = {"done", "32"},
     [S_NOT_RUN] = {"not-run", "33"},
 };
 
@@ -37,7 +37,7 @@ static const struct task *blocker(const struct scene *s, const struct task *t)
 		const struct dep *d = &t->deps.p[i];
 		enum state state = s->tasks[d->task->id].state;
 
-		if (state == S_NOT_RUN || (state == S_FAILED && !d->tolerant && !d->task->def->optional))
+		if (state == S_NOT_RUN || state == S_HELD || (state == S_FAILED && !d->tolerant && !d->task->def->optional))
 			return d->task;
 	}
 	return NULL;
@@ -63,6 +63,21 @@ static enum state state_in_run(const struct scene *s, const struct task *t, stru
 	return S_NOT_RUN;
 }
 
+static bool is_held(const struct task *t, const struct verdict *v)
+{
+	return t->state == STATE_HELD && v->why != WHY_HELD_BEHIND;
+}
+
+static struct str held_reason(const struct view *v, const struct task *t)
+{
+	struct sbuf b = {0};
+
+	phrase_held(&b, v->graph, t);
+	struct str s = arena_copy(v->arena, sbuf_view(&b));
+	sbuf_free(&b);
+	return s;
+}
+
 static struct str failure_reason(struct arena *a, struct str class)
 {
 	if (!class.n || str_eq(class, STR("failed")))
@@ -84,9 +99,15 @@ static void judge(struct scene *s, const struct task *t)
 		st->state = state_in_run(s, t, st);
 	else if (verdict->why == WHY_NOT)
 		st->state = S_UP_TO_DATE;
+	else if (is_held(t, verdict))
+		st->state = S_HELD;
 	else
 		st->state = st->start.open && st->start.failed ? S_FAILED : S_STALE;
-	if (st->state == S_FAILED)
+	if (s->holder.held && st->state == S_WAITING && is_held(t, verdict))
+		st->state = S_HELD;
+	if (st->state == S_HELD)
+		st->reason = held_reason(v, t);
+	else if (st->state == S_FAILED)
 		st->reason = failure_reason(v->arena, st->start.class);
 	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING)
 		st->reason = stale_reason(v->arena, verdict);

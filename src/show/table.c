@@ -9,6 +9,7 @@
 
 enum column { COL_NAME, COL_STATE, COL_TIME, COL_TRIES, COL_TOKENS, COL_COST, COL_WHY, N_COLUMNS };
 
+#define MOST_HELD_HINTS 5
 #define NAME_MAX_COLUMNS 40
 #define WHY_MAX_COLUMNS 100
 
@@ -16,6 +17,7 @@ static const struct {
 	const char *name, *color;
 } state_looks[N_ROW_STATES] = {
     [ROW_FAILED] = {"failed", "31"},
+    [ROW_HELD] = {"held", "33"},
     [ROW_IGNORED] = {"ignored", "33"},
     [ROW_NOT_RUN] = {"not run", "33"},
     [ROW_DONE] = {"done", "32"},
@@ -127,7 +129,7 @@ static void print_line(struct sbuf *b, const struct layout *lay, const struct li
 
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh)
 {
-	static const char *const names[] = {"failed", "failed and ignored", "not run", "done"};
+	static const char *const names[] = {"failed", "held", "failed and ignored", "not run", "done"};
 	const char *gap = "";
 
 	for (size_t s = 0; s < N_ROW_STATES; s++)
@@ -192,6 +194,8 @@ static void hint(struct sbuf *b, const struct graph *g, const char *options, str
 
 void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
 {
+	for (size_t i = 0; i < t->states[ROW_HELD].rows.n && i < MOST_HELD_HINTS; i++)
+		hint(b, g, " --approve ", t->states[ROW_HELD].rows.p[i].task->name, "lets it run");
 	for (size_t i = 0; i < t->states[ROW_FAILED].rows.n; i++) {
 		const struct row *r = &t->states[ROW_FAILED].rows.p[i];
 
@@ -202,5 +206,5 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
 	}
 	if (keep_going_helps(t))
 		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
-	hint(b, g, "", STR_NONE, "tries again; what is done stays done");
+	hint(b, g, "", STR_NONE, t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done");
 }

@@ -16,7 +16,7 @@
 #define TABLE_LINES 30
 
 /* In the order in which a table shows them. */
-enum row_state { ROW_FAILED, ROW_IGNORED, ROW_NOT_RUN, ROW_DONE, N_ROW_STATES };
+enum row_state { ROW_FAILED, ROW_HELD, ROW_IGNORED, ROW_NOT_RUN, ROW_DONE, N_ROW_STATES };
 
 struct row {
 	const struct task *task;

@@ -99,6 +99,33 @@ static void put_edit(struct log *l, struct str workflow, struct str name, struct
 	frame_end(&l->out, start);
 }
 
+/* RECORD_APPROVED or RECORD_ASKED */
+static void put_approval(struct log *l, enum record_type type, struct str workflow, struct str name, struct hash128 what)
+{
+	size_t start = put_head(l, type, workflow, name);
+
+	bytes_put_hash(&l->out, what);
+	frame_end(&l->out, start);
+}
+
+static bool put_rejected(struct log *l, struct str workflow, struct str name, struct str why)
+{
+	size_t start = put_head(l, RECORD_REJECTED, workflow, name);
+
+	bytes_put_str(&l->out, why);
+	return frame_end(&l->out, start);
+}
+
+/* Behind the head of a payload of that kind. */
+static struct reader body_of(const unsigned char *payload)
+{
+	struct reader r = reader_of(frame_payload(payload));
+	struct record_head h;
+
+	record_head(&r, &h);
+	return r;
+}
+
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
@@ -399,6 +426,21 @@ int log_failed(struct log *l, struct str workflow, struct str name, uint64_t sta
 	return finish(l);
 }
 
+/* What people said of a task goes over to its new name, unless they said it of that name too. */
+static void carry_over(struct log *l, const struct log_task *from, const struct log_task *to, struct str workflow, struct str name)
+{
+	struct reader r;
+
+	if (from->rejected) {
+		r = body_of(from->rejected);
+		put_rejected(l, workflow, name, reader_str(&r));
+	}
+	if (from->approved && !(to && to->approved)) {
+		r = body_of(from->approved);
+		put_approval(l, RECORD_APPROVED, workflow, name, reader_hash(&r));
+	}
+}
+
 int log_rename(struct log *l, struct str workflow, struct str old_name, struct str new_name)
 {
 	struct log_task *t = find_task(l, workflow, old_name);
@@ -425,6 +467,7 @@ int log_rename(struct log *l, struct str workflow, struct str old_name, struct s
 		put_failed(l, workflow, new_name, &s);
 	for (const struct log_note *n = t->notes; n; n = n->next)
 		put_edit(l, workflow, new_name, n->path, n->now);
+	carry_over(l, t, find_task(l, workflow, new_name), workflow, new_name);
 	return finish(l);
 }
 
@@ -443,6 +486,68 @@ bool log_edit_noted(struct log *l, struct str workflow, struct str name, struct 
 		if (str_eq(n->path, path))
 			return hash_eq(n->now, now);
 	return false;
+}
+
+static int write_approval(struct log *l, enum record_type type, struct str workflow, struct str name, struct hash128 what)
+{
+	begin(l);
+	put_approval(l, type, workflow, name, what);
+	return finish(l);
+}
+
+static bool read_approval(const unsigned char *payload, struct hash128 *what)
+{
+	struct reader r;
+
+	if (!payload)
+		return false;
+	r = body_of(payload);
+	*what = reader_hash(&r);
+	return true;
+}
+
+int log_approve(struct log *l, struct str workflow, struct str name, struct hash128 what)
+{
+	return write_approval(l, RECORD_APPROVED, workflow, name, what);
+}
+
+bool log_approval(struct log *l, struct str workflow, struct str name, struct hash128 *what)
+{
+	const struct log_task *t = find_task(l, workflow, name);
+
+	return t && read_approval(t->approved, what);
+}
+
+int log_ask(struct log *l, struct str workflow, struct str name, struct hash128 what)
+{
+	return write_approval(l, RECORD_ASKED, workflow, name, what);
+}
+
+bool log_asked(struct log *l, struct str workflow, struct str name, struct hash128 *what)
+{
+	const struct log_task *t = find_task(l, workflow, name);
+
+	return t && read_approval(t->asked, what);
+}
+
+int log_reject(struct log *l, struct str workflow, struct str name, struct str why)
+{
+	begin(l);
+	if (!put_rejected(l, workflow, name, why))
+		return EFBIG;
+	return finish(l);
+}
+
+bool log_rejected(struct log *l, struct str workflow, struct str name, struct str *why)
+{
+	const struct log_task *t = find_task(l, workflow, name);
+	struct reader r;
+
+	if (!t || !t->rejected)
+		return false;
+	r = body_of(t->rejected);
+	*why = reader_str(&r);
+	return true;
 }
 
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)

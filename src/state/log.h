@@ -52,6 +52,17 @@ int log_rename(struct log *l, struct str workflow, struct str old_name, struct s
 int log_note_edit(struct log *l, struct str workflow, struct str name, struct str path, struct hash128 now);
 bool log_edit_noted(struct log *l, struct str workflow, struct str name, struct str path, struct hash128 now);
 
+/* A person's yes to running a task as it is now: `what` is the signature of that, see graph/approval.h. The last one counts, also after a success. */
+int log_approve(struct log *l, struct str workflow, struct str name, struct hash128 what);
+/* false: none was ever given. */
+bool log_approval(struct log *l, struct str workflow, struct str name, struct hash128 *what);
+/* What a run held the task for, since its last success. */
+int log_ask(struct log *l, struct str workflow, struct str name, struct hash128 what);
+bool log_asked(struct log *l, struct str workflow, struct str name, struct hash128 *what);
+/* The last success is no good, and why (may be empty). Holds until the next success. */
+int log_reject(struct log *l, struct str workflow, struct str name, struct str why);
+bool log_rejected(struct log *l, struct str workflow, struct str name, struct str *why);
+
 /* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h);

@@ -39,6 +39,8 @@ static void forget_since(struct log_index *ix, struct log_task *t)
 {
 	replace(ix, &t->start, NULL);
 	replace(ix, &t->failed, NULL);
+	replace(ix, &t->rejected, NULL);
+	replace(ix, &t->asked, NULL);
 	for (struct log_note *n = t->notes; n; n = n->next)
 		replace(ix, &n->frame, NULL);
 	t->notes = NULL;
@@ -81,6 +83,7 @@ static void drop_task(struct log_index *ix, struct str workflow, struct str name
 	t = map_get(&ix->tasks, sbuf_view(&key));
 	if (t) {
 		take_success(ix, t, NULL);
+		replace(ix, &t->approved, NULL);
 		*map_slot(&ix->tasks, sbuf_view(&key)) = NULL;
 	}
 	sbuf_free(&key);
@@ -158,6 +161,33 @@ static bool apply_edit(struct log_index *ix, const struct record_head *h, struct
 	return true;
 }
 
+static bool apply_approved(struct log_index *ix, const struct record_head *h, struct reader *r, const unsigned char *payload)
+{
+	reader_hash(r);
+	if (!reader_at_end(r))
+		return false;
+	replace(ix, &task_of(ix, h)->approved, payload);
+	return true;
+}
+
+static bool apply_asked(struct log_index *ix, const struct record_head *h, struct reader *r, const unsigned char *payload)
+{
+	reader_hash(r);
+	if (!reader_at_end(r))
+		return false;
+	replace(ix, &task_of(ix, h)->asked, payload);
+	return true;
+}
+
+static bool apply_rejected(struct log_index *ix, const struct record_head *h, struct reader *r, const unsigned char *payload)
+{
+	reader_str(r);
+	if (!reader_at_end(r))
+		return false;
+	replace(ix, &task_of(ix, h)->rejected, payload);
+	return true;
+}
+
 void log_index_put_file(struct log_index *ix, struct str path, const unsigned char *entry)
 {
 	void **slot = map_slot(&ix->files, path);
@@ -196,7 +226,8 @@ bool log_index_apply(struct log_index *ix, struct str payload)
 	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *,
 	                                         const unsigned char *) = {
 	    [RECORD_START] = apply_start,     [RECORD_DONE] = apply_done, [RECORD_FAILED] = apply_failed,
-	    [RECORD_RENAMED] = apply_renamed, [RECORD_EDIT] = apply_edit,
+	    [RECORD_RENAMED] = apply_renamed, [RECORD_EDIT] = apply_edit, [RECORD_APPROVED] = apply_approved, [RECORD_REJECTED] = apply_rejected,
+	    [RECORD_ASKED] = apply_asked,
 	};
 	struct reader r = reader_of(payload);
 	struct record_head h;
@@ -259,6 +290,12 @@ size_t log_index_live(const struct log_index *ix, const unsigned char ***frames)
 			vec_push(NULL, &v, t->start);
 		if (t->failed)
 			vec_push(NULL, &v, t->failed);
+		if (t->rejected)
+			vec_push(NULL, &v, t->rejected);
+		if (t->approved)
+			vec_push(NULL, &v, t->approved);
+		if (t->asked)
+			vec_push(NULL, &v, t->asked);
 		for (const struct log_note *n = t->notes; n; n = n->next)
 			vec_push(NULL, &v, n->frame);
 	}

@@ -25,6 +25,8 @@ struct log_note {
 struct log_task {
 	const unsigned char *done;           /* the last success */
 	const unsigned char *start, *failed; /* since that */
+	const unsigned char *rejected, *asked; /* since that */
+	const unsigned char *approved;       /* the last one */
 	struct log_note *notes;              /* since that */
 	struct task_record *record;          /* `done`, decoded */
 };

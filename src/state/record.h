@@ -17,6 +17,9 @@ enum record_type {
 	RECORD_RENAMED,   /* head, the old name, seq of the success, the success */
 	RECORD_EDIT,      /* head, path, hash */
 	RECORD_FILES,     /* type, seq, count, entries */
+	RECORD_APPROVED,  /* head, hash of what was approved */
+	RECORD_REJECTED,  /* head, why */
+	RECORD_ASKED,     /* head, hash of what a run wanted approved */
 	RECORD_TYPES
 };
 

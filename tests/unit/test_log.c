@@ -127,6 +127,52 @@ static void an_edit_is_told_once_until_the_next_success(void **state)
 	log_close(l);
 }
 
+static void check_words(struct log *l, struct str name, bool rejected)
+{
+	struct hash128 what = {0, 0};
+	struct str why = STR_NONE;
+
+	assert_true(log_approval(l, WF, name, &what));
+	assert_true(hash_eq(what, (struct hash128){7, 9}));
+	assert_int_equal(log_rejected(l, WF, name, &why), rejected);
+	if (rejected)
+		assert_str(why, STR("two\nlines"));
+}
+
+static void a_yes_stays_and_a_rejection_ends_with_the_next_success(void **state)
+{
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	struct hash128 what;
+	struct str why;
+
+	assert_false(log_approval(l, WF, STR("t"), &what));
+	assert_int_equal(log_approve(l, WF, STR("t"), (struct hash128){1, 2}), 0);
+	assert_int_equal(log_approve(l, WF, STR("t"), (struct hash128){7, 9}), 0);
+	assert_null(find(l, STR("t")));
+	assert_false(log_open_start(l, WF, STR("t")).open);
+	done(l, STR("t"), 1);
+	assert_false(log_rejected(l, WF, STR("t"), &why));
+	assert_int_equal(log_reject(l, WF, STR("t"), STR("")), 0);
+	assert_int_equal(log_reject(l, WF, STR("t"), STR("two\nlines")), 0);
+	check_words(l, STR("t"), true);
+	log_close(l);
+	l = open_log(b, false);
+	check_words(l, STR("t"), true);
+	assert_int_equal(log_rename(l, WF, STR("t"), STR("u")), 0);
+	check_words(l, STR("u"), true);
+	assert_false(log_approval(l, WF, STR("t"), &what) || log_rejected(l, WF, STR("t"), &why));
+	log_close(l);
+	l = open_log(b, false);
+	check_words(l, STR("u"), true);
+	done(l, STR("u"), 2);
+	check_words(l, STR("u"), false);
+	log_close(l);
+	l = open_log(b, true);
+	check_words(l, STR("u"), false);
+	log_close(l);
+}
+
 static void check_renamed(struct log *l, uint64_t seq)
 {
 	assert_done(l, STR("c"), 1);
@@ -286,6 +332,8 @@ static void a_log_mostly_dead_is_written_anew(void **state)
 	done(l, STR("first"), 1);
 	log_start(l, WF, STR("first"), 3, 3);
 	log_note_edit(l, WF, STR("first"), STR("o"), (struct hash128){1, 1});
+	log_approve(l, WF, STR("first"), (struct hash128){7, 9});
+	log_reject(l, WF, STR("first"), STR("two\nlines"));
 	log_rename(l, WF, STR("first"), STR("second"));
 	for (unsigned i = 0; i < 6000; i++)
 		done(l, arena_printf(&b->arena, "t%u", 9 - i % 10), i);
@@ -298,6 +346,7 @@ static void a_log_mostly_dead_is_written_anew(void **state)
 	assert_true(s.n < 16 << 10);
 	assert_false(is_there(b, "log.new"));
 	l = open_log(b, false);
+	check_words(l, STR("second"), true);
 	assert_int_equal(b->note.n, 0);
 	for (unsigned i = 0; i < 10; i++) {
 		struct str name = arena_printf(&b->arena, "t%u", i);
@@ -378,6 +427,7 @@ int main(void)
 	    IN_BOX(the_latest_success_counts_and_strange_names_are_names),
 	    IN_BOX(a_start_is_open_until_a_success),
 	    IN_BOX(an_edit_is_told_once_until_the_next_success),
+	    IN_BOX(a_yes_stays_and_a_rejection_ends_with_the_next_success),
 	    IN_BOX(a_rename_takes_all_along_and_no_youth),
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
 	    IN_BOX(file_hashes_wait_for_the_next_record),

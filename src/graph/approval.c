@@ -1,0 +1,70 @@
+#include "graph/approval.h"
+
+/* Its prompt stands in out->prompt. false: out->problem says why. */
+static bool subject(struct stale *s, struct arena *a, struct task *t, struct signing *out)
+{
+	signature_compute(&s->hashing, a, t, NULL, false, false, out);
+	return !out->problem.n;
+}
+
+/* What a run asked for last, where its dependencies are to run first and may come out the same. */
+static bool last_asked(const struct stale *s, const struct task *t, struct hash128 *what)
+{
+	return log_asked(s->log, s->hashing.g->workflow->file, t->name, what);
+}
+
+/* Planning: a dependency that will run, and may change what there is to approve; NULL: none. */
+static const struct task *runs_first(const struct stale *s, const struct task *t)
+{
+	for (size_t i = 0; s->planning && i < t->deps.n; i++)
+		if (t->deps.p[i].how != DEP_AFTER && t->deps.p[i].task->state == STATE_STALE)
+			return t->deps.p[i].task;
+	return NULL;
+}
+
+bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v)
+{
+	struct hash128 given, wanted;
+	struct arena a = {0};
+	struct signing now;
+
+	if (!t->def->approve.s.p || v->why == WHY_NOT || v->why == WHY_HELD_BEHIND || verdict_is_error(v))
+		return false;
+	if (!log_approval(s->log, s->hashing.g->workflow->file, t->name, &given))
+		return true;
+	if (runs_first(s, t))
+		return last_asked(s, t, &wanted) && !hash_eq(wanted, given);
+	/* What cannot be told is for the start to say. */
+	bool lacks = subject(s, &a, t, &now) && !hash_eq(now.hash, given);
+	arena_free(&a);
+	return lacks;
+}
+
+int approval_ask(struct stale *s, struct task *t)
+{
+	struct arena a = {0};
+	struct hash128 before;
+	struct signing now;
+	int err = 0;
+
+	if (subject(s, &a, t, &now) && !(last_asked(s, t, &before) && hash_eq(before, now.hash)))
+		err = log_ask(s->log, s->hashing.g->workflow->file, t->name, now.hash);
+	arena_free(&a);
+	return err;
+}
+
+bool approval_give(struct stale *s, struct arena *a, struct task *t, struct signing *what, int *err)
+{
+	const struct task *first = runs_first(s, t);
+	if (first) {
+		*what = (struct signing){0};
+		if (!last_asked(s, t, &what->hash)) {
+			what->problem = arena_printf(a, "'%.*s' runs first, so nobody can tell yet what there is to approve", STR_ARG(first->name));
+			return false;
+		}
+	} else if (!subject(s, a, t, what)) {
+		return false;
+	}
+	*err = log_approve(s->log, s->hashing.g->workflow->file, t->name, what->hash);
+	return true;
+}

@@ -1,0 +1,163 @@
+#include "words.h"
+
+#include <stdio.h>
+
+#include "base/os.h"
+#include "graph/approval.h"
+#include "show/phrase.h"
+
+static struct str name_in(struct str subject)
+{
+	return str_sub(subject, 0, str_find(subject, STR("="), 0));
+}
+
+/* What stands behind the first '=', if anything. */
+static struct str reason_in(struct str subject)
+{
+	size_t eq = str_find(subject, STR("="), 0);
+
+	return eq < subject.n ? str_trim(str_sub(subject, eq + 1, subject.n)) : STR_NONE;
+}
+
+static bool check(struct project *p, struct str name)
+{
+	struct task *t = graph_task(p->graph, name);
+	bool approve = p->options->mode == MODE_APPROVE;
+	size_t errors = diag_errors(p->diag);
+
+	graph_want(p->graph, p->diag, &name, 1, p->filehash, &p->plain_targets);
+	if (diag_errors(p->diag) > errors)
+		return false;
+	if (!t)
+		diag_error(p->diag, POS_NONE, "axmake --list shows the tasks", "'%.*s' is not a task", STR_ARG(name));
+	else if (approve && !t->def->approve.s.p)
+		diag_error(p->diag, t->def->at, "only tasks that say 'approve' wait for a yes", "nothing holds '%.*s'", STR_ARG(name));
+	else if (!approve && t->kind == TASK_GROUP)
+		diag_error(p->diag, t->def->at, "name the task that made it", "'%.*s' makes nothing itself", STR_ARG(name));
+	else
+		return true;
+	return false;
+}
+
+bool words_check(struct project *p)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < p->options->subjects.n; i++)
+		ok = check(p, name_in(p->options->subjects.p[i])) && ok;
+	return ok;
+}
+
+static void refuse(const struct task *t, struct str why)
+{
+	struct sbuf b = {0};
+
+	sbuf_lit(&b, "axmake: *** ");
+	phrase_line(&b, t->name);
+	sbuf_lit(&b, ": ");
+	phrase_line(&b, why);
+	fprintf(stderr, "%s\n", b.p);
+	sbuf_free(&b);
+}
+
+static bool recorded(const struct task *t, struct arena *a, int err)
+{
+	if (err)
+		refuse(t, arena_printf(a, "it cannot be recorded in .axmake/log: %s", os_error(err)));
+	return !err;
+}
+
+static void print_approved(const struct task *t, const struct signing *what, const struct verdict *v, struct arena *a)
+{
+	struct sbuf b = {0};
+
+	sbuf_lit(&b, "approved ");
+	phrase_line(&b, t->name);
+	sbuf_lit(&b, ": ");
+	phrase_line(&b, t->def->approve.s);
+	sbuf_lit(&b, "\n    to be run because: ");
+	phrase_line(&b, stale_reason(a, v));
+	sbuf_char(&b, '\n');
+	if (t->kind == TASK_RUN) {
+		phrase_lines(&b, t->def->run.s, "    ");
+	} else {
+		sbuf_lit(&b, "    ");
+		phrase_kind(&b, t);
+		sbuf_lit(&b, ":\n");
+		phrase_lines(&b, what->prompt.n ? what->prompt : t->prompt_source.s, "      ");
+	}
+	fwrite(b.p, 1, b.n, stdout);
+	sbuf_free(&b);
+}
+
+static bool approve(struct project *p, struct task *t, const struct verdict *v)
+{
+	struct signing what;
+	int err = 0;
+
+	if (v->why == WHY_NOT) {
+		refuse(t, STR("it is up to date: there is nothing to approve"));
+		return false;
+	}
+	if (verdict_is_error(v) || v->why == WHY_HELD_BEHIND) {
+		refuse(t, stale_reason(p->arena, v));
+		return false;
+	}
+	if (!approval_give(&p->stale, p->arena, t, &what, &err)) {
+		refuse(t, what.problem);
+		return false;
+	}
+	if (!recorded(t, p->arena, err))
+		return false;
+	print_approved(t, &what, v, p->arena);
+	return true;
+}
+
+int words_approve(struct project *p)
+{
+	bool ok = true;
+
+	p->stale.planning = true; /* nothing runs */
+	struct verdict *v = project_judge(p);
+	for (size_t i = 0; i < p->options->subjects.n; i++) {
+		struct task *t = graph_task(p->graph, p->options->subjects.p[i]);
+		ok = approve(p, t, &v[t->id]) && ok;
+	}
+	return ok ? 0 : 2;
+}
+
+static bool reject(struct project *p, struct task *t, struct str why)
+{
+	struct str workflow = p->workflow->file;
+	struct sbuf b = {0};
+
+	if (!t->record) {
+		refuse(t, STR("it has not succeeded yet: there is nothing to reject"));
+		return false;
+	}
+	int err = str_eq(t->record->name, t->name) ? 0 : log_rename(p->log, workflow, t->record->name, t->name);
+	if (!recorded(t, p->arena, err ? err : log_reject(p->log, workflow, t->name, why)))
+		return false;
+	sbuf_lit(&b, "rejected ");
+	phrase_line(&b, t->name);
+	if (why.n) {
+		sbuf_lit(&b, ": ");
+		phrase_line(&b, why);
+	}
+	printf("%s\n", b.p);
+	sbuf_free(&b);
+	return true;
+}
+
+int words_reject(struct project *p)
+{
+	bool ok = true;
+
+	p->stale.planning = true;
+	project_judge(p); /* finds the record of a task that was renamed */
+	for (size_t i = 0; i < p->options->subjects.n; i++) {
+		struct str subject = p->options->subjects.p[i];
+		ok = reject(p, graph_task(p->graph, name_in(subject)), reason_in(subject)) && ok;
+	}
+	return ok ? 0 : 2;
+}
