@@ -253,6 +253,19 @@ static bool pointer_has_star(struct str s)
 	return false;
 }
 
+bool where_pointer_set(struct str pointer, size_t *from, size_t *to)
+{
+	for (size_t at = 0; (at = str_find(pointer, STR("/{"), at)) < pointer.n; at++) {
+		size_t end = str_find(pointer, STR("/"), at + 1);
+
+		*from = at + 1;
+		*to = end;
+		if (pointer.p[end - 1] == '}' && str_find(str_sub(pointer, *from, end), STR(","), 0) < end - *from)
+			return true;
+	}
+	return false;
+}
+
 static const char *const where_names[] = {
     [WHERE_TEXT] = "text",
     [WHERE_FILE] = "file",
@@ -292,10 +305,12 @@ static const char *places_hint(struct apply *ap, unsigned places)
 /* Reports a pointer that is none, or that names several values where one is wanted. */
 static bool check_pointer(struct apply *ap, const struct key_def *def, struct str pointer)
 {
+	size_t from, to;
+
 	if (!pointer_is_good(pointer))
 		report_value(ap, "a JSON Pointer begins with '/'; '~' is written ~0, and '/' in a name ~1");
-	else if (!def->many && pointer_has_star(pointer))
-		report_value(ap, "'*' names several values; only token counts and costs add them up");
+	else if (!def->many && (pointer_has_star(pointer) || where_pointer_set(pointer, &from, &to)))
+		report_value(ap, "'*' names several values, and so does '{a,b}'; only token counts and costs add them up");
 	else
 		return true;
 	return false;

@@ -32,6 +32,9 @@ struct final_line {
 #define PROVIDER_CALLS_MAX 10000
 #define PROVIDER_REFILL_MIN 0.00001
 
+/* The first part of a pointer that is a set of members, `{a,b}`, whose numbers are to be added: from its '{' to behind its '}'. */
+bool where_pointer_set(struct str pointer, size_t *from, size_t *to);
+
 enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
 
 struct words {

@@ -37,14 +37,38 @@ static const char *literal_of(struct arena *a, const struct json_path *path)
 	return NULL;
 }
 
+/* `/a/{b,c}/d` is /a/b/d and /a/c/d. */
+static void add_paths(struct key *k, struct arena *a, struct str pointer)
+{
+	size_t from, to;
+
+	if (!k->number || !where_pointer_set(pointer, &from, &to)) {
+		k->paths = arena_new(a, struct json_path);
+		k->paths[k->n_paths++] = json_path_of(a, pointer);
+		k->literal = literal_of(a, k->paths);
+		return;
+	}
+	struct str before = str_sub(pointer, 0, from), names = str_sub(pointer, from + 1, to - 1), behind = str_sub(pointer, to, pointer.n);
+	struct json_path common = json_path_of(a, arena_printf(a, "%.*s*%.*s", STR_ARG(before), STR_ARG(behind)));
+
+	k->literal = literal_of(a, &common);
+	k->paths = arena_array(a, struct json_path, names.n + 1);
+	for (size_t at = 0; at <= names.n;) {
+		size_t end = str_find(names, STR(","), at);
+		struct str name = str_sub(names, at, end);
+
+		k->paths[k->n_paths++] =
+		    json_path_of(a, arena_printf(a, "%.*s%.*s%.*s", STR_ARG(before), STR_ARG(name), STR_ARG(behind)));
+		at = end + 1;
+	}
+}
+
 struct key key_of(struct arena *a, const struct where *w, bool number)
 {
 	struct key k = {.where = w, .number = number || w->kind == WHERE_JSONL_SUM};
 
-	if (where_is_json(w)) {
-		k.path = json_path_of(a, w->pointer);
-		k.literal = literal_of(a, &k.path);
-	}
+	if (where_is_json(w))
+		add_paths(&k, a, w->pointer);
 	return k;
 }
 
@@ -97,7 +121,8 @@ void key_see(struct key *k, const json_t *root)
 {
 	struct found f = {0};
 
-	json_path_each(root, &k->path, k->number ? take_number : take_first, &f);
+	for (size_t i = 0; i < k->n_paths; i++)
+		json_path_each(root, &k->paths[i], k->number ? take_number : take_first, &f);
 	if (f.value) {
 		json_decref(k->value);
 		k->value = json_incref((json_t *)f.value);

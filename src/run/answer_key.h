@@ -18,7 +18,8 @@ struct str where_text(struct arena *a, const struct where *w);
 /* A key of the rule while the files are searched for it. */
 struct key {
 	const struct where *where;
-	struct json_path path;
+	struct json_path *paths; /* several where a number's pointer names a set `{a,b}` */
+	size_t n_paths;
 	const char *literal; /* "name" in quotes: a line without it cannot have the value; NULL: it may */
 	bool number;         /* numbers are added up; else the first value counts */
 	json_t *value;       /* the last one that was not null; own reference */

@@ -14,7 +14,8 @@
 //   say=TEXT             the answer
 //   long=BYTES           the answer is that much text which does not repeat itself
 //   find=WORD            the answer says whether WORD stands anywhere in the request: `WORD was told`, or `WORD was not told`
-//   tokens=F,R,W,O       tokens told: fresh input, read from a cache, written to it, output. 10,0,0,5 unless said; each API adds them its way
+//   tokens=F,R,W,O,T     tokens told: fresh input, read from a cache, written to it, output, thoughts. 10,0,0,5,0 unless said; each API adds
+//                        them its way
 //   fail=STATUS[xN]      an error in the API's words; only the first N times that this prompt comes to this path. after=S: with retry-after
 //   message=TEXT         the error's message
 //   delay=MS             before anything is sent
@@ -129,8 +130,8 @@ function failure(api, status, model, message) {
 
 const cutUp = (text) => [text.slice(0, text.length / 3), text.slice(text.length / 3, (text.length * 2) / 3), text.slice((text.length * 2) / 3)];
 
-function messages({ id, model, text, tool, tokens: [fresh, read, written, out] }) {
-	const usage = { input_tokens: fresh, cache_read_input_tokens: read, cache_creation_input_tokens: written, output_tokens: out };
+function messages({ id, model, text, tool, tokens: [fresh, read, written, out, thought = 0] }) {
+	const usage = { input_tokens: fresh, cache_read_input_tokens: read, cache_creation_input_tokens: written, output_tokens: out + thought };
 	const content = tool ? { type: "tool_use", id: `toolu_${id}`, name: tool.name, input: tool.input } : { type: "text", text };
 	const why = { stop_reason: tool ? "tool_use" : "end_turn", stop_sequence: null };
 	const whole = { id: `msg_${id}`, type: "message", role: "assistant", model, content: [content], ...why, usage };
@@ -140,15 +141,15 @@ function messages({ id, model, text, tool, tokens: [fresh, read, written, out] }
 		{ type: "content_block_start", index: 0, content_block: tool ? { ...content, input: {} } : { type: "text", text: "" } },
 		...deltas.map((delta) => ({ type: "content_block_delta", index: 0, delta })),
 		{ type: "content_block_stop", index: 0 },
-		{ type: "message_delta", delta: why, usage: { output_tokens: out } },
+		{ type: "message_delta", delta: why, usage: { output_tokens: out + thought } },
 		{ type: "message_stop" },
 	];
 	return { whole, events: events.map((e) => [e.type, e]) };
 }
 
-function responses({ id, model, text, tool, tokens: [fresh, read, written, out] }) {
+function responses({ id, model, text, tool, tokens: [fresh, read, written, out, thought = 0] }) {
 	const input = fresh + read + written;
-	const usage = { input_tokens: input, input_tokens_details: { cached_tokens: read }, output_tokens: out, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: input + out };
+	const usage = { input_tokens: input, input_tokens_details: { cached_tokens: read }, output_tokens: out + thought, output_tokens_details: { reasoning_tokens: thought }, total_tokens: input + out + thought };
 	const item = tool
 		? { id: `fc_${id}`, type: "function_call", status: "completed", call_id: `call_${id}`, name: tool.name, arguments: JSON.stringify(tool.input) }
 		: { id: `msg_${id}`, type: "message", status: "completed", role: "assistant", content: [{ type: "output_text", text, annotations: [] }] };
@@ -168,9 +169,9 @@ function responses({ id, model, text, tool, tokens: [fresh, read, written, out] 
 	return { whole, events: events.map((e, i) => [e.type, { sequence_number: i, ...e }]) };
 }
 
-function chat({ id, model, text, tool, tokens: [fresh, read, written, out] }) {
+function chat({ id, model, text, tool, tokens: [fresh, read, written, out, thought = 0] }) {
 	const input = fresh + read + written;
-	const usage = { prompt_tokens: input, completion_tokens: out, total_tokens: input + out, prompt_tokens_details: { cached_tokens: read } };
+	const usage = { prompt_tokens: input, completion_tokens: out + thought, total_tokens: input + out + thought, prompt_tokens_details: { cached_tokens: read }, completion_tokens_details: { reasoning_tokens: thought } };
 	const calls = tool && [{ index: 0, id: `call_${id}`, type: "function", function: { name: tool.name, arguments: JSON.stringify(tool.input) } }];
 	const head = { id: `chatcmpl-${id}`, created: 0, model };
 	const finish_reason = tool ? "tool_calls" : "stop";
@@ -184,9 +185,9 @@ function chat({ id, model, text, tool, tokens: [fresh, read, written, out] }) {
 	return { whole: { ...head, object: "chat.completion", choices: [{ index: 0, message, finish_reason }], usage }, events };
 }
 
-function gemini({ id, model, text, tool, tokens: [fresh, read, written, out] }) {
+function gemini({ id, model, text, tool, tokens: [fresh, read, written, out, thought = 0] }) {
 	const input = fresh + read + written;
-	const usageMetadata = { promptTokenCount: input, cachedContentTokenCount: read, candidatesTokenCount: out, totalTokenCount: input + out };
+	const usageMetadata = { promptTokenCount: input, cachedContentTokenCount: read, candidatesTokenCount: out, thoughtsTokenCount: thought, totalTokenCount: input + out + thought };
 	const body = (parts, last) => ({
 		candidates: [{ index: 0, content: { role: "model", parts }, ...(last ? { finishReason: "STOP" } : {}) }], usageMetadata, modelVersion: model, responseId: id,
 	});

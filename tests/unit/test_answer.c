@@ -579,6 +579,24 @@ static void absurd_numbers_are_not_believed(void **state)
 	assert_int_equal(f->got.input_tokens, -1);
 }
 
+static void numbers_of_several_members_are_added(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.output_tokens = at(WHERE_JSONL_SUM, "/part/tokens/{output,reasoning}");
+	f->p.input_tokens = at(WHERE_JSONL, "/{a,b}/*/in");
+	f->p.cost_usd = at(WHERE_JSONL, "/{no,none}/cost");
+	f->p.result = at(WHERE_JSONL, "/part/{text,x}");
+	put(f, "out",
+	    "{\"part\":{\"tokens\":{\"output\":12,\"reasoning\":3}},\"a\":{\"m\":{\"in\":5}},\"b\":{\"n\":{\"in\":2}}}\n"
+	    "{\"part\":{\"tokens\":{\"reasoning\":1}}}\n{\"part\":{\"{text,x}\":\"a name of its own\"}}\n");
+	read_it(f, 0);
+	assert_int_equal(f->got.output_tokens, 16);
+	assert_int_equal(f->got.input_tokens, 7);
+	assert_true(isnan(f->got.cost_usd));
+	assert_string_equal(f->got.text.p, "a name of its own");
+}
+
 static void text_keys_with_a_star_take_the_first(void **state)
 {
 	struct fixture *f = *state;
@@ -830,6 +848,7 @@ int main(void)
 	    CASE(nuls_and_a_byte_order_mark_are_no_obstacle),
 	    CASE(other_values_are_compact_json),
 	    CASE(absurd_numbers_are_not_believed),
+	    CASE(numbers_of_several_members_are_added),
 	    CASE(text_keys_with_a_star_take_the_first),
 	    CASE(pointers_follow_rfc_6901),
 	    CASE(deep_nesting_is_no_crash),

@@ -368,6 +368,7 @@ static void wrong_keys_and_values_are_reported_with_what_to_do(void **state)
 	    {"[provider p]\ncommand = x\nfinal = jsonl:/*/a\n", "'*' names several values"},
 	    {"[provider p]\ncommand = x\nactivity = json:/a\n", "known here: jsonl:/POINTER"},
 	    {"[provider p]\ncommand = x\nsession = text\n", "known here: jsonl:/POINTER"},
+	    {"[provider p]\ncommand = x\nresult = json:/{a,b}\n", "'*' names several values, and so does '{a,b}'"},
 	    {"[provider p]\ncommand = x\nresult = jsonl-sum:/a\n", "known here: text, file, json:/POINTER, jsonl:/POINTER"},
 	    {"[provider p]\ncommand = x\nresult = json:/a/*/b\n", "'*' names several values"},
 	    {"[provider p]\ncommand = x\ninput_tokens = text\n", "error: 'text' is no value for 'input_tokens'"},
