@@ -90,7 +90,7 @@ size_t utf8_width(struct str s)
 }
 
 /* What would move the cursor, break the line, or show text in another order than it stands in. */
-static bool is_unsafe(int32_t c)
+bool utf8_is_unsafe(int32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
 	       c == 0x200e || c == 0x200f || c == 0x061c || c == 0xfeff;
@@ -117,7 +117,7 @@ void utf8_escape(struct sbuf *b, struct str s)
 		size_t at = i;
 		int32_t c = utf8_next(s, &i);
 
-		if (!is_unsafe(c))
+		if (!utf8_is_unsafe(c))
 			continue;
 		sbuf_add(b, s.p + plain, at - plain);
 		escape_one(b, c, (unsigned char)s.p[at]);

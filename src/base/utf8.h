@@ -19,6 +19,8 @@ size_t utf8_length(struct str s);
 size_t utf8_width(struct str s);
 /* Decodes one code point at s[*i], moves *i on; -1 (and one byte on) when it is malformed. */
 int32_t utf8_next(struct str s, size_t *i);
+/* Would this character move the cursor, break the line, or turn the order of the text? Also -1. */
+bool utf8_is_unsafe(int32_t c);
 /* Adds s with control characters and bad bytes made visible (\n, \t, \x1b): fit for a terminal and for one line. */
 void utf8_escape(struct sbuf *b, struct str s);
 

@@ -9,15 +9,10 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include "show/screen.h"
 
 #define GATHERED (64u << 10)
 #define LIVE_LINE (64u << 10) /* a line without an end is shown in pieces of this size */
-
-/* Makes control characters visible while a text passes in pieces. */
-struct visible {
-	bool on;
-	bool pending; /* 0xc2 was read: a C1 control may follow */
-};
 
 static bool same_file(int a, int b)
 {
@@ -30,6 +25,7 @@ struct console console_open(void)
 {
 	return (struct console){
 	    .terminal = isatty(STDOUT_FILENO) == 1,
+	    .error_terminal = isatty(STDERR_FILENO) == 1,
 	    .one_place = same_file(STDOUT_FILENO, STDERR_FILENO),
 	};
 }
@@ -69,42 +65,10 @@ void console_say(struct console *c, struct sbuf *message)
 	sbuf_free(message);
 }
 
-/* Adds a piece of foreign output; on a terminal nothing in it moves the cursor. */
-static void add_visible(struct sbuf *b, struct visible *v, const char *s, size_t n)
-{
-	if (!v->on) {
-		sbuf_add(b, s, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		bool after_c2 = v->pending;
-
-		v->pending = c == 0xc2;
-		if (after_c2 && c >= 0x80 && c < 0xa0) {
-			sbuf_printf(b, "\\x%02x", c);
-			continue;
-		}
-		if (after_c2)
-			sbuf_char(b, '\xc2');
-		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-			sbuf_printf(b, "\\x%02x", c);
-		else if (!v->pending)
-			sbuf_char(b, s[i]);
-	}
-}
-
-static void end_visible(struct sbuf *b, struct visible *v)
-{
-	if (v->pending)
-		sbuf_lit(b, "\\xc2");
-	v->pending = false;
-}
-
-int console_stream(struct console *c, int fd, bool *any)
+int console_stream(struct console *c, bool agent, int fd, bool *any)
 {
 	char piece[32 << 10];
-	struct visible v = {.on = c->terminal};
+	struct screen v = {.mode = screen_mode(agent, c->terminal)};
 	char last = '\n';
 	int err = 0;
 
@@ -118,27 +82,27 @@ int console_stream(struct console *c, int fd, bool *any)
 			err = errno;
 		if (n <= 0)
 			break;
-		add_visible(&c->out, &v, piece, (size_t)n);
+		screen_add(&v, &c->out, piece, (size_t)n);
 		last = piece[n - 1];
 		*any = true;
 		console_room(c);
 	}
-	end_visible(&c->out, &v);
+	screen_end(&v, &c->out);
 	if (last != '\n')
 		sbuf_char(&c->out, '\n');
 	return err;
 }
 
-static void live_line(struct console *c, struct str name, bool is_stderr, struct str line)
+static void live_line(struct console *c, struct str name, bool agent, bool is_stderr, struct str line)
 {
 	struct sbuf b = {0};
-	struct visible v = {.on = c->terminal};
+	struct screen v = {.mode = screen_mode(agent, is_stderr ? c->error_terminal : c->terminal)};
 
 	utf8_escape(&b, name);
 	sbuf_lit(&b, " | ");
-	add_visible(&b, &v, line.p, line.n);
-	end_visible(&b, &v);
-	sbuf_char(&b, '\n');
+	screen_add(&v, &b, line.p, line.n);
+	screen_add(&v, &b, "\n", 1); /* through the same door: a line's end may be of two bytes */
+	screen_end(&v, &b);
 	if (is_stderr) {
 		console_say(c, &b);
 		return;
@@ -147,7 +111,7 @@ static void live_line(struct console *c, struct str name, bool is_stderr, struct
 	sbuf_free(&b);
 }
 
-void console_live(struct console *c, struct str name, bool is_stderr, struct str text)
+void console_live(struct console *c, struct str name, bool agent, bool is_stderr, struct str text)
 {
 	struct sbuf **slot = (struct sbuf **)map_slot(&c->lines[is_stderr], name);
 	struct sbuf *held;
@@ -162,7 +126,7 @@ void console_live(struct console *c, struct str name, bool is_stderr, struct str
 
 		if (end == held->n && end - at < LIVE_LINE)
 			break;
-		live_line(c, name, is_stderr, str_sub(sbuf_view(held), at, end));
+		live_line(c, name, agent, is_stderr, str_sub(sbuf_view(held), at, end));
 		at = end < held->n ? end + 1 : end;
 	}
 	if (at) {
@@ -172,7 +136,7 @@ void console_live(struct console *c, struct str name, bool is_stderr, struct str
 	console_flush(c);
 }
 
-void console_live_end(struct console *c, struct str name)
+void console_live_end(struct console *c, struct str name, bool agent)
 {
 	for (int i = 0; i < 2; i++) {
 		struct sbuf *held = map_get(&c->lines[i], name);
@@ -180,7 +144,7 @@ void console_live_end(struct console *c, struct str name)
 		if (!held)
 			continue;
 		if (held->n)
-			live_line(c, name, i, sbuf_view(held));
+			live_line(c, name, agent, i, sbuf_view(held));
 		sbuf_free(held);
 		free(held);
 		*map_slot(&c->lines[i], name) = NULL;

@@ -11,7 +11,7 @@
 struct console {
 	struct sbuf out;     /* of standard output, not written yet: added to by everyone */
 	int write_error;     /* first errno of standard output; nothing is written after it */
-	bool terminal;       /* standard output is one: control characters of foreign output are made visible */
+	bool terminal, error_terminal; /* standard output, or error, is one: what scripts print is not passed as it is */
 	bool one_place;      /* standard output and error lead to the same file */
 	struct map lines[2]; /* live output without its line's end yet, of standard output and error: name -> struct sbuf * */
 };
@@ -25,12 +25,12 @@ void console_room(struct console *c);
 /* Writes a message to standard error, after what stands before it on standard output, and frees it. */
 void console_say(struct console *c, struct sbuf *message);
 
-/* Copies an open file to standard output, in pieces, and ends its last line. 0 or errno of reading; *any: it held something. */
-int console_stream(struct console *c, int fd, bool *any);
+/* Copies an open file, an agent's or a script's output, to standard output in pieces, and ends its last line. 0 or errno of reading; *any: it held something. */
+int console_stream(struct console *c, bool agent, int fd, bool *any);
 
 /* Live output: whole lines, each behind "NAME | ". */
-void console_live(struct console *c, struct str name, bool is_stderr, struct str text);
+void console_live(struct console *c, struct str name, bool agent, bool is_stderr, struct str text);
 /* The task has ended: what it left without a line's end. */
-void console_live_end(struct console *c, struct str name);
+void console_live_end(struct console *c, struct str name, bool agent);
 
 #endif

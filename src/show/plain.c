@@ -173,7 +173,7 @@ static void show_output(struct plain *p, const struct task *t, const struct outc
 	if (p->config.live || !o->log_path.n || !o->log_size || (p->config.quiet && t->state != STATE_FAILED))
 		return;
 	fd = openat(p->config.root_fd, arena_copy(&a, o->log_path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	err = fd < 0 ? errno : console_stream(&p->console, fd, &any);
+	err = fd < 0 ? errno : console_stream(&p->console, t->kind == TASK_AGENT, fd, &any);
 	if (fd >= 0)
 		close(fd);
 	if (any)
@@ -193,7 +193,7 @@ static void on_data(struct plain *p, const struct event *e)
 {
 	if (p->config.quiet)
 		return;
-	console_live(&p->console, e->task->name, e->is_stderr, e->text);
+	console_live(&p->console, e->task->name, e->task->kind == TASK_AGENT, e->is_stderr, e->text);
 	p->shown = e->task;
 }
 
@@ -315,7 +315,7 @@ static void on_end(struct plain *p, const struct event *e)
 	if (t->kind == TASK_GROUP)
 		return;
 	number(p, t); /* it may have ended without a start */
-	console_live_end(&p->console, t->name);
+	console_live_end(&p->console, t->name, t->kind == TASK_AGENT);
 	show_output(p, t, o);
 	note_end(p, t, o);
 	if (t->state == STATE_FAILED) {
@@ -336,7 +336,7 @@ static void on_retry(struct plain *p, const struct event *e)
 	const struct outcome *o = outcome_of(e);
 	struct sbuf b = {0};
 
-	console_live_end(&p->console, e->task->name);
+	console_live_end(&p->console, e->task->name, e->task->kind == TASK_AGENT);
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);
 	sbuf_printf(&b, ": try %u failed (", o->tries);

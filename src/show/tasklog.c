@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "show/phrase.h"
+#include "show/screen.h"
 #include "show/views.h"
 
 /* "axmake: 'NAME' MESSAGE" on stderr. */
@@ -40,10 +41,13 @@ static int open_file(int at, const char *path, struct stat *st)
 	return -1;
 }
 
-/* Copies byte by byte. 0 or the errno of reading; writing's errors stay with `to`. */
-static int copy_file(int fd, FILE *to)
+/* Copies in pieces. 0 or the errno of reading; writing's errors stay with `to`. */
+static int copy_file(int fd, FILE *to, enum screen_mode mode)
 {
 	char piece[32 << 10];
+	struct screen v = {.mode = mode};
+	struct sbuf b = {0};
+	int err = 0;
 
 	while (!ferror(to)) {
 		ssize_t n = read(fd, piece, sizeof piece);
@@ -51,16 +55,32 @@ static int copy_file(int fd, FILE *to)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno;
-		if (n == 0)
-			return 0;
-		fwrite(piece, 1, (size_t)n, to);
+			err = errno;
+		if (n <= 0)
+			break;
+		screen_add(&v, &b, piece, (size_t)n);
+		fwrite(b.n ? b.p : "", 1, b.n, to);
+		sbuf_clear(&b);
 	}
-	return 0;
+	screen_end(&v, &b);
+	fwrite(b.n ? b.p : "", 1, b.n, to);
+	sbuf_free(&b);
+	return err;
 }
 
-/* Prints the first of the logs in folder `dir` that has anything. 0, ENOENT: there is none, or another errno with its path in *bad. */
-static int print_log(const struct view *v, struct str dir, FILE *to, struct str *bad)
+static bool is_terminal(FILE *to)
+{
+	return isatty(fileno(to)) == 1;
+}
+
+/* Programs read results as they are. */
+static enum screen_mode mode_of_results(FILE *to)
+{
+	return is_terminal(to) ? SCREEN_SAFE : SCREEN_RAW;
+}
+
+/* Prints the first of the logs in folder `dir`, an agent's or a script's, that has anything. 0, ENOENT: there is none, or another errno with its path in *bad. */
+static int print_log(const struct view *v, struct str dir, bool agent, FILE *to, struct str *bad)
 {
 	static const char *const names[] = {"output", "stdout", "stderr"};
 
@@ -73,7 +93,7 @@ static int print_log(const struct view *v, struct str dir, FILE *to, struct str 
 			continue;
 		if (!err) {
 			if (st.st_size)
-				err = copy_file(fd, to);
+				err = copy_file(fd, to, screen_mode(agent, is_terminal(to)));
 			close(fd);
 			if (!err && !st.st_size)
 				continue;
@@ -128,7 +148,7 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 	if (t->kind == TASK_GROUP)
 		return complain(t, STR("groups its dependencies and prints nothing itself"));
 	size_t tries = count_tries(v, dir, &last);
-	err = print_log(v, dir, to, &bad);
+	err = print_log(v, dir, t->kind == TASK_AGENT, to, &bad);
 	if (err && err != ENOENT)
 		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
 	if (err)
@@ -154,7 +174,7 @@ static int copy_result(const struct view *v, const struct task_record *r, FILE *
 	if (!err && lseek(fd, 0, SEEK_SET) < 0)
 		err = errno;
 	if (!err)
-		err = copy_file(fd, to);
+		err = copy_file(fd, to, mode_of_results(to));
 	close(fd);
 	return err;
 }
@@ -164,7 +184,7 @@ static bool show_latest(const struct view *v, const struct task *t, FILE *to)
 {
 	struct str path = arena_printf(v->arena, "%.*s/result", STR_ARG(store_task_dir(v->arena, t->name)));
 	struct stat st;
-	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : copy_file(fd, to);
+	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : copy_file(fd, to, mode_of_results(to));
 
 	if (fd >= 0)
 		close(fd);

@@ -31,7 +31,7 @@ void view_explain(const struct view *v, FILE *to);
 void view_plan(const struct view *v, FILE *to, bool silent, size_t slots);
 /* States also of a run that goes on now (by its lock and its open starts). */
 void view_status(const struct view *v, FILE *to, bool json);
-/* The kept output or result of a task on `to`, byte by byte. false with a message on stderr when there is none. */
+/* The kept output or result of a task on `to`, for a terminal with what would steer it made visible (agents' output: everywhere). false with a message on stderr when there is none. */
 bool view_log(const struct view *v, const struct task *t, FILE *to);
 bool view_result(const struct view *v, const struct task *t, FILE *to);
 

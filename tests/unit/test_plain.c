@@ -389,10 +389,10 @@ static void a_terminal_is_shown_no_control_characters(void **state)
 	free(text);
 	fd = openat(f->dir_fd, "d/in", O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(console_stream(&c, fd, &any), 0);
+	assert_int_equal(console_stream(&c, true, fd, &any), 0);
 	close(fd);
 	assert_true(any);
-	assert_string_equal(c.out.p + (32 << 10) - 2, "x\\x9b\\x1b[2J\ttab\\x0dend\xc2\xa7\\x7f\n");
+	assert_string_equal(c.out.p + (32 << 10) - 2, "x\\u009b\\x1b[2J\ttab\\x0dend\xc2\xa7\\x7f\n");
 	console_close(&c);
 }
 
