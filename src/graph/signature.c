@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "graph/content.h"
 #include "graph/context.h"
@@ -16,6 +17,23 @@ struct writer {
 	struct signing *out;
 };
 
+#define SHOWN_BYTES 80 /* see struct field */
+#define SECRET_BYTES 8 /* what is shorter is no secret: it would be found everywhere */
+
+/* Does what would be shown of a value hold the beginning of a secret of the environment? It may have come by `${env.X}` or by a result. */
+static bool shows_secret(struct str value)
+{
+	for (char *const *e = environ; *e; e++) {
+		const char *eq = strchr(*e, '=');
+		struct str secret = eq ? str_of(eq + 1) : STR_NONE;
+		if (secret.n < SECRET_BYTES || !signature_secret_name((struct str){*e, (size_t)(eq - *e)}))
+			continue;
+		if (str_find(value, secret, 0) < (value.n < SHOWN_BYTES ? value.n : SHOWN_BYTES))
+			return true;
+	}
+	return false;
+}
+
 static void put_shown(struct writer *w, enum field_kind kind, struct str label, struct str value, struct str shown)
 {
 	unsigned char k = (unsigned char)kind;
@@ -23,7 +41,7 @@ static void put_shown(struct writer *w, enum field_kind kind, struct str label, 
 	hasher_add_framed(&w->h->hasher, label.p, label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
-		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), shown);
+		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), shows_secret(shown) ? STR_NONE : shown);
 }
 
 static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)

@@ -436,7 +436,8 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error)
 		capture_free(j->capture);
 		j->capture = NULL;
 	}
-	j->outcome.error = error;
+	tries_mask(j);
+	j->outcome.error = mask_copy(&j->sched->mask, &j->arena, error);
 	j->outcome.status = 127;
 	end_task(j, class);
 }

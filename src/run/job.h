@@ -151,6 +151,7 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 struct str tries_dir(struct job *j);   /* "tasks/NAME/tries/N" in .axmake */
 void tries_forget(struct job *j);      /* those of earlier runs */
 void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */
+void tries_mask(struct job *j);     /* masks what the task's folder holds; part of tries_keep */
 
 /* Answers that outlive the run which paid for them. */
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */

@@ -9,4 +9,8 @@
  * ancestors are spared, and what `leave` tasks that had ended well left: noted in the store. */
 size_t previous_end(uint64_t run_id, int store_fd);
 
+/* Masks what that run had no time to mask: what its programs printed, their prompts and answers in tasks/. Results, outputs kept for people, and answers that this run may take up stay as they are. `env`: whose
+ * secrets. 0 or the first errno. */
+int previous_mask(int store_fd, const char *const *env);
+
 #endif

@@ -21,24 +21,25 @@ void tries_forget(struct job *j)
 		sched_warn(j->sched, j->task, "cannot remove .axmake/%.*s/tries: %s", STR_ARG(j->dir), os_error(err));
 }
 
-static void mask_streams(struct job *j, struct str dir)
+static void mask_files(struct job *j)
 {
+	static const char *const names[] = {"stdout", "stderr", "output", "prompt", "answer"};
 	struct sched *s = j->sched;
 	bool found;
-	for (size_t i = 0; i < N_STREAMS; i++) {
-		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(dir), streams[i]).p;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), names[i]).p;
 		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
 		if (err)
 			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
 	}
 }
 
-/* Logs are for people: from here on they hold no secrets. The result was kept before and is what it is. */
-static void mask_logs(struct job *j)
+/* Logs are for people: from here on they hold no secrets, and nor do the prompt and the answer's own file. The result was kept before and is what it is. */
+void tries_mask(struct job *j)
 {
 	struct sched *s = j->sched;
 	if (s->mask.values.n)
-		mask_streams(j, j->dir);
+		mask_files(j);
 	for (int i = 0; s->c->live_output && i < 2; i++)
 		job_show_live(j, (enum stream)i, STR_NONE, true);
 }
@@ -100,7 +101,7 @@ static bool worth_a_folder(const struct job *j)
 void tries_keep(struct job *j)
 {
 	struct str dir = tries_dir(j);
-	mask_logs(j);
+	tries_mask(j);
 	int err = worth_a_folder(j) ? link_streams(j, dir) : 0;
 	if (err)
 		sched_warn(j->sched, j->task, "cannot keep what try %u printed in .axmake/%.*s: %s", j->tries, STR_ARG(dir), os_error(err));
