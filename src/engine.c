@@ -160,6 +160,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.ignore_errors = o->ignore_errors,
 		.touch = o->touch,
 		.live_output = o->sync == SYNC_NONE,
+		.parallel_delegation = p->config.parallel_delegation,
 		.max_agents = agent_limit(g),
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,

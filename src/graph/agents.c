@@ -85,25 +85,17 @@ void build_prompt_length(struct builder *b, struct task *t)
 			   "prompt of %zu bytes exceeds the %llu bytes that its provider can take", n, (unsigned long long)limit);
 }
 
-void build_agent(struct builder *b, struct task *t)
+/* The providers that may serve an agent, in order. `own`: of the task itself; absent: none. */
+static struct provider_list providers_for(struct builder *b, const struct agent *agent, struct text own)
 {
-	if (t->kind != TASK_AGENT)
-		return;
-	t->agent = rules_agent(b->c->rules, t->def->agent.s);
-	if (!t->agent) {
-		unknown_agent(b, &t->def->agent);
-		return;
-	}
-	t->role = t->agent->role;
-	t->model = t->def->model.s.p ? t->def->model.s : t->agent->model;
 	struct provider_list list = {0};
 	if (b->c->provider.n) {
 		add_named(b, (struct text){.s = b->c->provider}, &list);
-	} else if (t->def->provider.s.p) {
-		add_named(b, t->def->provider, &list);
-	} else if (t->agent->providers.n) {
-		for (size_t i = 0; i < t->agent->providers.n; i++) {
-			struct provider *p = rules_provider(b->c->rules, t->agent->providers.p[i]);
+	} else if (own.s.p) {
+		add_named(b, own, &list);
+	} else if (agent->providers.n) {
+		for (size_t i = 0; i < agent->providers.n; i++) {
+			struct provider *p = rules_provider(b->c->rules, agent->providers.p[i]);
 			if (p && allowed(b, p))
 				vec_push(b->a, &list.of, p);
 		}
@@ -114,6 +106,41 @@ void build_agent(struct builder *b, struct task *t)
 				vec_push(b->a, &list.of, p);
 		}
 	}
+	return list;
+}
+
+/* Who may be asked by its answer: those of its list; or every known one, where the user asked for that. */
+static void build_delegates(struct builder *b, struct task *t)
+{
+	const struct text_list *names = &t->def->delegates;
+	bool any = t->def->delegates_any;
+	size_t n = any ? b->c->rules->agent_list.n : names->n;
+	struct delegate_agent *all = arena_array(b->a, struct delegate_agent, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct agent *agent = any ? b->c->rules->agent_list.p[i] : rules_agent(b->c->rules, names->p[i].s);
+		if (!agent) {
+			unknown_agent(b, &names->p[i]);
+			continue;
+		}
+		struct provider_list list = providers_for(b, agent, (struct text){0});
+		all[t->n_delegates++] = (struct delegate_agent){agent, list.of.p, list.of.n};
+	}
+	t->delegates = all;
+}
+
+void build_agent(struct builder *b, struct task *t)
+{
+	if (t->kind != TASK_AGENT)
+		return;
+	build_delegates(b, t);
+	t->agent = rules_agent(b->c->rules, t->def->agent.s);
+	if (!t->agent) {
+		unknown_agent(b, &t->def->agent);
+		return;
+	}
+	t->role = t->agent->role;
+	t->model = t->def->model.s.p ? t->def->model.s : t->agent->model;
+	struct provider_list list = providers_for(b, t->agent, t->def->provider);
 	t->providers = list.of.p;
 	t->n_providers = list.of.n;
 }

@@ -22,8 +22,7 @@ static int by_name(const void *x, const void *y)
 	return str_cmp((*a)->name, (*b)->name);
 }
 
-/* The hash of the text, hashed again while the text holds it: no text can close its own block. */
-static struct str mark_of(struct arena *a, struct str text)
+struct str context_mark(struct arena *a, struct str text)
 {
 	char hex[HASH_HEX];
 	struct str mark = str_of(hash_hex(hash_bytes(text.p, text.n), hex));
@@ -37,7 +36,7 @@ static bool add_text(struct hashing *h, struct arena *a, const struct task *of, 
 	struct str text;
 	if (!content_result(h, a, of, &text, problem))
 		return false;
-	struct str mark = mark_of(a, text);
+	struct str mark = context_mark(a, text);
 	sbuf_printf(out, "\n--- result of %.*s, mark %.*s\n", STR_ARG(of->name), STR_ARG(mark));
 	sbuf_str(out, text);
 	sbuf_printf(out, "\n--- end of result, mark %.*s\n", STR_ARG(mark));

@@ -12,4 +12,7 @@ bool context_follows(const struct task *t);
  * expanded. false with *problem. */
 bool context_add(struct hashing *h, struct arena *a, const struct task *t, struct sbuf *out, struct str *problem);
 
+/* A mark for the lines around a text: its hash, hashed again while the text holds it. So no text can close its own block. */
+struct str context_mark(struct arena *a, struct str text);
+
 #endif

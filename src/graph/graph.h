@@ -70,6 +70,13 @@ struct env_template {
 	struct text source;
 };
 
+/* An agent that a task's answer may ask. */
+struct delegate_agent {
+	const struct agent *agent;
+	struct provider *const *providers; /* as a task's */
+	size_t n_providers;
+};
+
 struct task {
 	const struct task_def *def;
 	struct str name;
@@ -92,6 +99,9 @@ struct task {
 	struct provider *const *providers; /* to be tried in this order, already filtered by the policy */
 	size_t n_providers;
 	struct str role, model;
+	const struct delegate_agent *delegates;
+	size_t n_delegates;
+	const struct task *asker;  /* of what is run for a task's answer: whose. NULL for all tasks of the graph */
 
 	/* What earlier runs left; set by graph_recall. */
 	const struct task_record *record;

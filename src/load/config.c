@@ -31,16 +31,13 @@ static bool read_number(struct reading *r, const json_t *execution, const char *
 	return false;
 }
 
-static void warn_parallel_delegation(struct reading *r, const json_t *execution)
+static void read_parallel_delegation(struct reading *r, const json_t *execution, struct config *c)
 {
 	const json_t *value = json_object_get(execution, "parallelDelegationEnabled");
 
-	if (!value)
-		return;
-	if (!json_is_boolean(value))
+	if (value && !json_is_boolean(value))
 		diag_error(r->diag, r->at, "write true or false", "/execution/parallelDelegationEnabled has a wrong value");
-	else
-		diag_warn(r->diag, r->at, NULL, "/execution/parallelDelegationEnabled is not acted on yet");
+	c->parallel_delegation = json_is_true(value);
 }
 
 static void read_execution(struct reading *r, const json_t *execution, struct config *c)
@@ -58,7 +55,7 @@ static void read_execution(struct reading *r, const json_t *execution, struct co
 	if (read_number(r, execution, "defaultTimeout", "write milliseconds, a whole number of at most ten years; 0 means none",
 	                0, TEN_YEARS_MS, &number))
 		c->default_timeout_ns = (int64_t)number * NS_PER_MS;
-	warn_parallel_delegation(r, execution);
+	read_parallel_delegation(r, execution, c);
 }
 
 static void warn_providers(struct reading *r, const json_t *providers)

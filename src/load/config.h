@@ -12,11 +12,12 @@
 struct config {
 	struct str file;              /* the one that was read; empty: none */
 	int max_concurrent_agents;    /* 1..10; 0: not configured */
+	bool parallel_delegation;     /* delegates of one answer at once */
 	int64_t default_timeout_ns;   /* -1: not configured; for agents */
 };
 
-/* Reads the first of the two that exists. Mistakes go to d: syntax with line and column, values by file and JSON pointer. Of `providers.*` and
- * `execution.parallelDelegationEnabled`, which are not acted on yet, it says so in one warning each. */
+/* Reads the first of the two that exists. Mistakes go to d: syntax with line and column, values by file and JSON pointer. Of `providers.*`,
+ * which is not acted on yet, it says so in one warning. */
 struct config config_load(struct arena *a, struct diag *d, struct seen *seen);
 
 #endif

@@ -45,6 +45,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->provider = d->provider;
 	if (WANTED(SLOT_CONTEXT) && t->agent.s.p)
 		t->context = d->context;
+	if (WANTED(SLOT_DELEGATES) && t->agent.s.p)
+		t->delegates = d->delegates;
 	if (WANTED(SLOT_SHELL) && t->run.s.p)
 		t->shell = d->shell;
 	if (WANTED(SLOT_ENV_INPUTS))
@@ -136,7 +138,7 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 	if (t->leave && own->pair[SLOT_JOBSERVER] && t->jobserver == 1)
 		reader_error(r, key_at(own, SLOT_JOBSERVER), "take one of them out",
 		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
-	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT};
+	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];
 

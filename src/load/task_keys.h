@@ -36,6 +36,7 @@ enum task_slot {
 	SLOT_COMPLEXITY,
 	SLOT_MEMORY,
 	SLOT_APPROVE,
+	SLOT_DELEGATES,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

@@ -16,7 +16,7 @@
 
 static bool may_go_on(const struct job *j)
 {
-	return !j->sched->signal && !j->sched->stopping && !j->sched->broken;
+	return !j->sched->signal && (!j->sched->stopping || j->as) && !j->sched->broken;
 }
 
 static bool worth_another(const struct job *j, enum try_class class)
@@ -45,6 +45,14 @@ static void add_number(int64_t *sum, int64_t n)
 {
 	if (n >= 0)
 		*sum = (*sum < 0 ? 0 : *sum) + n;
+}
+
+void outcome_add(struct outcome *o, int64_t input_tokens, int64_t output_tokens, double cost_usd)
+{
+	add_number(&o->input_tokens, input_tokens);
+	add_number(&o->output_tokens, output_tokens);
+	if (!isnan(cost_usd))
+		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + cost_usd;
 }
 
 /* What a run task's end means. */
@@ -92,11 +100,7 @@ void finish_answered(struct job *j)
 
 static void count_usage(struct job *j)
 {
-	struct outcome *o = &j->outcome;
-	add_number(&o->input_tokens, j->answer.input_tokens);
-	add_number(&o->output_tokens, j->answer.output_tokens);
-	if (!isnan(j->answer.cost_usd))
-		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + j->answer.cost_usd;
+	outcome_add(&j->outcome, j->answer.input_tokens, j->answer.output_tokens, j->answer.cost_usd);
 }
 
 static enum try_class class_of_agent(struct job *j, struct outcome *o)
@@ -274,6 +278,10 @@ static void end_task(struct job *j, enum try_class class)
 	o->duration_ns = clock_ns() - j->began_ns;
 	o->provider = j->provider ? j->provider->name : STR_NONE;
 	o->fell_back = j->fell_back;
+	if (j->as) {
+		delegate_ended(j);
+		return;
+	}
 	if (class == TRY_OK) {
 		t->state = STATE_DONE;
 		s->result.done++;
@@ -362,21 +370,28 @@ static void finish_judged(struct job *j, enum try_class class)
 	struct sched *s = j->sched;
 	struct outcome *o = &j->outcome;
 	int err;
-	if (class == TRY_OK && !keep_result(j))
+	if (class == TRY_OK && !(j->as ? delegate_keep(j) : keep_result(j)))
 		class = TRY_FAILED;
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
-	if (class == TRY_OK && (err = record_success(j, j->took_ns, inputs_changed(j) ? RECORD_TAINTED : 0)))
+	if (class == TRY_OK && !j->as && (err = record_success(j, j->took_ns, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(j->sched, err);
-	salvage_forget(j);
 	o->class = class;
-	if (j->cause != END_INTERRUPT)
-		choice_ended(j, class);
 	tries_keep(j);
+	/* An own answer that was whole stands to be taken up by the next run, unless it could not be left as it is. */
+	if (class == TRY_OK || !j->asked || j->masked)
+		salvage_forget(j);
 	if (class == TRY_OK)
 		end_task(j, class);
 	else
 		fail_or_retry(j, class);
+}
+
+/* An answer that asks others is judged when they have answered. */
+static void finish_or_ask(struct job *j, enum try_class class)
+{
+	if (class != TRY_OK || !delegate_ask(j))
+		finish_judged(j, class);
 }
 
 /* What the capture knows, before it goes. 0 or the errno of keeping its files. */
@@ -407,7 +422,19 @@ void finish_try(struct job *j)
 	}
 	if (class == TRY_OK && !finish_outputs_made(j))
 		class = TRY_ANSWER;
-	finish_judged(j, class);
+	if (j->cause != END_INTERRUPT)
+		choice_ended(j, class);
+	finish_or_ask(j, class);
+}
+
+void finish_asked(struct job *j, bool whole)
+{
+	if (!whole) {
+		j->cause = END_INTERRUPT;
+		j->outcome.interrupted = true;
+		j->outcome.error = STR("interrupted before all that its answer asks had answered");
+	}
+	finish_judged(j, whole ? TRY_OK : TRY_CRASH);
 }
 
 void finish_salvaged(struct job *j)
@@ -415,7 +442,7 @@ void finish_salvaged(struct job *j)
 	count_usage(j);
 	choice_release(j); /* nobody was called */
 	sched_warn(j->sched, j->task, "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
-	finish_judged(j, TRY_OK);
+	finish_or_ask(j, TRY_OK);
 }
 
 void finish_failed(struct job *j)
@@ -448,6 +475,10 @@ void finish_unprovided(struct job *j, const struct choice_none *none)
 	int err = 0;
 	if (!j->tries)
 		j->began_ns = clock_ns();
+	if (j->as && none->closed) {
+		finish_unstarted(j, TRY_QUOTA, none->why);
+		return;
+	}
 	if (!none->closed && j->tries)
 		finish_dropped(j);
 	else if (!none->closed)

@@ -245,6 +245,8 @@ static void start_try(struct job *j)
 	j->status = 0;
 	j->pid = 0;
 	j->failed = TRY_OK;
+	j->masked = false;
+	j->asked = NULL;
 	j->try_began_ns = clock_ns();
 	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)s->c->run_id, j->task->id, j->tries);
 	/* What stays behind could hold tokens, and the pipe, for ever. */
@@ -297,6 +299,8 @@ static bool prepare(struct job *j)
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;
 	}
+	if (j->as)
+		return true; /* its asker is on record */
 	/* On record before the program runs: what it leaves must never be taken for somebody's edit. */
 	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
 	bool keeps_edits = t->def->on_edit == ON_EDIT_KEEP || (t->def->on_edit == ON_EDIT_DEFAULT && t->kind == TASK_AGENT);

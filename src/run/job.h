@@ -25,6 +25,7 @@ enum job_phase {
 	PHASE_RUNNING,  /* its program runs */
 	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
 	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe */
+	PHASE_ASKING,   /* its answer is there and waits for those of its delegates. No place is held */
 	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for its places. No place is held */
 };
 
@@ -62,6 +63,9 @@ struct job {
 	struct str mark;        /* this try's part of AX_RUN */
 	struct outcome outcome;
 	int64_t last_first_byte_ns;
+	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
+	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
+	struct delegation *asked; /* whom its own answer asks; NULL: nobody yet */
 };
 
 struct sched {
@@ -70,7 +74,9 @@ struct sched {
 	struct taskheap ready;           /* to be judged */
 	struct admission *admission;     /* to be started */
 	struct loop_timer look_again;    /* for slots that are wanted together */
-	struct job **jobs;               /* by task id */
+	struct job **jobs;               /* by task id; those of delegates follow those of the graph */
+	size_t n_jobs, room;             /* ids given; of jobs and verdicts */
+	size_t asking;                   /* jobs in PHASE_ASKING */
 	VEC(struct job *) live;          /* jobs with their places: running, ending, draining */
 	struct verdict *verdicts;        /* by task id, of stale tasks */
 	struct choice *choice;
@@ -159,7 +165,22 @@ void salvage_complete(struct job *j);  /* the answer is whole, whatever its outp
 void salvage_forget(struct job *j);    /* the try was judged */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
 
+/* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */
+void finish_asked(struct job *j, bool whole);
+/* Adds what a provider reported; negative, or NaN: nothing. */
+void outcome_add(struct outcome *o, int64_t input_tokens, int64_t output_tokens, double cost_usd);
+
+/* Delegates. Does the answer of a try that has ended well ask others that may be asked? Then they are, and finish_asked comes later. */
+bool delegate_ask(struct job *j);
+/* Keeps a delegate's answer for its asker. false: it cannot be read. */
+bool delegate_keep(struct job *j);
+/* A delegate has ended, its outcome says how. Frees it, and goes on with its asker. */
+void delegate_ended(struct job *j);
+/* The task of the graph behind any. */
+const struct task *delegate_task_for(const struct task *t);
+
 /* Back to the scheduler. */
+struct job *sched_ask(struct sched *s, struct task *t);  /* a delegate's job, to be started when there is a slot; sets the task's id */
 void sched_send(struct sched *s, const struct event *e);
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void sched_release(struct job *j);                       /* its places and the provider's */

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
+	EVENT_ASKED,       /* a task's answer asks an agent; text: which, via what */
 	EVENT_RUN_END,
 };
 

@@ -31,6 +31,7 @@ static void mask_files(struct job *j)
 		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
 		if (err)
 			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
+		j->masked = j->masked || ((found || err) && (i == 0 || i == sizeof names / sizeof *names - 1)); /* where an answer stands */
 	}
 }
 
@@ -73,7 +74,8 @@ static void show_log(struct job *j)
 {
 	const struct capture_sizes *z = &j->sizes;
 	struct outcome *o = &j->outcome;
-	bool for_machines = j->provider && j->provider->result.kind != WHERE_TEXT;
+	/* What delegates answered stands in the result alone. */
+	bool for_machines = j->asked || (j->provider && j->provider->result.kind != WHERE_TEXT);
 	o->log_size = z->out + z->err;
 	o->tail = mask_copy(&j->sched->mask, &j->arena, z->tail);
 	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);

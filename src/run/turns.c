@@ -16,7 +16,18 @@
 void sched_send(struct sched *s, const struct event *e)
 {
 	struct event at = *e;
+	struct str text = STR_NONE;
 	at.at_ns = clock_ns();
+	at.task = delegate_task_for(e->task);
+	if (at.task != e->task && e->kind == EVENT_START) {
+		at.kind = EVENT_ASKED;
+		text = arena_printf(s->arena, "%.*s via %.*s", STR_ARG(e->task->agent->name), STR_ARG(e->text));
+	} else if (at.task != e->task && e->kind == EVENT_RETRY) {
+		at.kind = EVENT_WARNING;
+		text = arena_printf(s->arena, "'%.*s', which its answer asks, failed (%s) and is asked again", STR_ARG(e->task->agent->name), try_class_name(e->outcome->class));
+	}
+	if (text.n)
+		at.text = text;
 	s->c->observer->event(s->c->observer->self, &at);
 }
 
@@ -87,6 +98,26 @@ void sched_job_gone(struct job *j)
 void sched_offer(struct sched *s, struct task *t)
 {
 	admission_add(s->admission, t);
+}
+
+struct job *sched_ask(struct sched *s, struct task *t)
+{
+	if (s->n_jobs == s->room) {
+		size_t room = s->room * 2;
+		struct job **jobs = arena_array(s->arena, struct job *, room);
+		struct verdict *verdicts = arena_array(s->arena, struct verdict, room);
+		memcpy(jobs, s->jobs, s->n_jobs * sizeof *jobs);
+		memcpy(verdicts, s->verdicts, s->n_jobs * sizeof *verdicts);
+		s->jobs = jobs;
+		s->verdicts = verdicts;
+		s->room = room;
+	}
+	t->id = (uint32_t)s->n_jobs++;
+	struct job *j = job_make(s, t);
+	j->phase = PHASE_WAITING;
+	s->retrying++;
+	sched_offer(s, t);
+	return j;
 }
 
 static void delay_over(void *job)
@@ -264,6 +295,12 @@ static bool may_start(const struct sched *s)
 	return !s->stopping && !s->broken && !s->signal && !s->result.refused;
 }
 
+/* Delegates start after a failure elsewhere too: what is under way comes to its end. */
+static bool may_ask(const struct sched *s)
+{
+	return s->asking && !s->broken && !s->signal;
+}
+
 /* Of an agent's task that has its places: with which provider? False when it does not start now. */
 static bool provided(struct sched *s, struct job *j)
 {
@@ -289,8 +326,12 @@ static bool start_some(struct sched *s)
 	struct task *t;
 	/* Where a token is watched for and none came since the last refusal, the loop would have told. */
 	admission_begin(s->admission, s->watched_fd < 0 || s->slot_came);
-	while (may_start(s) && (t = admission_next(s->admission))) {
-		struct task *judged_later = taskheap_top(&s->ready);
+	while ((may_start(s) || may_ask(s)) && (t = admission_next(s->admission))) {
+		struct task *judged_later = t->asker ? NULL : taskheap_top(&s->ready);
+		if (!t->asker && !may_start(s)) {
+			admission_drop(s->admission);
+			continue;
+		}
 		if (judged_later && task_before(judged_later, t))
 			return false;
 		if (!s->checked_providers && !providers_there(s))
@@ -338,7 +379,7 @@ static void watch_tokens(struct sched *s, bool wanted)
 /* Tries that wait, for their delay or for a slot, while nothing may start any more: they will not come. */
 static void drop_retries(struct sched *s)
 {
-	for (size_t i = 0; s->retrying && i < s->c->graph->tasks.n; i++) {
+	for (size_t i = 0; s->retrying && i < s->n_jobs; i++) {
 		struct job *j = s->jobs[i];
 		if (!j || j->phase != PHASE_WAITING)
 			continue;
@@ -373,7 +414,7 @@ static void turns(struct sched *s)
 			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
-		if (!may_start(s)) {
+		if (!may_start(s) && !may_ask(s)) {
 			choice_forget(s->choice);
 			drop_retries(s);
 		}
@@ -396,8 +437,10 @@ static void prepare(struct sched *s)
 {
 	const struct graph *g = s->c->graph;
 	size_t wanted = 0;
-	s->jobs = arena_array(s->arena, struct job *, g->tasks.n + 1);
-	s->verdicts = arena_array(s->arena, struct verdict, g->tasks.n + 1);
+	s->n_jobs = g->tasks.n;
+	s->room = g->tasks.n + 1;
+	s->jobs = arena_array(s->arena, struct job *, s->room);
+	s->verdicts = arena_array(s->arena, struct verdict, s->room);
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		struct task *t = g->tasks.p[i];
 		if (!t->wanted)

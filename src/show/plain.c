@@ -158,6 +158,17 @@ static void on_start(struct plain *p, const struct event *e)
 	console_room(&p->console);
 }
 
+static void on_asked(struct plain *p, const struct event *e)
+{
+	if (quiet(p))
+		return;
+	add_name(p, e->task);
+	sbuf_lit(&p->console.out, "asks ");
+	phrase_line(&p->console.out, e->text);
+	sbuf_char(&p->console.out, '\n');
+	p->shown = NULL;
+}
+
 static void on_why(struct plain *p, const struct event *e)
 {
 	trace_reason(p, e->task, e->verdict);
@@ -428,7 +439,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_RUN_BEGIN] = on_begin, [EVENT_FOUND_FRESH] = on_fresh, [EVENT_START] = on_start,
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
-	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_HELD] = on_held,
+	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_ASKED] = on_asked, [EVENT_HELD] = on_held,
 	};
 
 	if (handlers[e->kind])
