@@ -2,7 +2,7 @@
 #ifndef AXMAKE_AX_H
 #define AXMAKE_AX_H
 
-/* The exit status. No verb is built yet: each says so. */
+/* What the words ask; the exit status. Ends by a signal where its agent's run was ended by one. */
 int ax_main(int argc, char **argv);
 
 #endif

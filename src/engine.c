@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "listeners.h"
 #include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
@@ -194,6 +195,7 @@ int engine_build(struct program *g)
 		return 0;
 	struct plain *plain = open_plain(g);
 	struct observer seen = plain_observer(plain);
+	struct listeners all = {0};
 	/* Where nothing is known yet, what lacks can be said before anything is written. */
 	bool first = p->store.fd < 0 && !g->options.touch;
 	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen)) || !project_open(p, true, run_id)) {
@@ -207,7 +209,12 @@ int engine_build(struct program *g)
 		fprintf(stderr, "%s: *** cannot watch processes: %s\n", g->name, os_error(err ? err : errno));
 		return EXIT_TROUBLE;
 	}
+	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1};
+	tee_add(&all.tee, seen);
+	listeners_add_files(&all, g, &lc);
+	seen = listeners_observer(&all);
 	struct sched_result r = engine_run(g, loop, &seen, run_id);
+	listeners_close(&all, g, &r, status_of(&r));
 	int unseen = plain_end(plain);
 	if (!unseen)
 		ask_for_seal(g, &r, plain);

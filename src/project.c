@@ -48,15 +48,22 @@ static void name_set(struct project *p, struct map *set, const struct str *names
 	}
 }
 
-void project_load(struct project *p, struct options *o)
+static bool load_workflow(struct project *p)
 {
-	p->options = o;
-	struct str file = workflow_find(p->arena, p->diag, p->seen, o->file);
+	struct str file = workflow_find(p->arena, p->diag, p->seen, p->options->file);
 	if (!file.p)
-		return;
+		return false;
 	p->workflow = workflow_load(p->arena, p->diag, p->seen, file);
 	if (!p->workflow->tasks.n && !diag_errors(p->diag))
 		diag_error(p->diag, POS_NONE, "list them under 'tasks:'", "there are no tasks in '%.*s'", STR_ARG(file));
+	return true;
+}
+
+void project_load(struct project *p, struct options *o)
+{
+	p->options = o;
+	if (!p->workflow && !load_workflow(p))
+		return;
 	if (!enter_root(p))
 		return;
 	p->rules = rules_load(p->arena, p->diag, p->seen, o->no_builtin ? RULES_NO_BUILTIN : 0);
@@ -124,17 +131,10 @@ static bool take_lock(struct project *p, uint64_t run_id)
 	return r == LOCK_TAKEN;
 }
 
-bool project_open(struct project *p, bool writable, uint64_t run_id)
+/* The log, and what it says of each task. */
+static bool recall(struct project *p, bool writable)
 {
-	struct store_error err = {0};
 	struct str note = STR_NONE;
-	store_close(&p->store);
-	if (!store_open(&p->store, p->arena, writable, &err)) {
-		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
-		return false;
-	}
-	if (writable && !take_lock(p, run_id))
-		return false;
 	p->store.seen = p->seen;
 	p->log = log_open(p->arena, p->store.fd, !writable, &note);
 	if (note.n) {
@@ -156,6 +156,23 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 		.planning = !writable,
 	};
 	return true;
+}
+
+bool project_open(struct project *p, bool writable, uint64_t run_id)
+{
+	struct store_error err = {0};
+	store_close(&p->store);
+	if (!store_open(&p->store, p->arena, writable, &err)) {
+		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+		return false;
+	}
+	return (!writable || take_lock(p, run_id)) && recall(p, writable);
+}
+
+bool project_open_apart(struct project *p, int fd, struct str folder)
+{
+	store_apart(&p->store, fd, folder);
+	return recall(p, true);
 }
 
 static enum task_state state_of(struct project *p, struct task *t, const struct verdict *v)

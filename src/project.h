@@ -32,11 +32,14 @@ struct project {
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
-/* Reads and checks everything; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
+/* Reads and checks everything, but for a workflow that p has already; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
 void project_load(struct project *p, struct options *o);
 
 /* Opens what is remembered. writable: makes .axmake and takes the run's lock, waiting for another run when there is one. false after saying why on stderr. */
 bool project_open(struct project *p, bool writable, uint64_t run_id);
+
+/* Opens for writing apart from the root, without its lock: in folder `fd`, which is taken over, and which the root sees as `folder`. */
+bool project_open_apart(struct project *p, int fd, struct str folder);
 
 /* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);

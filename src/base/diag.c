@@ -36,6 +36,7 @@ struct diag {
 	VEC(struct item *) items; /* errors and warnings */
 	size_t printed;           /* of them, from the start */
 	size_t errors, warnings;
+	const char *program;      /* NULL: axmake */
 	struct item **note_end; /* where the next note is hung on; NULL: nothing to note on */
 };
 
@@ -139,6 +140,11 @@ void diag_note(struct diag *d, struct pos at, const char *fmt, ...)
 	d->note_end = &note->next;
 }
 
+void diag_called(struct diag *d, const char *program)
+{
+	d->program = program;
+}
+
 size_t diag_errors(const struct diag *d)
 {
 	return d->errors;
@@ -154,7 +160,7 @@ void diag_where(const struct diag *d, struct pos at, struct sbuf *b)
 	const struct source *s = source_of(d, at.source);
 
 	if (!s) {
-		sbuf_lit(b, "axmake");
+		sbuf_lit(b, d->program ? d->program : "axmake");
 		return;
 	}
 	utf8_escape(b, s->name);

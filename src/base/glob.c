@@ -389,9 +389,16 @@ static bool advance(struct walk *w, const bool *places, struct str name)
 	return below;
 }
 
-static bool is_passed_over(const char *name)
+bool glob_passes_over(struct str folder, const char *name)
 {
-	return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, ".git") || !strcmp(name, ".axmake");
+	static const char *const never[] = {".", "..", ".git", ".axmake"};
+	static const struct str others = {".automatosx", 11};
+
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+		if (!strcmp(name, never[i]))
+			return true;
+	/* There every agent leaves a file when it ends; the rest of that folder is people's. */
+	return !strcmp(name, "status") && str_ends(folder, others) && (folder.n == others.n || folder.p[folder.n - others.n - 1] == '/');
 }
 
 static bool is_gone(int err)
@@ -462,7 +469,7 @@ static int walk_named(struct walk *w, int parent, const char *name, unsigned cha
 	size_t n = w->path.n;
 	int err;
 
-	if (is_passed_over(name))
+	if (glob_passes_over(sbuf_view(&w->path), name))
 		return 0;
 	if (n && w->path.p[n - 1] != '/')
 		sbuf_char(&w->path, '/');
@@ -552,7 +559,7 @@ static int walk_from(struct walk *w, int root_fd)
 /* Adds a folder to the path where the walk begins. false: it is one that is never entered. */
 static bool begin_below(struct walk *w, struct str part, bool quoted)
 {
-	size_t n;
+	size_t folder = w->path.n, n;
 
 	if (w->path.n && w->path.p[w->path.n - 1] != '/')
 		sbuf_char(&w->path, '/');
@@ -561,7 +568,7 @@ static bool begin_below(struct walk *w, struct str part, bool quoted)
 		unquote(&w->path, part);
 	else
 		sbuf_str(&w->path, part);
-	return !strcmp(w->path.p + n, "..") || !is_passed_over(w->path.p + n);
+	return !strcmp(w->path.p + n, "..") || !glob_passes_over((struct str){w->path.p, folder}, w->path.p + n);
 }
 
 int glob_walk(struct arena *a, int root_fd, struct str pattern, struct glob_list *out, struct str *bad_path)

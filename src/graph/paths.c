@@ -136,7 +136,7 @@ static bool writable_place(struct builder *b, const struct pattern *p, const cha
 		diag_error(b->d, p->at, "name the folder that the task writes", "the root itself cannot be in %ss", what);
 		return false;
 	}
-	if (path_under(p->path, STR(".axmake")) || path_under(p->path, STR(".git"))) {
+	if (path_under(p->path, STR(".axmake")) || path_under(p->path, STR(".git")) || path_under(p->path, STR(".automatosx/status"))) {
 		diag_error(b->d, p->at, "choose another folder", "%s '%.*s' is inside a folder that never counts", what, STR_ARG(p->path));
 		return false;
 	}

@@ -287,7 +287,7 @@ bool task_key_known(struct str key)
 	return task_row(key);
 }
 
-static void task_init(struct task_def *t, struct pos at)
+void task_init(struct task_def *t, struct pos at)
 {
 	t->at = at;
 	t->timeout_ns = TIMEOUT_UNSET;

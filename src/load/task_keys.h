@@ -45,6 +45,8 @@ struct defaults {
 	struct slots slots;
 };
 
+/* A zeroed task, as one is before its keys are read. */
+void task_init(struct task_def *t, struct pos at);
 /* Zeroed `out` is a file without defaults. */
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out);
 /* Reads one item of `tasks`, checks it by itself and adds it to the workflow. */

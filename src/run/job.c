@@ -120,7 +120,7 @@ static struct str prompt_to_send(struct job *j)
 static bool agent_words(struct job *j, struct call *call, struct str *why)
 {
 	struct sched *s = j->sched;
-	struct str absolute = arena_printf(&j->arena, "%.*s/.axmake/%.*s", STR_ARG(s->c->root), STR_ARG(j->dir));
+	struct str absolute = path_join(&j->arena, path_join(&j->arena, s->c->root, s->c->store->folder), j->dir);
 	struct call_input in = {
 		.provider = j->provider,
 		.task = j->task->name,
@@ -143,7 +143,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 	if (!err && unlinkat(s->c->store->fd, answer.p, 0) && errno != ENOENT)
 		err = errno;
 	if (err)
-		*why = arena_printf(&j->arena, "cannot write .axmake/%.*s: %s", STR_ARG(prompt), os_error(err));
+		*why = arena_printf(&j->arena, "cannot write %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(prompt), os_error(err));
 	return !err;
 }
 
@@ -184,7 +184,7 @@ static void close_stdin(const struct job *j, int in)
 static void capture_trouble(void *self, int err, const char *path)
 {
 	struct job *j = self;
-	sched_warn(j->sched, j->task, "cannot keep its output in .axmake/%s: %s", path, os_error(err));
+	sched_warn(j->sched, j->task, "cannot keep its output in %.*s/%s: %s", STR_ARG(j->sched->c->store->folder), path, os_error(err));
 }
 
 int64_t job_timeout(const struct job *j)

@@ -67,7 +67,7 @@ static struct str answer_to_show(struct job *j)
 	struct str path = arena_printf(&j->arena, "%.*s/result", STR_ARG(j->dir)), shown = arena_printf(&j->arena, "%.*s/shown", STR_ARG(j->dir));
 	bool found;
 	int err = mask_file(&s->mask, s->c->store->fd, path.p, shown.p, &found);
-	return arena_printf(&j->arena, ".axmake/%.*s", STR_ARG(found && !err ? shown : path));
+	return arena_printf(&j->arena, "%.*s/%.*s", STR_ARG(s->c->store->folder), STR_ARG(found && !err ? shown : path));
 }
 
 static void show_log(struct job *j)
@@ -81,7 +81,7 @@ static void show_log(struct job *j)
 	o->error = mask_copy(&j->sched->mask, &j->arena, o->error);
 	o->log_path = STR_NONE;
 	if (o->log_size)
-		o->log_path = arena_printf(&j->arena, ".axmake/%.*s/%s", STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
+		o->log_path = arena_printf(&j->arena, "%.*s/%.*s/%s", STR_ARG(j->sched->c->store->folder), STR_ARG(j->dir), z->both ? "output" : z->out ? "stdout" : "stderr");
 	if (!for_machines)
 		return;
 	/* What a program prints for machines is nothing for people: its answer is, or the error that was found in it. */

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -276,6 +277,17 @@ void phrase_json_add(json_t *array, json_t *value)
 {
 	if (json_array_append_new(array, value))
 		mem_exhausted();
+}
+
+void phrase_json_line(struct sbuf *b, json_t *root)
+{
+	char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	if (!text)
+		mem_exhausted();
+	sbuf_lit(b, text);
+	sbuf_char(b, '\n');
+	free(text);
+	json_decref(root);
 }
 
 void phrase_json_print(json_t *root, FILE *to)

@@ -62,6 +62,8 @@ json_t *phrase_json_must(json_t *j);
 void phrase_json_set(json_t *object, const char *key, json_t *value);
 /* Adds a value to a JSON array; takes the value over. */
 void phrase_json_add(json_t *array, json_t *value);
+/* Adds one line and frees. */
+void phrase_json_line(struct sbuf *b, json_t *root);
 /* Prints and frees. */
 void phrase_json_print(json_t *root, FILE *to);
 

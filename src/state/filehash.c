@@ -367,16 +367,6 @@ static bool parts_add(struct parts *p, struct str path)
 	return true;
 }
 
-static bool is_passed_over(const char *name)
-{
-	static const char *const names[] = {".", "..", ".git", ".axmake"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return false;
-}
-
 static bool read_folder(struct parts *p, struct str folder)
 {
 	int fd = openat(p->fh->root_fd, folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -393,7 +383,7 @@ static bool read_folder(struct parts *p, struct str folder)
 		return false;
 	}
 	while (ok && (errno = 0, e = readdir(d)))
-		if (!is_passed_over(e->d_name))
+		if (!glob_passes_over(folder, e->d_name))
 			ok = parts_add(p, arena_printf(&p->arena, "%.*s/%s", STR_ARG(folder), e->d_name));
 	if (ok && errno)
 		ok = parts_fail(p, folder, errno);

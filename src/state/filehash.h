@@ -56,7 +56,7 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 /* A file as an output: like filehash_hash, but not through a final link: a link hashes as its text, and the x bit counts. */
 enum file_state filehash_output(struct filehash *fh, struct str path, struct hash128 *out, int *err);
 
-/* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; `.git` and `.axmake` never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. */
+/* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; what glob_passes_over says never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. */
 enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash128 *out, int *err, struct str *bad_path);
 
 /* Files that a pattern finds, as one hash of names and contents, as outputs. *count: how many. */

@@ -75,7 +75,7 @@ static bool put_gitignore(struct store *s, struct arena *a, struct store_error *
 
 bool store_open(struct store *s, struct arena *a, bool writable, struct store_error *err)
 {
-	*s = (struct store){.root_fd = -1, .fd = -1, .lock_fd = -1, .writable = writable};
+	*s = (struct store){.root_fd = -1, .fd = -1, .lock_fd = -1, .writable = writable, .folder = STR(FOLDER)};
 	err->message = STR_NONE;
 	s->root_fd = open_root();
 	if (s->root_fd < 0)
@@ -112,6 +112,13 @@ void store_close(struct store *s)
 	close_fd(&s->lock_fd);
 	close_fd(&s->fd);
 	close_fd(&s->root_fd);
+}
+
+void store_apart(struct store *s, int fd, struct str folder)
+{
+	close_fd(&s->fd);
+	s->fd = fd;
+	s->folder = folder;
 }
 
 struct str store_task_dir(struct arena *a, struct str task)

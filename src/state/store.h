@@ -14,6 +14,7 @@
 struct store {
 	int root_fd;   /* the root folder, O_PATH or readable */
 	int fd;        /* .axmake; -1: it does not exist (read-only) */
+	struct str folder; /* where fd leads, as the root sees it: ".axmake", or what store_apart made */
 	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
 	bool writable;
@@ -29,6 +30,8 @@ struct store_error {
  * owner's folder: an error. Message in the arena. */
 bool store_open(struct store *s, struct arena *a, bool writable, struct store_error *err);
 void store_close(struct store *s);
+/* Goes on in another folder, which has nothing of the root's: takes fd over; `folder` must outlive s. */
+void store_apart(struct store *s, int fd, struct str folder);
 
 /* Who holds the lock of a root. */
 struct lock_holder {

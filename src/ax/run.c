@@ -1,0 +1,372 @@
+/* ax run: one agent, its answer on standard output, all else on standard error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ax/verb.h"
+#include "base/clock.h"
+#include "base/os.h"
+#include "engine.h"
+#include "listeners.h"
+#include "load/task_keys.h"
+#include "load/value.h"
+#include "run/process.h"
+#include "show/failure.h"
+#include "show/phrase.h"
+#include "state/runs.h"
+
+#define EXIT_FAILED 1
+
+/* A call on its way. */
+struct one {
+	struct program *g;
+	struct task *task;
+	struct str asked;
+	struct str id;          /* of the run */
+	struct str folder;      /* its own, as the root sees it */
+	bool is_temporary;      /* not below .axmake */
+	bool json;
+	struct outcome outcome; /* with its strings in the program's arena */
+	bool ended;
+	bool refused;
+};
+
+static void say_line(struct sbuf *b)
+{
+	sbuf_char(b, '\n');
+	fwrite(b->p, 1, b->n, stderr);
+	sbuf_free(b);
+}
+
+static void on_start(const struct event *e)
+{
+	struct sbuf b = {0};
+	sbuf_lit(&b, "ax: ");
+	phrase_kind(&b, e->task);
+	sbuf_lit(&b, " via ");
+	phrase_line(&b, e->text);
+	say_line(&b);
+}
+
+static void on_retry(const struct event *e)
+{
+	struct sbuf b = {0};
+	sbuf_lit(&b, "ax: ");
+	phrase_line(&b, e->task->name);
+	sbuf_printf(&b, ": try %u failed (", e->outcome->tries);
+	failure_words(&b, e->task, e->outcome);
+	sbuf_lit(&b, e->delay_ns > 0 ? "); next in " : "); next at once");
+	if (e->delay_ns > 0)
+		phrase_span(&b, e->delay_ns);
+	say_line(&b);
+}
+
+static void add_usage(struct sbuf *b, const struct outcome *o)
+{
+	struct usage u = {0};
+	usage_add(&u, o->input_tokens, o->output_tokens, o->cost_usd);
+	sbuf_lit(b, " in ");
+	clock_duration(b, o->duration_ns);
+	usage_phrase(b, &u);
+}
+
+static void on_end(struct one *one, const struct event *e)
+{
+	const struct outcome *o = e->outcome;
+	struct sbuf b = {0};
+	one->ended = true;
+	one->outcome = *o;
+	one->outcome.error = arena_copy(&one->g->arena, o->error);
+	one->outcome.provider = arena_copy(&one->g->arena, o->provider);
+	one->outcome.log_path = arena_copy(&one->g->arena, o->log_path);
+	one->outcome.tail = STR_NONE;
+	if (e->task->state == STATE_FAILED && o->tail.n)
+		phrase_lines(&b, failure_tail(o->tail), "    ");
+	sbuf_printf(&b, "ax: %s", e->task->state == STATE_FAILED ? "*** " : "");
+	phrase_line(&b, e->task->name);
+	sbuf_lit(&b, ": ");
+	if (e->task->state == STATE_FAILED)
+		failure_words(&b, e->task, o);
+	else
+		sbuf_lit(&b, "done");
+	add_usage(&b, o);
+	if (o->ended)
+		sbuf_printf(&b, "; %zu process%s left behind and ended", o->ended, o->ended == 1 ? "" : "es");
+	say_line(&b);
+}
+
+static void on_text(const struct event *e, const char *what)
+{
+	struct sbuf b = {0};
+	sbuf_printf(&b, "ax: %s", what);
+	phrase_line(&b, e->text);
+	say_line(&b);
+}
+
+static void hear(void *self, const struct event *e)
+{
+	struct one *one = self;
+	switch (e->kind) {
+	case EVENT_START:
+		on_start(e);
+		break;
+	case EVENT_RETRY:
+		on_retry(e);
+		break;
+	case EVENT_END:
+		on_end(one, e);
+		break;
+	case EVENT_WARNING:
+		on_text(e, "warning: ");
+		break;
+	case EVENT_REFUSED:
+		one->refused = true;
+		on_text(e, "*** ");
+		break;
+	default:
+		break;
+	}
+}
+
+static void flush(void *self)
+{
+	(void)self;
+}
+
+/* `${` stays text: what is asked is not expanded. */
+static struct str unexpanded(struct arena *a, struct str s)
+{
+	struct sbuf b = {0};
+	for (size_t at = 0; at < s.n;) {
+		size_t next = str_find(s, STR("${"), at);
+		sbuf_str(&b, str_sub(s, at, next));
+		if (next < s.n)
+			sbuf_lit(&b, "$${");
+		at = next + 2;
+	}
+	struct str out = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return out;
+}
+
+static bool read_timeout(struct program *g, struct str value, int64_t *ns)
+{
+	if (!value.p || value_duration(value, ns))
+		return true;
+	diag_error(g->project.diag, POS_NONE, "seconds, or 500ms, 30s, 10m, 1h", "'--timeout' wants a span of time, not '%.*s'", STR_ARG(value));
+	return false;
+}
+
+/* The workflow that the words stand for: one task, named as its agent. */
+static bool make_workflow(struct program *g, const struct ax_words *w)
+{
+	struct project *p = &g->project;
+	struct str agent = w->plain.p[0], asked = w->plain.p[1];
+	struct task_def *t = arena_new(&g->arena, struct task_def);
+	task_init(t, POS_NONE);
+	t->name.s = t->agent.s = agent;
+	t->prompt.s = unexpanded(&g->arena, asked);
+	t->model.s = ax_words_value(w, "model");
+	if (!str_trim(asked).n)
+		diag_error(p->diag, POS_NONE, "say what it is to do", "agent '%.*s' is asked nothing", STR_ARG(agent));
+	read_timeout(g, ax_words_value(w, "timeout"), &t->timeout_ns);
+	p->workflow = arena_new(&g->arena, struct workflow);
+	p->workflow->file = STR("ax run");
+	p->workflow->root = STR(".");
+	p->workflow->policy.max_latency_ms = -1;
+	vec_push(&g->arena, &p->workflow->tasks, t);
+	return !diag_errors(p->diag);
+}
+
+/* Options are those of AXMAKEFLAGS and of the settings; of MAKEFLAGS only what must not be handed on is looked at. */
+static bool load(struct program *g, const struct ax_words *w)
+{
+	struct project *p = &g->project;
+	char *argv[] = {(char *)"ax", NULL};
+	options_parse(&g->options, &g->arena, p->diag, 1, argv, getenv("AXMAKEFLAGS"), NULL);
+	g->options.makeflags = str_of(getenv("MAKEFLAGS"));
+	g->options.jobs = JOBS_UNSET;
+	g->options.touch = g->options.ignore_errors = false;
+	g->options.sync = SYNC_TARGET;
+	if (ax_words_has(w, "provider"))
+		g->options.provider = ax_words_value(w, "provider");
+	if (make_workflow(g, w))
+		project_load(p, &g->options);
+	return program_report(g);
+}
+
+/* A folder of the system's, where the root takes none. */
+static int temporary_folder(struct one *one)
+{
+	const char *base = getenv("TMPDIR");
+	struct str path = arena_printf(&one->g->arena, "%s/ax-XXXXXX", base && *base == '/' ? base : "/tmp");
+	if (!mkdtemp((char *)path.p))
+		return -1;
+	one->folder = path;
+	one->is_temporary = true;
+	return open(path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The run's own folder: nothing of it is the root's record. */
+static int open_folder(struct one *one)
+{
+	struct project *p = &one->g->project;
+	struct store_error err = {0};
+	int fd;
+	one->id = runs_id(&one->g->arena, clock_wall_ns(), os_random64());
+	store_close(&p->store);
+	bool there = store_open(&p->store, p->arena, true, &err);
+	if (there && !runs_make(p->store.fd, one->id, &fd)) {
+		one->folder = arena_printf(&one->g->arena, ".axmake/runs/%.*s", STR_ARG(one->id));
+		return fd;
+	}
+	if (!there && !store_open(&p->store, p->arena, false, &err) && (p->store.root_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return -1;
+	return temporary_folder(one);
+}
+
+/* What the engine needed, and nobody after it. A failed call's output stays: it says why. */
+static void clear_folder(struct one *one, bool keep)
+{
+	static const char *const parts[] = {"results", "log", "tasks"};
+	int fd = one->g->project.store.fd;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts - keep; i++)
+		os_remove_tree(fd, parts[i]);
+	if (one->is_temporary && !keep)
+		os_remove_tree(AT_FDCWD, one->folder.p);
+}
+
+static struct sched_result run(struct one *one, struct loop *loop, uint64_t run_id)
+{
+	struct project *p = &one->g->project;
+	struct listeners all = {0};
+	struct listeners_config c = {.run_id = run_id, .asked = one->asked, .id = one->id, .run_fd = p->store.fd};
+	c.what = arena_printf(p->arena, "ax run %.*s", STR_ARG(one->task->name));
+	tee_add(&all.tee, (struct observer){hear, flush, one});
+	listeners_add_files(&all, one->g, &c);
+	struct observer seen = listeners_observer(&all);
+	struct sched_result r = engine_run(one->g, loop, &seen, run_id);
+	listeners_close(&all, one->g, &r, r.failed || r.refused ? EXIT_FAILED : 0);
+	return r;
+}
+
+static bool print_answer(struct str answer)
+{
+	if (answer.n)
+		fwrite(answer.p, 1, answer.n, stdout);
+	if (!answer.n || answer.p[answer.n - 1] != '\n')
+		putchar('\n');
+	return !fflush(stdout) && !ferror(stdout);
+}
+
+static json_t *number_or_null(int64_t n)
+{
+	return n < 0 ? json_null() : json_integer(n);
+}
+
+static bool print_json(const struct one *one, bool ok, struct str answer)
+{
+	const struct outcome *o = &one->outcome;
+	struct sbuf why = {0};
+	json_t *j = phrase_json_must(json_object()), *tokens = phrase_json_must(json_object());
+	if (!ok)
+		failure_words(&why, one->task, o);
+	phrase_json_set(tokens, "input", number_or_null(o->input_tokens));
+	phrase_json_set(tokens, "output", number_or_null(o->output_tokens));
+	phrase_json_set(j, "agent", phrase_json(one->task->agent->name));
+	phrase_json_set(j, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
+	phrase_json_set(j, "status", phrase_json(ok ? STR("completed") : STR("failed")));
+	phrase_json_set(j, "result", phrase_json(ok ? (answer.n ? answer : STR("")) : STR_NONE));
+	phrase_json_set(j, "tokens", tokens);
+	phrase_json_set(j, "cost_usd", isnan(o->cost_usd) ? json_null() : json_real(o->cost_usd));
+	phrase_json_set(j, "duration_ms", json_integer(o->duration_ns / NS_PER_MS));
+	phrase_json_set(j, "error", phrase_json(ok ? STR_NONE : sbuf_view(&why)));
+	phrase_json_print(j, stdout);
+	sbuf_free(&why);
+	return !fflush(stdout) && !ferror(stdout);
+}
+
+/* The answer goes out; false when it could not: then it is kept, since it was paid for. */
+static bool hand_over(struct one *one, bool ok)
+{
+	struct str answer = STR_NONE;
+	bool read = !ok || store_read_result(&one->g->project.store, &one->g->arena, one->task->result, &answer);
+	if (!read)
+		fprintf(stderr, "ax: *** the answer cannot be read from %.*s\n", STR_ARG(one->folder));
+	if (read && (one->json ? one->ended && print_json(one, ok, answer) : !ok || print_answer(answer)))
+		return true;
+	if (read && ok)
+		fprintf(stderr, "ax: *** cannot write standard output: %s\n  hint: the answer is kept in %.*s/%.*s/result\n", os_error(errno), STR_ARG(one->folder),
+			STR_ARG(store_task_dir(&one->g->arena, one->task->name)));
+	clearerr(stdout);
+	return false;
+}
+
+static int run_one(struct one *one)
+{
+	struct project *p = &one->g->project;
+	uint64_t run_id = os_random64();
+	struct observer seen = {hear, flush, one};
+	if (!sched_providers_there(p->graph, getenv("PATH"), &seen))
+		return EXIT_FAILED;
+	int fd = open_folder(one);
+	if (fd < 0 || !project_open_apart(p, fd, one->folder)) {
+		fprintf(stderr, "ax: *** no folder for this run can be made: %s\n", os_error(errno));
+		return EXIT_FAILED;
+	}
+	int err = process_become_reaper();
+	struct loop *loop = err ? NULL : loop_new();
+	if (!loop) {
+		fprintf(stderr, "ax: *** cannot watch processes: %s\n", os_error(err ? err : errno));
+		return EXIT_FAILED;
+	}
+	struct sched_result r = run(one, loop, run_id);
+	loop_free(loop);
+	bool ok = one->task->state == STATE_DONE;
+	bool handed = (r.signal && !ok) || hand_over(one, ok);
+	clear_folder(one, !ok || !handed);
+	if (!ok && one->outcome.tries)
+		fprintf(stderr, "    log: %.*s\n", STR_ARG(one->outcome.log_path.n ? one->outcome.log_path : one->folder));
+	project_close(p);
+	if (r.signal)
+		engine_raise(r.signal);
+	return ok && handed ? 0 : EXIT_FAILED;
+}
+
+static int call(struct program *g, const struct ax_verb *v, const struct ax_words *w)
+{
+	struct one one = {.g = g, .asked = w->plain.p[1], .json = ax_words_has(w, "json")};
+	(void)v;
+	if (!load(g, w))
+		return EXIT_FAILED;
+	one.task = g->project.graph->tasks.p[0];
+	return run_one(&one);
+}
+
+static const struct ax_option options[] = {
+	{"timeout", 0, "SECONDS", "end it after so long; 30, or 500ms, 10m, 1h"},
+	{"provider", 0, "P", "ask this provider, not the agent's own"},
+	{"model", 0, "M", "use this model, not the agent's own"},
+	{"json", 0, NULL, "print one object: result, status, tokens, cost, time"},
+	{0},
+};
+
+const struct ax_verb ax_run_verbs[] = {
+	{
+		.name = "run",
+		.args = "AGENT \"TASK\"",
+		.help = "Ask one agent; its answer goes to standard output",
+		.more = "All else goes to standard error. Exit status: 0 it answered, 1 it failed. It is called each time,\nalso inside tasks; ${...} in TASK is text.",
+		.options = options,
+		.least = 2,
+		.most = 2,
+		.run = call,
+		.wrong_use = EXIT_FAILED,
+		.too_many = "put the task into quotes: ax run AGENT \"TASK\"",
+	},
+	{0},
+};

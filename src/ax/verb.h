@@ -1,0 +1,24 @@
+/* One verb of the guide's command line. */
+#ifndef AXMAKE_AX_VERB_H
+#define AXMAKE_AX_VERB_H
+
+#include "ax/words.h"
+#include "program.h"
+
+struct ax_verb {
+	const char *name;  /* one word or two: "run", "spec plan" */
+	const char *args;  /* as help shows them: "AGENT \"TASK\"" */
+	const char *help;  /* one line, in `ax --help` */
+	const char *more;  /* paragraphs of `ax VERB --help`; may be NULL */
+	const struct ax_option *options;
+	size_t least, most; /* plain words */
+	/* What it does: the exit status. Words are checked against the table. */
+	int (*run)(struct program *g, const struct ax_verb *v, const struct ax_words *w);
+	int wrong_use;        /* exit status of wrong use */
+	const char *too_many; /* hint where there are more words; may be NULL */
+};
+
+/* Each table ends with a NULL name. */
+extern const struct ax_verb ax_run_verbs[];
+
+#endif

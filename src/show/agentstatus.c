@@ -1,0 +1,120 @@
+#include "show/agentstatus.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "run/mask.h"
+#include "show/failure.h"
+#include "show/phrase.h"
+#include "state/statusdir.h"
+
+struct agentstatus {
+	struct agentstatus_config config;
+	struct arena arena;
+	struct mask mask;
+	int fd;  /* the folder; -1: not opened yet */
+	int err; /* the first one */
+	struct statusdir_mark *marks; /* by task id */
+};
+
+/* Opened when the first agent starts: a run of scripts leaves no such folder. */
+static bool open_folder(struct agentstatus *s)
+{
+	if (s->fd >= 0)
+		return true;
+	if (s->err)
+		return false;
+	mask_read(&s->mask, &s->arena, s->config.environ);
+	s->err = statusdir_make(s->config.root_fd, &s->fd);
+	return !s->err;
+}
+
+static void note(struct agentstatus *s, int err)
+{
+	if (!s->err)
+		s->err = err;
+}
+
+static void on_start(struct agentstatus *s, const struct task *t)
+{
+	if (open_folder(s))
+		note(s, statusdir_begin(s->fd, t->agent->name, &s->marks[t->id]));
+}
+
+static json_t *masked(const struct agentstatus *s, struct arena *a, struct str text)
+{
+	return phrase_json(mask_copy(&s->mask, a, text));
+}
+
+static void on_end(struct agentstatus *s, const struct task *t, const struct outcome *o)
+{
+	bool failed = t->state == STATE_FAILED;
+	if ((!failed && !o->tries) || !open_folder(s)) /* without a try nothing has run: -t */
+		return;
+	struct arena a = {0};
+	struct sbuf text = {0}, why = {0};
+	int64_t now_ns = clock_wall_ns();
+	json_t *j = phrase_json_must(json_object());
+	if (failed)
+		failure_words(&why, t, o);
+	clock_iso(&text, now_ns);
+	phrase_json_set(j, "agent", phrase_json(t->agent->name));
+	phrase_json_set(j, "status", phrase_json(failed ? STR("failed") : STR("completed")));
+	phrase_json_set(j, "timestamp", phrase_json(sbuf_view(&text)));
+	phrase_json_set(j, "pid", json_integer(getpid()));
+	phrase_json_set(j, "duration", json_integer(o->duration_ns / NS_PER_MS));
+	phrase_json_set(j, "task", masked(s, &a, s->config.task.n ? s->config.task : t->name));
+	phrase_json_set(j, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
+	phrase_json_set(j, "error", masked(s, &a, failed ? sbuf_view(&why) : STR_NONE));
+	sbuf_clear(&text);
+	phrase_json_line(&text, j);
+	note(s, statusdir_put(s->fd, t->agent->name, now_ns / NS_PER_MS, sbuf_view(&text)));
+	/* Only now: who waits for the mark to go finds the file. */
+	statusdir_end(s->fd, &s->marks[t->id]);
+	sbuf_free(&text);
+	sbuf_free(&why);
+	arena_free(&a);
+}
+
+static void hear(void *self, const struct event *e)
+{
+	if (!e->task || e->task->kind != TASK_AGENT)
+		return;
+	if (e->kind == EVENT_START)
+		on_start(self, e->task);
+	else if (e->kind == EVENT_END && e->outcome)
+		on_end(self, e->task, e->outcome);
+}
+
+static void nothing_to_flush(void *self)
+{
+	(void)self;
+}
+
+struct agentstatus *agentstatus_new(const struct agentstatus_config *c)
+{
+	struct agentstatus *s = xcalloc(1, sizeof *s);
+	s->config = *c;
+	s->fd = -1;
+	s->marks = arena_array(&s->arena, struct statusdir_mark, c->graph->tasks.n + 1);
+	return s;
+}
+
+struct observer agentstatus_observer(struct agentstatus *s)
+{
+	return (struct observer){hear, nothing_to_flush, s};
+}
+
+int agentstatus_free(struct agentstatus *s)
+{
+	int err = s->err;
+	for (size_t i = 0; s->fd >= 0 && i < s->config.graph->tasks.n; i++)
+		statusdir_end(s->fd, &s->marks[i]);
+	if (s->fd >= 0)
+		close(s->fd);
+	arena_free(&s->arena);
+	free(s);
+	return err;
+}
