@@ -122,7 +122,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	for (size_t i = 0; i < n; i++)
 		build_pattern_edges(&b, b.g->tasks.p[i]);
 	for (size_t i = 0; i < n; i++)
-		if (b.g->tasks.p[i]->kind == TASK_RUN)
+		if (b.g->tasks.p[i]->kind == TASK_RUN || b.g->tasks.p[i]->def->check.s.n)
 			script_scan(b.g, b.a, b.d, b.g->tasks.p[i]);
 	build_order(&b);
 	if (b.g->order.n == n)

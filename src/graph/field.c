@@ -55,6 +55,7 @@ const char *field_kind_name(uint8_t kind)
 		[FIELD_EDIT] = "declared edit",
 		[FIELD_DEPENDENCY] = "dependency",
 		[FIELD_RESULT] = "result of",
+		[FIELD_CHECK] = "check",
 		[FIELD_CONTEXT] = "context",
 	};
 	return kind && kind < sizeof names / sizeof *names ? names[kind] : "field";

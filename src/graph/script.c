@@ -72,9 +72,9 @@ static int var_order(const void *x, const void *y)
 	return str_cmp((*a)->name.s, (*b)->name.s);
 }
 
-void script_scan(struct graph *g, struct arena *a, struct diag *d, struct task *t)
+static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *t, struct text script, const char *key)
 {
-	struct str s = t->def->run.s;
+	struct str s = script.s;
 	/* AX_… may also be read by a program that the script starts, or named without a dollar (printenv AX_TASK). */
 	for (size_t i = str_find(s, STR("AX_"), 0); i < s.n; i = str_find(s, STR("AX_"), i + 1)) {
 		size_t end = i;
@@ -94,10 +94,16 @@ void script_scan(struct graph *g, struct arena *a, struct diag *d, struct task *
 		struct str body = str_sub(s, from, str_find(s, STR("}"), from));
 		struct task *other = graph_task(g, body);
 		if (other)
-			diag_warn(d, text_pos(t->def->run, i),
+			diag_warn(d, text_pos(script, i),
 				  diag_hint(d, "use $%.*s, the path of its result", STR_ARG(script_result_name(a, other->name))),
-				  "'run' is not expanded: the shell sees '${%.*s}', not the result of task '%.*s'", STR_ARG(body), STR_ARG(other->name));
+				  "'%s' is not expanded: the shell sees '${%.*s}', not the result of task '%.*s'", key, STR_ARG(body), STR_ARG(other->name));
 	}
+}
+
+void script_scan(struct graph *g, struct arena *a, struct diag *d, struct task *t)
+{
+	scan(g, a, d, t, t->def->run, "run");
+	scan(g, a, d, t, t->def->check, "check");
 	for (size_t i = 0; i < t->n_env; i++)
 		for (size_t k = 0; k < t->env[i].value.n; k++)
 			if (t->env[i].value.pieces[k].is_ref)

@@ -91,6 +91,12 @@ static void put_script(struct writer *w)
 		put(w, FIELD_SCRIPT, STR_NONE, w->t->def->run.s, true);
 }
 
+static void put_check(struct writer *w)
+{
+	if (w->t->def->check.s.n)
+		put(w, FIELD_CHECK, STR_NONE, w->t->def->check.s, true);
+}
+
 static void put_shell(struct writer *w)
 {
 	if (w->t->def->shell.s.n)
@@ -278,7 +284,7 @@ static void put_dependencies(struct writer *w)
 
 /* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */
 static void (*const counted_fields[])(struct writer *w) = {
-	put_kind, put_script, put_shell,	put_context, put_results, put_prompt,   put_role,	     put_model,	 put_provider,
+	put_kind, put_script, put_check, put_shell,	put_context, put_results, put_prompt,   put_role,	     put_model,	 put_provider,
 	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies,
 };
 

@@ -68,7 +68,7 @@ struct task_def {
 	struct text name; /* NFC */
 	struct pos at;    /* of the name, else of the task */
 	struct text agent, prompt, prompt_file;
-	struct text run, shell;
+	struct text run, shell, check;
 	struct text_list dependencies, after; /* NFC names */
 	struct text_list inputs, outputs, edits;
 	struct env_def *env;

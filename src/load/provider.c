@@ -28,7 +28,7 @@ struct key_def {
 
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
 
-static const char *const not_built[] = {"resume_args", "quota_on", "quota_reset", "needs"};
+static const char *const not_built[] = {"quota_on", "quota_reset", "needs"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -67,8 +67,11 @@ static void report_placeholder(struct apply *ap, struct str body)
 	           "unknown placeholder '%.*s'", STR_ARG(whole));
 }
 
-static bool placeholder_known(struct str body)
+/* `session` is known only where a conversation goes on. */
+static bool placeholder_known(const struct apply *ap, struct str body)
 {
+	if (str_eq(body, STR("session")))
+		return str_eq(ap->key->name.s, STR("resume_args"));
 	for (size_t i = 0; i < COUNT(placeholders); i++)
 		if (str_eq(body, str_of(placeholders[i])))
 			return true;
@@ -95,7 +98,7 @@ static bool check_placeholders(struct apply *ap, struct str word)
 	bool good = true, open = false;
 
 	for (size_t at = 0; next_placeholder(word, &at, &body, &open);)
-		if (!placeholder_known(body)) {
+		if (!placeholder_known(ap, body)) {
 			report_placeholder(ap, body);
 			good = false;
 		}
@@ -123,6 +126,18 @@ static void set_words(struct apply *ap, const struct key_def *def)
 		good &= check_placeholders(ap, w->p[i]);
 	if (!good)
 		w->n = 0;
+}
+
+static void set_resume_args(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+	bool named = false;
+
+	set_words(ap, def);
+	for (size_t i = 0; i < w->n; i++)
+		named |= str_find(w->p[i], STR("${session}"), 0) < w->p[i].n;
+	if (w->n && !named)
+		report_value(ap, "one of its words names the conversation: ${session}");
 }
 
 static void set_command(struct apply *ap, const struct key_def *def)
@@ -359,6 +374,7 @@ static const struct key_def keys[] = {
     {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
     {"final", set_final, FIELD(final)},
     {"activity", set_where, FIELD(activity), .places = IN(JSONL)},
+    {"resume_args", set_resume_args, FIELD(resume_args)},
     {"session", set_where, FIELD(session), .places = IN(JSONL)},
     {"input_tokens", set_where, FIELD(input_tokens), .places = COUNTED, .many = true},
     {"output_tokens", set_where, FIELD(output_tokens), .places = COUNTED, .many = true},
@@ -535,4 +551,7 @@ void provider_check(const struct provider *p, struct diag *d)
 	if (p->prompt != PROMPT_ARG && words_use(&p->command, STR("prompt")))
 		diag_error(d, p->command.at, "add prompt = arg",
 		           "provider '%.*s' has ${prompt} in its command, but no prompt = arg", STR_ARG(p->name));
+	if (p->resume_args.n && p->session.kind == WHERE_NONE)
+		diag_error(d, p->resume_args.at, "add session = jsonl:/POINTER",
+		           "provider '%.*s' has resume_args, but nothing says where its ${session} stands", STR_ARG(p->name));
 }

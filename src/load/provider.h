@@ -48,6 +48,7 @@ struct provider {
 	struct pos at;
 	struct words command; /* n > 0 */
 	struct words model_args, role_args;
+	struct words resume_args; /* go on with ${session} */
 	struct words env; /* NAME=VALUE each */
 	enum prompt_way prompt;
 	uint64_t max_prompt; /* bytes; 0: none */

@@ -236,6 +236,7 @@ static const struct key_row task_rows[] = {
     {"on_edit", SLOT_ON_EDIT, read_on_edit, 0, NULL, true},
     {"timeout", SLOT_TIMEOUT, read_duration, FIELD(timeout_ns), NULL, true},
     {"stall", SLOT_STALL, read_duration, FIELD(stall_ns), NULL, true},
+    {"check", SLOT_CHECK, read_any_text, FIELD(check), NULL, true},
     {"retry", SLOT_RETRY, read_retry, 0, NULL, true},
     {"optional", SLOT_OPTIONAL, read_bool, FIELD(optional), NULL, true},
     {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
@@ -252,7 +253,6 @@ static const struct key_row task_rows[] = {
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
     NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
-    NOT_YET("check", "make it a 'run' task that depends on this one"),
     NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
@@ -265,7 +265,7 @@ const char *const *workflow_task_keys(void)
 	static const char *const keys[] = {
 	    "name",    "agent",   "task",     "task_file", "run",       "shell",       "dependencies", "after",
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
-	    "timeout", "stall",   "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
+	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
 	    "approve", "delegates", NULL,
 	};

@@ -28,6 +28,7 @@ static const struct {
     {{"role", 4}, offsetof(struct call_input, role)},
     {{"agent", 5}, offsetof(struct call_input, agent)},
     {{"name", 4}, offsetof(struct call_input, task)},
+    {{"session", 7}, offsetof(struct call_input, session)},
     {{"root", 4}, offsetof(struct call_input, root)},
 };
 
@@ -251,6 +252,8 @@ static bool add_arguments(struct building *b)
 		return false;
 	if (role && !add_words(b, &p->role_args))
 		return false;
+	if (b->in->session.n && !add_words(b, &p->resume_args))
+		return false;
 	bool said = words_use(&p->command, STR("prompt")) || (model && words_use(&p->model_args, STR("prompt"))) ||
 	            (role && words_use(&p->role_args, STR("prompt")));
 	if (p->prompt == PROMPT_ARG && !said && !add_words(b, &prompt))
@@ -279,7 +282,7 @@ static struct str whole_prompt(struct arena *a, const struct call_input *in)
 {
 	const struct provider *p = in->provider;
 
-	if (in->role.n == 0 || p->role_args.n > 0 || words_use(&p->command, STR("role")) || words_use(&p->env, STR("role")))
+	if (in->role.n == 0 || in->session.n > 0 || p->role_args.n > 0 || words_use(&p->command, STR("role")) || words_use(&p->env, STR("role")))
 		return in->prompt;
 	struct sbuf b = {0};
 	sbuf_str(&b, in->role);

@@ -16,12 +16,14 @@ struct call_input {
 	struct str task, agent;  /* names */
 	struct str prompt;       /* expanded */
 	struct str role, model;  /* empty: none */
+	struct str session;      /* of the conversation that is to go on, with the prompt alone; empty: a new one */
 	struct str root;         /* absolute */
 	struct str prompt_file, result_file; /* where the caller keeps them */
 	const char *path_env;    /* PATH to search */
 };
 
 struct call {
+	struct str script; /* of a task that runs one; empty: an agent's call */
 	const char *file;  /* program, found */
 	char **argv;       /* NULL-terminated */
 	const char *plain_file; /* a script that needs no shell: tried before `file`, which is the shell; NULL: none */

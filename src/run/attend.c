@@ -57,12 +57,12 @@ static void answer_complete(void *job)
 
 bool attend_answered(const struct job *j)
 {
-	return j->live && live_seen(j->live).final;
+	return !j->checking && j->live && live_seen(j->live).final;
 }
 
 bool attend_answered_by_now(struct job *j)
 {
-	if (j->capture && j->live)
+	if (j->capture && j->live && !j->checking)
 		capture_drain(j->capture);
 	return attend_answered(j);
 }
@@ -71,6 +71,18 @@ void attend_begin(struct job *j)
 {
 	j->last_byte_ns = j->try_began_ns;
 	wait_for_limit(j);
+}
+
+static void check_due(void *job)
+{
+	reaper_end_try(job, END_TIMEOUT);
+}
+
+void attend_check(struct job *j)
+{
+	int64_t limit = job_timeout(j);
+	if (limit)
+		set_timer(j, check_due, clock_ns() + limit);
 }
 
 static void tell(struct job *j)
@@ -98,6 +110,6 @@ void attend_data(struct job *j, enum stream from, const char *p, size_t n)
 {
 	bool before = attend_answered(j);
 	j->last_byte_ns = clock_ns();
-	if (from == STREAM_OUT && j->live && live_add(j->live, p, n))
+	if (from == STREAM_OUT && !j->checking && j->live && live_add(j->live, p, n))
 		take_news(j, before);
 }

@@ -95,18 +95,32 @@ static struct str joined(struct arena *a, const struct str_list *l)
 
 #define WORD_MAX 131071 /* the kernel's limit for one string of an environment, with its NUL */
 
+static bool scripts_name(const struct job *j, struct str name)
+{
+	const struct task_def *def = j->task->def;
+	return str_find(def->run.s, name, 0) < def->run.s.n || str_find(def->check.s, name, 0) < def->check.s.n;
+}
+
 /* AX_INPUTS and AX_OUTPUTS; one that is too long for the kernel is left out where the script does not ask for it. */
 static bool set_paths(struct job *j, struct env_list *l, struct str name, const struct str_list *paths, struct str *problem)
 {
-	struct str v = joined(l->a, paths), script = j->task->def->run.s;
+	struct str v = joined(l->a, paths);
 	if (name.n + v.n + 2 <= WORD_MAX) {
 		set(l, name, v);
 		return true;
 	}
-	if (str_find(script, name, 0) == script.n)
+	if (!scripts_name(j, name))
 		return true;
 	*problem = arena_printf(l->a, "%.*s of %zu bytes exceeds the system's limit of 128 KiB for a variable: use fewer paths, or a folder", STR_ARG(name),
 				v.n);
+	return false;
+}
+
+static bool has_name(const struct env_list *l, struct str name)
+{
+	for (size_t i = 0; i < l->items.n; i++)
+		if (!strncmp(l->items.p[i], name.p, name.n) && l->items.p[i][name.n] == '=')
+			return true;
 	return false;
 }
 
@@ -122,10 +136,13 @@ static bool set_results(struct job *j, struct env_list *l, struct str *problem)
 		if (!store_has_result(j->sched->c->store, d->task->result, d->task->result_size))
 			store_write_result(j->sched->c->store, STR_NONE, d->task->result); /* only the empty one is not kept at once */
 		struct str name = script_result_name(l->a, d->task->name);
-		if (str_find(t->def->run.s, name, 0) < t->def->run.s.n && !script_result_collides(l->a, t, d->task))
+		if (scripts_name(j, name) && !script_result_collides(l->a, t, d->task))
 			set(l, name, path);
 		sbuf_printf(&lines, "%.*s\t%.*s\n", STR_ARG(d->task->name), STR_ARG(path));
 	}
+	struct str own = script_result_name(l->a, t->name);
+	if (j->checking && scripts_name(j, own) && !has_name(l, own))
+		set(l, own, arena_printf(l->a, ".axmake/%.*s/answer", STR_ARG(tries_dir(j))));
 	if (t->names_results) {
 		struct str file = arena_printf(l->a, "%.*s/results", STR_ARG(j->dir));
 		int err = os_mkdirs(j->sched->c->store->fd, j->dir.p, 0700);
@@ -178,7 +195,7 @@ bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *
 		vec_push(l.a, &l.items, (char *)arena_printf(l.a, "MAKEFLAGS=%.*s", STR_ARG(je->makeflags)).p);
 	vec_push(l.a, &l.items,
 		 (char *)arena_printf(l.a, PROCESS_MARK "=%.*s%s%.*s", STR_ARG(s->outer_mark), s->outer_mark.n ? ":" : "", STR_ARG(j->mark)).p);
-	if (j->task->kind == TASK_RUN && !set_run_variables(j, &l, problem))
+	if ((j->task->kind == TASK_RUN || j->checking) && !set_run_variables(j, &l, problem))
 		return false;
 	struct sbuf b = {0};
 	for (size_t i = 0; i < j->task->n_env && !problem->n; i++) {

@@ -376,10 +376,13 @@ static void finish_judged(struct job *j, enum try_class class)
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
 	if (class == TRY_OK && !j->as && (err = record_success(j, j->took_ns, inputs_changed(j) ? RECORD_TAINTED : 0)))
 		sched_state_lost(j->sched, err);
+	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
+		j->session = STR_NONE;
 	o->class = class;
 	tries_keep(j);
 	/* An own answer that was whole stands to be taken up by the next run, unless it could not be left as it is. */
-	if (class == TRY_OK || !j->asked || j->masked)
+	bool unjudged = class != TRY_OK && (j->asked || (j->checked && o->interrupted));
+	if (!unjudged || j->masked)
 		salvage_forget(j);
 	if (class == TRY_OK)
 		end_task(j, class);
@@ -392,6 +395,26 @@ static void finish_or_ask(struct job *j, enum try_class class)
 {
 	if (class != TRY_OK || !delegate_ask(j))
 		finish_judged(j, class);
+}
+
+/* The command has done its part: its check is asked, before anybody else is. */
+static void finish_command(struct job *j, enum try_class class)
+{
+	if (class == TRY_OK && j->task->def->check.s.n && !j->as) {
+		if (check_begin(j))
+			return;
+		class = TRY_FAILED;
+	}
+	finish_or_ask(j, class);
+}
+
+/* The check may have touched outputs: what stands there now is what counts. */
+static void finish_check(struct job *j)
+{
+	enum try_class class = check_ended(j);
+	if (class == TRY_OK && !finish_outputs_made(j))
+		class = TRY_ANSWER;
+	finish_or_ask(j, class);
 }
 
 /* What the capture knows, before it goes. 0 or the errno of keeping its files. */
@@ -409,6 +432,10 @@ void finish_try(struct job *j)
 {
 	struct outcome *o = &j->outcome;
 	loop_timer_clear(j->sched->c->loop, &j->timer);
+	if (j->checking) {
+		finish_check(j);
+		return;
+	}
 	int err = close_capture(j);
 	j->took_ns = clock_ns() - j->try_began_ns;
 	j->last_first_byte_ns = j->sizes.first_byte_ns < 0 ? -1 : j->sizes.first_byte_ns - j->try_began_ns;
@@ -424,7 +451,7 @@ void finish_try(struct job *j)
 		class = TRY_ANSWER;
 	if (j->cause != END_INTERRUPT)
 		choice_ended(j, class);
-	finish_or_ask(j, class);
+	finish_command(j, class);
 }
 
 void finish_asked(struct job *j, bool whole)
@@ -442,7 +469,7 @@ void finish_salvaged(struct job *j)
 	count_usage(j);
 	choice_release(j); /* nobody was called */
 	sched_warn(j->sched, j->task, "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
-	finish_or_ask(j, TRY_OK);
+	finish_command(j, TRY_OK);
 }
 
 void finish_failed(struct job *j)

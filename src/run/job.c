@@ -59,7 +59,7 @@ static bool make_folders(struct job *j, struct str *why)
 }
 
 /* The words of a run task. A script too long for one argument goes through a file. */
-static bool script_words(struct job *j, struct call *call, struct str *why)
+static bool script_words(struct job *j, struct str script, struct call *call, struct str *why)
 {
 	const struct task_def *def = j->task->def;
 	size_t n = 0;
@@ -78,14 +78,14 @@ static bool script_words(struct job *j, struct call *call, struct str *why)
 		return false;
 	}
 	call->file = file.p;
-	if (def->run.s.n < 100 * 1024) {
+	if (script.n < 100 * 1024) {
 		argv[at++] = (char *)"-c";
-		argv[at++] = (char *)def->run.s.p;
+		argv[at++] = (char *)script.p;
 	} else {
-		struct str path = arena_printf(&j->arena, "%.*s/script", STR_ARG(j->dir));
+		struct str path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), j->checking ? "check" : "script");
 		int err = os_mkdirs(j->sched->c->store->fd, j->dir.p, 0700);
 		if (!err)
-			err = os_replace_file(j->sched->c->store->fd, path.p, 0600, def->run.s);
+			err = os_replace_file(j->sched->c->store->fd, path.p, 0600, script);
 		if (err) {
 			*why = arena_printf(&j->arena, "cannot write .axmake/%.*s: %s", STR_ARG(path), os_error(err));
 			return false;
@@ -97,10 +97,10 @@ static bool script_words(struct job *j, struct call *call, struct str *why)
 }
 
 /* A script that is but a program and its words costs no shell. */
-static void without_shell(struct job *j, struct call *call, char *const *env)
+static void without_shell(struct job *j, struct str script, struct call *call, char *const *env)
 {
 	const struct task_def *def = j->task->def;
-	char **words = j->task->kind == TASK_AGENT || def->shell.s.n ? NULL : script_call_words(&j->arena, def->run.s);
+	char **words = def->shell.s.n ? NULL : script_call_words(&j->arena, script);
 	if (words && script_call_program(&j->arena, words[0], env, j->sched->pwd, &call->plain_file))
 		call->plain_argv = words;
 }
@@ -115,6 +115,18 @@ static struct str prompt_to_send(struct job *j)
 	return arena_printf(&j->arena,
 			    "%.*s\n\n[The last answer to this task was rejected. The reason that was given:]\n%.*s\n[End of the reason. Answer the task anew.]\n",
 			    STR_ARG(j->signing.prompt), STR_ARG(why));
+}
+
+/* After a failed check: a conversation that can go on is told that alone, a new one after the whole task. */
+static void add_feedback(struct job *j, struct call_input *in)
+{
+	j->resumed = j->feedback.n && j->session.n && j->session_of == j->provider && j->provider->resume_args.n;
+	if (j->resumed) {
+		in->session = j->session;
+		in->prompt = j->feedback;
+	} else if (j->feedback.n) {
+		in->prompt = arena_printf(&j->arena, "%.*s\n\n%.*s", STR_ARG(in->prompt), STR_ARG(j->feedback));
+	}
 }
 
 static bool agent_words(struct job *j, struct call *call, struct str *why)
@@ -133,8 +145,14 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(absolute)),
 		.path_env = s->path_env,
 	};
-	if (!agent_call(&j->arena, &in, call, why))
-		return false;
+	add_feedback(j, &in);
+	if (!agent_call(&j->arena, &in, call, why)) {
+		if (!j->feedback.n || j->resumed)
+			return false;
+		in.prompt = prompt_to_send(j); /* there is no room for more */
+		if (!agent_call(&j->arena, &in, call, why))
+			return false;
+	}
 	salvage_forget(j); /* first: a killed try's call must never be answered by this one's output */
 	int err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
@@ -203,9 +221,9 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		.loop = s->c->loop,
 		.watch = s->watch,
 		.store_fd = s->c->store->fd,
-		.dir = j->dir.p,
-		.files = j->task->kind == TASK_AGENT || j->task->def->leave, /* a pipe that nobody reads any more would end what writes to it */
-		.left = j->task->def->leave,
+		.dir = j->checking ? check_dir(j).p : j->dir.p,
+		.files = !j->checking && (j->task->kind == TASK_AGENT || j->task->def->leave), /* a pipe that nobody reads any more would end what writes to it */
+		.left = !j->checking && j->task->def->leave,
 		.on_data = capture_data,
 		.on_error = capture_trouble,
 		.self = j,
@@ -219,7 +237,8 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		return err;
 	}
 	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}};
-	salvage_begin(j); /* now that no earlier output stands there */
+	if (!j->checking)
+		salvage_begin(j); /* now that no earlier output stands there */
 	err = process_spawn(&sp, &j->pid);
 	close_stdin(j, in);
 	capture_started(j->capture);
@@ -235,9 +254,38 @@ static struct str spawn_error(struct job *j, const struct call *call, int err)
 	return arena_printf(&j->arena, "cannot start '%s': %s", call->file, os_error(err));
 }
 
+/* Spawns what the call says. false with *why. */
+static bool start_call(struct job *j, struct call *call, struct str *why)
+{
+	struct jobserver_env je = jobserver_child(j->sched->c->jobserver, j->has_pipe);
+	char **env = NULL;
+	if (!childenv_build(j, &je, call->env, &env, why))
+		return false;
+	if (call->script.n)
+		without_shell(j, call->script, call, env);
+	int err = spawn(j, call, &je, env);
+	if (err) {
+		*why = spawn_error(j, call, err);
+		return false;
+	}
+	j->phase = PHASE_RUNNING;
+	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
+	return true;
+}
+
+bool job_start_script(struct job *j, struct str script, struct str *why)
+{
+	struct call call = {.script = script};
+	return script_words(j, script, &call, why) && start_call(j, &call, why);
+}
+
+static void set_mark(struct job *j)
+{
+	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)j->sched->c->run_id, j->task->id, j->tries);
+}
+
 static void start_try(struct job *j)
 {
-	struct sched *s = j->sched;
 	struct call call = {0};
 	struct str why = STR_NONE;
 	j->tries++;
@@ -248,29 +296,20 @@ static void start_try(struct job *j)
 	j->masked = false;
 	j->asked = NULL;
 	j->try_began_ns = clock_ns();
-	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)s->c->run_id, j->task->id, j->tries);
+	set_mark(j);
 	/* What stays behind could hold tokens, and the pipe, for ever. */
-	bool with = !j->task->def->leave && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
-	struct jobserver_env je = jobserver_child(s->c->jobserver, with);
-	j->has_pipe = with;
+	j->has_pipe = !j->task->def->leave && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
+	j->checked = false;
+	j->check_sizes = (struct capture_sizes){0};
 	j->has_answer = false;
 	live_free(j->live);
 	j->live = j->provider ? live_new(j->provider) : NULL;
-	char **env = NULL;
-	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) : script_words(j, &call, &why);
-	if (!ok || !childenv_build(j, &je, call.env, &env, &why)) {
+	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) && start_call(j, &call, &why)
+					      : job_start_script(j, j->task->def->run.s, &why);
+	if (ok)
+		attend_begin(j);
+	else
 		finish_unstarted(j, TRY_FAILED, why);
-		return;
-	}
-	without_shell(j, &call, env);
-	int err = spawn(j, &call, &je, env);
-	if (err) {
-		finish_unstarted(j, TRY_FAILED, spawn_error(j, &call, err));
-		return;
-	}
-	j->phase = PHASE_RUNNING;
-	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
-	attend_begin(j);
 }
 
 /* The signature under which an answer will be recorded; false after ending the task. */
@@ -342,6 +381,7 @@ void job_go(struct job *j)
 			return;
 		sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
 		if (salvaged) {
+			set_mark(j);
 			finish_salvaged(j);
 			return;
 		}

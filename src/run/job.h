@@ -56,6 +56,14 @@ struct job {
 	struct answer answer;
 	struct capture_sizes sizes; /* of the try's output, once it has ended */
 	int64_t took_ns;         /* the try */
+	bool checking, checked;  /* its check runs; has run */
+	struct capture_sizes check_sizes;
+	struct ending command_ending; /* while the check runs */
+	struct str command_mark;
+	struct str feedback;     /* what the next try of an agent is told; empty: nothing */
+	struct str session;      /* in which it may be told so; empty: not known */
+	const struct provider *session_of;
+	bool resumed;            /* this try goes on with that */
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
@@ -130,6 +138,7 @@ void reaper_last(struct sched *s);     /* at the end of a run: what is left of u
 
 /* Attending a running try. */
 void attend_begin(struct job *j);      /* after its spawn */
+void attend_check(struct job *j);      /* the same of its check */
 void attend_data(struct job *j, enum stream from, const char *p, size_t n); /* output has been read */
 bool attend_answered(const struct job *j); /* Has the line come after which the answer is complete? */
 bool attend_answered_by_now(struct job *j); /* the same, after reading what is there */
@@ -153,7 +162,17 @@ void finish_unprovided(struct job *j, const struct choice_none *none);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 
+/* Starts a script in the task's folder and environment: the task's own, or while j->checking its check. false with *why. */
+bool job_start_script(struct job *j, struct str script, struct str *why);
+
+/* Checks. */
+bool check_begin(struct job *j);            /* false with outcome.error: it could not be started */
+enum try_class check_ended(struct job *j);  /* TRY_OK, TRY_CHECK, or TRY_CRASH: interrupted */
+struct str check_dir(struct job *j);        /* of its logs, in .axmake */
+void check_show(struct job *j);             /* the failed check's output instead of the command's */
+
 /* What tries print. */
+void tries_keep_answer(struct job *j); /* what the check is to judge, as tries/N/answer */
 struct str tries_dir(struct job *j);   /* "tasks/NAME/tries/N" in .axmake */
 void tries_forget(struct job *j);      /* those of earlier runs */
 void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */

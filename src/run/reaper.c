@@ -97,8 +97,9 @@ static void go_on_ending(struct job *j, const struct pid_list *orphans)
 {
 	struct sched *s = j->sched;
 	bool alive = j->pid != 0;
-	j->leaves = j->task->def->leave && !j->failed && !alive && j->cause == END_OWN && WIFEXITED(j->status) && !WEXITSTATUS(j->status);
-	if (j->leaves) {
+	if (!j->checking) /* what a check leaves has no leave to stay */
+		j->leaves = j->task->def->leave && !j->failed && !alive && j->cause == END_OWN && WIFEXITED(j->status) && !WEXITSTATUS(j->status);
+	if (j->leaves && !j->checking) {
 		all_ended(j);
 		return;
 	}

@@ -35,12 +35,28 @@ static void mask_files(struct job *j)
 	}
 }
 
+/* What a check printed, and the answer that it was shown, which is no result. */
+static void mask_checked(struct job *j)
+{
+	static const char *const names[] = {"check/stdout", "check/stderr", "check/output", "answer"};
+	struct sched *s = j->sched;
+	bool found;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *path = arena_printf(&j->arena, "%.*s/%s", STR_ARG(tries_dir(j)), names[i]).p;
+		int err = mask_file(&s->mask, s->c->store->fd, path, path, &found);
+		if (err)
+			sched_warn(s, j->task, "cannot mask secrets in .axmake/%s: %s", path, os_error(err));
+	}
+}
+
 /* Logs are for people: from here on they hold no secrets, and nor do the prompt and the answer's own file. The result was kept before and is what it is. */
 void tries_mask(struct job *j)
 {
 	struct sched *s = j->sched;
 	if (s->mask.values.n)
 		mask_files(j);
+	if (s->mask.values.n && j->checked)
+		mask_checked(j);
 	for (int i = 0; s->c->live_output && i < 2; i++)
 		job_show_live(j, (enum stream)i, STR_NONE, true);
 }
@@ -93,6 +109,32 @@ static void show_log(struct job *j)
 	}
 }
 
+static const char *answer_path(struct job *j)
+{
+	return arena_printf(&j->arena, "%.*s/answer", STR_ARG(tries_dir(j))).p;
+}
+
+void tries_keep_answer(struct job *j)
+{
+	struct store *store = j->sched->c->store;
+	const char *path = answer_path(j), *out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p;
+	int err = os_mkdirs(store->fd, tries_dir(j).p, 0700);
+	if (!err && j->task->kind == TASK_AGENT && !j->answer.text_is_stdout)
+		err = os_replace_file(store->fd, path, 0600, j->answer.text);
+	else if (!err && !(unlinkat(store->fd, path, 0) && errno != ENOENT) && linkat(store->fd, out, store->fd, path, 0))
+		err = errno == ENOENT ? os_replace_file(store->fd, path, 0600, STR_NONE) : errno;
+	if (err)
+		sched_warn(j->sched, j->task, "cannot keep its answer in .axmake/%s: %s", path, os_error(err));
+}
+
+/* One that passed is the result, and kept as that. */
+static void drop_answer(struct job *j)
+{
+	unlinkat(j->sched->c->store->fd, answer_path(j), 0);
+	unlinkat(j->sched->c->store->fd, tries_dir(j).p, AT_REMOVEDIR);
+	unlinkat(j->sched->c->store->fd, arena_printf(&j->arena, "%.*s/tries", STR_ARG(j->dir)).p, AT_REMOVEDIR);
+}
+
 /* A script that did well at once is all in its task's folder: most tasks are such, and want no further one. */
 static bool worth_a_folder(const struct job *j)
 {
@@ -107,5 +149,9 @@ void tries_keep(struct job *j)
 	int err = worth_a_folder(j) ? link_streams(j, dir) : 0;
 	if (err)
 		sched_warn(j->sched, j->task, "cannot keep what try %u printed in .axmake/%.*s: %s", j->tries, STR_ARG(dir), os_error(err));
+	if (j->checked && j->outcome.class == TRY_OK)
+		drop_answer(j);
 	show_log(j);
+	if (j->outcome.class == TRY_CHECK)
+		check_show(j);
 }

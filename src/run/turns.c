@@ -88,6 +88,7 @@ void sched_job_gone(struct job *j)
 		capture_free(j->capture);
 	live_free(j->live);
 	ending_free(&j->ending);
+	ending_free(&j->command_ending);
 	sbuf_free(&j->signing.fields);
 	sbuf_free(&j->carry[0]);
 	sbuf_free(&j->carry[1]);

@@ -149,6 +149,10 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 		return complain(t, STR("groups its dependencies and prints nothing itself"));
 	size_t tries = count_tries(v, dir, &last);
 	err = print_log(v, dir, t->kind == TASK_AGENT, to, &bad);
+	if (err == ENOENT || !err) {
+		int checked = print_log(v, arena_printf(v->arena, "%.*s/tries/%lu/check", STR_ARG(dir), last), false, to, &bad);
+		err = checked == ENOENT ? err : checked;
+	}
 	if (err && err != ENOENT)
 		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
 	if (err)

@@ -243,7 +243,6 @@ static const struct {
     {"tasks: [{name: a, on_edit: x}]\n", "'on_edit' wants keep, rerun or fail, not 'x'"},
     {"defaults: [a]\n", ":1:11: error: 'defaults' wants a map"},
     {"defaults: {outputs: [x]}\n", ":1:12: error: 'outputs' cannot be a default"},
-    {"defaults: {check: x}\n", ":1:12: error: 'check' is not built yet"},
     {"pools: [a]\n", ":1:8: error: 'pools' wants a map of NAME: places, not a list"},
     {"pools: {'': 1}\n", ":1:9: error: a pool's name is not empty"},
     {"pools: {a: b}\n", ":1:12: error: 'a' wants a number of places, from 1 to 1000000, not 'b'"},
@@ -291,7 +290,7 @@ static void every_mistake_is_named_at_its_place(void **state)
 
 static void keys_that_are_not_built_are_named(void **state)
 {
-	static const char *const of_a_task[] = {"cache",     "matrix",  "when",     "run_if", "check",  "budget", "isolate", "executor"};
+	static const char *const of_a_task[] = {"cache",     "matrix",  "when",     "run_if",  "budget", "isolate", "executor"};
 	static const char *const of_a_file[] = {"actors", "stages"};
 	struct fixture *f = *state;
 
