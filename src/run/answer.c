@@ -197,6 +197,14 @@ static struct str error_line(struct reading *r, struct str field)
 	return line_of(r->a, arena_printf(&r->local, "the program says that it failed (%.*s), and not why", STR_ARG(failed)));
 }
 
+static void set_transient(struct reading *r, struct answer *out, struct str field)
+{
+	out->class = TRY_TRANSIENT;
+	out->wait_ns = line_wait_ns(field);
+	if (out->wait_ns < 0)
+		out->wait_ns = line_wait_ns(r->err_text);
+}
+
 static void set_failed(struct reading *r, struct answer *out)
 {
 	const struct provider *p = r->in->provider;
@@ -205,7 +213,7 @@ static void set_failed(struct reading *r, struct answer *out)
 	if (line_matches(&r->local, p->fatal_on, field, r->err_text))
 		out->class = TRY_AUTH;
 	else if (line_matches(&r->local, p->retry_on, field, r->err_text))
-		out->class = TRY_TRANSIENT;
+		set_transient(r, out, field);
 	else
 		out->class = TRY_FAILED;
 	out->error = error_line(r, field);
@@ -269,7 +277,7 @@ static void set_text(struct reading *r, struct answer *out)
 
 struct answer answer_read(struct arena *a, const struct answer_input *in)
 {
-	struct answer out = {.cost_usd = NAN};
+	struct answer out = {.cost_usd = NAN, .wait_ns = -1};
 	struct reading r = {.a = a, .in = in};
 
 	keys_init(&r);

@@ -25,6 +25,7 @@ struct answer {
 	enum try_class class; /* TRY_OK, TRY_FAILED, TRY_TRANSIENT (retry_on), TRY_AUTH (fatal_on), TRY_ANSWER (no answer),
 	                         TRY_CRASH */
 	struct str error;     /* one short line for people, when not TRY_OK */
+	int64_t wait_ns;      /* TRY_TRANSIENT: what the error asks for before the next call; -1: nothing */
 	bool has_text;
 	struct str text; /* the result, in the arena: only set when class is TRY_OK; for WHERE_TEXT it is the file itself:
 	                    text_is_stdout */

@@ -1,5 +1,6 @@
 #include "run/answer_line.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdint.h>
 #include <string.h>
@@ -122,4 +123,68 @@ bool line_matches(struct arena *a, struct str pattern, struct str text, struct s
 	bool found = matches(&re, text) || matches(&re, other);
 	regfree(&re);
 	return found;
+}
+
+static bool skip_word(struct str s, size_t *at, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (!str_ieq(str_sub(s, *at, *at + n), (struct str){word, n}))
+		return false;
+	*at += n;
+	return true;
+}
+
+static void skip_any(struct str s, size_t *at, const char *of)
+{
+	while (*at < s.n && s.p[*at] && strchr(of, s.p[*at]))
+		++*at;
+}
+
+/* "1.5 minutes": in ns; a number alone is seconds. -1: no number. */
+static int64_t span_at(struct str s, size_t at)
+{
+	static const struct {
+		const char *word;
+		double s;
+	} units[] = {{"ms", 1e-3}, {"milli", 1e-3}, {"min", 60}, {"m", 60}, {"hour", 3600}, {"h", 3600}};
+	double value = 0, scale = 1, unit = 1;
+	size_t from = at;
+
+	for (; at < s.n && s.p[at] >= '0' && s.p[at] <= '9' && at - from < 9; at++)
+		value = value * 10 + (s.p[at] - '0');
+	if (at == from)
+		return -1;
+	if (at < s.n && s.p[at] == '.')
+		for (at++; at < s.n && s.p[at] >= '0' && s.p[at] <= '9' && scale > 1e-6; at++)
+			value += (s.p[at] - '0') * (scale /= 10);
+	skip_any(s, &at, " ");
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		size_t end = at;
+		/* A letter is a unit only where no other word begins with it. */
+		if (!skip_word(s, &end, units[i].word) || (!units[i].word[1] && end < s.n && isalpha((unsigned char)s.p[end])))
+			continue;
+		unit = units[i].s;
+		break;
+	}
+	return value * unit < 3600 ? (int64_t)(value * unit * 1e9) : INT64_C(3600000000000);
+}
+
+int64_t line_wait_ns(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		size_t at = i;
+		bool retry = skip_word(text, &at, "retry");
+
+		if (!retry && !skip_word(text, &at, "again"))
+			continue;
+		skip_any(text, &at, "-_ ");
+		if (!skip_word(text, &at, "in ") && !(retry && skip_word(text, &at, "after")))
+			continue;
+		skip_any(text, &at, "\":= ");
+		int64_t ns = span_at(text, at);
+		if (ns >= 0)
+			return ns;
+	}
+	return -1;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -17,5 +18,9 @@ struct str line_of(struct arena *a, struct str s);
 struct str line_last(struct str text);
 /* Does a line of one of two texts match the POSIX extended regular expression, in whatever case? An empty one matches nothing. */
 bool line_matches(struct arena *a, struct str pattern, struct str text, struct str other);
+
+/* How long a text asks to wait before the next call ("retry-after: 7", "try again in 1.5 minutes", "Retry in 350ms"), in ns and at most
+ * an hour; -1: it names no time. */
+int64_t line_wait_ns(struct str text);
 
 #endif

@@ -30,7 +30,7 @@ static bool worth_another(const struct job *j, enum try_class class)
 }
 
 /* The delay before the next try, with up to 20 % of jitter so that many do not come back at once. */
-static int64_t delay_before_next(const struct job *j)
+static int64_t delay_before_next(const struct job *j, enum try_class class)
 {
 	const struct retry *r = &j->task->def->retry;
 	int64_t d = r->set ? r->delay_ns : DEFAULT_DELAY_NS;
@@ -38,6 +38,9 @@ static int64_t delay_before_next(const struct job *j)
 		d *= 2;
 	if (r->set && r->max_delay_ns && d > r->max_delay_ns)
 		d = r->max_delay_ns;
+	/* To come back earlier than told is to be sent away again. */
+	if (class == TRY_TRANSIENT && j->task->kind == TASK_AGENT && j->answer.wait_ns > d)
+		d = j->answer.wait_ns;
 	return d + (int64_t)((double)d * 0.2 * ((double)(os_random64() >> 11) / 9007199254740992.0));
 }
 
@@ -322,7 +325,7 @@ static void fail_or_retry(struct job *j, enum try_class class)
 		end_task(j, class);
 		return;
 	}
-	int64_t delay = next == CHOICE_OTHER ? 0 : delay_before_next(j);
+	int64_t delay = next == CHOICE_OTHER ? 0 : delay_before_next(j, class);
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});

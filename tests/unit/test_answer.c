@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "run/answer.h"
+#include "run/answer_line.h"
 
 /* A folder with out, err and result, and a rule to read them by. */
 struct fixture {
@@ -824,9 +825,38 @@ static void a_folder_in_place_of_the_output_is_said(void **state)
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static void an_error_may_name_the_time_to_wait(void **state)
+{
+	static const struct {
+		const char *text;
+		double s;
+	} cases[] = {
+	    {"429: Retry-After: 7", 7},
+	    {"{\"retry_after\": 2.5}", 2.5},
+	    {"Please try again in 20s.", 20},
+	    {"try again in 350ms", 0.35},
+	    {"Please retry in 1.5 minutes", 90},
+	    {"retry after 3 more tries", 3},
+	    {"retry after 2 h", 3600},
+	    {"retry-after: 99999999999999", 3600},
+	    {"retry after Thu, 26 Nov 2026; again in 4 seconds", 4},
+	    {"we retry 5 times, again and again", -1e-9},
+	    {"retry after", -1e-9},
+	    {"", -1e-9},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int64_t got = line_wait_ns(str_of(cases[i].text)), want = (int64_t)llround(cases[i].s * 1e9);
+		if (got < want - 10 || got > want + 10)
+			fail_msg("%s: %lld", cases[i].text, (long long)got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_error_may_name_the_time_to_wait),
 	    CASE(a_long_stream_takes_little_memory_and_time),
 	    CASE(one_object_gives_text_tokens_and_cost),
 	    CASE(an_error_in_the_answers_place_is_never_an_answer),
