@@ -219,6 +219,20 @@ def eight_run_at_once(c):
     c.expect_nothing_left(r)
 
 
+@case()
+def goes_on_with_its_session_when_a_check_fails(c):
+    """Where the session is known from its lines, the second try is told only what the check said."""
+    c.workflow({
+        "name": "a", "task": f"Remember the okapi. {told(say='first')}", "retry": {"attempts": 2, "delay": "1s"},
+        "check": f"grep -q okapi \"$AX_RESULT_A\" && exit; echo '{told(find='okapi')}'; exit 1",
+    })
+    r = c.axmake()
+    c.expect_text(r"try 1 failed \(check", r)
+    c.expect(c.result("a") == "okapi was told", r, f"the answer is {c.result('a')!r}")
+    with open(os.path.join(c.root, ".axmake/tasks/a/prompt")) as f:
+        c.expect(("Remember" in f.read()) != c.program.session, r, "the second prompt is not what it should be")
+
+
 @case(short=False)
 def runs_what_its_own_settings_allow(c):
     if c.program.name != "claude-code":

@@ -10,13 +10,14 @@ import time
 class Program:
     """`name` is its provider's. `env` and `files` (of its home) are told the base URL, the key and the model."""
 
-    def __init__(self, name, package, version, bin, env, files=None, setup=False, model="stub-model", prompt=1_000_000, limit="", role=True, shell=False, light=False):
+    def __init__(self, name, package, version, bin, env, files=None, setup=False, model="stub-model", prompt=1_000_000, limit="", role=True, shell=False, light=False, session=True):
         self.name, self.package, self.version, self.bin = name, package, version, bin
         self.env, self.files = env, files or (lambda url, key, model, once=False: {})
         self.setup = setup  # does its package work only after its own install script has run
         self.model = model  # as axmake names it; None: its own default will do
         self.prompt, self.limit = prompt, limit  # bytes of the largest prompt tried, and why not 1 MB
         self.role = role  # does it take a role apart from the prompt
+        self.session = session  # does its rule go on with a session
         self.shell = shell  # may it run commands, as its rule has it
         self.light = light  # may eight of it run at once
 
@@ -61,7 +62,7 @@ PROGRAMS = [
     Program("claude-code", "@anthropic-ai/claude-code", "2.1.330", "claude", claude_env, setup=True, light=True),
     Program("codex", "@openai/codex", "0.169.0", "codex", lambda url, key, model: {"CODEX_API_KEY": key}, codex_files, shell=True, light=True),
     Program("gemini-cli", "@google/gemini-cli", "0.61.0", "gemini",
-            lambda url, key, model: {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": key}, gemini_files, role=False),
+            lambda url, key, model: {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": key}, gemini_files, role=False, session=False),
     Program("opencode", "opencode-ai", "1.18.33", "opencode", opencode_env, setup=True, model="stub/stub-model", role=False, shell=True),
     Program("qwen-code", "@qwen-code/qwen-code", "0.24.4", "qwen",
             lambda url, key, model: {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": model}, qwen_files,

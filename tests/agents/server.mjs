@@ -9,7 +9,7 @@
 // of the last thing that the user said, without white space at its ends: BYTES of UTF-8, SHA the first 16 hex digits of SHA-256.
 //
 // Orders change that. They are `key=value` joined by `;`, values as in a URL; one without a value is `1`. They stand in the prompt as
-// [[server ORDERS]], for that prompt, or in the base URL as …/do/ORDERS/…, for all that comes there:
+// [[server ORDERS]], the last of which counts, for that prompt, or in the base URL as …/do/ORDERS/…, for all that comes there:
 //
 //   say=TEXT             the answer
 //   long=BYTES           the answer is that much text which does not repeat itself
@@ -47,7 +47,7 @@ function orders(text) {
 
 const ordersOf = (path, prompt) => ({
 	...orders(/\/do\/([^/]*)\//.exec(path)?.[1] ?? ""),
-	...orders(/\[\[server ([^\]]*)\]\]/.exec(prompt)?.[1] ?? ""),
+	...orders([...prompt.matchAll(/\[\[server ([^\]]*)\]\]/g)].at(-1)?.[1] ?? ""),
 });
 
 // What was asked
