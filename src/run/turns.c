@@ -33,13 +33,15 @@ void sched_send(struct sched *s, const struct event *e)
 
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...)
 {
-	struct sbuf b = {0};
+	struct sbuf b = {0}, masked = {0};
 	va_list ap;
 	va_start(ap, fmt);
 	sbuf_vprintf(&b, fmt, ap);
 	va_end(ap);
-	sched_send(s, &(struct event){.kind = EVENT_WARNING, .task = t, .text = sbuf_view(&b)});
+	mask_text(&s->mask, sbuf_view(&b), &masked); /* parts of it may be an agent's words */
+	sched_send(s, &(struct event){.kind = EVENT_WARNING, .task = t, .text = sbuf_view(&masked)});
 	sbuf_free(&b);
+	sbuf_free(&masked);
 }
 
 void sched_state_lost(struct sched *s, int err)
