@@ -17,6 +17,7 @@
 #include "run/process.h"
 #include "show/failure.h"
 #include "show/phrase.h"
+#include "show/screen.h"
 #include "state/runs.h"
 
 #define EXIT_FAILED 1
@@ -120,6 +121,9 @@ static void hear(void *self, const struct event *e)
 	case EVENT_END:
 		on_end(one, e);
 		break;
+	case EVENT_ASKED:
+		on_text(e, "asks ");
+		break;
 	case EVENT_WARNING:
 		on_text(e, "warning: ");
 		break;
@@ -171,6 +175,7 @@ static bool make_workflow(struct program *g, const struct ax_words *w)
 	t->name.s = t->agent.s = agent;
 	t->prompt.s = unexpanded(&g->arena, asked);
 	t->model.s = ax_words_value(w, "model");
+	t->delegates_any = ax_words_has(w, "parallel");
 	if (!str_trim(asked).n)
 		diag_error(p->diag, POS_NONE, "say what it is to do", "agent '%.*s' is asked nothing", STR_ARG(agent));
 	read_timeout(g, ax_words_value(w, "timeout"), &t->timeout_ns);
@@ -196,6 +201,7 @@ static bool load(struct program *g, const struct ax_words *w)
 		g->options.provider = ax_words_value(w, "provider");
 	if (make_workflow(g, w))
 		project_load(p, &g->options);
+	p->config.parallel_delegation = true; /* nobody is asked but by --parallel */
 	return program_report(g);
 }
 
@@ -254,10 +260,16 @@ static struct sched_result run(struct one *one, struct loop *loop, uint64_t run_
 	return r;
 }
 
+/* A terminal is shown what would steer it; all else gets the answer byte by byte. */
 static bool print_answer(struct str answer)
 {
-	if (answer.n)
-		fwrite(answer.p, 1, answer.n, stdout);
+	struct screen screen = {.mode = isatty(STDOUT_FILENO) == 1 ? SCREEN_SAFE : SCREEN_RAW};
+	struct sbuf b = {0};
+	screen_add(&screen, &b, answer.p, answer.n);
+	screen_end(&screen, &b);
+	if (b.n)
+		fwrite(b.p, 1, b.n, stdout);
+	sbuf_free(&b);
 	if (!answer.n || answer.p[answer.n - 1] != '\n')
 		putchar('\n');
 	return !fflush(stdout) && !ferror(stdout);
@@ -351,6 +363,7 @@ static const struct ax_option options[] = {
 	{"timeout", 0, "SECONDS", "end it after so long; 30, or 500ms, 10m, 1h"},
 	{"provider", 0, "P", "ask this provider, not the agent's own"},
 	{"model", 0, "M", "use this model, not the agent's own"},
+	{"parallel", 0, NULL, "do at once what its answer asks of other agents: lines @AGENT: TASK"},
 	{"json", 0, NULL, "print one object: result, status, tokens, cost, time"},
 	{0},
 };

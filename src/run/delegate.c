@@ -60,7 +60,7 @@ static const struct delegate_agent *find_agent(const struct task *t, struct str 
 static const char *refusal(const struct job *j, const struct delegate_agent *who, size_t taken)
 {
 	if (!who)
-		return "it is not among the 'delegates' of this task";
+		return j->task->def->delegates_any ? "no agent of that name is known" : "it is not among the 'delegates' of this task";
 	if (j->as && j->as->depth >= DELEGATES_DEEP)
 		return "an answer to a delegate's delegate may ask nobody";
 	if (on_path(j, who->agent))
@@ -82,6 +82,7 @@ static struct delegate *make_delegate(struct job *j, const struct delegation_req
 				   .timeout_ns = def->timeout_ns,
 				   .stall_ns = def->stall_ns,
 				   .retry = def->retry,
+				   .delegates_any = def->delegates_any,
 				   .jobserver = -1,
 				   .slots = def->slots ? 1 : 0,
 				   .pool_number = def->pool_number};
