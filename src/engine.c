@@ -51,6 +51,15 @@ static size_t slots_without_jobserver(const struct program *g)
 	return inherited == JOBS_UNLIMITED ? 0 : inherited == JOBS_UNSET ? program_jobs(g) : (size_t)inherited;
 }
 
+/* The workflow's, unless somebody named an amount for this run. */
+static struct budget_def budget(const struct program *g)
+{
+	struct budget_def b = g->project.workflow->policy.budget;
+	if (g->options.budget_usd > 0)
+		b.cost_usd = g->options.budget_usd;
+	return b;
+}
+
 static struct jobserver *open_jobserver(struct program *g)
 {
 	const struct options *o = &g->options;
@@ -163,6 +172,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.live_output = o->sync == SYNC_NONE,
 		.parallel_delegation = p->config.parallel_delegation,
 		.max_agents = agent_limit(g),
+		.budget = budget(g),
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,
 	};

@@ -129,6 +129,17 @@ static void set_text(struct parse *p, const struct row *row, struct str value)
 	*(struct str *)field_of(p, row) = value;
 }
 
+static void set_budget(struct parse *p, const struct row *row, struct str value)
+{
+	double usd;
+
+	if (value_usd(value, &usd))
+		*(double *)field_of(p, row) = usd;
+	else
+		diag_error(p->diag, p->at, NULL, "'%.*s' wants an amount in US dollars above 0, such as 5 or 0.50, not '%.*s'", STR_ARG(p->spelled),
+		           STR_ARG(value));
+}
+
 static void add_dir(struct parse *p, const struct row *row, struct str value)
 {
 	(void)row;
@@ -319,6 +330,7 @@ static const struct row rows[] = {
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
+    {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
     {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",
@@ -336,7 +348,6 @@ static const struct row rows[] = {
     {0, "events", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "trace-file", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "report", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
-    {0, "budget", ARG_REQUIRED, set_not_built, 0, 0, 0, "USD", NULL},
     {0, "no-cache", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "cache-stats", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "cache-gc", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},

@@ -56,6 +56,7 @@ struct options {
 	bool trace;
 	enum color color;
 	struct str progress; /* auto, plain or none ("tty" is refused as not built yet) */
+	double budget_usd; /* --budget; 0: not given */
 	struct str provider; /* --provider */
 	struct str subject;  /* task of --log, --result */
 	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */

@@ -60,6 +60,12 @@ struct retry {
 	unsigned on; /* classes worth another try */
 };
 
+/* What may be spent. 0: no limit. */
+struct budget_def {
+	double cost_usd;
+	int64_t tokens;
+};
+
 enum complexity { COMPLEXITY_LOW, COMPLEXITY_MEDIUM, COMPLEXITY_HIGH };
 
 #define TIMEOUT_UNSET INT64_C(-1)
@@ -90,6 +96,7 @@ struct task_def {
 	uint32_t pool_number; /* place in workflow.pools, from 1; 0: none */
 	enum complexity complexity;
 	uint64_t memory; /* bytes; 0: not said */
+	struct budget_def budget; /* its own */
 	struct text approve; /* what a person is to say yes to */
 };
 
@@ -105,6 +112,7 @@ struct policy {
 	struct text privacy;    /* "private" or "public" */
 	int64_t max_latency_ms; /* -1 unset */
 	struct pos latency_at;
+	struct budget_def budget; /* of several files the stricter */
 };
 
 /* So many at once of the tasks that name it. */

@@ -139,7 +139,7 @@ static void read_policy(struct reader *r, const struct key_row *row, const struc
 {
 	static const struct key_row rows[] = {
 	    {"constraints", 0, read_constraints, 0, NULL, false},
-	    {"budget", 1, NULL, 0, "watch what is spent with your provider, and leave it out", false},
+	    {"budget", 1, read_policy_budget, 0, NULL, false},
 	};
 	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, NULL};
 	struct slots slots;

@@ -71,6 +71,69 @@ void read_memory(struct reader *r, const struct key_row *row, const struct node 
 		reader_wants(r, key->text, value, wants);
 }
 
+static void read_cost(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const char wants[] = "an amount in US dollars above 0, such as 5 or 0.50";
+	struct str s;
+	double usd;
+
+	(void)row;
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return;
+	if (value_usd(s, &usd))
+		((struct budget_def *)into)->cost_usd = usd;
+	else
+		reader_wants(r, key->text, value, wants);
+}
+
+static void read_tokens(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	static const char wants[] = "a number of tokens above 0, such as 200000, 200k or 2M";
+	uint64_t n;
+	struct str s;
+
+	(void)row;
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return;
+	if (value_size(s, false, &n) && n && n <= INT64_MAX)
+		((struct budget_def *)into)->tokens = (int64_t)n;
+	else
+		reader_wants(r, key->text, value, wants);
+}
+
+static void read_limits(struct reader *r, const struct node *key, const struct node *value, struct budget_def *into)
+{
+	static const struct key_row rows[] = {
+	    {"cost_usd", 0, read_cost, 0, NULL, false},
+	    {"tokens", 1, read_tokens, 0, NULL, false},
+	};
+	static const struct key_table table = {"'budget'", rows, sizeof rows / sizeof *rows, NULL, NULL};
+	struct slots slots;
+
+	if (value->kind == NODE_MAP && value->n)
+		reader_map(r, &table, value, &slots, into);
+	else
+		reader_wants(r, key->text, value, "a map such as {cost_usd: 5, tokens: 2M}");
+}
+
+void read_budget(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	(void)row;
+	read_limits(r, key, value, &((struct task_def *)into)->budget);
+}
+
+void read_policy_budget(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	struct budget_def said = {0}, *all = &r->wf->policy.budget;
+
+	(void)row, (void)into;
+	read_limits(r, key, value, &said);
+	if (said.cost_usd > 0 && (all->cost_usd <= 0 || said.cost_usd < all->cost_usd))
+		all->cost_usd = said.cost_usd;
+	if (said.tokens > 0 && (all->tokens <= 0 || said.tokens < all->tokens))
+		all->tokens = said.tokens;
+}
+
 void read_pools(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	(void)row, (void)into;

@@ -67,6 +67,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->always = d->always;
 	if (WANTED(SLOT_JOBSERVER))
 		t->jobserver = d->jobserver;
+	if (WANTED(SLOT_BUDGET) && t->agent.s.p)
+		t->budget = d->budget;
 	if (WANTED(SLOT_SLOTS))
 		t->slots = d->slots;
 	if (WANTED(SLOT_POOL))
@@ -142,7 +144,7 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 	if (t->leave && own->pair[SLOT_JOBSERVER] && t->jobserver == 1)
 		reader_error(r, key_at(own, SLOT_JOBSERVER), "take one of them out",
 		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
-	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES};
+	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES, SLOT_BUDGET};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];
 

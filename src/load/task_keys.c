@@ -249,11 +249,11 @@ static const struct key_row task_rows[] = {
     {"memory", SLOT_MEMORY, read_memory, 0, NULL, true},
     {"approve", SLOT_APPROVE, read_text, FIELD(approve), NULL, false},
     {"delegates", SLOT_DELEGATES, read_list, FIELD(delegates), NULL, true},
+    {"budget", SLOT_BUDGET, read_budget, 0, NULL, true},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
     NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
-    NOT_YET("budget", "use 'timeout' and 'retry' to limit what a task may take"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
 };
@@ -267,7 +267,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", NULL,
+	    "approve", "delegates", "budget", NULL,
 	};
 
 	return keys;

@@ -38,6 +38,7 @@ enum task_slot {
 	SLOT_MEMORY,
 	SLOT_APPROVE,
 	SLOT_DELEGATES,
+	SLOT_BUDGET,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */

@@ -200,6 +200,11 @@ static uint64_t size_unit(struct str suffix, bool binary)
 	return unit;
 }
 
+bool value_usd(struct str s, double *out)
+{
+	return value_double(s, out) && *out > 0 && *out <= 1e9;
+}
+
 bool value_size(struct str s, bool binary, uint64_t *out)
 {
 	struct decimal d;

@@ -15,6 +15,8 @@ bool value_int(struct str s, int64_t min, int64_t max, int64_t *out);
 bool value_double(struct str s, double *out);
 /* true/false, yes/no, on/off in YAML 1.1's capitalisations. */
 bool value_bool(struct str s, bool *out);
+/* An amount of US dollars that may be spent: above 0. */
+bool value_usd(struct str s, double *out);
 /* "2000", "2k", "2M", "2G" (binary: "2Ki"…; sizes: powers of 1024 when `binary`). */
 bool value_size(struct str s, bool binary, uint64_t *out);
 

@@ -1,5 +1,6 @@
 /* A running try is attended: its whole time, its silence, what it says, and the line after which its answer is whole. */
 #include "base/clock.h"
+#include "run/budget.h"
 #include "run/job.h"
 
 /* The program's time to leave once its answer is complete. */
@@ -98,11 +99,20 @@ static void tell(struct job *j)
 	sched_send(j->sched, &(struct event){.kind = EVENT_ACTIVITY, .task = j->task, .activity = &now});
 }
 
+static void budget_over(void *job)
+{
+	struct job *j = job;
+	if (!attend_answered_by_now(j))
+		reaper_end_try(j, END_BUDGET);
+}
+
 /* Called from within the capture, which must not be ended below its feet: all that follows from a final line is left to a timer. */
 static void take_news(struct job *j, bool was_answered)
 {
 	if (!was_answered && attend_answered(j) && j->phase == PHASE_RUNNING)
 		set_timer(j, answer_complete, clock_ns());
+	else if (budget_news(j) && j->phase == PHASE_RUNNING && !attend_answered(j))
+		set_timer(j, budget_over, clock_ns());
 	tell(j);
 }
 

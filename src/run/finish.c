@@ -8,6 +8,7 @@
 #include "graph/content.h"
 #include "graph/difference.h"
 #include "run/choice.h"
+#include "run/budget.h"
 #include "run/job.h"
 
 /* Tries in all when nothing is said: a transient failure is worth three, any other one. */
@@ -16,7 +17,7 @@
 
 static bool may_go_on(const struct job *j)
 {
-	return !j->sched->signal && (!j->sched->stopping || j->as) && !j->sched->broken;
+	return !j->sched->signal && (!j->sched->stopping || j->as) && !j->sched->broken && !budget_gone(j);
 }
 
 static bool worth_another(const struct job *j, enum try_class class)
@@ -104,6 +105,9 @@ void finish_answered(struct job *j)
 static void count_usage(struct job *j)
 {
 	outcome_add(&j->outcome, j->answer.input_tokens, j->answer.output_tokens, j->answer.cost_usd);
+	add_number(&j->outcome.cache_read_tokens, j->answer.cache_read_tokens);
+	add_number(&j->outcome.cache_write_tokens, j->answer.cache_write_tokens);
+	budget_count(j);
 }
 
 static enum try_class class_of_agent(struct job *j, struct outcome *o)
@@ -237,8 +241,8 @@ static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
 		.flags = flags,
 		.input_tokens = j->outcome.input_tokens,
 		.output_tokens = j->outcome.output_tokens,
-		.cache_read_tokens = -1,
-		.cache_write_tokens = -1,
+		.cache_read_tokens = j->outcome.cache_read_tokens,
+		.cache_write_tokens = j->outcome.cache_write_tokens,
 		.cost_usd = j->outcome.cost_usd,
 		.has_result = t->has_result,
 		.result = t->result,
@@ -345,6 +349,10 @@ static enum try_class class_of_try(struct job *j)
 		o->timeout_ns = j->cause == END_STALL ? j->task->def->stall_ns : job_timeout(j);
 		o->error = STR_NONE;
 		return j->cause == END_STALL ? TRY_STALL : TRY_TIMEOUT;
+	}
+	if (j->cause == END_BUDGET) {
+		o->error = STR("it has spent its budget");
+		return TRY_BUDGET;
 	}
 	if (j->cause == END_INTERRUPT) {
 		o->error = STR("interrupted");
@@ -564,7 +572,7 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
 {
 	struct job j = {.sched = s, .task = t, .start_id = os_random64(), .last_first_byte_ns = -1, .verdict = *v};
 	const char *why = "";
-	j.outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .tries = 0};
+	j.outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .tries = 0};
 	j.dir = store_task_dir(&j.arena, t->name);
 	if (touch(&j, &why)) {
 		t->state = STATE_DONE;

@@ -364,7 +364,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->last_first_byte_ns = -1;
 	j->timer.self = j;
 	j->hold.fd = -1;
-	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;
 	return j;
 }

@@ -18,7 +18,7 @@ struct choice;
 struct choice_none;
 #include "run/taskheap.h"
 
-enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_INTERRUPT };
+enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_INTERRUPT };
 
 enum job_phase {
 	PHASE_MADE,     /* not started yet */
@@ -70,6 +70,7 @@ struct job {
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
 	struct str mark;        /* this try's part of AX_RUN */
 	struct outcome outcome;
+	struct spent spent;     /* by its tries that have ended */
 	int64_t last_first_byte_ns;
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
@@ -88,6 +89,9 @@ struct sched {
 	VEC(struct job *) live;          /* jobs with their places: running, ending, draining */
 	struct verdict *verdicts;        /* by task id, of stale tasks */
 	struct choice *choice;
+	struct spent spent;              /* by all tries of this run that have ended */
+	bool budget_warned, unpriced_told, uncounted_told;
+	bool over_budget;                /* some task was not started for it */
 	struct capture_watch *watch;
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */

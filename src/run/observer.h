@@ -22,6 +22,7 @@ enum event_kind {
 	EVENT_WARNING,     /* text; task may be NULL */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
 	EVENT_ASKED,       /* a task's answer asks an agent; text: which, via what */
+	EVENT_BUDGET,      /* at the end of a run that had a budget: spending */
 	EVENT_RUN_END,
 };
 
@@ -36,6 +37,7 @@ struct outcome {
 	uint32_t tries;
 	int64_t duration_ns; /* of all tries with waiting between them */
 	int64_t input_tokens, output_tokens; /* -1: not reported; of all tries */
+	int64_t cache_read_tokens, cache_write_tokens; /* likewise; not among the input */
 	double cost_usd;    /* NaN: not reported */
 	size_t ended;       /* processes left behind that were ended */
 	struct str provider;
@@ -57,6 +59,19 @@ struct activity {
 	double cost_usd;    /* NaN: not reported */
 };
 
+/* Added up over calls. What was not reported is not in the sums: so many calls are. */
+struct spent {
+	double cost_usd;
+	int64_t tokens;
+	size_t calls, unpriced, uncounted; /* of the calls: without a cost, without tokens */
+};
+
+struct spending {
+	struct budget_def limit;
+	struct spent spent;
+	bool over; /* for want of money or tokens some task was not started */
+};
+
 struct event {
 	enum event_kind kind;
 	int64_t at_ns;       /* monotonic */
@@ -64,6 +79,7 @@ struct event {
 	size_t count;
 	const struct verdict *verdict;
 	const struct outcome *outcome;
+	const struct spending *spending;
 	const struct activity *activity; /* EVENT_ACTIVITY */
 	struct str text;
 	int64_t delay_ns;

@@ -31,6 +31,7 @@ struct sched_config {
 	bool live_output;       /* -O none */
 	bool parallel_delegation; /* delegates of one answer at once, else one after another */
 	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
+	struct budget_def budget; /* of the run */
 	int64_t agent_timeout_ns; /* defaultTimeout; TIMEOUT_UNSET */
 	const char *const *environ; /* what tasks inherit */
 };

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "run/choice.h"
 #include "graph/approval.h"
+#include "run/budget.h"
 #include "run/job.h"
 
 void sched_send(struct sched *s, const struct event *e)
@@ -216,7 +217,7 @@ void sched_not_run(struct job *j, struct str because)
 
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
 {
-	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 	t->state = STATE_FAILED;
 	o.ignored = t->def->optional || s->c->ignore_errors;
 	if (o.ignored)
@@ -323,6 +324,38 @@ static void nothing(void *self)
 	(void)self; /* the next turn looks again */
 }
 
+/* Less is left than it takes: it is left to do. Of one that was tried before, the tries are over. */
+static void leave_for_budget(struct sched *s, struct job *j)
+{
+	s->over_budget = s->over_budget || !j->as;
+	s->retrying -= j->phase == PHASE_WAITING;
+	if (j->tries) {
+		finish_dropped(j);
+		return;
+	}
+	j->began_ns = clock_ns();
+	if (j->as)
+		finish_unstarted(j, TRY_BUDGET, STR("the budget is spent, or would be by this"));
+	else
+		sched_not_run(j, STR("the budget is spent, or would be by this"));
+}
+
+/* Does the budget allow it? What waits for those that run to come out cheaper is asked again in the next round. */
+static bool affordable(struct sched *s, struct task *t)
+{
+	switch (budget_ask(s, t)) {
+	case BUDGET_FITS:
+		return true;
+	case BUDGET_WAITS:
+		admission_put_off(s->admission);
+		return false;
+	case BUDGET_OVER:
+		admission_drop(s->admission);
+		leave_for_budget(s, s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t));
+	}
+	return false;
+}
+
 /* Starts what may start now. true: waits for a slot that somebody else gives back. */
 static bool start_some(struct sched *s)
 {
@@ -339,6 +372,8 @@ static bool start_some(struct sched *s)
 			return false;
 		if (!s->checked_providers && !providers_there(s))
 			return false;
+		if (!affordable(s, t))
+			continue;
 		struct job *j = s->jobs[t->id] ? s->jobs[t->id] : job_make(s, t);
 		if (choice_waits(s->choice, j)) {
 			admission_drop(s->admission);
@@ -495,6 +530,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 		capture_watch_free(s.watch);
 	s.result.signal = s.signal;
 	s.result.refused = s.result.refused || s.broken;
+	budget_tell(&s);
 	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);

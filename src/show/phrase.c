@@ -198,6 +198,32 @@ void phrase_kind(struct sbuf *b, const struct task *t)
 		utf8_escape(b, t->def->agent.s);
 }
 
+static void add_of_calls(struct sbuf *b, size_t n, const char *word)
+{
+	if (n)
+		sbuf_printf(b, " (%zu %s)", n, word);
+}
+
+void phrase_spending(struct sbuf *b, const struct spending *s)
+{
+	if (s->limit.cost_usd > 0) {
+		sbuf_lit(b, s->spent.unpriced ? "at least " : "");
+		phrase_usd(b, s->spent.cost_usd);
+		add_of_calls(b, s->spent.unpriced, "unpriced");
+		sbuf_lit(b, " of ");
+		phrase_usd(b, s->limit.cost_usd);
+	}
+	if (s->limit.tokens > 0) {
+		sbuf_lit(b, s->limit.cost_usd > 0 ? ", " : "");
+		sbuf_lit(b, s->spent.uncounted ? "at least " : "");
+		add_tokens(b, s->spent.tokens);
+		add_of_calls(b, s->spent.uncounted, "uncounted");
+		sbuf_lit(b, " of ");
+		add_tokens(b, s->limit.tokens);
+		sbuf_lit(b, " tokens");
+	}
+}
+
 void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t)
 {
 	utf8_escape(b, t->def->approve.s);

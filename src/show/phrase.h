@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "graph/graph.h"
+#include "run/observer.h"
 
 /* "1 task", "12 tasks" */
 void phrase_count(struct sbuf *b, size_t n, const char *noun);
@@ -39,6 +40,8 @@ void phrase_command(struct sbuf *b, const struct graph *g);
 /* "agent backend", "run" or "group" */
 void phrase_kind(struct sbuf *b, const struct task *t);
 
+/* "at least $1.12 (2 unpriced) of $5.00, 12k of 2M tokens": of the limits that there are. */
+void phrase_spending(struct sbuf *b, const struct spending *s);
 /* "Deploy to production? (axmake --approve deploy lets it run)", of a task that is held. */
 void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t);
 

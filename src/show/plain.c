@@ -26,6 +26,7 @@ struct plain {
 	size_t fresh;
 	int64_t begin_ns, end_ns; /* -1: not yet */
 	struct usage usage;
+	struct spending spending; /* zeroed: there was no budget */
 	struct table table;
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
@@ -313,7 +314,7 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 
 static const struct outcome *outcome_of(const struct event *e)
 {
-	static const struct outcome nothing = {.input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	static const struct outcome nothing = {.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 
 	return e->outcome ? e->outcome : &nothing;
 }
@@ -427,6 +428,11 @@ static void on_refused(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
+static void on_budget(struct plain *p, const struct event *e)
+{
+	p->spending = *e->spending;
+}
+
 static void on_run_end(struct plain *p, const struct event *e)
 {
 	p->end_ns = e->at_ns;
@@ -440,6 +446,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
 	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_ASKED] = on_asked, [EVENT_HELD] = on_held,
+	    [EVENT_BUDGET] = on_budget,
 	};
 
 	if (handlers[e->kind])
@@ -506,6 +513,16 @@ static void add_well(struct plain *p)
 	add_elapsed(p);
 }
 
+/* "axmake: budget: $5.10 of $5.00 spent" */
+static void add_budget(struct sbuf *b, const struct plain *p)
+{
+	if (!p->spending.over)
+		return;
+	sbuf_printf(b, "%s: budget: ", p->config.program);
+	phrase_spending(b, &p->spending);
+	sbuf_lit(b, " spent\n");
+}
+
 static void add_table(struct plain *p)
 {
 	sbuf_char(&p->console.out, '\n');
@@ -513,7 +530,10 @@ static void add_table(struct plain *p)
 	sbuf_printf(&p->console.out, "%s: ", p->config.program);
 	table_counts(&p->console.out, &p->table, p->fresh);
 	add_elapsed(p);
+	add_budget(&p->console.out, p);
 	table_hints(&p->console.out, &p->table, p->config.graph);
+	if (p->spending.over)
+		sbuf_lit(&p->console.out, "  --budget=USD lets a run spend more\n");
 }
 
 /* Where no table is wanted, what was not run is still said: make says so under -s too. */
@@ -526,6 +546,7 @@ static void say_not_run(struct plain *p)
 	sbuf_printf(&b, "%s: ", p->config.program);
 	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
 	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
+	add_budget(&b, p);
 	console_say(&p->console, &b);
 }
 

@@ -305,9 +305,9 @@ static void what_is_not_built_is_refused_by_name(void **state)
 	                                    "--debug=b",   "--watch",
 	                                    "--init",      "--doctor",
 	                                    "--events x",  "--trace-file=x",
-	                                    "--report x",  "--budget=1",
+	                                    "--report x",
 	                                    "--no-cache",  "--cache-stats",
-	                                    "--cache-gc",  "--budget"};
+	                                    "--cache-gc"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

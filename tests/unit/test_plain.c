@@ -46,7 +46,7 @@ static struct outcome ended(enum try_class class, int status)
 	                        .tries = 1,
 	                        .duration_ns = 120000000,
 	                        .input_tokens = -1,
-	                        .output_tokens = -1,
+	                        .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1,
 	                        .cost_usd = NAN};
 }
 

@@ -125,6 +125,12 @@ static void sizes_are_decimal_or_binary(void **state)
 	assert_true(value_size(STR("2Ki"), false, &n) && n == 2048);
 	assert_true(value_size(STR("1.5G"), true, &n) && n == UINT64_C(3) << 29);
 	assert_true(value_size(STR("2M"), false, &n) && n == 2000000);
+	double usd;
+	assert_true(value_usd(STR("0.50"), &usd) && usd > 0.49 && usd < 0.51);
+	assert_true(value_usd(STR("5"), &usd) && usd > 4.9);
+	static const char *const no_amount[] = {"0", "-1", "$5", "5 USD", "nan", "inf", "1e10", ""};
+	for (size_t i = 0; i < sizeof no_amount / sizeof *no_amount; i++)
+		assert_false(value_usd(str_of(no_amount[i]), &usd));
 	assert_false(value_size(STR("1.5"), false, &n) || value_size(STR("2X"), false, &n) || value_size(STR("2kb"), false, &n));
 	assert_false(value_size(STR("18446744073709551615k"), false, &n) || value_size(STR("-1"), false, &n) ||
 	             value_size(STR("k"), false, &n));

@@ -264,7 +264,9 @@ static const struct {
     {"policy: {constraints: {privacy: secret}}\n", ":1:33: error: 'privacy' wants private or public, not 'secret'"},
     {"policy: {constraints: {maxLatency: -1}}\n", "'maxLatency' wants a number of milliseconds"},
     {"policy: {constraint: {}}\n", "hint: did you mean 'constraints'?"},
-    {"policy: {budget: 3}\n", ":1:10: error: 'budget' is not built yet"},
+    {"policy: {budget: 3}\n", ":1:18: error: 'budget' wants a map such as {cost_usd: 5, tokens: 2M}, not '3'"},
+    {"policy: {budget: {cost_usd: -1}}\n", "'cost_usd' wants an amount in US dollars above 0, such as 5 or 0.50, not '-1'"},
+    {"policy: {budget: {tokens: 0.5}}\n", "'tokens' wants a number of tokens above 0"},
     {"root: nowhere\n", ":1:7: error: the root nowhere cannot be used: No such file or directory"},
     {"root: w.ax.yaml\n", "is no folder"},
     {"include: none.yaml\n", ":1:10: error: there is no file none.yaml to include"},
@@ -290,7 +292,7 @@ static void every_mistake_is_named_at_its_place(void **state)
 
 static void keys_that_are_not_built_are_named(void **state)
 {
-	static const char *const of_a_task[] = {"cache",     "matrix",  "when",     "run_if",  "budget", "isolate", "executor"};
+	static const char *const of_a_task[] = {"cache",     "matrix",  "when",     "run_if", "isolate", "executor"};
 	static const char *const of_a_file[] = {"actors", "stages"};
 	struct fixture *f = *state;
 

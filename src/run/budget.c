@@ -1,0 +1,158 @@
+#include "run/budget.h"
+
+#include <math.h>
+
+#include "run/job.h"
+
+#define WARN_AT 0.8
+
+static bool limited(const struct budget_def *b)
+{
+	return b->cost_usd > 0 || b->tokens > 0;
+}
+
+static int64_t positive(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+/* All tokens of a call; -1: none were reported. Those read from a cache have been taken out of the input. */
+static int64_t all_tokens(int64_t input, int64_t output, int64_t cache_read, int64_t cache_write)
+{
+	if (input < 0 && output < 0)
+		return -1;
+	return positive(input) + positive(output) + positive(cache_read) + positive(cache_write);
+}
+
+static void add(struct spent *to, double cost_usd, int64_t tokens)
+{
+	to->calls++;
+	to->unpriced += isnan(cost_usd) != 0;
+	to->uncounted += tokens < 0;
+	to->cost_usd += isnan(cost_usd) ? 0 : cost_usd;
+	to->tokens += positive(tokens);
+}
+
+/* What the task took the last time that it succeeded. */
+static struct spent usual(const struct task *t)
+{
+	struct spent u = {0};
+	if (t->record)
+		add(&u, t->record->cost_usd, all_tokens(t->record->input_tokens, t->record->output_tokens, t->record->cache_read_tokens, t->record->cache_write_tokens));
+	return u;
+}
+
+/* What the running try has reported so far. */
+static struct spent so_far(const struct job *j)
+{
+	struct spent n = {0};
+	if (!j->live || j->phase != PHASE_RUNNING)
+		return n;
+	struct counts c = live_seen(j->live).counts;
+	add(&n, c.cost_usd, all_tokens(c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens));
+	return n;
+}
+
+/* Both at once: has the one reached the other, where that is a limit? */
+static bool reaches(const struct budget_def *limit, double cost_usd, int64_t tokens)
+{
+	return (limit->cost_usd > 0 && cost_usd >= limit->cost_usd) || (limit->tokens > 0 && tokens >= limit->tokens);
+}
+
+static bool exceeds(const struct budget_def *limit, double cost_usd, int64_t tokens)
+{
+	return (limit->cost_usd > 0 && cost_usd > limit->cost_usd) || (limit->tokens > 0 && tokens > limit->tokens);
+}
+
+/* What running tries have reported (now), and what they may come to (expected). */
+static void sum_running(const struct sched *s, struct spent *now, struct spent *expected)
+{
+	for (size_t i = 0; i < s->live.n; i++) {
+		const struct job *j = s->live.p[i];
+		if (j->task->kind != TASK_AGENT)
+			continue;
+		struct spent n = so_far(j), u = usual(j->task);
+		now->cost_usd += n.cost_usd;
+		now->tokens += n.tokens;
+		expected->cost_usd += fmax(n.cost_usd, u.cost_usd);
+		expected->tokens += n.tokens > u.tokens ? n.tokens : u.tokens;
+	}
+}
+
+enum budget_word budget_ask(const struct sched *s, const struct task *t)
+{
+	const struct budget_def *limit = &s->c->budget;
+	struct spent past = s->spent, now = {0}, expected = {0}, own = usual(t);
+	const struct job *asker = t->asker ? s->jobs[delegate_task_for(t)->id] : NULL;
+	if (asker && budget_gone(asker))
+		return BUDGET_OVER;
+	if (t->kind != TASK_AGENT || !limited(limit))
+		return BUDGET_FITS;
+	sum_running(s, &now, &expected);
+	if (reaches(limit, past.cost_usd + now.cost_usd, past.tokens + now.tokens) ||
+	    exceeds(limit, past.cost_usd + own.cost_usd, past.tokens + own.tokens))
+		return BUDGET_OVER;
+	if (exceeds(limit, past.cost_usd + expected.cost_usd + own.cost_usd, past.tokens + expected.tokens + own.tokens))
+		return BUDGET_WAITS;
+	return BUDGET_FITS;
+}
+
+/* Once at four fifths, and once where a cost cannot be counted though there is a limit to it. */
+static void warn(struct job *j)
+{
+	struct sched *s = j->sched;
+	const struct budget_def *limit = &s->c->budget;
+	struct spent now = {0}, expected = {0};
+	if (!limited(limit))
+		return;
+	sum_running(s, &now, &expected);
+	struct budget_def mark = {.cost_usd = limit->cost_usd * WARN_AT, .tokens = (int64_t)((double)limit->tokens * WARN_AT)};
+	if (!s->budget_warned && reaches(&mark, s->spent.cost_usd + now.cost_usd, s->spent.tokens + now.tokens)) {
+		s->budget_warned = true;
+		sched_warn(s, NULL, "80 %% of the budget is spent");
+	}
+	if (!s->unpriced_told && s->spent.unpriced && limit->cost_usd > 0) {
+		s->unpriced_told = true;
+		sched_warn(s, j->task, "provider '%.*s' does not report what a call costs: the budget cannot count it", STR_ARG(j->provider->name));
+	}
+	if (!s->uncounted_told && s->spent.uncounted && limit->tokens > 0) {
+		s->uncounted_told = true;
+		sched_warn(s, j->task, "provider '%.*s' does not report tokens: the budget cannot count them", STR_ARG(j->provider->name));
+	}
+}
+
+/* Who pays: what delegates spend is the task's whose answer asked. */
+static struct job *payer(const struct job *j)
+{
+	return j->sched->jobs[delegate_task_for(j->task)->id];
+}
+
+void budget_count(struct job *j)
+{
+	const struct answer *a = &j->answer;
+	int64_t tokens = all_tokens(a->input_tokens, a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
+	add(&payer(j)->spent, a->cost_usd, tokens);
+	add(&j->sched->spent, a->cost_usd, tokens);
+	warn(j);
+}
+
+bool budget_gone(const struct job *j)
+{
+	const struct job *p = payer(j);
+	return reaches(&p->task->def->budget, p->spent.cost_usd, p->spent.tokens);
+}
+
+bool budget_news(struct job *j)
+{
+	const struct job *p = payer(j);
+	struct spent now = so_far(j);
+	warn(j);
+	return reaches(&p->task->def->budget, p->spent.cost_usd + now.cost_usd, p->spent.tokens + now.tokens);
+}
+
+void budget_tell(struct sched *s)
+{
+	struct spending told = {.limit = s->c->budget, .spent = s->spent, .over = s->over_budget};
+	if (limited(&told.limit))
+		sched_send(s, &(struct event){.kind = EVENT_BUDGET, .spending = &told});
+}

@@ -1,0 +1,32 @@
+/* Private to run/: what agents have spent, against the run's budget and the tasks' own. What is not reported is counted as unknown,
+ * never as nothing. */
+#ifndef AXMAKE_RUN_BUDGET_H
+#define AXMAKE_RUN_BUDGET_H
+
+#include <stdbool.h>
+
+#include "graph/graph.h"
+#include "run/observer.h"
+
+struct sched;
+struct job;
+
+enum budget_word {
+	BUDGET_FITS,
+	BUDGET_WAITS, /* it would fit if those that run come out cheaper than they usually do */
+	BUDGET_OVER,  /* it does not start any more: all is spent, or less is left than it usually takes */
+};
+/* May this task start? One that never succeeded is taken for one that costs nothing. */
+enum budget_word budget_ask(const struct sched *s, const struct task *t);
+
+/* The try's usage has been read into j->answer: adds it up, and warns. */
+void budget_count(struct job *j);
+/* Something came from the running try. true: with that its task has spent its own budget. */
+bool budget_news(struct job *j);
+/* Has its task spent its own budget, by tries that have ended? */
+bool budget_gone(const struct job *j);
+
+/* At the end of a run: tells what was spent where there is a budget. */
+void budget_tell(struct sched *s);
+
+#endif
