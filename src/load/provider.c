@@ -28,7 +28,7 @@ struct key_def {
 
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
 
-static const char *const not_built[] = {"quota_on", "quota_reset", "needs"};
+static const char *const not_built[] = {"needs"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -232,11 +232,11 @@ static void set_text(struct apply *ap, const struct key_def *def)
 	*(struct str *)field_of(ap, def) = ap->key->value.s;
 }
 
-static void set_regex(struct apply *ap, const struct key_def *def)
+static void set_pattern(struct apply *ap, const struct key_def *def, bool wants_group)
 {
 	regex_t compiled;
 	char why[200];
-	int err = regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+	int err = regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE);
 
 	if (err) {
 		regerror(err, &compiled, why, sizeof why);
@@ -244,8 +244,21 @@ static void set_regex(struct apply *ap, const struct key_def *def)
 		           STR_ARG(ap->key->name.s), why);
 		return;
 	}
+	if (wants_group && !compiled.re_nsub)
+		diag_error(ap->diag, ap->key->value.at, "put what says the time in parentheses: resets at ([0-9:apm]+)",
+			   "'%.*s' has no group", STR_ARG(ap->key->name.s));
 	regfree(&compiled);
 	set_text(ap, def);
+}
+
+static void set_regex(struct apply *ap, const struct key_def *def)
+{
+	set_pattern(ap, def, false);
+}
+
+static void set_regex_group(struct apply *ap, const struct key_def *def)
+{
+	set_pattern(ap, def, true);
 }
 
 /* Is it a JSON Pointer? */
@@ -387,6 +400,8 @@ static const struct key_def keys[] = {
     {"ask", set_bool, FIELD(only_when_asked)},
     {"retry_on", set_regex, FIELD(retry_on)},
     {"fatal_on", set_regex, FIELD(fatal_on)},
+    {"quota_on", set_regex, FIELD(quota_on)},
+    {"quota_reset", set_regex_group, FIELD(quota_reset)},
     {"revision", set_text, FIELD(revision)},
     {"rate_capacity", set_calls, FIELD(rate_capacity)},
     {"rate_refill", set_rate, FIELD(rate_refill)},

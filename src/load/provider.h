@@ -60,6 +60,8 @@ struct provider {
 	bool is_private;               /* `privacy = private` */
 	bool only_when_asked;          /* never chosen unless a task, agent, setting or option names it (`ask = true`): offline */
 	struct str retry_on, fatal_on; /* POSIX ERE; empty: none */
+	struct str quota_on;           /* POSIX ERE; empty: none */
+	struct str quota_reset;        /* POSIX ERE with a group; empty: none */
 	struct str revision;
 	uint32_t rate_capacity; /* calls that may begin at once; 0: any number. With rate_refill or not at all */
 	double rate_refill;     /* calls a second */

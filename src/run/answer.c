@@ -210,12 +210,17 @@ static void set_failed(struct reading *r, struct answer *out)
 	const struct provider *p = r->in->provider;
 	struct str field = error_field(r);
 
-	if (line_matches(&r->local, p->fatal_on, field, r->err_text))
+	/* Before the others: what says that the quota is spent often holds a 429 or a word of refusal too. */
+	if (line_matches(&r->local, p->quota_on, field, r->err_text)) {
+		out->class = TRY_QUOTA;
+		out->quota_reset = line_group(r->a, p->quota_reset, field, r->err_text);
+	} else if (line_matches(&r->local, p->fatal_on, field, r->err_text)) {
 		out->class = TRY_AUTH;
-	else if (line_matches(&r->local, p->retry_on, field, r->err_text))
+	} else if (line_matches(&r->local, p->retry_on, field, r->err_text)) {
 		set_transient(r, out, field);
-	else
+	} else {
 		out->class = TRY_FAILED;
+	}
 	out->error = error_line(r, field);
 }
 

@@ -22,10 +22,11 @@ struct answer_input {
 };
 
 struct answer {
-	enum try_class class; /* TRY_OK, TRY_FAILED, TRY_TRANSIENT (retry_on), TRY_AUTH (fatal_on), TRY_ANSWER (no answer),
+	enum try_class class; /* TRY_OK, TRY_FAILED, TRY_TRANSIENT (retry_on), TRY_AUTH (fatal_on), TRY_QUOTA (quota_on), TRY_ANSWER (no answer),
 	                         TRY_CRASH */
 	struct str error;     /* one short line for people, when not TRY_OK */
 	int64_t wait_ns;      /* TRY_TRANSIENT: what the error asks for before the next call; -1: nothing */
+	struct str quota_reset; /* when the quota is back, as the program says; empty: it does not */
 	bool has_text;
 	struct str text; /* the result, in the arena: only set when class is TRY_OK; for WHERE_TEXT it is the file itself:
 	                    text_is_stdout */

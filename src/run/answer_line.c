@@ -91,10 +91,22 @@ struct str line_last(struct str text)
 	return STR_NONE;
 }
 
-/* Line by line in a copy: a NUL is then a space, and the size of a log no matter to the regular expression. */
-static bool matches(const regex_t *re, struct str text)
+#define GROUPS 10
+
+/* The first of the match's groups that holds something. */
+static struct str group_of(struct arena *a, const char *line, const regmatch_t groups[GROUPS])
+{
+	for (int i = 1; i < GROUPS; i++)
+		if (groups[i].rm_so >= 0 && groups[i].rm_eo > groups[i].rm_so)
+			return arena_copy(a, (struct str){line + groups[i].rm_so, (size_t)(groups[i].rm_eo - groups[i].rm_so)});
+	return STR_NONE;
+}
+
+/* Line by line in a copy: a NUL is then a space, and the size of a log no matter to the regular expression. With `group`, a match without one is none. */
+static bool matches(const regex_t *re, struct str text, struct arena *a, struct str *group)
 {
 	char line[LONG_LINE + 1];
+	regmatch_t groups[GROUPS];
 
 	for (size_t from = 0; from < text.n;) {
 		const char *nl = memchr(text.p + from, '\n', text.n - from);
@@ -105,8 +117,13 @@ static bool matches(const regex_t *re, struct str text)
 		line[n] = 0;
 		for (char *nul = line; (nul = memchr(nul, 0, (size_t)(line + n - nul))); nul++)
 			*nul = ' ';
-		if (regexec(re, line, 0, NULL, 0) == 0)
-			return true;
+		if (regexec(re, line, group ? GROUPS : 0, groups, 0) == 0) {
+			if (!group)
+				return true;
+			*group = group_of(a, line, groups);
+			if (group->n)
+				return true;
+		}
 		/* What a cut goes through is whole in the next piece. */
 		from = from + n == to ? to + 1 : from + n - OVERLAP;
 	}
@@ -120,7 +137,7 @@ bool line_matches(struct arena *a, struct str pattern, struct str text, struct s
 	/* One that cannot be compiled was reported when the rules were read. */
 	if (pattern.n == 0 || regcomp(&re, arena_copy(a, pattern).p, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
 		return false;
-	bool found = matches(&re, text) || matches(&re, other);
+	bool found = matches(&re, text, NULL, NULL) || matches(&re, other, NULL, NULL);
 	regfree(&re);
 	return found;
 }
@@ -187,4 +204,17 @@ int64_t line_wait_ns(struct str text)
 			return ns;
 	}
 	return -1;
+}
+
+struct str line_group(struct arena *a, struct str pattern, struct str text, struct str other)
+{
+	struct str group = STR_NONE;
+	regex_t re;
+
+	if (pattern.n == 0 || regcomp(&re, arena_copy(a, pattern).p, REG_EXTENDED | REG_ICASE) != 0)
+		return STR_NONE;
+	if (!matches(&re, text, a, &group))
+		matches(&re, other, a, &group);
+	regfree(&re);
+	return group;
 }

@@ -18,6 +18,8 @@ struct str line_of(struct arena *a, struct str s);
 struct str line_last(struct str text);
 /* Does a line of one of two texts match the POSIX extended regular expression, in whatever case? An empty one matches nothing. */
 bool line_matches(struct arena *a, struct str pattern, struct str text, struct str other);
+/* What the pattern's first group that took part holds, in the first line of either text that has any; empty: none. In the arena. */
+struct str line_group(struct arena *a, struct str pattern, struct str text, struct str other);
 
 /* How long a text asks to wait before the next call ("retry-after: 7", "try again in 1.5 minutes", "Retry in 350ms"), in ns and at most
  * an hour; -1: it names no time. */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "run/job.h"
+#include "run/quota.h"
 #include "state/limits.h"
 
 /* Failures in a row that the provider is to blame for, until it is set aside. */
@@ -23,7 +24,7 @@ struct served {
 	struct limit *limit; /* NULL: it shares nothing with other processes */
 	bool known;          /* `limit` and `gone` were looked at */
 	struct str gone;     /* why it serves no more in this run; empty: it does */
-	struct str aside;    /* that it was set aside, as long as nobody has been told */
+	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
 	int64_t closed_ms;   /* out of quota until then, wall clock */
 	unsigned failures;   /* in a row */
 	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
@@ -152,7 +153,7 @@ static struct limits *limits_of(struct choice *c)
 
 static bool shares(const struct provider *p)
 {
-	return p->rate_capacity || p->max_concurrent;
+	return p->rate_capacity || p->max_concurrent || p->quota_on.n;
 }
 
 static struct str not_kept(struct choice *c, const struct provider *p, struct str why)
@@ -173,7 +174,8 @@ static void look_at(struct choice *c, struct served *v)
 	} else if (shares(p)) {
 		struct limits *l = limits_of(c);
 		v->limit = l ? limit_of(l, p->name) : NULL;
-		if (!v->limit)
+		/* Without limits of its own it may serve: only what it says of its quota stays in this run. */
+		if (!v->limit && (p->rate_capacity || p->max_concurrent))
 			v->gone = not_kept(c, p, l ? str_of(os_error(errno)) : c->problem);
 	}
 }
@@ -195,7 +197,7 @@ static bool is_closed(const struct served *v)
 	return v->closed_ms && clock_wall_ns() / NS_PER_MS < v->closed_ms;
 }
 
-/* Said when another one serves in its place: else the task that fails says it. */
+/* Said when another one serves in its place: else the task that fails says it. Once. */
 static void tell_aside(struct choice *c, const struct task *t, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -275,14 +277,15 @@ static struct str time_of_day(struct arena *a, int64_t wall_ms)
 	return arena_copy(a, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
 }
 
-static void say_why_none(struct choice *c, const struct job *j, struct choice_none *none)
+struct choice_none choice_why_none(const struct job *j)
 {
+	struct choice *c = j->sched->choice;
+	struct choice_none none = {0};
 	struct sbuf b = {0};
-	*none = (struct choice_none){0};
 	for (size_t i = 0; i < j->task->n_providers; i++) {
 		const struct served *v = served_of(c, j->task->providers[i]);
 		bool closed = !v->gone.n && is_closed(v);
-		none->closed = none->closed || closed;
+		none.closed = none.closed || closed;
 		sbuf_lit(&b, b.n ? "; " : "");
 		if (closed)
 			sbuf_printf(&b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(&c->arena, v->closed_ms)));
@@ -291,8 +294,18 @@ static void say_why_none(struct choice *c, const struct job *j, struct choice_no
 	}
 	if (!j->task->n_providers)
 		sbuf_str(&b, nobody_known(c->sched->c->graph));
-	none->why = arena_copy(&c->arena, sbuf_view(&b));
+	if (none.closed) /* no failure will tell of it */
+		tell_aside(c, j->task, j->task->n_providers);
+	none.why = arena_copy(&c->arena, sbuf_view(&b));
 	sbuf_free(&b);
+	return none;
+}
+
+static void closed(struct choice *c, struct served *v, int64_t until_ms, struct str why)
+{
+	v->closed_ms = until_ms;
+	v->aside = arena_printf(&c->arena, "provider '%.*s' is out of quota until %.*s (%.*s)", STR_ARG(v->provider->name), STR_ARG(time_of_day(&c->arena, until_ms)),
+				STR_ARG(why));
 }
 
 /* Asks the limits that all processes share. */
@@ -317,7 +330,7 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 			wait_here(c, v, j, a.again_ns);
 			return CHOICE_WAITS;
 		case LIMIT_CLOSED:
-			v->closed_ms = a.until_ms;
+			closed(c, v, a.until_ms, STR("as another run was told"));
 			break;
 		case LIMIT_OWN:
 			v->gone = arena_printf(&c->arena, "every place of '%.*s' is held by a run that this one is inside of", STR_ARG(v->provider->name));
@@ -327,7 +340,7 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 			break;
 		}
 	}
-	say_why_none(c, j, none);
+	*none = choice_why_none(j);
 	return CHOICE_NONE;
 }
 
@@ -366,11 +379,24 @@ void choice_release(struct job *j)
 	set_timer(c);
 }
 
+/* Its program says that nothing is left: for all runs, until then. */
+static void out_of_quota(struct choice *c, struct served *v, const struct job *j)
+{
+	int64_t until_ms = quota_until(j->answer.quota_reset, clock_wall_ns()) / NS_PER_MS;
+	int err = v->limit ? limit_close(v->limit, until_ms, LIMIT_NO_QUOTA) : 0;
+	closed(c, v, until_ms, mask_copy(&c->sched->mask, &c->arena, j->outcome.error));
+	if (err || !v->limit)
+		sched_warn(c->sched, NULL, "other runs cannot be told that '%.*s' is out of quota: %.*s", STR_ARG(v->provider->name),
+			   STR_ARG(err ? str_of(os_error(err)) : c->problem));
+}
+
 void choice_ended(struct job *j, enum try_class class)
 {
 	if (!j->provider)
 		return;
 	struct served *v = served_of(j->sched->choice, j->provider);
+	if (class == TRY_QUOTA)
+		out_of_quota(j->sched->choice, v, j);
 	limit_give(&j->hold, class == TRY_OK);
 	if (class == TRY_OK) {
 		v->failures = 0;

@@ -53,6 +53,8 @@ enum choice_next {
 };
 /* After choice_ended with a failure; `again`: is there another try with the same provider. */
 enum choice_next choice_after_failure(struct job *j, enum try_class class, bool again, struct str *name);
+/* Why none serves it, in the choice's memory. That a provider is out of quota is said on the way, once. */
+struct choice_none choice_why_none(const struct job *j);
 /* The next try with the same provider waits that long: so does every start on it. */
 void choice_cool_down(struct job *j, int64_t delay_ns);
 

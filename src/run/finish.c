@@ -62,8 +62,8 @@ void outcome_add(struct outcome *o, int64_t input_tokens, int64_t output_tokens,
 /* What a run task's end means. */
 static enum try_class class_of_script(const struct job *j, struct outcome *o)
 {
-	if (WIFSIGNALED(j->status)) {
-		o->signaled = true;
+	o->signaled = WIFSIGNALED(j->status);
+	if (o->signaled) {
 		o->status = WTERMSIG(j->status);
 		return TRY_CRASH;
 	}
@@ -325,6 +325,11 @@ static void fail_or_retry(struct job *j, enum try_class class)
 	struct str other = STR_NONE;
 	bool again = worth_another(j, class);
 	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, again, &other);
+	if (next == CHOICE_OVER && class == TRY_QUOTA && may_go_on(j)) {
+		struct choice_none none = choice_why_none(j);
+		finish_unprovided(j, &none);
+		return;
+	}
 	if (next == CHOICE_OVER || (next == CHOICE_SAME && !again) || !may_go_on(j)) {
 		end_task(j, class);
 		return;

@@ -377,9 +377,9 @@ static void wrong_keys_and_values_are_reported_with_what_to_do(void **state)
 	    {"[provider p]\ncommand = x\ninput_tokens = text\n", "error: 'text' is no value for 'input_tokens'"},
 	    {"[provider p]\ncommand = x\nretry_on = a(b\n", "x.ini:3:12: error: 'retry_on': "},
 	    {"[provider p]\ncommand = x\nfatal_on = [a\n", "x.ini:3:12: error: 'fatal_on': "},
+	    {"[provider p]\ncommand = x\nquota_on = a(\n", "x.ini:3:12: error: 'quota_on': "},
+	    {"[provider p]\ncommand = x\nquota_reset = resets at .*\n", "x.ini:3:15: error: 'quota_reset' has no group"},
 	    {"[provider p]\ncomand = x\n", "did you mean 'command'?"},
-	    {"[provider p]\ncommand = x\nquota_on = x\n", "'quota_on' is not built yet"},
-	    {"[provider p]\ncommand = x\nquota_reset = x\n", "'quota_reset' is not built yet"},
 	    {"[provider p]\ncommand = x\nneeds = x\n", "'needs' is not built yet"},
 	};
 
