@@ -15,6 +15,7 @@ enum {
 	KEEP_BELOW = 256, /* see capture_started */
 };
 #define FLUSH_AFTER_NS NS_PER_S      /* what a running task printed is on disk after this */
+#define WATCH_AFTER_NS (25 * NS_PER_MS)
 #define LOOK_EVERY_NS (NS_PER_S / 4) /* where inotify is not to be had */
 
 struct capture {
@@ -197,16 +198,23 @@ static void drain_file(struct capture *c, enum stream s)
 	} while (c->read_to[s] < (uint64_t)st.st_size);
 }
 
+static void begin_watching(void *self)
+{
+	struct capture *c = self;
+	c->timer.fn = read_growth;
+	for (int s = 0; s < 2 && !c->looks; s++)
+		c->looks = !c->watch || !capture_watch_add(c->watch, c->kept.fd[s], file_grew, c);
+	read_growth(c);
+}
+
 static int open_files(struct capture *c)
 {
 	int err = kept_give(&c->kept, c->child_fd);
 	if (err)
 		return err;
-	c->timer = (struct loop_timer){.fn = read_growth, .self = c};
-	for (int s = 0; s < 2 && !c->looks; s++)
-		c->looks = !c->watch || !capture_watch_add(c->watch, c->kept.fd[s], file_grew, c);
-	if (c->looks)
-		loop_timer_set(c->loop, &c->timer, clock_ns() + LOOK_EVERY_NS);
+	/* Closing an inotify descriptor that has watched takes the kernel milliseconds: a program that is that quick is not watched at all. */
+	c->timer = (struct loop_timer){.fn = begin_watching, .self = c};
+	loop_timer_set(c->loop, &c->timer, clock_ns() + WATCH_AFTER_NS);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 #include "run/capture_watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -19,7 +18,7 @@ struct watched {
 
 struct capture_watch {
 	struct loop *loop;
-	int fd;
+	int fd; /* -1: nothing was watched yet */
 	VEC(struct watched) all; /* few: two for each agent that runs now */
 };
 
@@ -52,28 +51,32 @@ static void watch_ready(void *self, uint32_t events)
 
 struct capture_watch *capture_watch_new(struct loop *l)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (fd < 0)
-		return NULL;
 	struct capture_watch *w = xcalloc(1, sizeof *w);
 	w->loop = l;
-	w->fd = fd;
-	int err = loop_watch(l, fd, EPOLLIN, watch_ready, w);
-	if (err) {
-		close(fd);
-		free(w);
-		errno = err;
-		return NULL;
-	}
+	w->fd = -1;
 	return w;
+}
+
+static bool open_inotify(struct capture_watch *w)
+{
+	if (w->fd >= 0)
+		return true;
+	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (w->fd >= 0 && loop_watch(w->loop, w->fd, EPOLLIN, watch_ready, w)) {
+		close(w->fd);
+		w->fd = -1;
+	}
+	return w->fd >= 0;
 }
 
 void capture_watch_free(struct capture_watch *w)
 {
 	if (!w)
 		return;
-	loop_unwatch(w->loop, w->fd);
-	close(w->fd);
+	if (w->fd >= 0) {
+		loop_unwatch(w->loop, w->fd);
+		close(w->fd);
+	}
 	vec_free(&w->all);
 	free(w);
 }
@@ -82,7 +85,7 @@ bool capture_watch_add(struct capture_watch *w, int fd, void (*grew)(void *self)
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	int wd = inotify_add_watch(w->fd, path, IN_MODIFY);
+	int wd = open_inotify(w) ? inotify_add_watch(w->fd, path, IN_MODIFY) : -1;
 	if (wd < 0)
 		return false;
 	vec_push(NULL, &w->all, (struct watched){.wd = wd, .grew = grew, .self = self});
