@@ -11,7 +11,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Every verb, in the order of help. Each entry is a table of its own module. */
-static const struct ax_verb *const tables[] = {ax_run_verbs};
+static const struct ax_verb *const tables[] = {ax_run_verbs, ax_monitor_verbs, ax_spec_verbs, ax_list_verbs, ax_runs_verbs};
 
 static const struct ax_verb *verb_at(size_t i)
 {
@@ -29,7 +29,7 @@ static void help(FILE *to)
 	for (size_t i = 0; (v = verb_at(i)); i++) {
 		struct sbuf left = {0};
 		sbuf_printf(&left, "%s %s", v->name, v->args);
-		fprintf(to, "  ax %-24s %s\n", left.p, v->help);
+		fprintf(to, "  ax %-19s %s\n", left.p, v->help);
 		sbuf_free(&left);
 	}
 	fputs("\nax VERB --help tells more. ax --version prints the version.\n", to);

@@ -649,6 +649,20 @@ void options_settings(struct options *o, struct arena *a, struct diag *d, const 
 	}
 }
 
+bool options_given(const struct options *o, const char *name)
+{
+	const struct row *row = row_of_name(str_of(name));
+
+	return row && o->given & bits_of(row);
+}
+
+bool options_same(struct str a, const char *b)
+{
+	const struct row *x = row_of_name(a), *y = row_of_name(str_of(b));
+
+	return x && y && bits_of(x) & bits_of(y);
+}
+
 void options_help(FILE *to)
 {
 	fputs("Usage: axmake [options] [VAR=value ...] [target ...]\n"

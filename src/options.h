@@ -83,6 +83,10 @@ struct options {
 void options_parse(struct options *o, struct arena *a, struct diag *d, int argc, char **argv, const char *axmakeflags, const char *makeflags);
 /* Adds `[axmake]` settings where neither the command line nor a variable said otherwise. */
 void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r);
+/* Was the option said by more than a setting, in AXMAKEFLAGS say? name: its long one, without dashes. */
+bool options_given(const struct options *o, const char *name);
+/* Do two long names mean one option, or an option and its opposite? */
+bool options_same(struct str a, const char *b);
 void options_help(FILE *to); /* lines of 80 columns, at most 52 */
 
 #endif

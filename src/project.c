@@ -59,6 +59,14 @@ static bool load_workflow(struct project *p)
 	return true;
 }
 
+void project_load_settings(struct project *p, struct options *o)
+{
+	p->options = o;
+	p->rules = rules_load(p->arena, p->diag, p->seen, o->no_builtin ? RULES_NO_BUILTIN : 0);
+	p->config = config_load(p->arena, p->diag, p->seen);
+	options_settings(o, p->arena, p->diag, p->rules);
+}
+
 void project_load(struct project *p, struct options *o)
 {
 	p->options = o;
@@ -66,9 +74,7 @@ void project_load(struct project *p, struct options *o)
 		return;
 	if (!enter_root(p))
 		return;
-	p->rules = rules_load(p->arena, p->diag, p->seen, o->no_builtin ? RULES_NO_BUILTIN : 0);
-	p->config = config_load(p->arena, p->diag, p->seen);
-	options_settings(o, p->arena, p->diag, p->rules);
+	project_load_settings(p, o);
 	struct store_error err = {0};
 	store_open(&p->store, p->arena, false, &err);
 	p->filehash = filehash_new(p->arena, p->store.root_fd, NULL);

@@ -32,6 +32,9 @@ struct project {
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
+/* Reads rules and settings of the current folder alone. Mistakes are in diag. */
+void project_load_settings(struct project *p, struct options *o);
+
 /* Reads and checks everything, but for a workflow that p has already; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
 void project_load(struct project *p, struct options *o);
 

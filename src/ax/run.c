@@ -63,6 +63,10 @@ static void on_retry(const struct event *e)
 	sbuf_lit(&b, e->delay_ns > 0 ? "); next in " : "); next at once");
 	if (e->delay_ns > 0)
 		phrase_span(&b, e->delay_ns);
+	if (e->text.n) {
+		sbuf_lit(&b, " by ");
+		phrase_line(&b, e->text);
+	}
 	say_line(&b);
 }
 
@@ -191,14 +195,14 @@ static bool make_workflow(struct program *g, const struct ax_words *w)
 static bool load(struct program *g, const struct ax_words *w)
 {
 	struct project *p = &g->project;
-	char *argv[] = {(char *)"ax", NULL};
-	options_parse(&g->options, &g->arena, p->diag, 1, argv, getenv("AXMAKEFLAGS"), NULL);
+	char *argv[] = {(char *)"ax", NULL, NULL};
+	if (ax_words_has(w, "provider"))
+		argv[1] = (char *)arena_printf(&g->arena, "--provider=%.*s", STR_ARG(ax_words_value(w, "provider"))).p;
+	options_parse(&g->options, &g->arena, p->diag, argv[1] ? 2 : 1, argv, getenv("AXMAKEFLAGS"), NULL);
 	g->options.makeflags = str_of(getenv("MAKEFLAGS"));
 	g->options.jobs = JOBS_UNSET;
 	g->options.touch = g->options.ignore_errors = false;
 	g->options.sync = SYNC_TARGET;
-	if (ax_words_has(w, "provider"))
-		g->options.provider = ax_words_value(w, "provider");
 	if (make_workflow(g, w))
 		project_load(p, &g->options);
 	p->config.parallel_delegation = true; /* nobody is asked but by --parallel */

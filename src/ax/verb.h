@@ -19,6 +19,6 @@ struct ax_verb {
 };
 
 /* Each table ends with a NULL name. */
-extern const struct ax_verb ax_run_verbs[];
+extern const struct ax_verb ax_run_verbs[], ax_monitor_verbs[], ax_spec_verbs[], ax_list_verbs[], ax_runs_verbs[];
 
 #endif

@@ -70,6 +70,11 @@ static struct source *source_of(const struct diag *d, uint32_t number)
 	return number ? &d->sources.p[number - 1] : NULL;
 }
 
+uint32_t diag_sources(const struct diag *d)
+{
+	return (uint32_t)d->sources.n;
+}
+
 struct str diag_source_name(const struct diag *d, uint32_t source)
 {
 	const struct source *s = source_of(d, source);

@@ -25,6 +25,7 @@ void diag_called(struct diag *d, const char *program);
 
 /* Registers a source and returns its number, from 1. name is copied; text must outlive the diag (NULL: no excerpt can be shown). */
 uint32_t diag_source(struct diag *d, struct str name, struct str text);
+uint32_t diag_sources(const struct diag *d); /* how many there are */
 struct str diag_source_name(const struct diag *d, uint32_t source);
 
 /* hint may be NULL; it is a whole phrase: "did you mean 'timeout'?", "quote it". A message has no final dot. Both are copied. */

@@ -12,7 +12,7 @@
 #define RUNS_KEPT 100
 #define RUNS_JOURNAL "events" /* one JSON object a line; held by a lock as long as the run lives */
 
-/* "20261125-220619-3fa9c1": sorts by time, and says which of several that began in one second. */
+/* "20261125-220619-4173fa9": sorts by time, to the millisecond; the last four digits are chance. */
 struct str runs_id(struct arena *a, int64_t wall_ns, uint64_t random);
 
 /* Makes runs/ID in folder state_fd (.axmake) and removes the oldest of more than RUNS_KEPT that have ended. *fd gets the folder. 0 or errno. */
