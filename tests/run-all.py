@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "agents", "crash", "model")
+ORDER = ("unit", "project", "cli", "jobserver", "examples", "readme", "guide", "agents", "crash", "model")
 UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
@@ -28,7 +28,7 @@ CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MU
 def environment():
     """Without an outer make's flags, variables and jobserver: the suites start makes of their own."""
     drop = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR", "CC", "CFLAGS", "B", "OUT", "SUITES")
-    return {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("AXMAKE")}
+    return {k: v for k, v in os.environ.items() if k not in drop and (k == "AXMAKE_GUIDE" or not k.startswith("AXMAKE"))}
 
 
 def call(command, limit_s):

@@ -1,0 +1,2 @@
+# server and pages run together, once the sketch is there
+ax spec run workflow.ax.yaml

@@ -1,0 +1,5 @@
+# How much is there?
+free -h  # Linux
+vm_stat  # macOS
+
+# Fewer agents where it is little
