@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "doctor.h"
 #include "engine.h"
 #include "look.h"
 #include "sealed.h"
@@ -152,7 +153,9 @@ static int run(struct program *g, int argc, char **argv)
 	struct str folder = current_folder(g);
 	directory_line(g, "Entering", folder);
 	int status = 0;
-	if (!sealed(g, argc, argv, folder)) {
+	if (g->options.mode == MODE_DOCTOR) {
+		status = doctor(g);
+	} else if (!sealed(g, argc, argv, folder)) {
 		project_load(p, &g->options);
 		status = dispatch(g);
 	}

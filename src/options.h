@@ -24,6 +24,7 @@ enum mode {
 	MODE_VALIDATE, /* --validate */
 	MODE_APPROVE,  /* --approve TASK */
 	MODE_REJECT,   /* --reject TASK[=WHY] */
+	MODE_DOCTOR,   /* --doctor */
 	MODE_CLEAN,    /* --clean[=all] */
 	MODE_HELP,
 	MODE_VERSION,

@@ -303,7 +303,7 @@ static void what_is_not_built_is_refused_by_name(void **state)
 	static const char *const lines[] = {"-l",          "-l2",
 	                                    "-p",          "-d",
 	                                    "--debug=b",   "--watch",
-	                                    "--init",      "--doctor",
+	                                    "--init",
 	                                    "--events x",  "--trace-file=x",
 	                                    "--report x",
 	                                    "--no-cache",  "--cache-stats",

@@ -1,0 +1,210 @@
+#include "doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "graph/signature.h"
+#include "run/agent.h"
+#include "run/probe.h"
+#include "show/phrase.h"
+
+extern char **environ;
+
+#define VERSION_LIMIT_NS (5 * NS_PER_S)
+#define VERSION_COLUMNS 60
+
+struct times {
+	VEC(int64_t) ns;
+};
+
+struct examination {
+	struct program *g;
+	const struct rules *rules;
+	bool private_only;
+	struct map installed; /* provider's name -> itself */
+	struct map latencies; /* provider's name -> struct times */
+	struct sbuf out;
+	size_t usable;
+};
+
+static void note_latency(void *self, const struct task_record *r)
+{
+	struct examination *x = self;
+	if (!r->provider.n || r->first_byte_ns < 0)
+		return;
+	void **slot = map_slot(&x->latencies, r->provider);
+	if (!*slot)
+		*slot = arena_new(&x->g->arena, struct times);
+	vec_push(&x->g->arena, &((struct times *)*slot)->ns, r->first_byte_ns);
+}
+
+static int by_number(const void *x, const void *y)
+{
+	int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+	return (a > b) - (a < b);
+}
+
+/* What earlier runs of the workflow know. */
+static void recall(struct examination *x)
+{
+	struct project *p = &x->g->project;
+	if (p->graph && project_open(p, false, 0))
+		log_each(p->log, p->workflow->file, note_latency, x);
+}
+
+static void add_program(struct examination *x, struct str path)
+{
+	struct str version = STR_NONE, why = STR_NONE;
+	bool known = probe_version(&x->g->arena, path.p, VERSION_LIMIT_NS, &version, &why);
+	utf8_escape(&x->out, path);
+	sbuf_lit(&x->out, known ? ", " : " (");
+	if (known) {
+		struct sbuf shown = {0};
+		utf8_escape(&shown, version);
+		size_t columns = utf8_width(sbuf_view(&shown));
+		phrase_fit(&x->out, sbuf_view(&shown), columns < VERSION_COLUMNS ? columns : VERSION_COLUMNS);
+		sbuf_free(&shown);
+	} else {
+		utf8_escape(&x->out, why);
+		sbuf_char(&x->out, ')');
+	}
+}
+
+static void add_limits(struct examination *x, const struct provider *p)
+{
+	struct times *t = map_get(&x->latencies, p->name);
+	if (p->max_concurrent)
+		sbuf_printf(&x->out, "; at most %u at once", p->max_concurrent);
+	if (p->rate_capacity)
+		sbuf_printf(&x->out, "; %u calls at once, then %g a second", p->rate_capacity, p->rate_refill);
+	if (!t)
+		return;
+	qsort(t->ns.p, t->ns.n, sizeof *t->ns.p, by_number);
+	sbuf_lit(&x->out, "; first byte after ");
+	clock_duration(&x->out, t->ns.p[t->ns.n / 2]);
+}
+
+/* "codex: usable: /usr/bin/codex, codex-cli 0.40; public; at most 4 at once" */
+static void examine_provider(struct examination *x, struct provider *p)
+{
+	struct str path;
+	bool installed = agent_installed(&x->g->arena, p, getenv("PATH"), &path), allowed = !x->private_only || p->is_private;
+	sbuf_lit(&x->out, "  ");
+	utf8_escape(&x->out, p->name);
+	if (!installed) {
+		sbuf_lit(&x->out, ": not installed (no '");
+		utf8_escape(&x->out, p->command.p[0]);
+		sbuf_lit(&x->out, "' in PATH)\n");
+		return;
+	}
+	sbuf_lit(&x->out, allowed ? ": usable: " : ": not allowed by 'privacy: private': ");
+	add_program(x, path);
+	sbuf_lit(&x->out, p->is_private ? "; private" : "; public");
+	add_limits(x, p);
+	if (p->only_when_asked)
+		sbuf_lit(&x->out, "; only where it is named");
+	sbuf_char(&x->out, '\n');
+	if (!allowed)
+		return;
+	*map_slot(&x->installed, p->name) = p;
+	x->usable += !p->only_when_asked;
+}
+
+/* The provider that would serve it now; NULL: none. */
+static const struct provider *server_of(const struct examination *x, const struct agent *agent)
+{
+	struct str asked = x->g->options.provider;
+	if (asked.n)
+		return map_get(&x->installed, asked);
+	for (size_t i = 0; i < agent->providers.n; i++) {
+		const struct provider *p = map_get(&x->installed, agent->providers.p[i]);
+		if (p)
+			return p;
+	}
+	for (size_t i = 0; !agent->providers.n && i < x->rules->provider_list.n; i++) {
+		const struct provider *p = x->rules->provider_list.p[i];
+		if (!p->only_when_asked && map_get(&x->installed, p->name))
+			return p;
+	}
+	return NULL;
+}
+
+/* "  backend, quality" of all that this provider serves; with NULL of those that none does. */
+static void add_agents(struct examination *x, const struct provider *p)
+{
+	struct sbuf names = {0};
+	for (size_t i = 0; i < x->rules->agent_list.n; i++) {
+		const struct agent *agent = x->rules->agent_list.p[i];
+		if (server_of(x, agent) != p)
+			continue;
+		sbuf_lit(&names, names.n ? ", " : "");
+		utf8_escape(&names, agent->name);
+	}
+	if (names.n) {
+		sbuf_lit(&x->out, "  ");
+		if (p)
+			utf8_escape(&x->out, p->name);
+		else
+			sbuf_lit(&x->out, "no usable provider");
+		sbuf_printf(&x->out, ": %s\n", names.p);
+	}
+	sbuf_free(&names);
+}
+
+/* No rule says which variable holds a provider's key: what is said is which are there, never what they hold. */
+static void add_keys(struct examination *x)
+{
+	const char *gap = "";
+	sbuf_lit(&x->out, "variables that hold keys, by their names: ");
+	for (char **e = environ; *e; e++) {
+		struct str all = str_of(*e), name = str_sub(all, 0, str_find(all, STR("="), 0));
+		if (!signature_secret_name(name) || name.n + 1 >= all.n)
+			continue;
+		sbuf_lit(&x->out, gap);
+		utf8_escape(&x->out, name);
+		gap = ", ";
+	}
+	sbuf_lit(&x->out, *gap ? "\n" : "none\n");
+}
+
+static void load(struct program *g)
+{
+	struct project *p = &g->project;
+	struct diag *unheard = diag_new();
+	bool workflow = g->options.file.p || workflow_find(&g->arena, unheard, NULL, STR_NONE).p;
+	diag_free(unheard);
+	if (workflow) {
+		project_load(p, &g->options);
+		return;
+	}
+	p->rules = rules_load(&g->arena, p->diag, NULL, g->options.no_builtin ? RULES_NO_BUILTIN : 0);
+	p->config = config_load(&g->arena, p->diag, NULL);
+	options_settings(&g->options, &g->arena, p->diag, p->rules);
+}
+
+int doctor(struct program *g)
+{
+	struct examination x = {.g = g};
+	load(g);
+	if (!program_report(g))
+		return EXIT_TROUBLE;
+	x.rules = g->project.rules;
+	x.private_only = g->project.workflow && str_eq(g->project.workflow->policy.privacy.s, STR("private"));
+	recall(&x);
+	sbuf_lit(&x.out, "providers\n");
+	for (size_t i = 0; i < x.rules->provider_list.n; i++)
+		examine_provider(&x, x.rules->provider_list.p[i]);
+	sbuf_lit(&x.out, "agents, by the provider that would serve them now\n");
+	for (size_t i = 0; i < x.rules->provider_list.n; i++)
+		add_agents(&x, x.rules->provider_list.p[i]);
+	add_agents(&x, NULL);
+	add_keys(&x);
+	fwrite(x.out.p, 1, x.out.n, stdout);
+	sbuf_free(&x.out);
+	map_free(&x.installed);
+	map_free(&x.latencies);
+	return x.usable ? 0 : EXIT_TROUBLE;
+}

@@ -1,0 +1,114 @@
+#include "run/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "run/process.h"
+
+extern char **environ;
+
+enum { MOST_BYTES = 4096, STEP_MS = 5 };
+
+static int ms_until(int64_t end_ns)
+{
+	int64_t left = end_ns - clock_ns();
+	return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+/* Reads until the end, the limit or enough; what comes after is passed over. */
+static size_t read_some(int fd, char *to, int64_t end_ns)
+{
+	size_t n = 0;
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		char rest[MOST_BYTES];
+		int ready = poll(&p, 1, ms_until(end_ns));
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0)
+			return n;
+		ssize_t got = n < MOST_BYTES ? read(fd, to + n, MOST_BYTES - n) : read(fd, rest, sizeof rest);
+		if (got <= 0 && !(got < 0 && errno == EINTR))
+			return n;
+		if (got > 0 && n < MOST_BYTES)
+			n += (size_t)got;
+	}
+}
+
+static void kill_all(pid_t pid)
+{
+	struct pid_list below = {0};
+	process_descendants(pid, &below);
+	for (size_t i = 0; i < below.pids.n; i++)
+		kill(below.pids.p[i], SIGKILL);
+	vec_free(&below.pids);
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+}
+
+/* Waits for its end; kills it at the limit. false: it had to be killed. */
+static bool wait_for(pid_t pid, int64_t end_ns, int *status)
+{
+	struct timespec step = {0, STEP_MS * 1000000};
+	pid_t got;
+	while (!(got = waitpid(pid, status, WNOHANG)) && ms_until(end_ns))
+		nanosleep(&step, NULL);
+	if (got == pid) {
+		kill(-pid, SIGKILL); /* what it left in its session */
+		return true;
+	}
+	kill_all(pid);
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	return false;
+}
+
+static bool start(struct arena *a, const char *file, int out, pid_t *pid, struct str *why)
+{
+	char *argv[] = {(char *)file, (char *)"--version", NULL};
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct spawn s = {.file = file, .argv = argv, .envp = environ, .in = null_fd, .out = out, .err = null_fd, .keep = {-1, -1}};
+	int err = null_fd < 0 ? errno : process_spawn(&s, pid);
+	if (null_fd >= 0)
+		close(null_fd);
+	if (err)
+		*why = arena_printf(a, "it cannot be started: %s", os_error(err));
+	return !err;
+}
+
+bool probe_version(struct arena *a, const char *file, int64_t limit_ns, struct str *line, struct str *why)
+{
+	int64_t end_ns = clock_ns() + limit_ns;
+	char text[MOST_BYTES];
+	int fd[2], status;
+	pid_t pid;
+	if (pipe2(fd, O_CLOEXEC)) {
+		*why = str_of(os_error(errno));
+		return false;
+	}
+	bool started = start(a, file, fd[1], &pid, why);
+	close(fd[1]);
+	size_t n = started ? read_some(fd[0], text, end_ns) : 0;
+	close(fd[0]);
+	if (!started)
+		return false;
+	bool in_time = wait_for(pid, end_ns, &status);
+	struct str said = str_trim((struct str){text, n});
+	*line = arena_copy(a, str_trim(str_sub(said, 0, str_find(said, STR("\n"), 0))));
+	if (!in_time)
+		*why = STR("it does not end when asked for its version");
+	else if (!WIFEXITED(status) || WEXITSTATUS(status))
+		*why = WIFEXITED(status) ? arena_printf(a, "asked for its version it ends with %d", WEXITSTATUS(status)) : STR("asked for its version it is ended by a signal");
+	else if (!line->n)
+		*why = STR("it says no version");
+	else
+		return true;
+	return false;
+}
