@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ax/verb.h"
+#include "axmake.h"
 #include "base/clock.h"
 #include "run/agent.h"
 #include "show/phrase.h"
@@ -166,6 +167,13 @@ static int config_show(struct program *g, const struct ax_verb *v, const struct 
 	return 0;
 }
 
+static int doctor(struct program *g, const struct ax_verb *v, const struct ax_words *w)
+{
+	char *argv[] = {(char *)"axmake", (char *)"--doctor", NULL};
+	(void)g, (void)v, (void)w;
+	return axmake_main(2, argv);
+}
+
 static const struct ax_option no_options[] = {{0}};
 
 #define OF_NOTHING .args = "", .options = no_options, .wrong_use = EXIT_TROUBLE
@@ -173,6 +181,7 @@ static const struct ax_option no_options[] = {{0}};
 const struct ax_verb ax_list_verbs[] = {
 	{OF_NOTHING, .name = "list agents", .help = "List agents, who would serve each, and roles", .run = list_agents},
 	{OF_NOTHING, .name = "list providers", .help = "List providers, and whether they are installed", .run = list_providers},
+	{OF_NOTHING, .name = "doctor", .help = "Say which providers are usable, and what others lack", .run = doctor},
 	{OF_NOTHING, .name = "config show", .help = "Show the settings in force, and from where", .run = config_show},
 	{0},
 };

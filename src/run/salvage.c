@@ -29,21 +29,27 @@ static void write_call(struct job *j, bool complete)
 		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_path(j), os_error(err));
 }
 
+/* A run apart is taken up by nobody. */
+static bool is_kept(const struct job *j)
+{
+	return j->task->kind == TASK_AGENT && !j->sched->c->store->apart;
+}
+
 void salvage_begin(struct job *j)
 {
-	if (j->task->kind == TASK_AGENT)
+	if (is_kept(j))
 		write_call(j, false);
 }
 
 void salvage_complete(struct job *j)
 {
-	if (j->task->kind == TASK_AGENT)
+	if (is_kept(j))
 		write_call(j, true);
 }
 
 void salvage_forget(struct job *j)
 {
-	if (j->task->kind == TASK_AGENT)
+	if (is_kept(j))
 		unlinkat(j->sched->c->store->fd, call_path(j), 0);
 }
 
@@ -126,7 +132,7 @@ bool salvage_take(struct job *j)
 {
 	struct call_left left = {0};
 	enum why why = j->verdict.why;
-	if (j->task->kind != TASK_AGENT || why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || !read_call(j, &left))
+	if (!is_kept(j) || why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || !read_call(j, &left))
 		return false;
 	bool recorded = j->task->record && j->task->record->start_id == left.start_id;
 	const struct provider *chosen = j->provider;

@@ -139,6 +139,8 @@ static void drop_answer(struct job *j)
 static bool worth_a_folder(const struct job *j)
 {
 	bool said = j->sizes.out || j->sizes.err;
+	if (j->sched->c->store->apart && j->outcome.class == TRY_OK)
+		return false; /* all of that folder goes when it ended well */
 	return said && (j->task->kind == TASK_AGENT || j->tries > 1 || j->outcome.class != TRY_OK);
 }
 

@@ -85,12 +85,23 @@ static int rename_new(int dir_fd, const char *from, const char *to)
 	return renameat(dir_fd, from, dir_fd, to) ? errno : 0;
 }
 
+static int write_new(int dir_fd, const char *name, struct str content)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return errno;
+	int err = os_write_all(fd, content.p, content.n);
+	if (close(fd) && !err)
+		err = errno;
+	return err;
+}
+
 int statusdir_put(int dir_fd, struct str agent, int64_t wall_ms, struct str json)
 {
 	struct arena a = {0};
 	struct str name = path_escape_name(&a, agent);
 	struct str made = arena_printf(&a, ".ax-%016llx.tmp", (unsigned long long)os_random64());
-	int err = os_replace_file(dir_fd, made.p, 0600, json);
+	int err = write_new(dir_fd, made.p, json);
 	for (int64_t ms = wall_ms; !err && ms < wall_ms + AHEAD; ms++) {
 		err = rename_new(dir_fd, made.p, arena_printf(&a, "%.*s-%lld.json", STR_ARG(name), (long long)ms).p);
 		if (err != EEXIST)

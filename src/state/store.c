@@ -119,6 +119,7 @@ void store_apart(struct store *s, int fd, struct str folder)
 	close_fd(&s->fd);
 	s->fd = fd;
 	s->folder = folder;
+	s->apart = true;
 }
 
 struct str store_task_dir(struct arena *a, struct str task)

@@ -14,6 +14,7 @@
 struct store {
 	int root_fd;   /* the root folder, O_PATH or readable */
 	int fd;        /* .axmake; -1: it does not exist (read-only) */
+	bool apart;    /* for one run alone, which nobody takes up: see store_apart */
 	struct str folder; /* where fd leads, as the root sees it: ".axmake", or what store_apart made */
 	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
