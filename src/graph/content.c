@@ -103,9 +103,9 @@ enum file_state content_of_output(struct hashing *h, struct arena *a, const stru
 	if (p->kind == PATTERN_FILE)
 		s = filehash_output(h->fh, p->path, out, &err);
 	else if (p->kind == PATTERN_TREE)
-		s = filehash_tree(h->fh, p->path, out, &err, &bad);
+		s = filehash_tree(h->fh, p->path, NULL, out, &err, &bad);
 	else
-		s = filehash_glob(h->fh, p->path, out, &count, &err, &bad);
+		s = filehash_glob(h->fh, p->path, NULL, out, &count, &err, &bad);
 	if (s == FILE_FAILED)
 		*problem = arena_printf(a, "cannot read '%.*s': %s", STR_ARG(bad.n ? bad : p->path), os_error(err));
 	else if (p->kind == PATTERN_FILE && s == FILE_FOLDER)
@@ -265,13 +265,41 @@ static void add_hash(struct hasher *h, struct hash128 x)
 	hasher_add(h, &x.hi, 8);
 }
 
-static struct hash128 of_outputs(struct hasher *hs, const struct task *dep, const struct task *user)
+/* Does some task that comes after dep edit this path? */
+static bool is_edited(const void *dep, struct str path)
+{
+	const struct task *t = dep;
+	for (size_t i = 0; i < t->users.n; i++)
+		if (content_edits(t->users.p[i], path))
+			return true;
+	return false;
+}
+
+/* What stands in a tree, or meets a pattern, and that nobody edits. */
+static struct hash128 unedited(struct hashing *h, const struct task *dep, const struct pattern *p)
+{
+	struct filehash_skip skip = {is_edited, dep};
+	struct hash128 out = {0, 0};
+	struct str bad;
+	size_t count;
+	int err;
+	if (p->kind == PATTERN_TREE)
+		filehash_tree(h->fh, p->path, &skip, &out, &err, &bad);
+	else if (p->kind == PATTERN_GLOB)
+		filehash_glob(h->fh, p->path, &skip, &out, &count, &err, &bad);
+	return out;
+}
+
+/* For a user that edits something of an output: all as it was made, and what nobody edits as it stands. */
+static struct hash128 of_outputs(struct hashing *h, struct hasher *hs, const struct task *dep, const struct task *user)
 {
 	for (size_t i = 0; i < dep->outputs.n; i++) {
 		const struct pattern *p = &dep->outputs.p[i];
 		const struct output_record *made = user && content_edited_by(user, p) ? content_output_record(dep, p) : NULL;
 		hasher_add_framed(hs, p->path.p, p->path.n);
 		add_hash(hs, made ? made->hash : dep->out_hash ? dep->out_hash[i] : (struct hash128){0, 0});
+		if (made && p->kind != PATTERN_FILE)
+			add_hash(hs, unedited(h, dep, p));
 	}
 	return hasher_end(hs);
 }
@@ -311,7 +339,7 @@ static struct hash128 contribution(struct hashing *h, struct task *dep, const st
 		out = dep->has_result ? dep->result : out;
 	} else {
 		struct hasher hs = hasher_new();
-		out = dep->kind == TASK_GROUP ? of_group(h, &hs, dep, user, depth) : of_outputs(&hs, dep, special ? user : NULL);
+		out = dep->kind == TASK_GROUP ? of_group(h, &hs, dep, user, depth) : of_outputs(h, &hs, dep, special ? user : NULL);
 		hasher_free(&hs);
 	}
 	if (!special) {

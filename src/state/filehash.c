@@ -329,6 +329,7 @@ struct part {
 
 struct parts {
 	struct filehash *fh;
+	const struct filehash_skip *skip;
 	struct arena arena;
 	VEC(struct part) found;
 	VEC(struct str) folders; /* yet to be read */
@@ -348,12 +349,16 @@ static bool parts_add(struct parts *p, struct str path)
 	struct part part = {.path = path, .kind = 'o'};
 	int err;
 
+	if (p->skip && p->skip->fn(p->skip->self, path))
+		return true;
 	switch (filehash_output(p->fh, path, &part.hash, &err)) {
 	case FILE_REGULAR:
 		break;
 	case FILE_FOLDER:
 		part.kind = 'd';
 		vec_push(&p->arena, &p->folders, path);
+		if (p->skip) /* what is left out may have made it */
+			return true;
 		break;
 	case FILE_SPECIAL:
 		part.kind = 's';
@@ -418,9 +423,9 @@ static struct hash128 parts_hash(struct parts *p, size_t skip)
 	return out;
 }
 
-enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash128 *out, int *err, struct str *bad_path)
+enum file_state filehash_tree(struct filehash *fh, struct str path, const struct filehash_skip *skip, struct hash128 *out, int *err, struct str *bad_path)
 {
-	struct parts p = {.fh = fh};
+	struct parts p = {.fh = fh, .skip = skip};
 	struct filehash_file *f = filehash_file(fh, path);
 	const char *name = c_path(f);
 	struct stat st;
@@ -448,10 +453,10 @@ enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash1
 	return ok ? FILE_FOLDER : FILE_FAILED;
 }
 
-enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct hash128 *out, size_t *count, int *err,
-                              struct str *bad_path)
+enum file_state filehash_glob(struct filehash *fh, struct str pattern, const struct filehash_skip *skip, struct hash128 *out, size_t *count,
+                              int *err, struct str *bad_path)
 {
-	struct parts p = {.fh = fh};
+	struct parts p = {.fh = fh, .skip = skip};
 	struct glob_list list = {.seen = fh->seen};
 	struct str bad = STR_NONE;
 	bool ok = true;

@@ -56,10 +56,17 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 /* A file as an output: like filehash_hash, but not through a final link: a link hashes as its text, and the x bit counts. */
 enum file_state filehash_output(struct filehash *fh, struct str path, struct hash128 *out, int *err);
 
-/* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; what glob_passes_over says never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. */
-enum file_state filehash_tree(struct filehash *fh, struct str path, struct hash128 *out, int *err, struct str *bad_path);
+/* Paths that are left out, with all below them; folders then do not count for themselves. */
+struct filehash_skip {
+	bool (*fn)(const void *self, struct str path);
+	const void *self;
+};
+
+/* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; what glob_passes_over says never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. skip may be NULL. */
+enum file_state filehash_tree(struct filehash *fh, struct str path, const struct filehash_skip *skip, struct hash128 *out, int *err, struct str *bad_path);
 
 /* Files that a pattern finds, as one hash of names and contents, as outputs. *count: how many. */
-enum file_state filehash_glob(struct filehash *fh, struct str pattern, struct hash128 *out, size_t *count, int *err, struct str *bad_path);
+enum file_state filehash_glob(struct filehash *fh, struct str pattern, const struct filehash_skip *skip, struct hash128 *out, size_t *count, int *err,
+			      struct str *bad_path);
 
 #endif

@@ -168,7 +168,8 @@ class Run:
         files = {}
         for o in sorted(dep.outputs):
             now, made = self.ref.content(o), self.ref.records[dep.name].outputs.get(o, {}) if dep.name in self.ref.records else {}
-            edited = [p for p in {*now, *made} if any(w.hits(e, p) for e in user.edits)]
+            editors = [u for u in self.wf.tasks if dep.uid in self.edges[u.uid]] if any(w.hits(e, p) for e in user.edits for p in {*now, *made}) else []
+            edited = [p for p in {*now, *made} if any(w.hits(e, p) for u in editors for e in u.edits)]
             files[o] = {p: b for p, b in now.items() if p not in edited} | {p: made[p] for p in edited if p in made}
         return repr(sorted((o, sorted(f.items())) for o, f in files.items()))
 

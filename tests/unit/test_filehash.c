@@ -186,10 +186,10 @@ static void unreadable_files_say_why(void **state)
 	assert_int_equal(file(b, "d/f")->err, EACCES);
 	assert_int_equal(filehash_output(b->fh, STR("d/f"), &h, &err), FILE_FAILED);
 	assert_int_equal(err, EACCES);
-	assert_int_equal(filehash_tree(b->fh, STR("d"), &h, &err, &bad), FILE_FAILED);
+	assert_int_equal(filehash_tree(b->fh, STR("d"), NULL, &h, &err, &bad), FILE_FAILED);
 	assert_int_equal(err, EACCES);
 	assert_true(str_eq(bad, STR("d/f")));
-	assert_int_equal(filehash_glob(b->fh, STR("d/*"), &h, &count, &err, &bad), FILE_FAILED);
+	assert_int_equal(filehash_glob(b->fh, STR("d/*"), NULL, &h, &count, &err, &bad), FILE_FAILED);
 	assert_int_equal(err, EACCES);
 	assert_true(str_eq(bad, STR("d/f")));
 	if (!getuid())
@@ -430,7 +430,7 @@ static struct hash128 tree(struct box *b, const char *path)
 	struct str bad;
 	int err;
 
-	assert_int_equal(filehash_tree(b->fh, str_of(path), &h, &err, &bad), FILE_FOLDER);
+	assert_int_equal(filehash_tree(b->fh, str_of(path), NULL, &h, &err, &bad), FILE_FOLDER);
 	return h;
 }
 
@@ -502,12 +502,12 @@ static void a_tree_that_is_none_is_told(void **state)
 	struct str bad;
 	int err;
 
-	assert_int_equal(filehash_tree(b->fh, STR("none"), &h, &err, &bad), FILE_MISSING);
+	assert_int_equal(filehash_tree(b->fh, STR("none"), NULL, &h, &err, &bad), FILE_MISSING);
 	put(b, "f", "");
-	assert_int_equal(filehash_tree(b->fh, STR("f"), &h, &err, &bad), FILE_REGULAR);
+	assert_int_equal(filehash_tree(b->fh, STR("f"), NULL, &h, &err, &bad), FILE_REGULAR);
 	mkdirat(b->fd, "d", 0700);
 	symlinkat("d", b->fd, "l");
-	assert_int_equal(filehash_tree(b->fh, STR("l"), &h, &err, &bad), FILE_REGULAR);
+	assert_int_equal(filehash_tree(b->fh, STR("l"), NULL, &h, &err, &bad), FILE_REGULAR);
 	/* The link is still a good input. */
 	assert_int_equal(filehash_look(b->fh, file(b, "l"), false), FILE_FOLDER);
 }
@@ -536,7 +536,7 @@ static struct hash128 glob(struct box *b, const char *pattern, size_t n)
 	size_t count;
 	int err;
 
-	assert_int_equal(filehash_glob(b->fh, str_of(pattern), &h, &count, &err, &bad), FILE_REGULAR);
+	assert_int_equal(filehash_glob(b->fh, str_of(pattern), NULL, &h, &count, &err, &bad), FILE_REGULAR);
 	assert_int_equal(count, n);
 	return h;
 }

@@ -44,7 +44,7 @@ static struct seen *look(struct box *b, struct filehash **fh)
 	assert_int_equal(filehash_hash(*fh, filehash_file(*fh, STR("link")), false), FILE_REGULAR);
 	assert_int_equal(filehash_output(*fh, STR("output"), &h, &err), FILE_REGULAR);
 	assert_int_equal(filehash_output(*fh, STR("link"), &h, &err), FILE_REGULAR);
-	assert_int_equal(filehash_tree(*fh, STR("tree"), &h, &err, &text), FILE_FOLDER);
+	assert_int_equal(filehash_tree(*fh, STR("tree"), NULL, &h, &err, &text), FILE_FOLDER);
 	return seen;
 }
 
