@@ -64,6 +64,7 @@ void project_load_settings(struct project *p, struct options *o)
 	p->options = o;
 	p->rules = rules_load(p->arena, p->diag, p->seen, o->no_builtin ? RULES_NO_BUILTIN : 0);
 	p->config = config_load(p->arena, p->diag, p->seen);
+	provider_settings_apply(&p->config.providers, p->rules, p->arena, p->diag);
 	options_settings(o, p->arena, p->diag, p->rules);
 }
 

@@ -7,11 +7,41 @@
 
 struct provider_list {
 	VEC(struct provider *) of;
+	struct str excluded;
 };
+
+static void exclude(struct builder *b, const struct provider *p, struct provider_list *out, const char *fmt)
+{
+	struct str why = arena_printf(b->a, fmt, STR_ARG(p->name), STR_ARG(p->name));
+	out->excluded = out->excluded.n ? arena_printf(b->a, "%.*s; %.*s", STR_ARG(out->excluded), STR_ARG(why)) : why;
+}
 
 static bool allowed(const struct builder *b, const struct provider *p)
 {
-	return !str_eq(b->c->workflow->policy.privacy.s, STR("private")) || p->is_private;
+	return !p->switched_off && (p->is_private || !str_eq(b->c->workflow->policy.privacy.s, STR("private")));
+}
+
+/* One that the agent or the task names. */
+static void add_one(struct builder *b, struct provider *p, struct provider_list *out)
+{
+	if (allowed(b, p))
+		vec_push(b->a, &out->of, p);
+	else if (p->switched_off)
+		exclude(b, p, out, "'%.*s' is switched off by /providers/%.*s/enabled in the JSON settings");
+	else
+		exclude(b, p, out, "'%.*s' is public, and the policy wants private ones (add 'privacy = private' to [provider %.*s] in axmake.ini where it is)");
+}
+
+/* By priority; what has none stays behind, in the rules' order. */
+static void add_unnamed(struct builder *b, struct provider *p, struct provider_list *out)
+{
+	size_t at = out->of.n;
+	if (p->only_when_asked || !allowed(b, p))
+		return;
+	vec_push(b->a, &out->of, p);
+	for (; at && p->has_priority && (!out->of.p[at - 1]->has_priority || out->of.p[at - 1]->priority > p->priority); at--)
+		out->of.p[at] = out->of.p[at - 1];
+	out->of.p[at] = p;
 }
 
 static void unknown_provider(struct builder *b, struct text name)
@@ -45,8 +75,8 @@ static void add_named(struct builder *b, struct text list, struct provider_list 
 		struct provider *p = rules_provider(b->c->rules, name);
 		if (!p)
 			unknown_provider(b, (struct text){.s = name, .at = list.at});
-		else if (allowed(b, p))
-			vec_push(b->a, &out->of, p);
+		else
+			add_one(b, p, out);
 		at = end + 1;
 	}
 }
@@ -96,15 +126,12 @@ static struct provider_list providers_for(struct builder *b, const struct agent 
 	} else if (agent->providers.n) {
 		for (size_t i = 0; i < agent->providers.n; i++) {
 			struct provider *p = rules_provider(b->c->rules, agent->providers.p[i]);
-			if (p && allowed(b, p))
-				vec_push(b->a, &list.of, p);
+			if (p)
+				add_one(b, p, &list);
 		}
 	} else {
-		for (size_t i = 0; i < b->c->rules->provider_list.n; i++) {
-			struct provider *p = b->c->rules->provider_list.p[i];
-			if (!p->only_when_asked && allowed(b, p))
-				vec_push(b->a, &list.of, p);
-		}
+		for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
+			add_unnamed(b, b->c->rules->provider_list.p[i], &list);
 	}
 	return list;
 }
@@ -143,6 +170,7 @@ void build_agent(struct builder *b, struct task *t)
 	struct provider_list list = providers_for(b, t->agent, t->def->provider);
 	t->providers = list.of.p;
 	t->n_providers = list.of.n;
+	t->excluded = list.excluded;
 }
 
 /* Times to the first byte, by provider. */

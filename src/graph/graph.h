@@ -98,6 +98,7 @@ struct task {
 	const struct agent *agent;
 	struct provider *const *providers; /* to be tried in this order, already filtered by the policy */
 	size_t n_providers;
+	struct str excluded; /* what keeps providers that it names from that list, a phrase for each; empty: nothing */
 	struct str role, model;
 	const struct delegate_agent *delegates;
 	size_t n_delegates;

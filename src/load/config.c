@@ -12,6 +12,7 @@ enum { MAX_FILE = 16 << 20, MAX_AGENTS = 10 };
 #define TEN_YEARS_MS 315360000000.0
 
 struct reading {
+	struct arena *arena;
 	struct diag *diag;
 	struct pos at; /* the file as a whole: jansson's values have no places */
 };
@@ -58,16 +59,6 @@ static void read_execution(struct reading *r, const json_t *execution, struct co
 	read_parallel_delegation(r, execution, c);
 }
 
-static void warn_providers(struct reading *r, const json_t *providers)
-{
-	if (!providers)
-		return;
-	if (!json_is_object(providers))
-		diag_error(r->diag, r->at, "write {\"NAME\": {…}}", "/providers is no object");
-	else if (json_object_size(providers))
-		diag_warn(r->diag, r->at, "say it in axmake.ini: [provider NAME]", "/providers is not acted on yet");
-}
-
 static void read_text(struct reading *r, struct str text, struct config *c)
 {
 	json_error_t error;
@@ -82,7 +73,7 @@ static void read_text(struct reading *r, struct str text, struct config *c)
 	}
 	if (json_is_object(all)) {
 		read_execution(r, json_object_get(all, "execution"), c);
-		warn_providers(r, json_object_get(all, "providers"));
+		provider_settings_read(&c->providers, r->arena, r->diag, r->at, json_object_get(all, "providers"));
 	} else {
 		diag_error(r->diag, r->at, "write {\"execution\": {…}}", "the file is no JSON object");
 	}
@@ -97,7 +88,7 @@ struct config config_load(struct arena *a, struct diag *d, struct seen *seen)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct str text = STR_NONE;
 		int err = seen_read_file(seen, a, AT_FDCWD, names[i], MAX_FILE, &text);
-		struct reading r = {.diag = d};
+		struct reading r = {.arena = a, .diag = d};
 
 		if (err == ENOENT)
 			continue;

@@ -529,6 +529,36 @@ void provider_apply(struct provider *p, struct arena *a, struct diag *d, const s
 		apply_key(&ap, &section->keys.p[i], user);
 }
 
+/* The rule's words with another program. */
+static void set_program(struct provider *p, struct arena *a, struct str program)
+{
+	struct words *w = &p->command;
+	struct apply ap = {.provider = p, .arena = a};
+	struct str *words = arena_array(a, struct str, w->n);
+
+	if (str_eq(w->p[0], program))
+		return;
+	memcpy(words, w->p, w->n * sizeof *words);
+	words[0] = program;
+	w->p = words;
+	p->user_shape = with_line(a, p->user_shape, STR("command"), shape_value(&ap, key_def_of(STR("command"))));
+}
+
+void provider_set_command(struct provider *p, struct arena *a, struct diag *d, struct text command)
+{
+	size_t n = 0;
+	struct str *words = value_words(a, command.s, &n);
+	struct ini_section section = {.kind = {.s = STR("provider"), .at = command.at}};
+
+	if (words && n == 1 && p->command.n && words[0].n && str_find(words[0], STR("${"), 0) == words[0].n) {
+		set_program(p, a, words[0]);
+		return;
+	}
+	vec_push(a, &section.keys, (struct ini_key){.name = {.s = STR("command"), .at = command.at}, .value = command});
+	provider_apply(p, a, d, &section, true);
+	provider_check(p, d);
+}
+
 static bool words_use(const struct words *w, struct str name)
 {
 	struct str body;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 struct ini_section;
+struct text;
 
 /* Where in an answer something stands: `json:/a/b`, `jsonl:/a/b` (last line that has it), `jsonl-sum:/a/b` (adds over lines and
  * members; a part `*` is any member), `stderr-json:/a`, `text` (all of standard output), `file` (${result_file}). */
@@ -62,6 +63,11 @@ struct provider {
 	struct str retry_on, fatal_on; /* POSIX ERE; empty: none */
 	struct str quota_on;           /* POSIX ERE; empty: none */
 	struct str quota_reset;        /* POSIX ERE with a group; empty: none */
+	/* Of the JSON settings. */
+	bool switched_off; /* serves nobody */
+	bool has_priority, has_timeout;
+	double priority;    /* where an agent names no providers: the lowest comes first, those without one after all that have one */
+	int64_t timeout_ns; /* of a call, where the task gives none; 0: none */
 	struct str revision;
 	uint32_t rate_capacity; /* calls that may begin at once; 0: any number. With rate_refill or not at all */
 	double rate_refill;     /* calls a second */
@@ -73,6 +79,9 @@ struct provider {
 /* Lays a section over what p says already, key by key; an empty value clears. `user`: keys that shape the call are noted in
  * user_shape, and another command than p's makes p start afresh: of what it said, only limits, privacy and `ask` stay. */
 void provider_apply(struct provider *p, struct arena *a, struct diag *d, const struct ini_section *section, bool user);
+/* A command that the user's settings give: one word is the program, in place of the rule's, whose other words stay; several are a command of their own, as in
+ * a section. */
+void provider_set_command(struct provider *p, struct arena *a, struct diag *d, struct text command);
 /* What only the sum of all sections shows: a command is there, and hands the prompt and the result over as `prompt` and `result`
  * say. */
 void provider_check(const struct provider *p, struct diag *d);

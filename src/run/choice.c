@@ -57,6 +57,15 @@ static struct str nobody_known(const struct graph *g)
 	return STR("no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
 }
 
+/* What keeps providers from the task's list, behind what those in it lack. */
+static void add_excluded(struct sbuf *b, const struct graph *g, const struct task *t)
+{
+	if (t->excluded.n)
+		sbuf_printf(b, "%s%.*s", b->n ? "; " : "", STR_ARG(t->excluded));
+	else if (!t->n_providers)
+		sbuf_str(b, nobody_known(g));
+}
+
 struct str choice_lacking(const struct graph *g, const struct task *t, const char *path_env, struct arena *a)
 {
 	struct sbuf b = {0};
@@ -67,8 +76,7 @@ struct str choice_lacking(const struct graph *g, const struct task *t, const cha
 		}
 		report_missing(&b, t->providers[i]);
 	}
-	if (!t->n_providers)
-		sbuf_str(&b, nobody_known(g));
+	add_excluded(&b, g, t);
 	struct str why = arena_copy(a, sbuf_view(&b));
 	sbuf_free(&b);
 	return why;
@@ -292,8 +300,7 @@ struct choice_none choice_why_none(const struct job *j)
 		else
 			sbuf_str(&b, v->gone);
 	}
-	if (!j->task->n_providers)
-		sbuf_str(&b, nobody_known(c->sched->c->graph));
+	add_excluded(&b, c->sched->c->graph, j->task);
 	if (none.closed) /* no failure will tell of it */
 		tell_aside(c, j->task, j->task->n_providers);
 	none.why = arena_copy(&c->arena, sbuf_view(&b));

@@ -208,6 +208,8 @@ static void capture_trouble(void *self, int err, const char *path)
 int64_t job_timeout(const struct job *j)
 {
 	int64_t t = j->task->def->timeout_ns;
+	if (t == TIMEOUT_UNSET && j->provider && j->provider->has_timeout)
+		t = j->provider->timeout_ns;
 	if (t == TIMEOUT_UNSET && j->task->kind == TASK_AGENT)
 		t = j->sched->c->agent_timeout_ns;
 	return t == TIMEOUT_UNSET ? 0 : t;

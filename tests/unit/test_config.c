@@ -101,16 +101,75 @@ static void automatosx_config_json_comes_first(void **state)
 	assert_printed(f, "");
 }
 
-static void what_is_not_acted_on_is_said_once(void **state)
+static void providers_are_read(void **state)
 {
 	struct fixture *f = *state;
 
 	put("ax.config.json", "{\"execution\": {\"parallelDelegationEnabled\": true},\n"
 	                      "\"providers\": {\"a\": {\"enabled\": true}, \"b\": {\"priority\": 1}}}");
-	assert_true(config_load(&f->a, f->d, NULL).parallel_delegation);
+	struct config c = config_load(&f->a, f->d, NULL);
+	assert_true(c.parallel_delegation);
+	assert_int_equal(c.providers.all.n, 2);
+	assert_printed(f, "");
+}
+
+static struct provider *ruled(struct fixture *f, const char *json)
+{
+	struct rules *r = rules_load(&f->a, f->d, NULL, RULES_NO_USER | RULES_NO_BUILTIN);
+	struct str ini = STR("[provider p]\ncommand = prog -x\nresult = jsonl:/r\nrate_capacity = 5\nrate_refill = 2\nmax_concurrent = 3\n");
+
+	put("ax.config.json", json);
+	rules_add(r, &f->a, f->d, diag_source(f->d, STR("x.ini"), ini), ini, false);
+	struct config c = config_load(&f->a, f->d, NULL);
+	provider_settings_apply(&c.providers, r, &f->a, f->d);
+	struct provider *p = rules_provider(r, STR("p"));
+	rules_free(r);
+	return p;
+}
+
+static void settings_of_a_provider_lie_over_its_rule(void **state)
+{
+	struct fixture *f = *state;
+	struct provider *p = ruled(f, "{\"providers\": {\"p\": {\"priority\": 2, \"timeout\": 1500, \"healthCheck\": {}, \"rateLimit\": {\"refillRate\": 0.5}}}}");
+
+	assert_printed(f, "");
+	assert_true(!p->switched_off && p->has_priority && p->priority == 2 && p->has_timeout);
+	assert_int_equal(p->timeout_ns, 1500000000);
+	assert_int_equal(p->rate_capacity, 5);
+	assert_true(p->rate_refill == 0.5);
+	p = ruled(f, "{\"providers\": {\"p\": {\"enabled\": false, \"rateLimit\": {\"enabled\": false, \"capacity\": 9}}}}");
+	assert_true(p->switched_off);
+	assert_true(p->rate_capacity == 0 && p->rate_refill == 0);
+	assert_int_equal(p->max_concurrent, 3);
+	assert_printed(f, "");
+}
+
+static void one_word_is_the_program_and_several_a_command_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct provider *p = ruled(f, "{\"providers\": {\"p\": {\"command\": \"prog\"}}}");
+
+	assert_int_equal(p->user_shape.n, 0);
+	p = ruled(f, "{\"providers\": {\"p\": {\"command\": \"/opt/prog\"}}}");
+	assert_int_equal(p->command.n, 2);
+	assert_true(str_eq(p->command.p[0], STR("/opt/prog")) && str_eq(p->command.p[1], STR("-x")));
+	assert_int_equal(p->result.kind, WHERE_JSONL);
+	assert_true(str_starts(p->user_shape, STR("command=/opt/prog")));
+	p = ruled(f, "{\"providers\": {\"p\": {\"command\": \"other --json\", \"priority\": 1}}}");
+	assert_int_equal(p->command.n, 2);
+	assert_int_equal(p->result.kind, WHERE_NONE);
+	assert_true(p->has_priority && p->max_concurrent == 3);
+	assert_printed(f, "");
+}
+
+static void unknown_providers_are_a_warning_unless_switched_off(void **state)
+{
+	struct fixture *f = *state;
+
+	ruled(f, "{\"providers\": {\"q\": {\"priority\": 1}, \"zzz\": {\"enabled\": false}}}");
 	assert_int_equal(diag_errors(f->d), 0);
 	assert_int_equal(diag_warnings(f->d), 1);
-	assert_printed(f, "ax.config.json: warning: /providers is not acted on yet");
+	assert_printed(f, "ax.config.json: warning: /providers/q: no provider is called so");
 }
 
 static void wrong_values_are_named_by_pointer(void **state)
@@ -131,6 +190,17 @@ static void wrong_values_are_named_by_pointer(void **state)
 	     "error: /execution/parallelDelegationEnabled has a wrong value"},
 	    {"{\"execution\": []}", "ax.config.json: error: /execution is no object"},
 	    {"{\"providers\": 1}", "ax.config.json: error: /providers is no object"},
+	    {"{\"providers\": {\"p\": 1}}", "ax.config.json: error: /providers/p is no object"},
+	    {"{\"providers\": {\"p\": {\"enabled\": \"yes\"}}}", "error: /providers/p/enabled has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"priority\": null}}}", "error: /providers/p/priority has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"timeout\": -1}}}", "error: /providers/p/timeout has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"command\": [\"a\"]}}}", "error: /providers/p/command has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"command\": \" \"}}}", "error: /providers/p/command has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"command\": \"a\\u0000b\"}}}", "error: /providers/p/command has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"rateLimit\": 3}}}", "error: /providers/p/rateLimit has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"rateLimit\": {\"capacity\": 1.5}}}}", "error: /providers/p/rateLimit/capacity has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"rateLimit\": {\"refillRate\": 0}}}}", "error: /providers/p/rateLimit/refillRate has a wrong value"},
+	    {"{\"providers\": {\"p\": {\"rateLimit\": {\"enabled\": 1}}}}", "error: /providers/p/rateLimit/enabled has a wrong value"},
 	    {"[]", "ax.config.json: error: the file is no JSON object"},
 	};
 
@@ -205,7 +275,10 @@ int main(void)
 	    TEST(without_a_file_nothing_is_configured),
 	    TEST(both_settings_are_read),
 	    TEST(automatosx_config_json_comes_first),
-	    TEST(what_is_not_acted_on_is_said_once),
+	    TEST(providers_are_read),
+	    TEST(settings_of_a_provider_lie_over_its_rule),
+	    TEST(one_word_is_the_program_and_several_a_command_of_its_own),
+	    TEST(unknown_providers_are_a_warning_unless_switched_off),
 	    cmocka_unit_test(wrong_values_are_named_by_pointer),
 	    TEST(all_wrong_values_are_reported),
 	    cmocka_unit_test(syntax_errors_have_line_and_column),
