@@ -152,6 +152,24 @@ def gives_way_to_the_next_provider_when_its_service_stays_busy(c):
     c.expect_nothing_left(r)
 
 
+@case(short=False)
+def closes_a_provider_whose_quota_is_spent(c):
+    """In the words that its service would use, as far as they are known; no second try is spent on it, in this run and the next."""
+    words = {
+        "claude-code": "You've hit your session limit · resets 11:59pm", "codex": "You've hit your usage limit. Try again in 3 hours.",
+        "gemini-cli": "You have exhausted your daily quota on this model. Your quota will reset after 3h20m10s.",
+        "opencode": "5 hour usage limit reached. It will reset in 3 hours.", "qwen-code": "Qwen OAuth quota exceeded: Your free daily quota has been reached.",
+    }
+    c.add(c.program, once=True, fail=429, message=words[c.program.name], code="usage_limit_reached")
+    c.workflow({"name": "a", "task": "Answer."})
+    r = c.axmake(status=2, limit_s=300)
+    c.expect_text(f"'{c.program.name}' is out of quota until", r)
+    n = len(c.requests())
+    c.expect("try 1 failed" not in r.err, r, "it was tried again")
+    r = c.axmake(status=2)
+    c.expect(len(c.requests()) == n, r, "the next run called again")
+
+
 @case()
 def fails_clearly_with_a_wrong_key(c):
     c.add(c.program, key="a-wrong-key-of-a-test")

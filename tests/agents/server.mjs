@@ -17,7 +17,7 @@
 //   tokens=F,R,W,O,T     tokens told: fresh input, read from a cache, written to it, output, thoughts. 10,0,0,5,0 unless said; each API adds
 //                        them its way
 //   fail=STATUS[xN]      an error in the API's words; only the first N times that this prompt comes to this path. after=S: with retry-after
-//   message=TEXT         the error's message
+//   message=TEXT         the error's message; code=NAME its kind
 //   delay=MS             before anything is sent
 //   hang                 nothing is sent at all; hang=later: only once a tool has been used
 //   cut                  the connection breaks in the middle of the answer
@@ -117,10 +117,10 @@ const kinds = {
 	openai: { 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded" },
 };
 
-function failure(api, status, model, message) {
+function failure(api, status, model, message, kind) {
 	const said = message ?? (words[status] ?? `Error ${status}`).replace("MODEL", model);
 	if (api === "anthropic") return { type: "error", error: { type: kinds.anthropic[status] ?? "api_error", message: message ?? { 401: "invalid x-api-key", 404: `model: ${model}` }[status] ?? said } };
-	if (api !== "gemini") return { error: { message: said, type: status < 500 ? "invalid_request_error" : "server_error", param: null, code: kinds.openai[status] ?? null } };
+	if (api !== "gemini") return { error: { message: said, type: kind ?? (status < 500 ? "invalid_request_error" : "server_error"), param: null, code: kind ?? kinds.openai[status] ?? null } };
 	const error = { code: status, status: kinds.gemini[status] ?? "UNKNOWN", message: message ?? { 400: "API key not valid. Please pass a valid API key.", 404: `models/${model} is not found for API version v1beta` }[status] ?? said };
 	if (status === 400) error.details = [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID", domain: "googleapis.com" }];
 	return { error };
@@ -268,7 +268,7 @@ async function serve(req, res) {
 	if (key.includes("wrong")) return json(api === "gemini" ? 400 : 401, failure(api, api === "gemini" ? 400 : 401, model));
 	if (model.includes("unknown")) return json(404, failure(api, 404, model));
 	const status = failing(order, url.pathname, prompt);
-	if (status) return json(status, failure(api, status, model, order.message), order.after ? { "retry-after": order.after } : {});
+	if (status) return json(status, failure(api, status, model, order.message, order.code), order.after ? { "retry-after": order.after } : {});
 	const tool = (order.write || order.shell) && !used ? toolCall(body, order) : null;
 	const tokens = (order.tokens ?? "10,0,0,5").split(",").map(Number);
 	const id = createHash("sha256").update(`${prompt}${Math.random()}`).digest("hex").slice(0, 16);
