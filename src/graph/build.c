@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "graph/script.h"
+#include "graph/usual.h"
 
 struct task *graph_task(const struct graph *g, struct str name)
 {
@@ -206,12 +207,24 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 #define GUESS_AGENT_NS INT64_C(60000000000)
 #define GUESS_RUN_NS INT64_C(1000000000)
 
+static const struct taken *taken_of(struct graph *g, struct log *log, const struct task *t)
+{
+	struct taken known, *kept;
+	if (!log_taken(log, g->workflow->file, t->name, &known))
+		return NULL;
+	kept = arena_new(g->arena, struct taken);
+	*kept = known;
+	return kept;
+}
+
 void graph_recall(struct graph *g, struct log *log)
 {
 	for (size_t i = g->order.n; i-- > 0;) {
 		struct task *t = g->order.p[i];
 		t->record = log && t->kind != TASK_GROUP ? log_find(log, g->workflow->file, t->name) : NULL;
-		int64_t own = t->kind == TASK_GROUP ? 0 : t->record ? t->record->duration_ns : t->kind == TASK_AGENT ? GUESS_AGENT_NS : GUESS_RUN_NS;
+		t->taken = log && t->kind != TASK_GROUP ? taken_of(g, log, t) : NULL;
+		int64_t usual = t->taken ? usual_of(t).duration_ns : t->record ? t->record->duration_ns : -1;
+		int64_t own = t->kind == TASK_GROUP ? 0 : usual >= 0 ? usual : t->kind == TASK_AGENT ? GUESS_AGENT_NS : GUESS_RUN_NS;
 		int64_t behind = 0;
 		for (size_t k = 0; k < t->users.n; k++)
 			if (t->users.p[k]->wanted && t->users.p[k]->priority_ns > behind)

@@ -106,6 +106,7 @@ struct task {
 
 	/* What earlier runs left; set by graph_recall. */
 	const struct task_record *record;
+	const struct taken *taken; /* NULL: not on record */
 	int64_t priority_ns; /* its own learned duration and the longest path of users behind it */
 
 	/* The run. */

@@ -1,7 +1,9 @@
 #include "run/budget.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "graph/usual.h"
 #include "run/job.h"
 
 #define WARN_AT 0.8
@@ -11,35 +13,20 @@ static bool limited(const struct budget_def *b)
 	return b->cost_usd > 0 || b->tokens > 0;
 }
 
-static int64_t positive(int64_t n)
-{
-	return n > 0 ? n : 0;
-}
-
-/* All tokens of a call; -1: none were reported. Those read from a cache have been taken out of the input. */
-static int64_t all_tokens(int64_t input, int64_t output, int64_t cache_read, int64_t cache_write)
-{
-	if (input < 0 && output < 0)
-		return -1;
-	return positive(input) + positive(output) + positive(cache_read) + positive(cache_write);
-}
-
 static void add(struct spent *to, double cost_usd, int64_t tokens)
 {
 	to->calls++;
 	to->unpriced += isnan(cost_usd) != 0;
 	to->uncounted += tokens < 0;
 	to->cost_usd += isnan(cost_usd) ? 0 : cost_usd;
-	to->tokens += positive(tokens);
+	to->tokens += tokens > 0 ? tokens : 0;
 }
 
-/* What the task took the last time that it succeeded. */
-static struct spent usual(const struct task *t)
+/* What the task usually takes, as far as that is known. */
+static struct spent expected_of(const struct task *t)
 {
-	struct spent u = {0};
-	if (t->record)
-		add(&u, t->record->cost_usd, all_tokens(t->record->input_tokens, t->record->output_tokens, t->record->cache_read_tokens, t->record->cache_write_tokens));
-	return u;
+	struct usual u = usual_of(t);
+	return (struct spent){.cost_usd = isnan(u.cost_usd) ? 0 : u.cost_usd, .tokens = u.tokens > 0 ? u.tokens : 0};
 }
 
 /* What the running try has reported so far. */
@@ -49,7 +36,7 @@ static struct spent so_far(const struct job *j)
 	if (!j->live || j->phase != PHASE_RUNNING)
 		return n;
 	struct counts c = live_seen(j->live).counts;
-	add(&n, c.cost_usd, all_tokens(c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens));
+	add(&n, c.cost_usd, usual_tokens(c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens));
 	return n;
 }
 
@@ -71,7 +58,7 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 		const struct job *j = s->live.p[i];
 		if (j->task->kind != TASK_AGENT)
 			continue;
-		struct spent n = so_far(j), u = usual(j->task);
+		struct spent n = so_far(j), u = expected_of(j->task);
 		now->cost_usd += n.cost_usd;
 		now->tokens += n.tokens;
 		expected->cost_usd += fmax(n.cost_usd, u.cost_usd);
@@ -82,7 +69,7 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 enum budget_word budget_ask(const struct sched *s, const struct task *t)
 {
 	const struct budget_def *limit = &s->c->budget;
-	struct spent past = s->spent, now = {0}, expected = {0}, own = usual(t);
+	struct spent past = s->spent, now = {0}, expected = {0}, own = expected_of(t);
 	const struct job *asker = t->asker ? s->jobs[delegate_task_for(t)->id] : NULL;
 	if (asker && budget_gone(asker))
 		return BUDGET_OVER;
@@ -130,10 +117,38 @@ static struct job *payer(const struct job *j)
 void budget_count(struct job *j)
 {
 	const struct answer *a = &j->answer;
-	int64_t tokens = all_tokens(a->input_tokens, a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
+	int64_t tokens = usual_tokens(a->input_tokens, a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
 	add(&payer(j)->spent, a->cost_usd, tokens);
 	add(&j->sched->spent, a->cost_usd, tokens);
 	warn(j);
+}
+
+/* The oldest sample gives way. */
+static void add_sample(struct taken *t, const struct job *j)
+{
+	if (t->n == TAKEN_SAMPLES)
+		memmove(&t->of[0], &t->of[1], --t->n * sizeof t->of[0]);
+	t->of[t->n].duration_ns = j->took_ns;
+	t->of[t->n].tokens = j->spent.calls > j->spent.uncounted ? j->spent.tokens : -1;
+	t->of[t->n].cost_usd = j->spent.calls > j->spent.unpriced ? j->spent.cost_usd : NAN;
+	t->n++;
+}
+
+int budget_record(struct job *j, enum try_class class)
+{
+	struct sched *s = j->sched;
+	struct taken *t = &j->taken;
+	bool first = !t->n;
+	if (class == TRY_OK)
+		add_sample(t, j);
+	t->calls += j->spent.calls;
+	t->unpriced += j->spent.unpriced;
+	t->uncounted += j->spent.uncounted;
+	t->tokens += j->spent.tokens;
+	t->cost_usd += j->spent.cost_usd;
+	if (j->task->kind == TASK_AGENT ? !j->spent.calls : first || class != TRY_OK)
+		return 0; /* nothing that the record does not say */
+	return log_take(s->c->log, s->c->graph->workflow->file, j->task->name, t);
 }
 
 bool budget_gone(const struct job *j)

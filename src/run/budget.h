@@ -16,11 +16,13 @@ enum budget_word {
 	BUDGET_WAITS, /* it would fit if those that run come out cheaper than they usually do */
 	BUDGET_OVER,  /* it does not start any more: all is spent, or less is left than it usually takes */
 };
-/* May this task start? One that never succeeded is taken for one that costs nothing. */
+/* May this task start? One of which nothing is known is taken for one that costs nothing. */
 enum budget_word budget_ask(const struct sched *s, const struct task *t);
 
 /* The try's usage has been read into j->answer: adds it up, and warns. */
 void budget_count(struct job *j);
+/* The task has ended so, after a try at least: what it took goes on record. 0 or errno. */
+int budget_record(struct job *j, enum try_class class);
 /* Something came from the running try. true: with that its task has spent its own budget. */
 bool budget_news(struct job *j);
 /* Has its task spent its own budget, by tries that have ended? */

@@ -310,6 +310,9 @@ static void end_task(struct job *j, enum try_class class)
 		if (!o->ignored && !s->c->keep_going)
 			s->stopping = true;
 	}
+	int lost = j->tries ? budget_record(j, class) : 0;
+	if (lost)
+		sched_state_lost(s, lost);
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = o, .verdict = &j->verdict});
 	sched_release(j);
 	sched_completed(s, t);

@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "base/path.h"
 #include "graph/content.h"
+#include "graph/usual.h"
 #include "load/value.h"
 #include "run/job.h"
 #include "run/script_call.h"
@@ -364,6 +365,8 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->dir = store_task_dir(&j->arena, t->name);
 	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;
+	if (t->id < s->c->graph->tasks.n)
+		j->taken = usual_taken(s->c->log, s->c->graph->workflow->file, t);
 	j->timer.self = j;
 	j->hold.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};

@@ -71,6 +71,7 @@ struct job {
 	struct str mark;        /* this try's part of AX_RUN */
 	struct outcome outcome;
 	struct spent spent;     /* by its tries that have ended */
+	struct taken taken;     /* before */
 	int64_t last_first_byte_ns;
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */

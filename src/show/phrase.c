@@ -204,6 +204,22 @@ static void add_of_calls(struct sbuf *b, size_t n, const char *word)
 		sbuf_printf(b, " (%zu %s)", n, word);
 }
 
+void phrase_spent(struct sbuf *b, const struct spent *s)
+{
+	phrase_count(b, s->calls, "call");
+	if (s->calls > s->uncounted) {
+		sbuf_lit(b, s->uncounted ? ", at least " : ", ");
+		add_tokens(b, s->tokens);
+		sbuf_lit(b, " tokens");
+	}
+	add_of_calls(b, s->uncounted, "uncounted");
+	if (s->calls > s->unpriced) {
+		sbuf_lit(b, s->unpriced ? ", at least " : ", ");
+		phrase_usd(b, s->cost_usd);
+	}
+	add_of_calls(b, s->unpriced, "unpriced");
+}
+
 void phrase_spending(struct sbuf *b, const struct spending *s)
 {
 	if (s->limit.cost_usd > 0) {

@@ -40,6 +40,8 @@ void phrase_command(struct sbuf *b, const struct graph *g);
 /* "agent backend", "run" or "group" */
 void phrase_kind(struct sbuf *b, const struct task *t);
 
+/* "12 calls, 812 tokens, at least $1.12 (2 unpriced)" */
+void phrase_spent(struct sbuf *b, const struct spent *s);
 /* "at least $1.12 (2 unpriced) of $5.00, 12k of 2M tokens": of the limits that there are. */
 void phrase_spending(struct sbuf *b, const struct spending *s);
 /* "Deploy to production? (axmake --approve deploy lets it run)", of a task that is held. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "graph/usual.h"
 #include "show/phrase.h"
 #include "show/views.h"
 
@@ -86,13 +87,20 @@ static void play_settle(struct play *p)
 	}
 }
 
+static int64_t usual_duration(const struct task *t)
+{
+	int64_t ns = usual_of(t).duration_ns;
+
+	return ns > 0 ? ns : 0;
+}
+
 static void play_step(struct play *p)
 {
 	const struct task *t;
 
 	while (p->ready.tasks.n && (!p->slots || p->running.tasks.n < p->slots)) {
 		t = heap_pop(&p->ready);
-		p->ends_ns[t->id] = p->now_ns + (t->record ? t->record->duration_ns : 0);
+		p->ends_ns[t->id] = p->now_ns + usual_duration(t);
 		heap_push(&p->running, p->view->arena, t);
 		vec_push(p->view->arena, &p->starts, t);
 	}
@@ -156,9 +164,11 @@ static void print_estimate(struct sbuf *b, const struct play *p)
 
 		never += !t->record;
 		agents_never += !t->record && t->kind == TASK_AGENT;
-		if (t->record && t->kind == TASK_AGENT && !isnan(t->record->cost_usd)) {
+		double usd = t->kind == TASK_AGENT ? usual_of(t).cost_usd : NAN;
+
+		if (!isnan(usd)) {
 			cost_known = true;
-			cost += t->record->cost_usd;
+			cost += usd;
 		}
 	}
 	if (never < p->starts.n) {

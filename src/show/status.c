@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "graph/usual.h"
 #include "show/phrase.h"
 #include "show/views.h"
 
@@ -216,6 +217,21 @@ static void text_run(struct sbuf *b, const struct scene *s)
 	sbuf_char(b, '\n');
 }
 
+/* " (812+96 tokens, $0.01)": of the last success. */
+static void text_usage(struct sbuf *b, const struct task_record *r)
+{
+	struct sbuf usage = {0};
+
+	phrase_tokens(&usage, r->input_tokens, r->output_tokens);
+	if (!isnan(r->cost_usd)) {
+		sbuf_lit(&usage, usage.n ? ", " : "");
+		phrase_usd(&usage, r->cost_usd);
+	}
+	if (usage.n)
+		sbuf_printf(b, " (%s)", usage.p);
+	sbuf_free(&usage);
+}
+
 static void text_task(struct sbuf *b, const struct scene *s, const struct task *t)
 {
 	const struct standing *st = &s->tasks[t->id];
@@ -229,7 +245,58 @@ static void text_task(struct sbuf *b, const struct scene *s, const struct task *
 		sbuf_lit(b, ": ");
 		utf8_escape(b, st->reason);
 	}
+	if (t->kind == TASK_AGENT && st->record && !tells_of_start(st))
+		text_usage(b, st->record);
 	sbuf_char(b, '\n');
+}
+
+static void add_taken(struct spent *sum, const struct taken *t)
+{
+	sum->calls += t->calls;
+	sum->unpriced += t->unpriced;
+	sum->uncounted += t->uncounted;
+	sum->tokens += t->tokens;
+	sum->cost_usd += t->cost_usd;
+}
+
+/* The success of a task in the run that goes on. */
+static void add_success(struct spent *sum, const struct task_record *r)
+{
+	int64_t tokens = usual_tokens(r->input_tokens, r->output_tokens, r->cache_read_tokens, r->cache_write_tokens);
+
+	sum->calls++;
+	sum->unpriced += isnan(r->cost_usd) != 0;
+	sum->uncounted += tokens < 0;
+	sum->tokens += tokens > 0 ? tokens : 0;
+	sum->cost_usd += isnan(r->cost_usd) ? 0 : r->cost_usd;
+}
+
+static void text_spent(struct sbuf *b, const char *by, const struct spent *s)
+{
+	if (!s->calls)
+		return;
+	sbuf_printf(b, "spent by %s: ", by);
+	phrase_spent(b, s);
+	sbuf_char(b, '\n');
+}
+
+static void text_sums(struct sbuf *b, const struct scene *s)
+{
+	struct spent run = {0}, ever = {0};
+
+	for (size_t i = 0; i < s->view->graph->tasks.n; i++) {
+		const struct task *t = s->view->graph->tasks.p[i];
+		const struct standing *st = &s->tasks[t->id];
+
+		if (t->kind != TASK_AGENT || !t->wanted)
+			continue;
+		if (t->taken)
+			add_taken(&ever, t->taken);
+		if (s->holder.held && st->state == S_DONE)
+			add_success(&run, st->record);
+	}
+	text_spent(b, "what this run has done", &run);
+	text_spent(b, "all runs", &ever);
 }
 
 static void status_text(const struct scene *s, FILE *to)
@@ -245,6 +312,7 @@ static void status_text(const struct scene *s, FILE *to)
 		fwrite(b.p, 1, b.n, to);
 		sbuf_clear(&b);
 	}
+	text_sums(&b, s);
 	fwrite(b.n ? b.p : "", 1, b.n, to);
 	sbuf_free(&b);
 }

@@ -46,4 +46,19 @@ struct task_record {
 	struct str fields; /* the fields of the signature, for explaining; see graph/signature.h */
 };
 
+/* What the task took each time that it succeeded, for the last few, and what all its calls of an agent came to. */
+#define TAKEN_SAMPLES 5
+struct taken {
+	size_t n; /* samples, the latest last */
+	struct {
+		int64_t duration_ns;
+		int64_t tokens;  /* input, output and cache; -1: not reported */
+		double cost_usd; /* NaN: not reported */
+	} of[TAKEN_SAMPLES];
+	/* Of all calls ever, also those that failed. What was not reported is not in the sums: so many calls are. */
+	uint64_t calls, unpriced, uncounted;
+	int64_t tokens;
+	double cost_usd;
+};
+
 #endif

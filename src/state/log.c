@@ -108,6 +108,14 @@ static void put_approval(struct log *l, enum record_type type, struct str workfl
 	frame_end(&l->out, start);
 }
 
+static void put_taken(struct log *l, struct str workflow, struct str name, const struct taken *t)
+{
+	size_t start = put_head(l, RECORD_TAKEN, workflow, name);
+
+	record_put_taken(&l->out, t);
+	frame_end(&l->out, start);
+}
+
 static bool put_rejected(struct log *l, struct str workflow, struct str name, struct str why)
 {
 	size_t start = put_head(l, RECORD_REJECTED, workflow, name);
@@ -426,7 +434,7 @@ int log_failed(struct log *l, struct str workflow, struct str name, uint64_t sta
 	return finish(l);
 }
 
-/* What people said of a task goes over to its new name, unless they said it of that name too. */
+/* What people said of a task and what it took goes over to its new name, unless that is known of that name too. */
 static void carry_over(struct log *l, const struct log_task *from, const struct log_task *to, struct str workflow, struct str name)
 {
 	struct reader r;
@@ -438,6 +446,12 @@ static void carry_over(struct log *l, const struct log_task *from, const struct 
 	if (from->approved && !(to && to->approved)) {
 		r = body_of(from->approved);
 		put_approval(l, RECORD_APPROVED, workflow, name, reader_hash(&r));
+	}
+	if (from->taken && !(to && to->taken)) {
+		struct taken t;
+		r = body_of(from->taken);
+		if (record_taken(&r, &t))
+			put_taken(l, workflow, name, &t);
 	}
 }
 
@@ -548,6 +562,24 @@ bool log_rejected(struct log *l, struct str workflow, struct str name, struct st
 	r = body_of(t->rejected);
 	*why = reader_str(&r);
 	return true;
+}
+
+int log_take(struct log *l, struct str workflow, struct str name, const struct taken *t)
+{
+	begin(l);
+	put_taken(l, workflow, name, t);
+	return finish(l);
+}
+
+bool log_taken(struct log *l, struct str workflow, struct str name, struct taken *t)
+{
+	const struct log_task *known = find_task(l, workflow, name);
+	struct reader r;
+
+	if (!known || !known->taken)
+		return false;
+	r = body_of(known->taken);
+	return record_taken(&r, t);
 }
 
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)

@@ -63,6 +63,10 @@ bool log_asked(struct log *l, struct str workflow, struct str name, struct hash1
 int log_reject(struct log *l, struct str workflow, struct str name, struct str why);
 bool log_rejected(struct log *l, struct str workflow, struct str name, struct str *why);
 
+/* What the task has taken so far: the last one counts, also after a success. false: nothing is known of that. */
+int log_take(struct log *l, struct str workflow, struct str name, const struct taken *t);
+bool log_taken(struct log *l, struct str workflow, struct str name, struct taken *t);
+
 /* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h);

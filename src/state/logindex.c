@@ -84,6 +84,7 @@ static void drop_task(struct log_index *ix, struct str workflow, struct str name
 	if (t) {
 		take_success(ix, t, NULL);
 		replace(ix, &t->approved, NULL);
+		replace(ix, &t->taken, NULL);
 		*map_slot(&ix->tasks, sbuf_view(&key)) = NULL;
 	}
 	sbuf_free(&key);
@@ -179,6 +180,16 @@ static bool apply_asked(struct log_index *ix, const struct record_head *h, struc
 	return true;
 }
 
+static bool apply_taken(struct log_index *ix, const struct record_head *h, struct reader *r, const unsigned char *payload)
+{
+	struct taken t;
+
+	if (!record_taken(r, &t))
+		return false;
+	replace(ix, &task_of(ix, h)->taken, payload);
+	return true;
+}
+
 static bool apply_rejected(struct log_index *ix, const struct record_head *h, struct reader *r, const unsigned char *payload)
 {
 	reader_str(r);
@@ -227,7 +238,7 @@ bool log_index_apply(struct log_index *ix, struct str payload)
 	                                         const unsigned char *) = {
 	    [RECORD_START] = apply_start,     [RECORD_DONE] = apply_done, [RECORD_FAILED] = apply_failed,
 	    [RECORD_RENAMED] = apply_renamed, [RECORD_EDIT] = apply_edit, [RECORD_APPROVED] = apply_approved, [RECORD_REJECTED] = apply_rejected,
-	    [RECORD_ASKED] = apply_asked,
+	    [RECORD_ASKED] = apply_asked,     [RECORD_TAKEN] = apply_taken,
 	};
 	struct reader r = reader_of(payload);
 	struct record_head h;
@@ -296,6 +307,8 @@ size_t log_index_live(const struct log_index *ix, const unsigned char ***frames)
 			vec_push(NULL, &v, t->approved);
 		if (t->asked)
 			vec_push(NULL, &v, t->asked);
+		if (t->taken)
+			vec_push(NULL, &v, t->taken);
 		for (const struct log_note *n = t->notes; n; n = n->next)
 			vec_push(NULL, &v, n->frame);
 	}

@@ -26,7 +26,7 @@ struct log_task {
 	const unsigned char *done;           /* the last success */
 	const unsigned char *start, *failed; /* since that */
 	const unsigned char *rejected, *asked; /* since that */
-	const unsigned char *approved;       /* the last one */
+	const unsigned char *approved, *taken; /* the last ones */
 	struct log_note *notes;              /* since that */
 	struct task_record *record;          /* `done`, decoded */
 };

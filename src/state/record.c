@@ -132,6 +132,39 @@ struct task_record *record_success(struct arena *a, struct str payload)
 	return reader_at_end(&r) ? t : NULL;
 }
 
+void record_put_taken(struct sbuf *b, const struct taken *t)
+{
+	bytes_put_u8(b, (uint8_t)t->n);
+	for (size_t i = 0; i < t->n; i++) {
+		bytes_put_i64(b, t->of[i].duration_ns);
+		bytes_put_i64(b, t->of[i].tokens);
+		bytes_put_double(b, t->of[i].cost_usd);
+	}
+	bytes_put_u64(b, t->calls);
+	bytes_put_u64(b, t->unpriced);
+	bytes_put_u64(b, t->uncounted);
+	bytes_put_i64(b, t->tokens);
+	bytes_put_double(b, t->cost_usd);
+}
+
+bool record_taken(struct reader *r, struct taken *t)
+{
+	*t = (struct taken){.n = reader_u8(r)};
+	if (t->n > TAKEN_SAMPLES)
+		return false;
+	for (size_t i = 0; i < t->n; i++) {
+		t->of[i].duration_ns = reader_i64(r);
+		t->of[i].tokens = reader_i64(r);
+		t->of[i].cost_usd = reader_double(r);
+	}
+	t->calls = reader_u64(r);
+	t->unpriced = reader_u64(r);
+	t->uncounted = reader_u64(r);
+	t->tokens = reader_i64(r);
+	t->cost_usd = reader_double(r);
+	return reader_at_end(r);
+}
+
 void record_put_entry(struct sbuf *b, struct str path, const struct file_stat *st, struct hash128 h)
 {
 	bytes_put_u32(b, (uint32_t)path.n);

@@ -20,6 +20,7 @@ enum record_type {
 	RECORD_APPROVED,  /* head, hash of what was approved */
 	RECORD_REJECTED,  /* head, why */
 	RECORD_ASKED,     /* head, hash of what a run wanted approved */
+	RECORD_TAKEN,     /* head, what the task has taken so far */
 	RECORD_TYPES
 };
 
@@ -40,6 +41,10 @@ bool record_head(struct reader *r, struct record_head *h);
 void record_put_success(struct sbuf *b, const struct task_record *t);
 /* From a whole payload of type RECORD_DONE or RECORD_RENAMED; strings stay in the payload. NULL when it makes no sense. */
 struct task_record *record_success(struct arena *a, struct str payload);
+
+void record_put_taken(struct sbuf *b, const struct taken *t);
+/* From behind the head. false when it makes no sense. */
+bool record_taken(struct reader *r, struct taken *t);
 
 /* One file's entry: path's length u32, then ENTRY_FIXED bytes less these four, then the path. */
 enum { ENTRY_FIXED = 4 + 5 * 8 + 16 };

@@ -1,6 +1,8 @@
 /* The build log: what is written comes back. */
 #include "log_fixture.h"
 
+#include <math.h>
+
 static void every_field_of_a_record_comes_back(void **state)
 {
 	struct box *b = *state;
@@ -170,6 +172,39 @@ static void a_yes_stays_and_a_rejection_ends_with_the_next_success(void **state)
 	log_close(l);
 	l = open_log(b, true);
 	check_words(l, STR("u"), false);
+	log_close(l);
+}
+
+static void check_taken(struct log *l, struct str name)
+{
+	struct taken t;
+
+	assert_true(log_taken(l, WF, name, &t));
+	assert_int_equal(t.n, 2);
+	assert_true(t.of[0].duration_ns == 5 && t.of[0].tokens == -1 && t.of[0].cost_usd != t.of[0].cost_usd);
+	assert_true(t.of[1].duration_ns == 6 && t.of[1].tokens == 7 && t.of[1].cost_usd > 0.24 && t.of[1].cost_usd < 0.26);
+	assert_true(t.calls == 9 && t.unpriced == 3 && t.uncounted == 2 && t.tokens == 700 && t.cost_usd > 1.4);
+}
+
+static void what_a_task_took_outlives_successes_and_goes_with_its_name(void **state)
+{
+	struct taken t = {.n = 2, .of = {{5, -1, NAN}, {6, 7, 0.25}}, .calls = 9, .unpriced = 3, .uncounted = 2, .tokens = 700, .cost_usd = 1.5}, none;
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+
+	assert_false(log_taken(l, WF, STR("t"), &none));
+	assert_int_equal(log_take(l, WF, STR("t"), &t), 0);
+	done(l, STR("t"), 1);
+	check_taken(l, STR("t"));
+	log_close(l);
+	l = open_log(b, false);
+	check_taken(l, STR("t"));
+	assert_int_equal(log_rename(l, WF, STR("t"), STR("u")), 0);
+	check_taken(l, STR("u"));
+	assert_false(log_taken(l, WF, STR("t"), &none));
+	log_close(l);
+	l = open_log(b, true);
+	check_taken(l, STR("u"));
 	log_close(l);
 }
 
@@ -428,6 +463,7 @@ int main(void)
 	    IN_BOX(a_start_is_open_until_a_success),
 	    IN_BOX(an_edit_is_told_once_until_the_next_success),
 	    IN_BOX(a_yes_stays_and_a_rejection_ends_with_the_next_success),
+	    IN_BOX(what_a_task_took_outlives_successes_and_goes_with_its_name),
 	    IN_BOX(a_rename_takes_all_along_and_no_youth),
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
 	    IN_BOX(file_hashes_wait_for_the_next_record),

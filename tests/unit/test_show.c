@@ -347,7 +347,7 @@ static void status_without_a_run_tells_what_is_stale(void **state)
 	r->input_tokens = 812;
 	r->output_tokens = 96;
 	assert_string_equal(PRINTED(f, view_status(&f->view, to, false)), "no run\n"
-	                                                                  "up-to-date  a\n"
+	                                                                  "up-to-date  a (812+96 tokens, $0.10)\n"
 	                                                                  "stale       b: it has not succeeded yet\n");
 	j = parse(PRINTED(f, view_status(&f->view, to, true)));
 	assert_true(json_is_null(json_object_get(j, "run")));
