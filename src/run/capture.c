@@ -22,6 +22,7 @@ struct capture {
 	struct loop *loop;
 	struct capture_watch *watch; /* may be NULL */
 	void (*on_data)(void *self, enum stream s, const char *p, size_t n);
+	void (*on_end)(void *self);
 	void (*on_error)(void *self, int err, const char *path);
 	void *self;
 	struct kept kept;
@@ -94,7 +95,9 @@ static void pipe_ready(void *self, uint32_t events)
 {
 	const struct side *side = self;
 	(void)events;
-	read_pipe(side->capture, side->stream);
+	struct capture *c = side->capture;
+	if (!read_pipe(c, side->stream) && c->fd[STREAM_OUT] < 0 && c->fd[STREAM_ERR] < 0 && c->on_end)
+		c->on_end(c->self);
 }
 
 static void flush_due(void *self)
@@ -227,6 +230,7 @@ int capture_open(const struct capture_config *config, struct capture **out, int 
 	c->watch = config->watch;
 	c->files = config->files;
 	c->on_data = config->on_data;
+	c->on_end = config->on_end;
 	c->on_error = config->on_error;
 	c->self = config->self;
 	c->first_byte_ns = -1;

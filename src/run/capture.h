@@ -26,6 +26,8 @@ struct capture_config {
 	bool left;                   /* of files: somebody may go on writing after capture_finish, and what is kept is not touched by that */
 	/* Each piece as it is read (at most 64 KiB); may be NULL. */
 	void (*on_data)(void *self, enum stream s, const char *p, size_t n);
+	/* Both pipes have come to their ends, in a turn of the loop. May be NULL. Called from within: the capture is not to be ended below its feet. */
+	void (*on_end)(void *self);
 	/* Writing the log failed (ENOSPC …), told once; the program is read on, so that it never blocks. */
 	void (*on_error)(void *self, int err, const char *path);
 	void *self;

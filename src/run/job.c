@@ -228,6 +228,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		.files = !j->checking && (j->task->kind == TASK_AGENT || j->task->def->leave), /* a pipe that nobody reads any more would end what writes to it */
 		.left = !j->checking && j->task->def->leave,
 		.on_data = capture_data,
+		.on_end = reaper_pipes_ended,
 		.on_error = capture_trouble,
 		.self = j,
 	};

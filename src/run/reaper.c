@@ -71,6 +71,14 @@ static void drained(void *job)
 	finish_try(j);
 }
 
+/* A program that was just started holds them for a moment, until its own begins. */
+void reaper_pipes_ended(void *job)
+{
+	struct job *j = job;
+	if (j->phase == PHASE_DRAINING)
+		loop_timer_set(j->sched->c->loop, &j->timer, clock_ns());
+}
+
 /* All processes have ended: what the pipes still hold is taken, and somebody unknown who holds one is not waited for. */
 static void all_ended(struct job *j)
 {

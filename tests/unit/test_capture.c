@@ -11,7 +11,7 @@ static char folder[] = "/tmp/axmake-capture-XXXXXX";
 struct seen {
 	struct sbuf data[2];
 	uint64_t bytes[2];
-	size_t pieces, biggest;
+	size_t pieces, biggest, ends;
 	int err;
 	char err_path[200];
 	bool keep; /* the data, not just the counts */
@@ -35,6 +35,11 @@ static void on_data(void *self, enum stream s, const char *p, size_t n)
 		seen->biggest = n;
 	if (seen->keep)
 		sbuf_add(&seen->data[s], p, n);
+}
+
+static void on_end(void *self)
+{
+	((struct seen *)self)->ends++;
 }
 
 static void on_error(void *self, int err, const char *path)
@@ -77,6 +82,7 @@ static void open_named(struct fixture *f, bool files, const char *dir)
 	                                .dir = dir,
 	                                .files = files,
 	                                .on_data = on_data,
+	                                .on_end = on_end,
 	                                .on_error = on_error,
 	                                .self = &f->seen};
 	assert_int_equal(capture_open(&config, &f->c, f->child), 0);
@@ -346,6 +352,24 @@ static void a_grandchild_that_holds_the_pipe_does_not_hold_the_capture(void **st
 	struct capture_sizes r = finish(f, false);
 	assert_true(r.out > 1);
 	kill_named_in("stdout");
+}
+
+static void the_end_of_pipes_that_somebody_held_a_moment_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	open_one(f, false);
+	int held[2] = {dup(f->child[0]), dup(f->child[1])};
+	capture_started(f->c);
+	assert_false(capture_drain(f->c));
+	assert_int_equal(f->seen.ends, 0);
+	close(held[0]);
+	assert_int_equal(loop_turn(f->loop, true), 0);
+	assert_int_equal(f->seen.ends, 0);
+	close(held[1]);
+	assert_int_equal(loop_turn(f->loop, true), 0);
+	assert_int_equal(f->seen.ends, 1);
+	assert_true(capture_drain(f->c));
+	assert_int_equal(f->seen.ends, 1);
 }
 
 static void a_grandchild_that_floods_the_pipe_does_not_hold_the_drain(void **state)
@@ -641,6 +665,7 @@ int main(void)
 	    capture_test(files_of_an_earlier_run_go_and_are_never_written_to),
 	    capture_test(a_silent_task_keeps_a_result_of_others_in_its_folder),
 	    capture_test(a_grandchild_that_holds_the_pipe_does_not_hold_the_capture),
+	    capture_test(the_end_of_pipes_that_somebody_held_a_moment_is_told_once),
 	    capture_test(a_grandchild_that_floods_the_pipe_does_not_hold_the_drain),
 	    capture_test(much_comes_through_whole_with_flat_memory),
 	    capture_test(one_turn_reads_one_piece_of_a_flood),
