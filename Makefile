@@ -16,7 +16,7 @@ ALL_LIBS   = $(LDFLAGS) $(PKG_LIBS) -lm
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
 LIB_SRC := $(filter-out src/main.c src/offline.c,$(wildcard src/*.c src/*/*.c))
-LIB_OBJ := $(LIB_SRC:src/%.c=$B/%.o) $B/builtin_rules.o
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobserver/*.c))
 
@@ -28,15 +28,15 @@ all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
 
-$(OUT)/axmake: $B/main.o $B/libaxmake.a
+$(OUT)/axmake: $B/src/main.o $B/libaxmake.a
 	$(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS)
 $(OUT)/ax: | $(OUT)/axmake
 	ln -sf axmake $@
-$(OUT)/axmake-offline: $B/offline.o $B/libaxmake.a
+$(OUT)/axmake-offline: $B/src/offline.o $B/libaxmake.a
 	$(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS)
 $B/libaxmake.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
-$B/%.o: src/%.c Makefile
+$B/src/%.o: src/%.c Makefile
 	@$(if $(PKG_LIBS),mkdir -p $(@D))
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 $B/builtin_rules.c: $(wildcard rules/*.ini) rules/embed.sh
@@ -55,7 +55,7 @@ $B/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $B/main.d $B/offline.d $(UNIT:=.d) $(PEERS:=.d)
+-include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $(UNIT:=.d) $(PEERS:=.d)
 
 # Trying and testing
 

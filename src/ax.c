@@ -132,14 +132,14 @@ static int dispatch(struct program *g, int argc, char **argv)
 	return EXIT_TROUBLE;
 }
 
-int ax_main(int argc, char **argv)
+int ax_main(struct program *g, int argc, char **argv)
 {
-	struct program g = {.name = "ax"};
-	g.project.arena = &g.arena;
-	g.project.diag = diag_new();
-	diag_called(g.project.diag, g.name);
+	g->name = "ax";
+	g->project.arena = &g->arena;
+	g->project.diag = diag_new();
+	diag_called(g->project.diag, g->name);
 	os_cloexec_all();
-	int status = dispatch(&g, argc, argv);
+	int status = dispatch(g, argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "ax: *** cannot write standard output: %s\n", os_error(errno));
 		status = status ? status : EXIT_TROUBLE;

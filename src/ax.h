@@ -2,7 +2,9 @@
 #ifndef AXMAKE_AX_H
 #define AXMAKE_AX_H
 
-/* What the words ask; the exit status. Ends by a signal where its agent's run was ended by one. */
-int ax_main(int argc, char **argv);
+struct program;
+
+/* What the words ask; the exit status. g is all zero. Ends by a signal where its agent's run was ended by one. */
+int ax_main(struct program *g, int argc, char **argv);
 
 #endif

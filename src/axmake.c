@@ -163,10 +163,9 @@ static int run(struct program *g, int argc, char **argv)
 	return status;
 }
 
-int axmake_main(int argc, char **argv)
+int axmake_main(struct program *g, int argc, char **argv)
 {
-	struct program g = {0};
-	int status = run(&g, argc, argv);
+	int status = run(g, argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "axmake: *** cannot write standard output: %s\n", os_error(errno));
 		status = status ? status : EXIT_TROUBLE;

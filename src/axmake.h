@@ -2,7 +2,9 @@
 #ifndef AXMAKE_AXMAKE_H
 #define AXMAKE_AXMAKE_H
 
-/* The whole tool; its exit status. Ends by a signal where the run was ended by one. */
-int axmake_main(int argc, char **argv);
+struct program;
+
+/* The whole tool; its exit status. g is all zero. Ends by a signal where the run was ended by one. */
+int axmake_main(struct program *g, int argc, char **argv);
 
 #endif

@@ -170,8 +170,8 @@ static int config_show(struct program *g, const struct ax_verb *v, const struct 
 static int doctor(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
 	char *argv[] = {(char *)"axmake", (char *)"--doctor", NULL};
-	(void)g, (void)v, (void)w;
-	return axmake_main(2, argv);
+	(void)v, (void)w;
+	return axmake_main(arena_new(&g->arena, struct program), 2, argv);
 }
 
 static const struct ax_option no_options[] = {{0}};

@@ -36,6 +36,11 @@ static struct line line_for(struct program *g, const struct ax_words *w)
 	return l;
 }
 
+static int as_axmake(struct line *l)
+{
+	return axmake_main(arena_new(l->a, struct program), l->argc, l->argv);
+}
+
 static int run(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
 	struct line l = line_for(g, w);
@@ -52,7 +57,7 @@ static int run(struct program *g, const struct ax_verb *v, const struct ax_words
 		add(&l, "--");
 		add(&l, task.p);
 	}
-	return axmake_main(l.argc, l.argv);
+	return as_axmake(&l);
 }
 
 static int plan(struct program *g, const struct ax_verb *v, const struct ax_words *w)
@@ -60,7 +65,7 @@ static int plan(struct program *g, const struct ax_verb *v, const struct ax_word
 	struct line l = line_for(g, w);
 	(void)v;
 	add(&l, "-n");
-	return axmake_main(l.argc, l.argv);
+	return as_axmake(&l);
 }
 
 static int validate(struct program *g, const struct ax_verb *v, const struct ax_words *w)
@@ -68,7 +73,7 @@ static int validate(struct program *g, const struct ax_verb *v, const struct ax_
 	struct line l = line_for(g, w);
 	(void)v;
 	add(&l, "--validate");
-	return axmake_main(l.argc, l.argv);
+	return as_axmake(&l);
 }
 
 static int status(struct program *g, const struct ax_verb *v, const struct ax_words *w)
@@ -76,7 +81,7 @@ static int status(struct program *g, const struct ax_verb *v, const struct ax_wo
 	struct line l = line_for(g, w);
 	(void)v;
 	add(&l, ax_words_has(w, "json") ? "--status=json" : "--status");
-	return axmake_main(l.argc, l.argv);
+	return as_axmake(&l);
 }
 
 static int graph(struct program *g, const struct ax_verb *v, const struct ax_words *w)
@@ -85,7 +90,7 @@ static int graph(struct program *g, const struct ax_verb *v, const struct ax_wor
 	struct str form = ax_words_value(w, "format");
 	(void)v;
 	add(&l, form.p ? arena_printf(l.a, "--graph=%.*s", STR_ARG(form)).p : "--graph");
-	return axmake_main(l.argc, l.argv);
+	return as_axmake(&l);
 }
 
 /* Standard output goes to a new file, which takes the other's place when all went well: a mistake spoils nothing. */
@@ -132,17 +137,17 @@ static int generate(struct program *g, struct line *l, struct str file)
 {
 	struct output o;
 	if (!file.p)
-		return axmake_main(l->argc, l->argv);
+		return as_axmake(l);
 	if (is_special(l->a, file)) {
 		if (freopen(arena_copy(l->a, file).p, "w", stdout))
-			return axmake_main(l->argc, l->argv);
+			return as_axmake(l);
 		fprintf(stderr, "ax: *** cannot write '%.*s': %s\n", STR_ARG(file), os_error(errno));
 		return EXIT_TROUBLE;
 	}
 	if (!output_begin(&o, l->a, file))
 		return EXIT_TROUBLE;
 	(void)g;
-	return output_end(&o, l->a, file, axmake_main(l->argc, l->argv));
+	return output_end(&o, l->a, file, as_axmake(l));
 }
 
 static int gen_plan(struct program *g, const struct ax_verb *v, const struct ax_words *w)

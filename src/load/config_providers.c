@@ -106,7 +106,7 @@ void provider_settings_read(struct provider_settings *s, struct arena *a, struct
 	if (providers && !json_is_object(providers))
 		diag_error(d, at, "write {\"NAME\": {…}}", "/providers is no object");
 	json_object_foreach ((json_t *)providers, name, of) {
-		struct provider_setting one = {.name = utf8_nfc(a, str_of(name)), .timeout_ns = -1};
+		struct provider_setting one = {.name = utf8_nfc(a, arena_copy(a, str_of(name))), .timeout_ns = -1};
 		struct reading r = {a, d, at, &one};
 
 		one.pointer = arena_printf(a, "/providers/%s", name);

@@ -20,7 +20,7 @@ static int64_t read_iso(const char *s, int64_t now)
 {
 	struct tm tm = {.tm_isdst = -1};
 	int n = 0, more = 0, zone_h = 0, zone_m = 0;
-	char sign;
+	char sign[2] = "";
 
 	(void)now;
 	if (sscanf(s, "%4d-%2d-%2d%*1[t ]%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &n) != 5 || !n)
@@ -34,10 +34,10 @@ static int64_t read_iso(const char *s, int64_t now)
 	tm.tm_mon--;
 	if (*s == 'z')
 		return timegm(&tm);
-	if (sscanf(s, "%1[+-]%2d:%2d", &sign, &zone_h, &zone_m) < 2 && sscanf(s, "%1[+-]%2d%2d", &sign, &zone_h, &zone_m) < 2)
+	if (sscanf(s, "%1[+-]%2d:%2d", sign, &zone_h, &zone_m) < 2 && sscanf(s, "%1[+-]%2d%2d", sign, &zone_h, &zone_m) < 2)
 		return mktime(&tm);
 	int64_t off = zone_h * HOUR_S + zone_m * 60;
-	return timegm(&tm) - (sign == '-' ? -off : off);
+	return timegm(&tm) - (*sign == '-' ? -off : off);
 }
 
 /* "3600": seconds from now; "1764082800" and "1764082800000": since 1970 */

@@ -97,7 +97,6 @@ void limits_close(struct limits *l)
 		return;
 	for (size_t i = 0; i < l->all.n; i++)
 		close_files(l->all.p[i]);
-	vec_free(&l->all);
 	close(l->folder_fd);
 	if (l->inotify_fd >= 0)
 		close(l->inotify_fd);
@@ -184,7 +183,7 @@ struct limit *limit_of(struct limits *ls, struct str provider)
 		errno = err;
 		return NULL;
 	}
-	vec_push(NULL, &ls->all, l);
+	vec_push(ls->arena, &ls->all, l);
 	return l;
 }
 
