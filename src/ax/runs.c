@@ -14,13 +14,19 @@
 
 #define JOURNAL_LIMIT (256u << 20)
 
-/* A journal, read. Its texts live in the objects. */
+/* A journal, read. Its texts live in the objects, which told_free gives back. */
 struct told {
 	struct str id;
 	json_t *begin, *end; /* NULL: not there (yet) */
-	VEC(json_t *) tasks;
+	VEC(json_t *) tasks, all;
 	bool alive;
 };
+
+static void told_free(struct told *t)
+{
+	for (size_t i = 0; i < t->all.n; i++)
+		json_decref(t->all.p[i]);
+}
 
 static struct str text_of(const json_t *o, const char *key)
 {
@@ -43,6 +49,7 @@ static struct told read_journal(struct arena *a, int state_fd, struct str id)
 		size_t end = str_find(text, STR("\n"), at);
 		json_t *o = json_loadb(text.p + at, end - at, 0, NULL);
 		struct str ev = text_of(o, "ev");
+		vec_push(a, &t.all, o);
 		if (str_eq(ev, STR("begin")))
 			t.begin = o;
 		else if (str_eq(ev, STR("end")))
@@ -128,6 +135,7 @@ static int list(struct program *g, const struct ax_verb *v, const struct ax_word
 		struct told t = read_journal(&g->arena, fd, ids[i]);
 		if (t.begin)
 			print_line(&t);
+		told_free(&t);
 	}
 	return 0;
 }
@@ -200,6 +208,7 @@ static int show(struct program *g, const struct ax_verb *v, const struct ax_word
 	printf("\n%s\n", b.p);
 	for (size_t i = 0; i < t.tasks.n; i++)
 		print_task(t.tasks.p[i]);
+	told_free(&t);
 	sbuf_free(&b);
 	return 0;
 }
