@@ -99,6 +99,7 @@ def main():
     options = p.parse_args()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`: tests of Ctrl-C would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options.axmake = os.path.abspath(options.axmake)
     total = [0, 0]
     for name in suites(options.suites):
