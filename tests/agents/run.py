@@ -13,6 +13,7 @@ import concurrent.futures
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,8 @@ def main():
     p.add_argument("--keep", action="store_true", help="keep the folders of cases that failed")
     p.add_argument("cases", nargs="*")
     args = p.parse_args()
+    # A shell's background job inherits SIGINT ignored, and axmake would keep it so: a handler here is the default there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     counts = Counts()
     wanted = args.program or ([q.name for q in programs.PROGRAMS] if args.all else [programs.SMALLEST])
     chosen = [q for q in programs.PROGRAMS if q.name in wanted]

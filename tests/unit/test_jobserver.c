@@ -1,5 +1,6 @@
 /* Taking slots and giving them back, counted byte by byte. */
 #include "jobserver_fixture.h"
+#include "must_fork.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -169,7 +170,7 @@ static void never_changes_the_mode_of_inherited_descriptors(void **state)
 static int without_reopen(void (*fn)(struct ctx *x), struct ctx *x)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = must_fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -254,7 +255,7 @@ static void loses_no_byte_when_many_race_for_a_blocking_pipe(void **state)
 
 	fill(x, "abc", 3);
 	for (int i = 0; i < 4; i++) {
-		pids[i] = fork();
+		pids[i] = must_fork();
 		assert_true(pids[i] >= 0);
 		if (pids[i] == 0)
 			plain_race(x);
@@ -336,7 +337,7 @@ static void returns_all_from_a_signal_handler_at_any_moment(void **state)
 	for (int round = 0; round < 200; round++) {
 		int status, ready[2];
 		assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-		pid_t pid = fork();
+		pid_t pid = must_fork();
 		if (pid == 0) {
 			signalled = open_client(x);
 			signal(SIGTERM, on_signal);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "state/limits.h"
+#include "must_fork.h"
 
 static const struct limit_rule no_rule = {0}, one_place = {.max_concurrent = 1};
 
@@ -57,7 +58,7 @@ static void take_waiting(struct limits *of, struct limit *l, const struct limit_
 /* A process that is no ancestor of later ones, takes, and writes `name` into the pipe when it has. It gives back after `hold_ms`; -1: never. */
 static pid_t taker(int pipe_fd, const struct limit_rule *rule, char name, int hold_ms)
 {
-	pid_t pid = fork();
+	pid_t pid = must_fork();
 	struct arena a = {0};
 	struct str problem;
 	struct limit_hold hold;
@@ -320,7 +321,7 @@ static void who_waits_for_an_ancestor_is_told(void **state)
 	int status;
 
 	assert_int_equal(take(mine, &one_place, &h), LIMIT_TAKEN);
-	pid_t pid = fork();
+	pid_t pid = must_fork();
 	if (!pid) {
 		struct arena a = {0};
 		_exit(limit_take(open_limit(&a, "p"), &one_place, &h).kind);
@@ -455,7 +456,7 @@ static void a_storm_never_exceeds_bucket_and_places_and_leaves_nothing_locked(vo
 
 	assert_true(calls != MAP_FAILED);
 	for (int i = 0; i < PROCESSES; i++)
-		if (!(pid[i] = fork()))
+		if (!(pid[i] = must_fork()))
 			storm(calls + i * CALLS, (unsigned)i);
 	for (int i = 0; i < KILLS; i++) {
 		sleep_ms(80);

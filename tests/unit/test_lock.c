@@ -1,5 +1,6 @@
 /* The lock of a root: who holds it, who waits, and who would wait for ever. */
 #include "store_fixture.h"
+#include "must_fork.h"
 
 static void sleep_ms(long ms)
 {
@@ -16,7 +17,7 @@ static pid_t hold_lock(struct box *b, uint64_t run_id)
 	pid_t pid;
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
+	pid = must_fork();
 	if (!pid) {
 		struct store s;
 		struct lock_holder h;
@@ -85,7 +86,7 @@ static void waiting_ends_when_the_holder_does(void **state)
 
 	open_store(b);
 	pid = hold_lock(b, 1);
-	killer = fork();
+	killer = must_fork();
 	if (!killer) {
 		sleep_ms(300);
 		kill(pid, SIGKILL);
@@ -111,7 +112,7 @@ static void a_waiter_can_be_ended_by_a_signal(void **state)
 
 	open_store(b);
 	holder = hold_lock(b, 1);
-	waiter = fork();
+	waiter = must_fork();
 	if (!waiter) {
 		struct lock_holder h;
 
@@ -135,9 +136,9 @@ static void a_lock_held_by_an_ancestor_is_never_waited_for(void **state)
 
 	open_store(b);
 	assert_int_equal(store_lock(&b->s, 1, false, &h, &b->err, &b->arena), LOCK_TAKEN);
-	child = fork();
+	child = must_fork();
 	if (!child) {
-		pid_t grandchild = fork();
+		pid_t grandchild = must_fork();
 		struct store s;
 
 		if (grandchild) {
@@ -157,7 +158,7 @@ static void a_lock_held_by_an_ancestor_is_never_waited_for(void **state)
 
 static void ancestors_are_known(void **state)
 {
-	pid_t sibling = fork();
+	pid_t sibling = must_fork();
 
 	(void)state;
 	if (!sibling) {
@@ -182,11 +183,11 @@ static void an_orphan_of_a_subreaper_still_knows_its_ancestor(void **state)
 	(void)state;
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		pid_t parent = getpid();
 
-		if (fork())
+		if (must_fork())
 			_exit(0);
 		setsid();
 		while (getppid() == parent)
@@ -212,12 +213,12 @@ static void a_program_started_under_the_lock_does_not_keep_it(void **state)
 	int fds[2];
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
+	pid = must_fork();
 	if (!pid) {
 		open_store(b);
 		if (store_lock(&b->s, 1, false, &h, &b->err, &b->arena) != LOCK_TAKEN)
 			_exit(1);
-		child = fork();
+		child = must_fork();
 		if (!child) {
 			execlp("sleep", "sleep", "100", (char *)NULL);
 			_exit(1);
