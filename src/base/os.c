@@ -115,6 +115,21 @@ int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct
 	return os_read_file_stat(a, at, path, limit, out, &st);
 }
 
+bool os_read_exactly(int fd, char *p, size_t n)
+{
+	while (n) {
+		ssize_t got = read(fd, p, n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		p += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
 /* A name beside `path` that nobody else has: the file's own name is left out, as it may be as long as a name can be. */
 static void temporary_beside(struct sbuf *b, const char *path)
 {

@@ -76,22 +76,6 @@ static int open_regular(int at, const char *path, struct stat *st)
 	return -1;
 }
 
-/* n bytes at least are expected; fewer or more is a damage that the hash finds. */
-static bool read_exactly(int fd, char *p, size_t n)
-{
-	while (n) {
-		ssize_t got = read(fd, p, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out)
 {
 	char name[NAME_ROOM], *p;
@@ -110,7 +94,7 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 	}
 	seen_inside(s, name, &st);
 	p = arena_text(a, (size_t)st.st_size + 1);
-	ok = read_exactly(fd, p, (size_t)st.st_size);
+	ok = os_read_exactly(fd, p, (size_t)st.st_size);
 	close(fd);
 	p[st.st_size] = '\0';
 	if (!ok || !hash_eq(hash_bytes(p, (size_t)st.st_size), h))

@@ -144,21 +144,6 @@ void seal_make(const struct store *s, struct hash128 key, const struct seen *see
 
 /* Looking whether it holds */
 
-static bool read_all(int fd, char *p, size_t n)
-{
-	while (n) {
-		ssize_t got = read(fd, p, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 /* The file's whole content on the heap; NULL where there is none that could be ours. */
 static char *load(const struct store *s, size_t *n)
 {
@@ -172,7 +157,7 @@ static char *load(const struct store *s, size_t *n)
 		*n = (size_t)st.st_size;
 		p = malloc(*n);
 	}
-	if (p && !read_all(fd, p, *n)) {
+	if (p && !os_read_exactly(fd, p, *n)) {
 		free(p);
 		p = NULL;
 	}
