@@ -3,37 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "run/job.h"
 #include "run/quota.h"
+#include "run/served.h"
 #include "state/limits.h"
 
-/* Failures in a row that the provider is to blame for, until it is set aside. */
-#define FAILURES_MAX 3
-#define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
-/* After a pause one call goes first; so long the others wait for its answer. */
-#define PROBE_NS (5 * NS_PER_S)
-
-/* A provider in this run. */
-struct served {
-	const struct provider *provider;
-	struct limit *limit; /* NULL: it shares nothing with other processes */
-	bool known;          /* `limit` and `gone` were looked at */
-	struct str gone;     /* why it serves no more in this run; empty: it does */
-	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
-	int64_t closed_ms;   /* out of quota until then, wall clock */
-	unsigned failures;   /* in a row */
-	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
-	const struct job *probe;
-	int64_t probe_ns;
-	bool busy;        /* no sense in asking until woken */
-	int64_t again_ns; /* when it wakes by itself; INT64_MAX: by others only */
-	VEC(struct task *) waiting;
-};
+/* In tries_with: the job has left that provider. */
+#define NO_MORE UINT32_MAX
 
 struct choice {
 	struct sched *sched;
@@ -44,11 +24,6 @@ struct choice {
 	struct loop_timer timer;
 	size_t waiting;
 };
-
-static void report_missing(struct sbuf *b, const struct provider *p)
-{
-	sbuf_printf(b, "%s'%.*s' is not installed (no '%.*s' in PATH)", b->n ? "; " : "", STR_ARG(p->name), STR_ARG(p->command.p[0]));
-}
 
 static struct str nobody_known(const struct graph *g)
 {
@@ -74,7 +49,7 @@ struct str choice_lacking(const struct graph *g, const struct task *t, const cha
 			sbuf_free(&b);
 			return STR_NONE;
 		}
-		report_missing(&b, t->providers[i]);
+		served_missing(&b, t->providers[i]);
 	}
 	add_excluded(&b, g, t);
 	struct str why = arena_copy(a, sbuf_view(&b));
@@ -85,6 +60,7 @@ struct str choice_lacking(const struct graph *g, const struct task *t, const cha
 static void offer_all(struct choice *c, struct served *v)
 {
 	v->busy = false;
+	v->dry_ns = 0;
 	v->again_ns = INT64_MAX;
 	c->waiting -= v->waiting.n;
 	for (size_t i = 0; i < v->waiting.n; i++)
@@ -141,8 +117,10 @@ void choice_free(struct choice *c)
 		loop_unwatch(c->sched->c->loop, limits_fd(c->limits));
 		limits_close(c->limits);
 	}
-	for (size_t i = 0; i < c->all.n; i++)
+	for (size_t i = 0; i < c->all.n; i++) {
 		vec_free(&c->all.p[i]->waiting);
+		vec_free(&c->all.p[i]->refused);
+	}
 	vec_free(&c->all);
 	arena_free(&c->arena);
 	free(c);
@@ -176,7 +154,7 @@ static void look_at(struct choice *c, struct served *v)
 	struct sbuf b = {0};
 	v->known = true;
 	if (!agent_installed(&c->arena, p, c->sched->path_env, NULL)) {
-		report_missing(&b, p);
+		served_missing(&b, p);
 		v->gone = arena_copy(&c->arena, sbuf_view(&b));
 		sbuf_free(&b);
 	} else if (shares(p)) {
@@ -200,11 +178,6 @@ static struct served *served_of(struct choice *c, const struct provider *p)
 	return v;
 }
 
-static bool is_closed(const struct served *v)
-{
-	return v->closed_ms && clock_wall_ns() / NS_PER_MS < v->closed_ms;
-}
-
 /* Said when another one serves in its place: else the task that fails says it. Once. */
 static void tell_aside(struct choice *c, const struct task *t, size_t n)
 {
@@ -216,19 +189,30 @@ static void tell_aside(struct choice *c, const struct task *t, size_t n)
 	}
 }
 
-/* The first that serves in this run, or NULL. */
-static struct served *first_serving(struct choice *c, const struct task *t)
+static bool serves(const struct served *v, const struct job *j, size_t i)
 {
+	return !v->gone.n && !served_closed(v) && !(j->tries_with && j->tries_with[i] == NO_MORE) && !served_refuses(v, j->task->model);
+}
+
+/* The first that serves the job in this run, or NULL. One that is away serves only where all are. */
+static struct served *first_serving(struct choice *c, const struct job *j)
+{
+	const struct task *t = j->task;
+	struct served *away = NULL;
 	for (size_t i = 0; i < t->n_providers; i++) {
 		struct served *v = served_of(c, t->providers[i]);
 		if (!v->known)
 			look_at(c, v);
-		if (v->gone.n || is_closed(v))
+		if (!serves(v, j, i))
 			continue;
+		if (served_away(v)) {
+			away = away ? away : v;
+			continue;
+		}
 		tell_aside(c, t, i);
 		return v;
 	}
-	return NULL;
+	return away;
 }
 
 static void wait_here(struct choice *c, struct served *v, struct job *j, int64_t again_ns)
@@ -241,25 +225,25 @@ static void wait_here(struct choice *c, struct served *v, struct job *j, int64_t
 	set_timer(c);
 }
 
-/* Until when must a start wait for reasons of this process alone? 0: it need not. */
-static int64_t cooling_until(const struct served *v)
-{
-	int64_t now = clock_ns();
-	if (!v->cool_ns)
-		return 0;
-	if (now < v->cool_ns)
-		return v->cool_ns;
-	return v->probe && now < v->probe_ns + PROBE_NS ? v->probe_ns + PROBE_NS : 0;
-}
-
 bool choice_waits(struct choice *c, struct job *j)
 {
-	struct served *v = j->task->kind == TASK_AGENT ? first_serving(c, j->task) : NULL;
-	int64_t until = v ? cooling_until(v) : 0;
+	struct served *v = j->task->kind == TASK_AGENT ? first_serving(c, j) : NULL;
+	int64_t until = v ? served_cooling_until(v) : 0;
 	if (!v || (!v->busy && !until))
 		return false;
 	wait_here(c, v, j, until ? until : INT64_MAX);
 	return true;
+}
+
+static uint32_t *tries_with(struct job *j, const struct provider *p)
+{
+	const struct task *t = j->task;
+	size_t i = 0;
+	if (!j->tries_with)
+		j->tries_with = arena_array(&j->arena, uint32_t, t->n_providers + 1); /* the last: of one that an earlier run had */
+	while (i < t->n_providers && t->providers[i] != p)
+		i++;
+	return &j->tries_with[i];
 }
 
 static void taken(struct served *v, struct job *j)
@@ -269,20 +253,13 @@ static void taken(struct served *v, struct job *j)
 		v->probe_ns = clock_ns();
 	}
 	if (j->provider && j->provider != v->provider) {
-		j->tries_before = j->tries;
+		uint32_t *from = tries_with(j, j->provider), *to = tries_with(j, v->provider);
+		*from = *from == NO_MORE ? NO_MORE : j->tries - j->tries_before;
+		j->tries_before = j->tries - *to;
 		j->fell_back = true;
 	}
+	v->dry_ns = 0;
 	j->provider = v->provider;
-}
-
-/* "15:04", or with its day when that is not soon. */
-static struct str time_of_day(struct arena *a, int64_t wall_ms)
-{
-	time_t t = wall_ms / 1000;
-	struct tm tm;
-	char text[40];
-	localtime_r(&t, &tm);
-	return arena_copy(a, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
 }
 
 struct choice_none choice_why_none(const struct job *j)
@@ -292,13 +269,9 @@ struct choice_none choice_why_none(const struct job *j)
 	struct sbuf b = {0};
 	for (size_t i = 0; i < j->task->n_providers; i++) {
 		const struct served *v = served_of(c, j->task->providers[i]);
-		bool closed = !v->gone.n && is_closed(v);
-		none.closed = none.closed || closed;
+		none.closed = none.closed || (!v->gone.n && served_closed(v));
 		sbuf_lit(&b, b.n ? "; " : "");
-		if (closed)
-			sbuf_printf(&b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(&c->arena, v->closed_ms)));
-		else
-			sbuf_str(&b, v->gone);
+		served_why_not(v, j->task->model, &c->arena, &b);
 	}
 	add_excluded(&b, c->sched->c->graph, j->task);
 	if (none.closed) /* no failure will tell of it */
@@ -306,13 +279,6 @@ struct choice_none choice_why_none(const struct job *j)
 	none.why = arena_copy(&c->arena, sbuf_view(&b));
 	sbuf_free(&b);
 	return none;
-}
-
-static void closed(struct choice *c, struct served *v, int64_t until_ms, struct str why)
-{
-	v->closed_ms = until_ms;
-	v->aside = arena_printf(&c->arena, "provider '%.*s' is out of quota until %.*s (%.*s)", STR_ARG(v->provider->name), STR_ARG(time_of_day(&c->arena, until_ms)),
-				STR_ARG(why));
 }
 
 /* Asks the limits that all processes share. */
@@ -327,17 +293,23 @@ static struct limit_answer ask(struct served *v, struct job *j)
 enum choice_result choice_take(struct choice *c, struct job *j, struct choice_none *none)
 {
 	struct served *v;
-	while ((v = first_serving(c, j->task))) {
+	while ((v = first_serving(c, j))) {
 		struct limit_answer a = ask(v, j);
 		switch (a.kind) {
 		case LIMIT_TAKEN:
 			taken(v, j);
 			return CHOICE_TAKEN;
 		case LIMIT_WAIT:
+			v->dry_ns = a.again_ns == INT64_MAX ? 0 : a.again_ns;
+			if (served_away(v) && first_serving(c, j) != v) {
+				if (!v->waiting.n)
+					limit_leave(v->limit);
+				break;
+			}
 			wait_here(c, v, j, a.again_ns);
 			return CHOICE_WAITS;
 		case LIMIT_CLOSED:
-			closed(c, v, a.until_ms, STR("as another run was told"));
+			served_close(v, &c->arena, a.until_ms, STR("as another run was told"));
 			break;
 		case LIMIT_OWN:
 			v->gone = arena_printf(&c->arena, "every place of '%.*s' is held by a run that this one is inside of", STR_ARG(v->provider->name));
@@ -391,7 +363,7 @@ static void out_of_quota(struct choice *c, struct served *v, const struct job *j
 {
 	int64_t until_ms = quota_until(j->answer.quota_reset, clock_wall_ns()) / NS_PER_MS;
 	int err = v->limit ? limit_close(v->limit, until_ms, LIMIT_NO_QUOTA) : 0;
-	closed(c, v, until_ms, mask_copy(&c->sched->mask, &c->arena, j->outcome.error));
+	served_close(v, &c->arena, until_ms, mask_copy(&c->sched->mask, &c->arena, j->outcome.error));
 	if (err || !v->limit)
 		sched_warn(c->sched, NULL, "other runs cannot be told that '%.*s' is out of quota: %.*s", STR_ARG(v->provider->name),
 			   STR_ARG(err ? str_of(os_error(err)) : c->problem));
@@ -405,50 +377,27 @@ void choice_ended(struct job *j, enum try_class class)
 	if (class == TRY_QUOTA)
 		out_of_quota(j->sched->choice, v, j);
 	limit_give(&j->hold, class == TRY_OK);
-	if (class == TRY_OK) {
-		v->failures = 0;
-		v->cool_ns = 0;
-	} else if (class & BLAMED) {
-		v->failures++;
-	}
+	served_answered(v, class);
 }
 
-static void set_aside(struct choice *c, struct served *v, enum try_class class, const struct outcome *o)
-{
-	const char *name = try_class_name(class);
-	struct str error = o->error.n ? o->error : STR("no reason given");
-	if (v->gone.n)
-		return;
-	v->gone = arena_printf(&c->arena, "'%.*s' was set aside (%s: %.*s)", STR_ARG(v->provider->name), name, STR_ARG(error));
-	v->aside = arena_printf(&c->arena, "provider '%.*s' is set aside for the rest of this run (%s: %.*s)", STR_ARG(v->provider->name), name, STR_ARG(error));
-}
-
-enum choice_next choice_after_failure(struct job *j, enum try_class class, bool again, struct str *name)
+enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name)
 {
 	struct choice *c = j->sched->choice;
 	struct served *v = j->provider ? served_of(c, j->provider) : NULL;
+	bool again = delay_ns >= 0;
 	if (!v)
 		return CHOICE_SAME;
-	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again) || v->failures >= FAILURES_MAX)
-		set_aside(c, v, class, &j->outcome);
-	if (!v->gone.n && !is_closed(v))
+	served_blame(v, &c->arena, j->task->model, class, j->outcome.error, again);
+	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again))
+		*tries_with(j, j->provider) = NO_MORE;
+	else if (class == TRY_TRANSIENT)
+		served_cool_down(v, delay_ns);
+	bool out = v->gone.n || served_closed(v) || class == TRY_AUTH || class == TRY_TRANSIENT;
+	const struct served *next = out ? first_serving(c, j) : v;
+	if (next == v)
 		return CHOICE_SAME;
-	const struct served *next = first_serving(c, j->task);
 	if (!next)
 		return CHOICE_OVER;
 	*name = next->provider->name;
 	return CHOICE_OTHER;
-}
-
-void choice_cool_down(struct job *j, int64_t delay_ns)
-{
-	struct served *v = j->provider ? served_of(j->sched->choice, j->provider) : NULL;
-	int64_t until = clock_ns() + delay_ns;
-	if (!v || delay_ns <= 0)
-		return;
-	if (until > v->cool_ns)
-		v->cool_ns = until;
-	v->probe = NULL;
-	if (v->limit)
-		limit_close(v->limit, clock_wall_ns() / NS_PER_MS + delay_ns / NS_PER_MS, LIMIT_COOLING);
 }

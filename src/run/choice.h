@@ -51,11 +51,10 @@ enum choice_next {
 	CHOICE_OTHER, /* another provider takes the task over at once, with tries of its own; *name says which */
 	CHOICE_OVER,  /* this provider will not serve again, and there is no other */
 };
-/* After choice_ended with a failure; `again`: is there another try with the same provider. */
-enum choice_next choice_after_failure(struct job *j, enum try_class class, bool again, struct str *name);
+/* After choice_ended with a failure; `delay_ns`: until another try with the same provider, -1: there is none. After a transient failure so long every start on it waits, and a task
+ * that would wait for more than some seconds goes to another that serves now. */
+enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name);
 /* Why none serves it, in the choice's memory. That a provider is out of quota is said on the way, once. */
 struct choice_none choice_why_none(const struct job *j);
-/* The next try with the same provider waits that long: so does every start on it. */
-void choice_cool_down(struct job *j, int64_t delay_ns);
 
 #endif

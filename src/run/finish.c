@@ -327,7 +327,8 @@ static void fail_or_retry(struct job *j, enum try_class class)
 	}
 	struct str other = STR_NONE;
 	bool again = worth_another(j, class);
-	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, again, &other);
+	int64_t delay = again ? delay_before_next(j, class) : -1;
+	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, delay, &other);
 	if (next == CHOICE_OVER && class == TRY_QUOTA && may_go_on(j)) {
 		struct choice_none none = choice_why_none(j);
 		finish_unprovided(j, &none);
@@ -337,12 +338,10 @@ static void fail_or_retry(struct job *j, enum try_class class)
 		end_task(j, class);
 		return;
 	}
-	int64_t delay = next == CHOICE_OTHER ? 0 : delay_before_next(j, class);
+	delay = next == CHOICE_OTHER ? 0 : delay;
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
-	if (class == TRY_TRANSIENT && next == CHOICE_SAME)
-		choice_cool_down(j, delay);
 	sched_release(j);
 	sched_retry_later(j, delay);
 }

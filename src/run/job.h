@@ -41,6 +41,7 @@ struct job {
 	const struct provider *provider, *signed_for; /* that serves; whose answer `signing` would be */
 	struct limit_hold hold; /* the provider's place */
 	bool fell_back;         /* an earlier try was another provider's */
+	uint32_t *tries_with;   /* of those of its task's providers that it has left; UINT32_MAX: it has no more there. NULL: it has left none */
 	struct str dir;         /* "tasks/NAME" in .axmake */
 	uint64_t start_id;
 	int64_t began_ns, try_began_ns;

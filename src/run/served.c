@@ -1,0 +1,121 @@
+#include "run/served.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+
+/* Failures in a row that the provider is to blame for, until it is set aside. */
+#define FAILURES_MAX 3
+#define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
+/* A task whose service is not to be had for longer is served by the next of its list. */
+#define PATIENCE_NS (10 * NS_PER_S)
+
+bool served_closed(const struct served *v)
+{
+	return v->closed_ms && clock_wall_ns() / NS_PER_MS < v->closed_ms;
+}
+
+bool served_refuses(const struct served *v, struct str model)
+{
+	for (size_t i = 0; i < v->refused.n; i++)
+		if (str_eq(v->refused.p[i], model))
+			return true;
+	return false;
+}
+
+bool served_away(const struct served *v)
+{
+	int64_t until = v->cool_ns > v->dry_ns ? v->cool_ns : v->dry_ns;
+	return until && until - clock_ns() > PATIENCE_NS;
+}
+
+int64_t served_cooling_until(const struct served *v)
+{
+	int64_t now = clock_ns();
+	if (!v->cool_ns)
+		return 0;
+	if (now < v->cool_ns)
+		return v->cool_ns;
+	return v->probe && now < v->probe_ns + PROBE_NS ? v->probe_ns + PROBE_NS : 0;
+}
+
+/* "15:04", or with its day when that is not soon. */
+static struct str time_of_day(struct arena *a, int64_t wall_ms)
+{
+	time_t t = wall_ms / 1000;
+	struct tm tm;
+	char text[40];
+	localtime_r(&t, &tm);
+	return arena_copy(a, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
+}
+
+void served_close(struct served *v, struct arena *a, int64_t until_ms, struct str why)
+{
+	v->closed_ms = until_ms;
+	v->aside = arena_printf(a, "provider '%.*s' is out of quota until %.*s (%.*s)", STR_ARG(v->provider->name), STR_ARG(time_of_day(a, until_ms)), STR_ARG(why));
+}
+
+void served_answered(struct served *v, enum try_class class)
+{
+	if (class == TRY_OK) {
+		v->failures = 0;
+		v->cool_ns = 0;
+	} else if (class & BLAMED) {
+		v->failures++;
+	}
+}
+
+static void set_aside(struct served *v, struct arena *a, struct str why)
+{
+	if (v->gone.n)
+		return;
+	v->gone = arena_printf(a, "'%.*s' was set aside (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
+	v->aside = arena_printf(a, "provider '%.*s' is set aside for the rest of this run (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
+}
+
+/* That a named model is refused says nothing of others: it may be the name that is wrong. */
+static void refuse_model(struct served *v, struct arena *a, struct str model, struct str why)
+{
+	if (v->gone.n || served_refuses(v, model))
+		return;
+	vec_push(NULL, &v->refused, model);
+	v->aside = arena_printf(a, "provider '%.*s' is set aside for model '%.*s' (%.*s)", STR_ARG(v->provider->name), STR_ARG(model), STR_ARG(why));
+}
+
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, bool again)
+{
+	struct str why = arena_printf(a, "%s: %.*s", try_class_name(class), STR_ARG(error.n ? error : STR("no reason given")));
+	if (class == TRY_AUTH && model.n)
+		refuse_model(v, a, model, why);
+	else if (class == TRY_AUTH || v->failures >= FAILURES_MAX || (class == TRY_TRANSIENT && !again && v->failures > 1))
+		set_aside(v, a, why);
+}
+
+void served_cool_down(struct served *v, int64_t delay_ns)
+{
+	int64_t until = clock_ns() + delay_ns;
+	if (delay_ns <= 0)
+		return;
+	if (until > v->cool_ns)
+		v->cool_ns = until;
+	v->probe = NULL;
+	if (v->limit)
+		limit_close(v->limit, clock_wall_ns() / NS_PER_MS + delay_ns / NS_PER_MS, LIMIT_COOLING);
+}
+
+void served_why_not(const struct served *v, struct str model, struct arena *a, struct sbuf *b)
+{
+	if (v->gone.n)
+		sbuf_str(b, v->gone);
+	else if (served_closed(v))
+		sbuf_printf(b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(a, v->closed_ms)));
+	else if (served_refuses(v, model))
+		sbuf_printf(b, "'%.*s' does not serve the model '%.*s'", STR_ARG(v->provider->name), STR_ARG(model));
+	else
+		sbuf_printf(b, "the tries with '%.*s' are spent", STR_ARG(v->provider->name));
+}
+
+void served_missing(struct sbuf *b, const struct provider *p)
+{
+	sbuf_printf(b, "%s'%.*s' is not installed (no '%.*s' in PATH)", b->n ? "; " : "", STR_ARG(p->name), STR_ARG(p->command.p[0]));
+}

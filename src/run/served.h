@@ -1,0 +1,56 @@
+/* Private to run/: a provider in this run, and what is held against it. */
+#ifndef AXMAKE_RUN_SERVED_H
+#define AXMAKE_RUN_SERVED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "run/job.h"
+#include "state/limits.h"
+
+/* After a pause one call goes first; so long the others wait for its answer. */
+#define PROBE_NS (5 * NS_PER_S)
+
+struct served {
+	const struct provider *provider;
+	struct limit *limit; /* NULL: it shares nothing with other processes */
+	bool known;          /* `limit` and `gone` were looked at */
+	struct str gone;     /* why it serves no more in this run; empty: it does */
+	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
+	int64_t closed_ms;   /* out of quota until then, wall clock */
+	unsigned failures;   /* in a row */
+	VEC(struct str) refused; /* models that it does not serve */
+	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
+	int64_t dry_ns;      /* its limits admit nobody before; 0: not known */
+	const struct job *probe;
+	int64_t probe_ns;
+	bool busy;        /* no sense in asking until woken */
+	int64_t again_ns; /* when it wakes by itself; INT64_MAX: by others only */
+	VEC(struct task *) waiting;
+};
+
+/* Is it out of quota? */
+bool served_closed(const struct served *v);
+bool served_refuses(const struct served *v, struct str model);
+/* Will it have to be waited for longer than a task waits where it has the choice? */
+bool served_away(const struct served *v);
+/* Until when must a start wait for reasons of this process alone? 0: it need not. */
+int64_t served_cooling_until(const struct served *v);
+
+/* Texts that are kept lie in `a`. Out of quota until then. */
+void served_close(struct served *v, struct arena *a, int64_t until_ms, struct str why);
+/* A try has ended so. */
+void served_answered(struct served *v, enum try_class class);
+/* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? `again`: the task tries it once more. */
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, bool again);
+/* The next try waits that long: so does every start on that provider. */
+void served_cool_down(struct served *v, int64_t delay_ns);
+
+/* A phrase: why it does not serve a task with that model. */
+void served_why_not(const struct served *v, struct str model, struct arena *a, struct sbuf *b);
+/* The same of one that is not installed; "; " comes before it where `b` is not empty. */
+void served_missing(struct sbuf *b, const struct provider *p);
+
+#endif
