@@ -1,4 +1,4 @@
-/* The command line, AXMAKEFLAGS and MAKEFLAGS as one struct. One table makes parsing, --help and the man page's list. */
+/* The command line, AXMAKEFLAGS and MAKEFLAGS as one struct. One table (options.c) makes parsing (option_words.c), --help and the man page's list. */
 #ifndef AXMAKE_OPTIONS_H
 #define AXMAKE_OPTIONS_H
 
@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "flag_origin.h"
 #include "load/rules.h"
 #include "show/views.h"
 
@@ -32,7 +33,6 @@ enum mode {
 
 enum output_sync { SYNC_TARGET, SYNC_NONE };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-enum flag_origin { FROM_DEFAULT, FROM_MAKEFLAGS, FROM_SETTINGS, FROM_AXMAKEFLAGS, FROM_COMMAND };
 
 #define JOBS_UNSET 0
 #define JOBS_UNLIMITED (-1)
@@ -76,7 +76,7 @@ struct options {
 	struct str makeflags;      /* the whole variable as it was inherited */
 	bool makeflags_dry_run;    /* included in dry_run */
 	bool no_builtin;           /* -r: no built-in rules */
-	uint64_t given;            /* by row of the option table: said by more than a setting. Private to options.c */
+	uint64_t given;            /* by row of the option table: said by more than a setting. Private to the options */
 };
 
 /* Reads AXMAKEFLAGS, MAKEFLAGS, then argv (argv[0] is the program). Mistakes go to d. Strings live in a or in argv. Later sources win.

@@ -1,0 +1,50 @@
+/* Private to the options: what is parsed, and the table of options. */
+#ifndef AXMAKE_OPTION_ROWS_H
+#define AXMAKE_OPTION_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "flag_origin.h"
+
+struct options;
+
+enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_REQUIRED }; /* ARG_NUMBER: optional, and may be the next word */
+enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2 };             /* everything is allowed on the command line and in AXMAKEFLAGS */
+
+/* One place that options come from. */
+struct parse {
+	struct options *o;
+	struct arena *arena;
+	struct diag *diag;
+	enum flag_origin from;
+	struct pos at;
+	struct str spelled;      /* the option at hand as it was written */
+	struct str mode_spelled; /* the mode that this place has asked for */
+	const struct str *words;
+	size_t n, i; /* words, and the next one */
+};
+
+struct row {
+	char letter;       /* 0: none */
+	const char *names; /* long names, by blanks; the first is the one that is shown */
+	enum arg arg;
+	void (*set)(struct parse *p, const struct row *row, struct str value); /* value.p == NULL: none was given */
+	size_t field;                                                          /* of struct options */
+	int value;                                                             /* what set stores */
+	unsigned where;
+	const char *form, *help; /* help NULL: not listed */
+};
+
+/* All options, in the order of --help. */
+extern const struct row option_rows[];
+extern const size_t option_rows_n;
+/* Is it one that is refused by name? */
+bool option_not_built(const struct row *row);
+/* --jobserver-auth, which may be empty: it is a parent's word. */
+bool option_is_auth(const struct row *row);
+
+#endif
