@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/vec.h"
@@ -37,7 +38,9 @@ struct diag {
 	size_t printed;           /* of them, from the start */
 	size_t errors, warnings;
 	const char *program;      /* NULL: axmake */
-	struct item **note_end; /* where the next note is hung on; NULL: nothing to note on */
+	struct map said;          /* "place: text" of what was not printed yet */
+	struct item *last;        /* what a hint or note belongs to; NULL: a repetition, or nothing yet */
+	struct item **note_end;   /* where the next note is hung on; NULL: nothing to note on */
 };
 
 struct diag *diag_new(void)
@@ -49,6 +52,7 @@ void diag_free(struct diag *d)
 {
 	if (!d)
 		return;
+	map_free(&d->said);
 	arena_free(&d->arena);
 	free(d);
 }
@@ -104,32 +108,58 @@ static struct item *item_new(struct diag *d, enum severity severity, struct pos 
 	return item;
 }
 
-static void add(struct diag *d, enum severity severity, struct pos at, const char *hint, struct str text)
+/* Notes what is said here: false when it was said before. */
+static bool first_time(struct diag *d, enum severity severity, struct pos at, struct str text)
 {
-	struct item *item = item_new(d, severity, at, hint, text);
+	struct sbuf b = {0};
+	bool first;
 
-	vec_push(&d->arena, &d->items, item);
-	d->note_end = &item->notes;
+	sbuf_printf(&b, "%d:%u:%u:%u:", (int)severity, at.source, at.line, at.col);
+	sbuf_str(&b, text);
+	first = !map_get(&d->said, sbuf_view(&b));
+	if (first)
+		*map_slot(&d->said, arena_copy(&d->arena, sbuf_view(&b))) = d;
+	sbuf_free(&b);
+	return first;
 }
 
-void diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
+static bool add(struct diag *d, enum severity severity, struct pos at, const char *hint, struct str text)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(d, SEVERITY_ERROR, at, hint, format_text(d, fmt, ap));
-	va_end(ap);
-	d->errors++;
+	d->last = first_time(d, severity, at, text) ? item_new(d, severity, at, hint, text) : NULL;
+	d->note_end = d->last ? &d->last->notes : NULL;
+	if (d->last)
+		vec_push(&d->arena, &d->items, d->last);
+	return d->last;
 }
 
-void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
+bool diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
 {
 	va_list ap;
+	bool first;
 
 	va_start(ap, fmt);
-	add(d, SEVERITY_WARNING, at, hint, format_text(d, fmt, ap));
+	first = add(d, SEVERITY_ERROR, at, hint, format_text(d, fmt, ap));
 	va_end(ap);
-	d->warnings++;
+	d->errors += first;
+	return first;
+}
+
+bool diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+	bool first;
+
+	va_start(ap, fmt);
+	first = add(d, SEVERITY_WARNING, at, hint, format_text(d, fmt, ap));
+	va_end(ap);
+	d->warnings += first;
+	return first;
+}
+
+void diag_add_hint(struct diag *d, const char *hint)
+{
+	if (d->last && hint)
+		d->last->hint = arena_copy(&d->arena, str_of(hint));
 }
 
 void diag_note(struct diag *d, struct pos at, const char *fmt, ...)
@@ -137,7 +167,8 @@ void diag_note(struct diag *d, struct pos at, const char *fmt, ...)
 	struct item *note;
 	va_list ap;
 
-	assert(d->note_end);
+	if (!d->note_end)
+		return;
 	va_start(ap, fmt);
 	note = item_new(d, SEVERITY_NOTE, at, NULL, format_text(d, fmt, ap));
 	va_end(ap);
@@ -371,6 +402,7 @@ void diag_print(struct diag *d, FILE *to, bool color)
 		if (found[item->severity]++ < MOST_SHOWN)
 			show_item(&b, d, item, color);
 	}
+	map_free(&d->said);
 	show_rest(&b, found[SEVERITY_ERROR], "error");
 	show_rest(&b, found[SEVERITY_WARNING], "warning");
 	/* In one write, so that lines of parallel processes do not mix. */

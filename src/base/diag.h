@@ -28,10 +28,14 @@ uint32_t diag_source(struct diag *d, struct str name, struct str text);
 uint32_t diag_sources(const struct diag *d); /* how many there are */
 struct str diag_source_name(const struct diag *d, uint32_t source);
 
-/* hint may be NULL; it is a whole phrase: "did you mean 'timeout'?", "quote it". A message has no final dot. Both are copied. */
-void diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Adds "FILE:LINE:COL: note: …" to the error or warning before it. */
+/* hint may be NULL; it is a whole phrase: "did you mean 'timeout'?", "quote it". A message has no final dot. Both are copied.
+ * The same words for the same place are kept once until they are printed, since what aliases and a matrix's tasks share is read
+ * for each of them: false for a repetition. */
+bool diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+bool diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* To the error or warning before, unless that was a repetition: its hint, where it costs time to find one (NULL: none); and
+ * "FILE:LINE:COL: note: …". */
+void diag_add_hint(struct diag *d, const char *hint);
 void diag_note(struct diag *d, struct pos at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 size_t diag_errors(const struct diag *d);

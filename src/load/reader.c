@@ -1,32 +1,10 @@
 #include "load/reader.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "load/value.h"
-
-bool reader_error(struct reader *r, struct pos at, const char *hint, const char *fmt, ...)
-{
-	struct sbuf b = {0};
-	size_t message;
-	va_list ap;
-	bool first;
-
-	sbuf_printf(&b, "%u:%u:%u:", at.source, at.line, at.col);
-	message = b.n;
-	va_start(ap, fmt);
-	sbuf_vprintf(&b, fmt, ap);
-	va_end(ap);
-	first = !map_get(&r->said, sbuf_view(&b));
-	if (first) {
-		*map_slot(&r->said, arena_copy(r->a, sbuf_view(&b))) = r;
-		diag_error(r->d, at, hint, "%s", b.p + message);
-	}
-	sbuf_free(&b);
-	return first;
-}
 
 static const struct key_row *row_find(const struct key_table *t, struct str key)
 {

@@ -22,7 +22,6 @@ struct reader {
 	struct map tasks;        /* NFC name -> struct task_def */
 	struct map vars;         /* NFC name -> the struct var_def's index in wf->vars, plus one */
 	struct map pools;        /* NFC name -> the struct pool_def's index in wf->pools, plus one */
-	struct map said;         /* errors that were reported: a node that aliases share is read once for each */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */
 };
@@ -59,8 +58,8 @@ struct slots {
 	const struct pair *pair[MAX_SLOTS];
 };
 
-/* As diag_error, but the same words at the same place only once: false when it was a repetition, which wants no note either. */
-bool reader_error(struct reader *r, struct pos at, const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* As diag_error. */
+#define reader_error(r, ...) diag_error((r)->d, __VA_ARGS__)
 
 /* Reads a map by a table into the struct at `into`, in the order of slots. Reports unknown keys, two spellings of one, keys not
  * built yet. */

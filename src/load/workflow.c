@@ -313,7 +313,6 @@ struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *see
 	map_free(&l.r.tasks);
 	map_free(&l.r.vars);
 	map_free(&l.r.pools);
-	map_free(&l.r.said);
 	map_free(&l.seen);
 	return wf;
 }

@@ -67,6 +67,27 @@ static void what_has_no_place_has_no_excerpt(void **state)
 	diag_free(d);
 }
 
+static void the_same_words_for_the_same_place_are_said_once_a_print(void **state)
+{
+	struct diag *d = diag_new();
+	struct pos at = {diag_source(d, STR("a"), STR_NONE), 1, 1};
+
+	(void)state;
+	assert_true(diag_error(d, at, NULL, "x%d", 1));
+	assert_false(diag_error(d, at, "late", "x%d", 1));
+	diag_note(d, at, "of a repetition");
+	diag_add_hint(d, "of a repetition");
+	assert_true(diag_warn(d, at, NULL, "x%d", 1));
+	diag_add_hint(d, "found later");
+	assert_false(diag_warn(d, at, NULL, "x%d", 1));
+	assert_int_equal(diag_errors(d), 1);
+	assert_int_equal(diag_warnings(d), 1);
+	check_printed(d, "a:1:1: error: x1\na:1:1: warning: x1\n  hint: found later\n");
+	assert_true(diag_error(d, at, NULL, "x%d", 1));
+	check_printed(d, "a:1:1: error: x1\n");
+	diag_free(d);
+}
+
 static void places_are_printed_in_order_and_once(void **state)
 {
 	struct diag *d = diag_new();
@@ -250,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_error_shows_its_line_a_caret_and_a_hint),
 	    cmocka_unit_test(what_has_no_place_has_no_excerpt),
+	    cmocka_unit_test(the_same_words_for_the_same_place_are_said_once_a_print),
 	    cmocka_unit_test(places_are_printed_in_order_and_once),
 	    cmocka_unit_test(lines_are_found_backwards_as_well),
 	    cmocka_unit_test(the_caret_stands_below_its_character),
