@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "show/phrase.h"
 #include "show/views.h"
 
 static int status_of_plan(const struct graph *gr, const struct verdict *v)
@@ -23,16 +24,33 @@ static int question(struct program *g)
 	return status;
 }
 
-static struct task *subject(struct program *g)
+/* The tasks of --log and --result; none after reporting. */
+static struct task_span subjects(struct program *g)
 {
-	struct task *t = graph_task(g->project.graph, g->options.subject);
-	if (!t)
+	struct task_span t = graph_named(g->project.graph, g->options.subject);
+	if (!t.n)
 		graph_want(g->project.graph, g->project.diag, &g->options.subject, 1, g->project.filehash, &g->project.plain_targets);
-	if (!t && !diag_errors(g->project.diag))
+	if (!t.n && !diag_errors(g->project.diag))
 		diag_error(g->project.diag, POS_NONE, "axmake --list shows the tasks", "'%.*s' is not a task", STR_ARG(g->options.subject));
-	if (!t)
+	if (!t.n)
 		program_report(g);
 	return t;
+}
+
+/* Of a whole matrix each task's, below its name as head(1) shows it. */
+static int look_into(struct program *g, const struct view *v)
+{
+	struct task_span t = subjects(g);
+	bool ok = t.n > 0;
+	for (size_t i = 0; i < t.n; i++) {
+		struct sbuf name = {0};
+		phrase_line(&name, t.p[i]->name);
+		if (t.n > 1)
+			printf("%s==> %s <==\n", i ? "\n" : "", name.p);
+		sbuf_free(&name);
+		ok = (g->options.mode == MODE_LOG ? view_log : view_result)(v, t.p[i], stdout) && ok;
+	}
+	return ok ? 0 : EXIT_TROUBLE;
 }
 
 int look(struct program *g)
@@ -45,7 +63,6 @@ int look(struct program *g)
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
 	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO)};
-	struct task *t = o->mode == MODE_LOG || o->mode == MODE_RESULT ? subject(g) : NULL;
 	switch (o->mode) {
 	case MODE_BUILD:
 		v.verdicts = project_judge(p);
@@ -66,9 +83,8 @@ int look(struct program *g)
 		view_status(&v, stdout, o->as_json);
 		return 0;
 	case MODE_LOG:
-		return t && view_log(&v, t, stdout) ? 0 : EXIT_TROUBLE;
 	case MODE_RESULT:
-		return t && view_result(&v, t, stdout) ? 0 : EXIT_TROUBLE;
+		return look_into(g, &v);
 	default:
 		return 0;
 	}

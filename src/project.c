@@ -43,8 +43,11 @@ static bool enter_root(struct project *p)
 static void name_set(struct project *p, struct map *set, const struct str *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct task *t = graph_task(p->graph, names[i]);
-		*map_slot(set, t ? t->name : graph_path(p->graph, p->arena, names[i])) = p;
+		struct task_span named = graph_named(p->graph, names[i]);
+		for (size_t k = 0; k < named.n; k++)
+			*map_slot(set, named.p[k]->name) = p;
+		if (!named.n)
+			*map_slot(set, graph_path(p->graph, p->arena, names[i])) = p;
 	}
 }
 

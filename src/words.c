@@ -6,22 +6,27 @@
 #include "graph/approval.h"
 #include "show/phrase.h"
 
-static struct str name_in(struct str subject)
+/* The name in TASK=WHY: the longest that is one, since a matrix's tasks have a '=' in theirs; without any, what stands before the
+ * first. --approve takes names alone. */
+static struct str name_in(const struct project *p, struct str subject)
 {
-	return str_sub(subject, 0, str_find(subject, STR("="), 0));
-}
+	for (size_t end = subject.n; end; end--) {
+		if ((end == subject.n || subject.p[end] == '=') && graph_named(p->graph, str_sub(subject, 0, end)).n)
+			return str_sub(subject, 0, end);
+		if (p->options->mode == MODE_APPROVE)
+			return subject;
+	}
+	size_t eq = str_find(subject, STR("="), 0), open = str_find(subject, STR("["), 0);
 
-/* What stands behind the first '=', if anything. */
-static struct str reason_in(struct str subject)
-{
-	size_t eq = str_find(subject, STR("="), 0);
-
-	return eq < subject.n ? str_trim(str_sub(subject, eq + 1, subject.n)) : STR_NONE;
+	if (open < eq) /* it was meant as such a name */
+		eq = str_find(subject, STR("="), str_find(subject, STR("]"), open));
+	return str_sub(subject, 0, eq);
 }
 
 static bool check(struct project *p, struct str name)
 {
-	struct task *t = graph_task(p->graph, name);
+	struct task_span named = graph_named(p->graph, name);
+	const struct task *t = named.n ? named.p[0] : NULL; /* all tasks of a matrix are of one kind */
 	bool approve = p->options->mode == MODE_APPROVE;
 	size_t errors = diag_errors(p->diag);
 
@@ -44,7 +49,7 @@ bool words_check(struct project *p)
 	bool ok = true;
 
 	for (size_t i = 0; i < p->options->subjects.n; i++)
-		ok = check(p, name_in(p->options->subjects.p[i])) && ok;
+		ok = check(p, name_in(p, p->options->subjects.p[i])) && ok;
 	return ok;
 }
 
@@ -113,6 +118,20 @@ static bool approve(struct project *p, struct task *t, const struct verdict *v)
 	return true;
 }
 
+/* Of a whole matrix those that wait for it; where none does, the first one says why. */
+static bool approve_named(struct project *p, struct task_span t, const struct verdict *v)
+{
+	bool ok = true, any = false;
+
+	for (size_t i = 0; i < t.n; i++) {
+		if (t.n > 1 && v[t.p[i]->id].why == WHY_NOT)
+			continue;
+		any = true;
+		ok = approve(p, t.p[i], &v[t.p[i]->id]) && ok;
+	}
+	return any ? ok : approve(p, t.p[0], &v[t.p[0]->id]);
+}
+
 int words_approve(struct project *p)
 {
 	bool ok = true;
@@ -120,8 +139,7 @@ int words_approve(struct project *p)
 	p->stale.planning = true; /* nothing runs */
 	struct verdict *v = project_judge(p);
 	for (size_t i = 0; i < p->options->subjects.n; i++) {
-		struct task *t = graph_task(p->graph, p->options->subjects.p[i]);
-		ok = approve(p, t, &v[t->id]) && ok;
+		ok = approve_named(p, graph_named(p->graph, p->options->subjects.p[i]), v) && ok;
 	}
 	return ok ? 0 : 2;
 }
@@ -149,6 +167,20 @@ static bool reject(struct project *p, struct task *t, struct str why)
 	return true;
 }
 
+/* Of a whole matrix those that have made something. */
+static bool reject_named(struct project *p, struct task_span t, struct str why)
+{
+	bool ok = true, any = false;
+
+	for (size_t i = 0; i < t.n; i++) {
+		if (t.n > 1 && !t.p[i]->record)
+			continue;
+		any = true;
+		ok = reject(p, t.p[i], why) && ok;
+	}
+	return any ? ok : reject(p, t.p[0], why);
+}
+
 int words_reject(struct project *p)
 {
 	bool ok = true;
@@ -156,8 +188,9 @@ int words_reject(struct project *p)
 	p->stale.planning = true;
 	project_judge(p); /* finds the record of a task that was renamed */
 	for (size_t i = 0; i < p->options->subjects.n; i++) {
-		struct str subject = p->options->subjects.p[i];
-		ok = reject(p, graph_task(p->graph, name_in(subject)), reason_in(subject)) && ok;
+		struct str subject = p->options->subjects.p[i], name = name_in(p, subject);
+
+		ok = reject_named(p, graph_named(p->graph, name), str_trim(str_sub(subject, name.n + 1, subject.n))) && ok;
 	}
 	return ok ? 0 : 2;
 }

@@ -90,7 +90,7 @@ static size_t known_length(const struct builder *b, const struct task *t)
 	size_t n = 0;
 	for (size_t i = 0; i < t->prompt.n; i++) {
 		const struct piece *p = &t->prompt.pieces[i];
-		struct ref r = p->is_ref ? ref_resolve(b->g, p->text) : (struct ref){.kind = REF_UNKNOWN};
+		struct ref r = p->is_ref ? ref_resolve(b->g, t, p->text) : (struct ref){.kind = REF_UNKNOWN};
 		n += !p->is_ref ? p->text.n : r.kind == REF_VAR ? r.var->value.s.n : 0;
 	}
 	return n;

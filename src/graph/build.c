@@ -9,15 +9,35 @@
 #include "graph/script.h"
 #include "graph/usual.h"
 
-struct task *graph_task(const struct graph *g, struct str name)
+/* Looks a name up, in whatever normal form it is. */
+static void *look_up(const struct graph *g, const struct map *m, struct str name)
 {
-	struct task *t = map_get(&g->by_name, name);
-	if (t || !g->arena)
-		return t;
+	void *found = map_get(m, name);
+	if (found || !g->arena)
+		return found;
 	for (size_t i = 0; i < name.n; i++) /* only what is not ASCII can have another normal form */
 		if ((unsigned char)name.p[i] >= 0x80)
-			return utf8_invalid(name) < name.n ? NULL : map_get(&g->by_name, utf8_nfc(g->arena, name));
+			return utf8_invalid(name) < name.n ? NULL : map_get(m, utf8_nfc(g->arena, name));
 	return NULL;
+}
+
+struct task *graph_task(const struct graph *g, struct str name)
+{
+	return look_up(g, &g->by_name, name);
+}
+
+const struct matrix_tasks *graph_matrix(const struct graph *g, struct str name)
+{
+	return g->matrices.n ? look_up(g, &g->matrices, name) : NULL;
+}
+
+struct task_span graph_named(const struct graph *g, struct str name)
+{
+	const struct task *t = graph_task(g, name);
+	const struct matrix_tasks *m = t ? NULL : graph_matrix(g, name);
+	if (t)
+		return (struct task_span){&g->tasks.p[t->id], 1};
+	return m ? (struct task_span){&g->tasks.p[m->first], m->n} : (struct task_span){NULL, 0};
 }
 
 static void add_vars(struct builder *b)
@@ -40,29 +60,39 @@ static int env_order(const void *x, const void *y)
 
 #define TASK_FILE_LIMIT (64u << 20)
 
-/* The prompt's text: inline, or the content of task_file, which is then a source of its own for messages. */
-static void read_prompt(struct builder *b, struct task *t)
+/* The content of a task_file, read once, which is then a source of its own for messages. s.p == NULL after reporting. */
+static struct text prompt_file(struct builder *b, struct str path, struct pos at)
 {
-	t->prompt_source = t->def->prompt;
-	const struct text *file = &t->def->prompt_file;
-	if (!file->s.p) {
-		t->prompt = template_parse(b->a, b->d, t->prompt_source);
-		return;
-	}
-	struct str path = path_normal(b->a, file->s), content;
+	struct text **known = (struct text **)map_slot(&b->prompt_files, path);
+	struct str content;
+	if (*known)
+		return **known;
+	*known = arena_new(b->a, struct text);
 	int err = seen_read_file(b->c->seen, b->a, b->c->root_fd, path.p, TASK_FILE_LIMIT, &content);
 	if (err) {
-		diag_error(b->d, file->at, "task_file is read before anything runs; it is relative to the root", "cannot read '%.*s': %s", STR_ARG(path),
+		diag_error(b->d, at, "task_file is read before anything runs; it is relative to the root", "cannot read '%.*s': %s", STR_ARG(path),
 			   os_error(err));
-		return;
+		return **known;
 	}
 	uint32_t source = diag_source(b->d, path, content);
 	size_t bad = utf8_invalid(content);
-	if (bad < content.n) {
+	if (bad < content.n)
 		diag_error(b->d, (struct pos){source, 0, 0}, "save it as UTF-8", "byte %zu is not UTF-8", bad + 1);
-		return;
-	}
-	t->prompt_source = (struct text){.s = content, .at = {source, 1, 1}, .first_col = 1};
+	else
+		**known = (struct text){.s = content, .at = {source, 1, 1}, .first_col = 1};
+	return **known;
+}
+
+/* The prompt's text: inline, or what is in the file that it names. */
+static void read_prompt(struct builder *b, struct task *t)
+{
+	const struct text *file = &t->def->prompt_file;
+	struct sbuf path = {0};
+	t->prompt_source = t->def->prompt;
+	if (file->s.p)
+		t->prompt_source = build_expand_path(b, t, *file, &path) ? prompt_file(b, path_normal(b->a, arena_copy(b->a, sbuf_view(&path))), file->at)
+									 : (struct text){0};
+	sbuf_free(&path);
 	t->prompt = template_parse(b->a, b->d, t->prompt_source);
 }
 
@@ -93,6 +123,8 @@ static void add_tasks(struct builder *b)
 		vec_push(b->a, &b->g->tasks, t);
 		*map_slot(&b->g->by_name, t->name) = t;
 	}
+	for (size_t i = 0; i < w->matrices.n; i++)
+		*map_slot(&b->g->matrices, w->matrices.p[i].name.s) = (void *)&w->matrices.p[i];
 }
 
 struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_config *c)
@@ -128,6 +160,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	build_order(&b);
 	if (b.g->order.n == n)
 		build_edit_order(&b);
+	map_free(&b.prompt_files);
 	map_free(&b.real_folders);
 	map_free(&b.linked_folders);
 	return b.g;
@@ -136,6 +169,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 void graph_free(struct graph *g)
 {
 	map_free(&g->by_name);
+	map_free(&g->matrices);
 	map_free(&g->claims);
 	map_free(&g->vars);
 }
@@ -163,14 +197,15 @@ static void want(struct graph *g, struct task *t)
 
 static void want_named(struct graph *g, struct diag *d, struct text target, struct filehash *fh, struct str_list *plain)
 {
-	struct task *t = graph_task(g, target.s);
+	struct task_span named = graph_named(g, target.s);
 	struct str path = graph_path(g, g->arena, target.s);
-	if (!t)
-		t = graph_producer(g, path);
-	if (t) {
-		want(g, t);
+	struct task *maker = named.n ? NULL : graph_producer(g, path);
+	for (size_t i = 0; i < named.n; i++)
+		want(g, named.p[i]);
+	if (maker)
+		want(g, maker);
+	if (maker || named.n)
 		return;
-	}
 	if (target.s.n && filehash_look(fh, filehash_file(fh, path), false) != FILE_MISSING) {
 		vec_push(g->arena, &plain->items, path);
 		return;
@@ -179,6 +214,8 @@ static void want_named(struct graph *g, struct diag *d, struct text target, stru
 	for (size_t i = 0; i < g->tasks.n; i++)
 		suggestion_offer(&s, g->tasks.p[i]->name);
 	struct map_entry *e;
+	for (size_t i = 0; (e = map_next(&g->matrices, &i));)
+		suggestion_offer(&s, e->key);
 	for (size_t i = 0; (e = map_next(&g->claims, &i));)
 		suggestion_offer(&s, e->key);
 	const char *near = diag_did_you_mean(d, &s);
@@ -197,7 +234,7 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 	for (size_t i = 0; i < def->n; i++) {
 		if (!n)
 			want_named(g, d, def->p[i], fh, plain);
-		else if (!graph_task(g, def->p[i].s) && !graph_producer(g, graph_path(g, g->arena, def->p[i].s)))
+		else if (!graph_named(g, def->p[i].s).n && !graph_producer(g, graph_path(g, g->arena, def->p[i].s)))
 			want_named(g, d, def->p[i], fh, plain); /* an error whatever the target */
 	}
 	for (size_t i = 0; !n && !def->n && i < g->tasks.n; i++)

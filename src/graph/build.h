@@ -11,8 +11,10 @@ struct builder {
 	struct diag *d;
 	const struct graph_config *c;
 	VEC(struct claim *) sorted; /* literal and tree claims, by path in byte order; after build_claims */
+	size_t matrix_edges;          /* made by names of whole matrices */
 	uint32_t *mark, *place;     /* by task id: scratch of build_add_dep */
 	struct map linked_folders;    /* folder of an input -> struct str *: the same without links, seen from the root */
+	struct map prompt_files;    /* path -> struct text *, whose s.p is NULL where it cannot be read */
 	struct map real_folders;    /* folder -> "" or what lies outside */
 	struct str real_root;
 	unsigned provider_told; /* --provider names nothing, and that was said */
@@ -20,6 +22,9 @@ struct builder {
 
 /* The place of a piece of a text. */
 struct pos build_pos(struct text t, const struct piece *p);
+
+/* The path that a text of t gives: variables, keys of its matrix and `${env.NAME}` are all that it may use. false after reporting. */
+bool build_expand_path(struct builder *b, const struct task *t, struct text path, struct sbuf *out);
 
 /* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
 void build_paths(struct builder *b, struct task *t);

@@ -219,7 +219,7 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 
 static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const struct piece *p, struct sbuf *out, struct str *problem)
 {
-	struct ref r = ref_resolve(h->g, p->text);
+	struct ref r = ref_resolve(h->g, t, p->text);
 	struct str_list list = {0};
 	const char *value;
 	switch (r.kind) {

@@ -7,6 +7,8 @@
 #include "graph/build.h"
 #include "graph/content.h"
 
+#define MOST_MATRIX_EDGES 10000000 /* they cost memory, and a matrix that needs a matrix has their product */
+
 /* One dep per task needed; `how` of several mentions is joined. */
 static void add_dep(struct builder *b, struct task *t, struct task *to, unsigned how, bool tolerant, struct pos at)
 {
@@ -21,20 +23,46 @@ static void add_dep(struct builder *b, struct task *t, struct task *to, unsigned
 	vec_push(b->a, &t->deps, (struct dep){to, how, tolerant, at});
 }
 
+static void unknown_task(struct builder *b, const struct text *n)
+{
+	struct suggestion s = {.wanted = n->s};
+	struct map_entry *e;
+	if (!diag_error(b->d, n->at, NULL, "unknown task '%.*s'", STR_ARG(n->s)))
+		return;
+	for (size_t k = 0; (e = map_next(&b->g->matrices, &k));)
+		suggestion_offer(&s, e->key);
+	for (size_t k = 0; k < b->g->tasks.n; k++)
+		suggestion_offer(&s, b->g->tasks.p[k]->name);
+	diag_add_hint(b->d, s.best.n ? diag_did_you_mean(b->d, &s) : "define it under 'tasks', or take the name away");
+}
+
+/* May t need all tasks of a matrix? false after reporting. */
+static bool may_need_all(struct builder *b, struct task *t, const struct text *n, struct task_span all)
+{
+	if (all.p[0]->id <= t->id && t->id - all.p[0]->id < all.n) {
+		diag_error(b->d, n->at, "name one of them", "'%.*s' names all tasks of this matrix, each of which would need itself", STR_ARG(n->s));
+		return false;
+	}
+	b->matrix_edges += all.n;
+	if (b->matrix_edges <= MOST_MATRIX_EDGES)
+		return true;
+	diag_error(b->d, n->at,
+		   diag_hint(b->d, "put a group between them: a task with 'dependencies: [%.*s]' and nothing to run; and depend on that",
+			     STR_ARG(n->s)),
+		   "dependencies on whole matrices make more than %d edges", MOST_MATRIX_EDGES);
+	return false;
+}
+
 static void name_edges(struct builder *b, struct task *t, const struct text_list *names, unsigned how)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		const struct text *n = &names->p[i];
-		struct task *to = graph_task(b->g, n->s);
-		if (to) {
-			add_dep(b, t, to, how, false, n->at);
-			continue;
-		}
-		struct suggestion s = {.wanted = n->s};
-		for (size_t k = 0; k < b->g->tasks.n; k++)
-			suggestion_offer(&s, b->g->tasks.p[k]->name);
-		const char *near = diag_did_you_mean(b->d, &s);
-		diag_error(b->d, n->at, near ? near : "define it under 'tasks', or take the name away", "unknown task '%.*s'", STR_ARG(n->s));
+		struct task_span to = graph_named(b->g, n->s);
+		if (!to.n)
+			unknown_task(b, n);
+		else if (to.n == 1 || may_need_all(b, t, n, to))
+			for (size_t k = 0; k < to.n; k++)
+				add_dep(b, t, to.p[k], how, false, n->at);
 	}
 }
 
@@ -46,14 +74,18 @@ static bool made_below(const struct builder *b, struct str dir)
 	return i < b->sorted.n && str_starts(b->sorted.p[i]->pattern->path, key);
 }
 
+#define MOST_NEAR_ERRORS 100 /* for more than are shown nothing near is looked for */
+
 static void missing_input(struct builder *b, const struct pattern *p)
 {
 	struct suggestion s = {.wanted = p->path};
+	if (!diag_error(b->d, p->at, "create it, correct the path, or declare it among some task's 'outputs'",
+			"input '%.*s' does not exist and no task makes it", STR_ARG(p->path)) ||
+	    diag_errors(b->d) > MOST_NEAR_ERRORS)
+		return;
 	for (size_t i = 0; i < b->sorted.n && i < 10000; i++)
 		suggestion_offer(&s, b->sorted.p[i]->pattern->path);
-	const char *near = diag_did_you_mean(b->d, &s);
-	diag_error(b->d, p->at, near ? near : "create it, correct the path, or declare it among some task's 'outputs'",
-		   "input '%.*s' does not exist and no task makes it", STR_ARG(p->path));
+	diag_add_hint(b->d, diag_did_you_mean(b->d, &s));
 }
 
 /* A literal input: some task's output, a file that exists, or a folder (then it is a tree). */
@@ -100,7 +132,7 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 		const struct piece *p = &tpl->pieces[i];
 		if (!p->is_ref)
 			continue;
-		struct ref r = ref_resolve(b->g, p->text);
+		struct ref r = ref_resolve(b->g, t, p->text);
 		struct pos at = build_pos(source, p);
 		switch (r.kind) {
 		case REF_RESULT:
@@ -119,7 +151,8 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 					   STR_ARG(r.rest));
 			break;
 		case REF_UNKNOWN:
-			diag_error(b->d, at, ref_hint(b->g, b->d, p->text), "unknown name '${%.*s}'", STR_ARG(p->text));
+		case REF_MATRIX:
+			ref_report(b->g, b->d, t, &r, p->text, at);
 			break;
 		default:
 			break;
@@ -138,9 +171,10 @@ static void context_edges(struct builder *b, struct task *t)
 		struct pos at = d->at;
 		d->how |= DEP_CONTEXT;
 		for (size_t k = 0; to->kind == TASK_GROUP && k < to->def->dependencies.n; k++) {
-			struct task *member = graph_task(b->g, to->def->dependencies.p[k].s);
-			if (member && member != t) /* what is wrong with the group is said of the group */
-				add_dep(b, t, member, DEP_CONTEXT, false, at);
+			struct task_span members = graph_named(b->g, to->def->dependencies.p[k].s);
+			for (size_t m = 0; m < members.n; m++)
+				if (members.p[m] != t) /* what is wrong with the group is said of the group */
+					add_dep(b, t, members.p[m], DEP_CONTEXT, false, at);
 		}
 	}
 }
@@ -148,7 +182,7 @@ static void context_edges(struct builder *b, struct task *t)
 static void note_named_in_prompt(struct builder *b, struct task *t)
 {
 	for (size_t i = 0; t->def->context != CONTEXT_NONE && i < t->prompt.n; i++) {
-		const struct task *named = t->prompt.pieces[i].is_ref ? ref_resolve(b->g, t->prompt.pieces[i].text).task : NULL;
+		const struct task *named = t->prompt.pieces[i].is_ref ? ref_resolve(b->g, t, t->prompt.pieces[i].text).task : NULL;
 		if (named && b->mark[named->id] == t->id + 1)
 			t->deps.p[b->place[named->id]].how |= DEP_PROMPT;
 	}

@@ -135,6 +135,7 @@ struct graph {
 	VEC(struct task *) tasks; /* in the file's order */
 	VEC(struct task *) order; /* topological: dependencies first; wanted or not */
 	struct map by_name;       /* NFC name -> struct task * */
+	struct map matrices;      /* NFC name -> const struct matrix_tasks * */
 	struct map claims;        /* literal outputs and trees: path -> struct claim * */
 	VEC(struct claim) glob_claims; /* outputs that are globs */
 	struct map vars;          /* name -> const struct var_def *, with overrides applied */
@@ -164,6 +165,14 @@ struct str graph_path(const struct graph *g, struct arena *a, struct str path);
 void graph_free(struct graph *g);
 
 struct task *graph_task(const struct graph *g, struct str name); /* any normal form */
+const struct matrix_tasks *graph_matrix(const struct graph *g, struct str name);
+
+/* The tasks that a name means: one, or all of a matrix. n == 0: there is none of that name. */
+struct task_span {
+	struct task *const *p;
+	size_t n;
+};
+struct task_span graph_named(const struct graph *g, struct str name);
 /* The task that makes a normal path: as a file, in a tree, by a glob. NULL: nobody. */
 struct task *graph_producer(const struct graph *g, struct str path);
 

@@ -176,7 +176,9 @@ static void check_pair(struct builder *b, const struct change *x, const struct c
 		return;
 	}
 	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
-	diag_error(b->d, late->pattern->at, diag_hint(b->d, "give one of them 'dependencies: [%.*s]', or 'after'", STR_ARG(early->task->name)),
+	const char *quote = early->task->def->matrix ? "\"" : ""; /* its name holds brackets */
+	diag_error(b->d, late->pattern->at,
+		   diag_hint(b->d, "give one of them 'dependencies: [%s%.*s%s]', or 'after'", quote, STR_ARG(early->task->name), quote),
 		   "tasks '%.*s' and '%.*s' both change '%.*s' and are not ordered", STR_ARG(early->task->name), STR_ARG(late->task->name),
 		   STR_ARG(late->pattern->path));
 	diag_note(b->d, early->pattern->at, "the other change is declared here");

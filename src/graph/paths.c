@@ -14,8 +14,7 @@ struct pos build_pos(struct text t, const struct piece *p)
 	return text_pos(t, p->offset);
 }
 
-/* `${var}` and `${env.NAME}` are all that a path may use. false after reporting. */
-static bool expand_path(struct builder *b, struct text t, struct sbuf *out)
+bool build_expand_path(struct builder *b, const struct task *owner, struct text t, struct sbuf *out)
 {
 	struct template tpl = template_parse(b->a, b->d, t);
 	for (size_t i = 0; i < tpl.n; i++) {
@@ -24,7 +23,7 @@ static bool expand_path(struct builder *b, struct text t, struct sbuf *out)
 			sbuf_str(out, p->text);
 			continue;
 		}
-		struct ref r = ref_resolve(b->g, p->text);
+		struct ref r = ref_resolve(b->g, owner, p->text);
 		struct pos at = build_pos(t, p);
 		if (r.kind == REF_VAR) {
 			sbuf_str(out, r.var->value.s);
@@ -37,7 +36,7 @@ static bool expand_path(struct builder *b, struct text t, struct sbuf *out)
 			}
 			sbuf_lit(out, v ? v : "");
 		} else if (r.kind == REF_UNKNOWN) {
-			diag_error(b->d, at, ref_hint(b->g, b->d, p->text), "unknown name '${%.*s}'", STR_ARG(p->text));
+			ref_report(b->g, b->d, owner, &r, p->text, at);
 			return false;
 		} else {
 			diag_error(b->d, at, "paths are known before anything runs: use 'vars' or '${env.NAME}'", "'${%.*s}' cannot stand in a path",
@@ -60,10 +59,10 @@ struct str graph_path(const struct graph *g, struct arena *a, struct str path)
 }
 
 /* One item of inputs, outputs or edits as a pattern; false after reporting. */
-static bool path_item(struct builder *b, struct text t, bool may_exclude, struct pattern *out)
+static bool path_item(struct builder *b, const struct task *owner, struct text t, bool may_exclude, struct pattern *out)
 {
 	struct sbuf buf = {0};
-	if (!expand_path(b, t, &buf)) {
+	if (!build_expand_path(b, owner, t, &buf)) {
 		sbuf_free(&buf);
 		return false;
 	}
@@ -182,7 +181,7 @@ static void take_outputs(struct builder *b, struct task *t, const struct text_li
 {
 	for (size_t i = 0; i < list->n; i++) {
 		struct pattern p;
-		if (!path_item(b, list->p[i], false, &p) || !writable_place(b, &p, edits ? "edit" : "output"))
+		if (!path_item(b, t, list->p[i], false, &p) || !writable_place(b, &p, edits ? "edit" : "output"))
 			continue;
 		if (edits)
 			vec_push(b->a, &t->edits, p);
@@ -212,7 +211,7 @@ void build_paths(struct builder *b, struct task *t)
 	sort_unique(&t->edits);
 	for (size_t i = 0; i < t->def->inputs.n; i++) {
 		struct pattern p;
-		if (!path_item(b, t->def->inputs.p[i], true, &p))
+		if (!path_item(b, t, t->def->inputs.p[i], true, &p))
 			continue;
 		if (p.kind == PATTERN_FILE && !p.exclude && edited(t, p.path))
 			continue; /* in both: it is an edit */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "graph/ref.h"
 
 struct str script_result_name(struct arena *a, struct str task)
 {
@@ -50,7 +51,7 @@ static bool add_var(struct arena *a, struct task *t, const struct var_def *v)
 
 static void named(struct graph *g, struct arena *a, struct task *t, struct str name)
 {
-	const struct var_def *v = map_get(&g->vars, name);
+	const struct var_def *v = ref_var(g, t, name);
 	if (v)
 		add_var(a, t, v);
 	if (str_eq(name, STR("AX_TASK")))
@@ -63,6 +64,18 @@ static void named(struct graph *g, struct arena *a, struct task *t, struct str n
 		struct dep *d = &t->deps.p[i];
 		if ((d->how & DEP_NAMED) && (t->names_results || str_eq(script_result_name(a, d->task->name), name)))
 			d->how |= DEP_RESULT;
+	}
+}
+
+/* A variable that would be the result of a whole matrix is not there, and the script would go on without. */
+static void warn_of_matrix(struct graph *g, struct arena *a, struct diag *d, struct pos at, struct str name)
+{
+	for (size_t i = 0; i < g->workflow->matrices.n; i++) {
+		const struct matrix_tasks *m = &g->workflow->matrices.p[i];
+		if (str_eq(script_result_name(a, m->name.s), name))
+			diag_warn(d, at, "$AX_RESULTS names a file with a line for each: its name, a tab, the path of its result",
+				  "%.*s is not set: '%.*s' is a matrix of %zu tasks, each with a result of its own", STR_ARG(name),
+				  STR_ARG(m->name.s), m->n);
 	}
 }
 
@@ -81,6 +94,7 @@ static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *
 		while (end < s.n && word_char(s.p[end]))
 			end++;
 		named(g, a, t, str_sub(s, i, end));
+		warn_of_matrix(g, a, d, text_pos(script, i), str_sub(s, i, end));
 	}
 	for (size_t i = str_find(s, STR("$"), 0); i < s.n; i = str_find(s, STR("$"), i + 1)) {
 		size_t from = i + 1, end;

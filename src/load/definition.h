@@ -66,6 +66,23 @@ struct budget_def {
 	int64_t tokens;
 };
 
+struct var_def {
+	struct text name, value;
+};
+
+/* A key of a matrix with its values, of which no two are equal in NFC. */
+struct matrix_key {
+	struct text name;              /* NFC */
+	const struct var_def **values; /* each bears the key's name */
+	size_t n;
+};
+
+struct matrix {
+	struct matrix_key *keys; /* in the file's order */
+	size_t n;
+	struct pos at; /* of the key `matrix` */
+};
+
 enum complexity { COMPLEXITY_LOW, COMPLEXITY_MEDIUM, COMPLEXITY_HIGH };
 
 #define TIMEOUT_UNSET INT64_C(-1)
@@ -98,14 +115,12 @@ struct task_def {
 	uint64_t memory; /* bytes; 0: not said */
 	struct budget_def budget; /* its own */
 	struct text approve; /* what a person is to say yes to */
+	const struct matrix *matrix;              /* NULL: none */
+	const struct var_def *const *combination; /* with a matrix: a value for each of its keys */
 };
 
 /* Every key a task may have, for completion and schema; NULL-terminated. */
 const char *const *workflow_task_keys(void);
-
-struct var_def {
-	struct text name, value;
-};
 
 /* One agent's definition that a workflow carries itself is not in this format; agents come from rules. */
 struct policy {
@@ -121,6 +136,13 @@ struct pool_def {
 	uint32_t places;  /* from 1 */
 };
 
+/* What a matrix has become. */
+struct matrix_tasks {
+	struct text name;            /* NFC, without a combination */
+	const struct matrix *matrix;
+	size_t first, n;             /* in workflow.tasks */
+};
+
 struct workflow {
 	struct str file; /* the main file as it was named, normal */
 	struct text name;
@@ -130,6 +152,7 @@ struct workflow {
 	VEC(struct pool_def) pools;        /* likewise */
 	struct text_list defaults_targets; /* `default:`, of the main file only */
 	VEC(struct task_def *) tasks;      /* in the order of the files */
+	VEC(struct matrix_tasks) matrices;
 	VEC(struct str) files;             /* every file read, the main one first */
 };
 

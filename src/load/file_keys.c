@@ -151,20 +151,6 @@ static void read_policy(struct reader *r, const struct key_row *row, const struc
 		reader_wants(r, key->text, value, "a map");
 }
 
-/* What is wrong with a variable's name, or NULL. */
-static const char *var_fault(struct str name)
-{
-	if (name.n == 0)
-		return "is empty";
-	if (name_has_control(name))
-		return "holds a control character";
-	if (memchr(name.p, '}', name.n) || memchr(name.p, '?', name.n) || memchr(name.p, '.', name.n))
-		return "holds one of '}', '?' and '.'";
-	if (str_eq(name, STR("inputs")) || str_eq(name, STR("outputs")))
-		return "is what ${inputs} and ${outputs} of a task are called by";
-	return NULL;
-}
-
 static void read_vars(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	(void)row, (void)into;
@@ -176,7 +162,7 @@ static void read_vars(struct reader *r, const struct key_row *row, const struct 
 	}
 	for (size_t i = 0; i < value->n; i++) {
 		const struct pair *p = &value->pairs[i];
-		const char *fault = var_fault(p->key->text);
+		const char *fault = var_name_fault(p->key->text);
 		struct var_def v = {0};
 
 		if (fault) {

@@ -212,3 +212,16 @@ bool name_has_control(struct str name)
 	}
 	return false;
 }
+
+const char *var_name_fault(struct str name)
+{
+	if (name.n == 0)
+		return "is empty";
+	if (name_has_control(name))
+		return "holds a control character";
+	if (memchr(name.p, '}', name.n) || memchr(name.p, '?', name.n) || memchr(name.p, '.', name.n))
+		return "holds one of '}', '?' and '.'";
+	if (str_eq(name, STR("inputs")) || str_eq(name, STR("outputs")))
+		return "is what ${inputs} and ${outputs} of a task are called by";
+	return NULL;
+}

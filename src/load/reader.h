@@ -22,6 +22,7 @@ struct reader {
 	struct map tasks;        /* NFC name -> struct task_def */
 	struct map vars;         /* NFC name -> the struct var_def's index in wf->vars, plus one */
 	struct map pools;        /* NFC name -> the struct pool_def's index in wf->pools, plus one */
+	bool full;               /* there are too many tasks, and that was said */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */
 };
@@ -91,5 +92,7 @@ void read_duration(struct reader *r, const struct key_row *row, const struct nod
 
 /* Does the name hold a control character (C0, DEL, C1)? */
 bool name_has_control(struct str name);
+/* What is wrong with the name of a variable or a matrix's key, or NULL. */
+const char *var_name_fault(struct str name);
 
 #endif

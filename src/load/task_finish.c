@@ -101,7 +101,7 @@ static void compose_prompt(struct reader *r, struct task_def *t)
 	sbuf_free(&b);
 }
 
-static void fill_prompt(struct reader *r, struct task_def *t, const struct slots *own)
+void task_prompt(struct reader *r, struct task_def *t, const struct slots *own)
 {
 	if (!t->agent.s.p || own->pair[SLOT_TASK] || own->pair[SLOT_TASK_FILE] || own->pair[SLOT_RUN])
 		return;
@@ -206,6 +206,5 @@ void task_finish(struct reader *r, struct task_def *t, const struct slots *own, 
 	if (t->name.s.p)
 		check_name(r, t);
 	apply_defaults(r, t, own, defaults);
-	fill_prompt(r, t, own);
 	check_together(r, t, own);
 }

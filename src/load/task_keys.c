@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "load/limit_keys.h"
+#include "load/matrix.h"
 #include "load/value.h"
 
 #define DEFAULT_RETRY_DELAY_NS (5 * NS_PER_S)
@@ -250,8 +251,8 @@ static const struct key_row task_rows[] = {
     {"approve", SLOT_APPROVE, read_text, FIELD(approve), NULL, false},
     {"delegates", SLOT_DELEGATES, read_list, FIELD(delegates), NULL, true},
     {"budget", SLOT_BUDGET, read_budget, 0, NULL, true},
+    {"matrix", SLOT_MATRIX, read_matrix, 0, NULL, false},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
-    NOT_YET("matrix", "write one task for each combination"),
     NOT_YET("when", "test it in the task's own script"),
     NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
@@ -267,7 +268,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", "budget", NULL,
+	    "approve", "delegates", "budget",   "matrix",    NULL,
 	};
 
 	return keys;
@@ -316,6 +317,18 @@ void defaults_read(struct reader *r, const struct node *value, struct defaults *
 	reader_map(r, &table, value, &out->slots, &out->task);
 }
 
+static void add_task(struct reader *r, struct task_def *t, const struct slots *own)
+{
+	if (r->wf->tasks.n == MOST_TASKS) {
+		if (!r->full)
+			reader_error(r, t->at, NULL, "a workflow has at most %d tasks", MOST_TASKS);
+		r->full = true;
+		return;
+	}
+	task_prompt(r, t, own);
+	vec_push(r->a, &r->wf->tasks, t);
+}
+
 void task_read(struct reader *r, const struct node *value, const struct defaults *defaults)
 {
 	struct task_def *t;
@@ -332,5 +345,8 @@ void task_read(struct reader *r, const struct node *value, const struct defaults
 	if (!own.pair[SLOT_NAME])
 		reader_error(r, value->at, "add 'name: NAME'", "a task without a name");
 	task_finish(r, t, &own, defaults);
-	vec_push(r->a, &r->wf->tasks, t);
+	if (t->matrix && t->name.s.p)
+		matrix_expand(r, t, &own);
+	else
+		add_task(r, t, &own);
 }

@@ -39,6 +39,7 @@ enum task_slot {
 	SLOT_APPROVE,
 	SLOT_DELEGATES,
 	SLOT_BUDGET,
+	SLOT_MATRIX,
 };
 
 /* `defaults` of one file: a task that has only these keys, and which they are. */
@@ -53,9 +54,11 @@ void task_init(struct task_def *t, struct pos at);
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out);
 /* Reads one item of `tasks`, checks it by itself and adds it to the workflow. */
 void task_read(struct reader *r, const struct node *value, const struct defaults *defaults);
-/* Completes a task whose keys are read: name checked and noted, defaults applied, a prompt composed for an agent without one,
- * contradictions reported. `own`: the keys that it has itself. */
+/* Completes a task whose keys are read: name checked and noted, defaults applied, contradictions reported. `own`: the keys that it
+ * has itself. */
 void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults);
+/* Gives an agent without a prompt one: its description, or what is composed of its name and the task's. */
+void task_prompt(struct reader *r, struct task_def *t, const struct slots *own);
 /* Is this a key of a task, built or not? */
 bool task_key_known(struct str key);
 

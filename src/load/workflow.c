@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "load/file_keys.h"
 #include "load/limit_keys.h"
+#include "load/matrix.h"
 #include "load/reader.h"
 #include "load/yaml.h"
 
@@ -308,6 +309,7 @@ struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *see
 	load_file(&l, NULL, wf->file, POS_NONE, &missing);
 	check_includes(&l);
 	check_var_names(&l);
+	matrix_check_keys(&l.r);
 	limits_link(&l.r);
 	warn_of_ignored(&l);
 	map_free(&l.r.tasks);
