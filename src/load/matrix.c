@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/task_prompt.h"
 
 /* What is wrong with a key's name, or NULL: it stands in `${key}` and in names of tasks. */
 static const char *key_fault(struct str key)
@@ -196,7 +197,7 @@ static bool note_name(struct reader *r, struct task_def *t)
 	return true;
 }
 
-static bool add_combination(struct reader *r, const struct task_def *base, const struct slots *own, const struct var_def *const *values)
+static bool add_combination(struct reader *r, const struct task_def *base, const struct var_def *const *values)
 {
 	struct task_def *t = arena_new(r->a, struct task_def);
 
@@ -213,7 +214,7 @@ static bool add_combination(struct reader *r, const struct task_def *base, const
 	fill_list(r, t, &t->dependencies);
 	fill_list(r, t, &t->after);
 	fill_list(r, t, &t->delegates);
-	task_prompt(r, t, own);
+	task_prompt(r, t);
 	fill(r, t, &t->description); /* which, as a prompt, is expanded later */
 	vec_push(r->a, &r->wf->tasks, t);
 	return true;
@@ -231,7 +232,7 @@ static size_t count(const struct matrix *m)
 	return n;
 }
 
-void matrix_expand(struct reader *r, const struct task_def *base, const struct slots *own)
+void matrix_expand(struct reader *r, const struct task_def *base)
 {
 	const struct matrix *m = base->matrix;
 	size_t n = count(m), room = MOST_TASKS - r->wf->tasks.n;
@@ -249,7 +250,7 @@ void matrix_expand(struct reader *r, const struct task_def *base, const struct s
 
 		for (size_t k = m->n; k-- > 0; rest /= m->keys[k].n)
 			values[k] = m->keys[k].values[rest % m->keys[k].n];
-		if (!add_combination(r, base, own, values))
+		if (!add_combination(r, base, values))
 			break; /* the next ones would be as wrong */
 	}
 	made.n = r->wf->tasks.n - made.first;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "load/limit_keys.h"
 #include "load/matrix.h"
+#include "load/task_prompt.h"
 #include "load/value.h"
 
 #define DEFAULT_RETRY_DELAY_NS (5 * NS_PER_S)
@@ -317,7 +318,7 @@ void defaults_read(struct reader *r, const struct node *value, struct defaults *
 	reader_map(r, &table, value, &out->slots, &out->task);
 }
 
-static void add_task(struct reader *r, struct task_def *t, const struct slots *own)
+static void add_task(struct reader *r, struct task_def *t)
 {
 	if (r->wf->tasks.n == MOST_TASKS) {
 		if (!r->full)
@@ -325,7 +326,7 @@ static void add_task(struct reader *r, struct task_def *t, const struct slots *o
 		r->full = true;
 		return;
 	}
-	task_prompt(r, t, own);
+	task_prompt(r, t);
 	vec_push(r->a, &r->wf->tasks, t);
 }
 
@@ -346,7 +347,7 @@ void task_read(struct reader *r, const struct node *value, const struct defaults
 		reader_error(r, value->at, "add 'name: NAME'", "a task without a name");
 	task_finish(r, t, &own, defaults);
 	if (t->matrix && t->name.s.p)
-		matrix_expand(r, t, &own);
+		matrix_expand(r, t);
 	else
-		add_task(r, t, &own);
+		add_task(r, t);
 }

@@ -57,8 +57,6 @@ void task_read(struct reader *r, const struct node *value, const struct defaults
 /* Completes a task whose keys are read: name checked and noted, defaults applied, contradictions reported. `own`: the keys that it
  * has itself. */
 void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults);
-/* Gives an agent without a prompt one: its description, or what is composed of its name and the task's. */
-void task_prompt(struct reader *r, struct task_def *t, const struct slots *own);
 /* Is this a key of a task, built or not? */
 bool task_key_known(struct str key);
 
