@@ -171,6 +171,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.touch = o->touch,
 		.live_output = o->sync == SYNC_NONE,
 		.parallel_delegation = p->config.parallel_delegation,
+		.load_limited = o->max_load >= 0,
+		.max_load = o->max_load,
 		.max_agents = agent_limit(g),
 		.budget = budget(g),
 		.agent_timeout_ns = p->config.default_timeout_ns,

@@ -12,7 +12,7 @@
 
 struct options;
 
-enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_REQUIRED }; /* ARG_NUMBER: optional, and may be the next word */
+enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED }; /* ARG_NUMBER, ARG_DECIMAL: optional, and may be the next word */
 enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2 };             /* everything is allowed on the command line and in AXMAKEFLAGS */
 
 /* One place that options come from. */
@@ -44,6 +44,8 @@ extern const struct row option_rows[];
 extern const size_t option_rows_n;
 /* Is it one that is refused by name? */
 bool option_not_built(const struct row *row);
+/* -lLOAD of MAKEFLAGS. What no make could have written is passed over. */
+void option_inherit_load(struct options *o, struct str load);
 /* --jobserver-auth, which may be empty: it is a parent's word. */
 bool option_is_auth(const struct row *row);
 

@@ -96,7 +96,10 @@ static bool is_number(struct str s)
 /* The next word as value of an option that wants one and has none of its own. */
 static struct str following_value(struct parse *p, const struct row *row)
 {
-	if (p->i < p->n && (row->arg == ARG_REQUIRED || (row->arg == ARG_NUMBER && is_number(p->words[p->i]))))
+	double load;
+
+	if (p->i < p->n && (row->arg == ARG_REQUIRED || (row->arg == ARG_NUMBER && is_number(p->words[p->i])) ||
+	                    (row->arg == ARG_DECIMAL && value_load(p->words[p->i], &load))))
 		return p->words[p->i++];
 	return STR_NONE;
 }
@@ -221,6 +224,8 @@ static void read_makeflags(struct options *o, struct arena *a, struct diag *d)
 	struct makeflags flags = makeflags_parse(a, o->makeflags);
 
 	o->makeflags_jobs = flags.jobs;
+	if (flags.load.n)
+		option_inherit_load(o, flags.load);
 	for (size_t i = 0; i < flags.options.n; i++)
 		take_inherited(&p, flags.options.p[i]);
 	for (size_t i = 0; i < flags.vars.n; i++)
@@ -246,7 +251,7 @@ void options_parse(struct options *o, struct arena *a, struct diag *d, int argc,
 	struct parse command = {.o = o, .arena = a, .diag = d, .from = FROM_COMMAND};
 	struct str *words = arena_array(a, struct str, (size_t)argc);
 
-	*o = (struct options){.print_directory = -1, .makeflags = str_of(makeflags)};
+	*o = (struct options){.print_directory = -1, .max_load = -1, .makeflags = str_of(makeflags)};
 	if (axmakeflags && *axmakeflags)
 		read_axmakeflags(o, a, d, str_of(axmakeflags));
 	read_makeflags(o, a, d);

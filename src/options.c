@@ -144,6 +144,17 @@ static void set_jobs(struct parse *p, const struct row *row, struct str value)
 	p->o->jobs_from = p->from;
 }
 
+static void set_load(struct parse *p, const struct row *row, struct str value)
+{
+	double load = -1;
+
+	(void)row;
+	if (!value.p || value_load(value, &load))
+		p->o->max_load = load;
+	else if (p->from != FROM_MAKEFLAGS)
+		diag_error(p->diag, p->at, NULL, "'%.*s' wants a number from 0 on, such as 4 or 2.5, not '%.*s'", STR_ARG(p->spelled), STR_ARG(value));
+}
+
 static void set_output_sync(struct parse *p, const struct row *row, struct str value)
 {
 	static const char *const kinds[] = {[SYNC_TARGET] = "target", [SYNC_NONE] = "none"};
@@ -268,6 +279,8 @@ const struct row option_rows[] = {
     {'f', "file makefile", ARG_REQUIRED, set_text, FIELD(file), 0, 0, "FILE", "read FILE instead of workflow.ax.yaml"},
     {'C', "directory", ARG_REQUIRED, add_dir, 0, 0, 0, "DIR", "change to DIR first"},
     {'j', "jobs", ARG_NUMBER, set_jobs, 0, 0, IN_SETTINGS, "[=N]", "run N tasks at once; as many as can without N"},
+    {'l', "load-average max-load", ARG_DECIMAL, set_load, FIELD(max_load), 0, BOTH, "[=LOAD]",
+     "start nothing more while the load is LOAD or more"},
     {'k', "keep-going", ARG_NONE, set_keep_going, FIELD(keep_going), 1, BOTH, NULL,
      "after a failure go on with what does not need it"},
     {'S', "no-keep-going stop", ARG_NONE, set_keep_going, FIELD(keep_going), 0, IN_MAKEFLAGS, NULL, "undo -k"},
@@ -312,7 +325,6 @@ const struct row option_rows[] = {
     {'v', "version", ARG_NONE, set_mode, 0, MODE_VERSION, 0, NULL, "print the version"},
     {0, "jobserver-auth jobserver-fds", ARG_REQUIRED, set_auth, 0, 0, IN_MAKEFLAGS, "AUTH", NULL},
 
-    {'l', "load-average max-load", ARG_NUMBER, set_not_built, 0, 0, 0, "[LOAD]", NULL},
     {'p', "print-data-base", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {'d', "debug", ARG_OPTIONAL, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "watch", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
@@ -332,6 +344,11 @@ const size_t option_rows_n = COUNT(option_rows);
 bool option_not_built(const struct row *row)
 {
 	return row->set == set_not_built;
+}
+
+void option_inherit_load(struct options *o, struct str load)
+{
+	value_load(load, &o->max_load);
 }
 
 bool option_is_auth(const struct row *row)

@@ -53,6 +53,7 @@ struct options {
 	VEC(struct str) old_files;  /* -o */
 	VEC(struct str) new_files;  /* -W */
 	enum output_sync sync; /* -O */
+	double max_load; /* -l; negative: no limit */
 	int print_directory; /* -w 1, --no-print-directory 0, unset -1 */
 	bool trace;
 	enum color color;

@@ -62,6 +62,8 @@ static void take_letters(struct reader *r, struct str letters)
 			int64_t n;
 			r->out.jobs = value_int(str_sub(letters, i + 1, letters.n), 1, INT_MAX, &n) ? (int)n : -1;
 		}
+		if (letters.p[i] == 'l')
+			r->out.load = str_sub(letters, i + 1, letters.n);
 		if (is_one_of("jlO", letters.p[i]))
 			return;
 		vec_push(r->arena, &r->out.options, str_sub(letters, i, i + 1));

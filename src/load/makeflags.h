@@ -11,6 +11,7 @@ struct makeflags {
 	/* In order: a letter "k", a long one "name" or "name=value". Letters that take a value are left out with it. */
 	VEC(struct str) options;
 	int jobs; /* N of the last -jN; -1: -j alone; 0: none */
+	struct str load; /* LOAD of the last -lLOAD; empty: none, or -l alone */
 	VEC(struct var_def) vars; /* `A=b`, also of `A:=b`; places are POS_NONE */
 };
 

@@ -205,6 +205,16 @@ bool value_usd(struct str s, double *out)
 	return value_double(s, out) && *out > 0 && *out <= 1e9;
 }
 
+bool value_load(struct str s, double *out)
+{
+	double load;
+	bool ok = value_double(s, &load) && load >= 0;
+
+	if (ok)
+		*out = load;
+	return ok;
+}
+
 bool value_size(struct str s, bool binary, uint64_t *out)
 {
 	struct decimal d;

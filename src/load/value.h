@@ -13,6 +13,8 @@ bool value_duration(struct str s, int64_t *ns);
 /* Decimal, no sign but '-', within [min, max]. */
 bool value_int(struct str s, int64_t min, int64_t max, int64_t *out);
 bool value_double(struct str s, double *out);
+/* A load of the machine: from 0 on. */
+bool value_load(struct str s, double *out);
 /* true/false, yes/no, on/off in YAML 1.1's capitalisations. */
 bool value_bool(struct str s, bool *out);
 /* An amount of US dollars that may be spent: above 0. */

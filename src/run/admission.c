@@ -19,11 +19,13 @@ enum {
 };
 
 #define MEMORY_KNOWN_NS (20 * NS_PER_MS) /* so long a look at the machine's memory is good */
+#define LOAD_KNOWN_NS (50 * NS_PER_MS) /* so long a look at the load is good, unless something starts */
+#define LOAD_LOOK_NS (1000 * NS_PER_MS)
 #define FIRST_LOOK_NS (20 * NS_PER_MS)
 #define LAST_LOOK_NS (1000 * NS_PER_MS)
 
 /* What a task may lack, as bits. */
-enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16 };
+enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32 };
 
 struct needs {
 	uint32_t pool, slots;
@@ -51,7 +53,10 @@ struct admission {
 	uint64_t round;
 	uint32_t short_of;           /* the fewest slots that were refused in this round */
 	bool one_lacks, several_lack;
-	size_t running, agents, at_once[COMPLEXITY_HIGH + 1];
+	bool load_lacks;             /* in this round */
+	bool loaded;                 /* was the load too high when it was looked at? */
+	int64_t load_seen_ns;        /* 0: not since the last start */
+	size_t running, slotted, agents, at_once[COMPLEXITY_HIGH + 1];
 	size_t *pools;               /* places taken, by number */
 	uint64_t announced;          /* memory of those that run, bytes */
 	uint64_t memory_left;
@@ -158,6 +163,7 @@ void admission_begin(struct admission *ad, bool ask)
 	ad->short_of = ask ? UINT32_MAX : 1;
 	ad->one_lacks = !ask;
 	ad->several_lack = false;
+	ad->load_lacks = false;
 }
 
 /* MemAvailable of /proc/meminfo; where there is none, no task is held back for it. */
@@ -187,6 +193,36 @@ static bool has_room(struct admission *ad, uint64_t bytes)
 	return ad->memory_left >= ad->announced && ad->memory_left - ad->announced >= bytes;
 }
 
+/* How many programs run or could run now, but for this one. It tells at once what a load average tells a minute later. Where there
+ * is no such number, that average must do. */
+static double kernel_load(void)
+{
+	struct arena a = {0};
+	struct str text = STR_NONE;
+	double average = 0;
+	unsigned long n;
+	bool known = !os_read_file(&a, AT_FDCWD, "/proc/loadavg", 1 << 10, &text) && sscanf(text.p, "%*s %*s %*s %lu/", &n) == 1 && n;
+
+	arena_free(&a);
+	if (known)
+		return (double)(n - 1);
+	return getloadavg(&average, 1) == 1 ? average : 0;
+}
+
+/* -l: is so much going on that no more tasks are to take slots? One alone always may. */
+static bool too_loaded(struct admission *ad)
+{
+	if (!ad->c.load_limited || !ad->slotted)
+		return false;
+	int64_t now = clock_ns();
+	if (!ad->load_seen_ns || now - ad->load_seen_ns > LOAD_KNOWN_NS) {
+		ad->loaded = (ad->c.load ? ad->c.load(ad->c.self) : kernel_load()) >= ad->c.max_load;
+		ad->load_seen_ns = now;
+	}
+	ad->load_lacks = ad->load_lacks || ad->loaded;
+	return ad->loaded;
+}
+
 static unsigned what_lacks(struct admission *ad, const struct queue *q)
 {
 	static const size_t at_once[] = {[COMPLEXITY_LOW] = SIZE_MAX, [COMPLEXITY_MEDIUM] = MEDIUM_AT_ONCE, [COMPLEXITY_HIGH] = HIGH_AT_ONCE};
@@ -202,6 +238,8 @@ static unsigned what_lacks(struct admission *ad, const struct queue *q)
 		lack |= LACK_COMPLEXITY;
 	if (n->slots >= ad->short_of)
 		lack |= LACK_SLOTS;
+	if (!lack && n->slots && too_loaded(ad))
+		lack |= LACK_LOAD;
 	if (!lack && memory && !has_room(ad, memory))
 		lack |= LACK_MEMORY;
 	return lack;
@@ -314,6 +352,8 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a)
 	}
 	p->task = t;
 	ad->running++;
+	ad->slotted += p->n_slots > 0;
+	ad->load_seen_ns = 0;
 	ad->agents += n->agent;
 	ad->pools[n->pool]++;
 	ad->at_once[n->complexity]++;
@@ -334,6 +374,7 @@ void admission_give(struct admission *ad, struct places *p)
 	if (!t)
 		return;
 	p->task = NULL;
+	ad->slotted -= p->n_slots > 0;
 	while (p->n_slots)
 		jobserver_give(ad->c.jobserver, &p->slots[--p->n_slots]);
 	ad->running--;
@@ -341,7 +382,7 @@ void admission_give(struct admission *ad, struct places *p)
 	ad->pools[t->def->pool_number]--;
 	ad->at_once[t->def->complexity]--;
 	ad->announced -= t->def->memory;
-	ad->memory_seen_ns = 0;
+	ad->memory_seen_ns = ad->load_seen_ns = 0;
 }
 
 bool admission_starved(const struct admission *ad)
@@ -349,7 +390,7 @@ bool admission_starved(const struct admission *ad)
 	return ad->one_lacks;
 }
 
-int64_t admission_look_again(struct admission *ad)
+static int64_t look_for_tokens(struct admission *ad)
 {
 	int64_t ns = ad->look_again_ns;
 
@@ -357,4 +398,11 @@ int64_t admission_look_again(struct admission *ad)
 		return 0;
 	ad->look_again_ns = ns * 2 < LAST_LOOK_NS ? ns * 2 : LAST_LOOK_NS;
 	return ns + (int64_t)(os_random64() % (uint64_t)(ns / 2));
+}
+
+int64_t admission_look_again(struct admission *ad)
+{
+	int64_t ns = look_for_tokens(ad);
+
+	return ad->load_lacks && (!ns || ns > LOAD_LOOK_NS) ? LOAD_LOOK_NS : ns;
 }

@@ -1,5 +1,5 @@
 /* Which stale task may start now, and the places that it holds while it runs: -j's slots, the limit on agents, pools, complexity,
- * memory.
+ * memory. -l's limit on the machine's load is one more thing to find below.
  *
  * Tasks that need the same wait in one queue, by priority; of the queues' first ones the most urgent that finds all its places free
  * is next. So no task waits behind one that lacks something else. Nobody holds one place while waiting for another. A task that
@@ -21,6 +21,9 @@ struct admission_config {
 	const struct workflow *workflow; /* its pools */
 	struct jobserver *jobserver;
 	size_t max_agents;                    /* at once; 0: no limit */
+	bool load_limited;                    /* -l: while the machine's load is max_load or more, nothing takes a slot unless nothing of the run holds one */
+	double max_load;
+	double (*load)(void *self);          /* the load now; NULL: as the kernel says */
 	uint64_t (*memory_left)(void *self); /* bytes that the machine has left; NULL: as the kernel says */
 	void *self;
 };
@@ -56,8 +59,8 @@ void admission_give(struct admission *ad, struct places *p);
 
 /* Did the round end with a task that lacks nothing but one token of the jobserver? Then one that comes back is to be watched for. */
 bool admission_starved(const struct admission *ad);
-/* After how many ns a round should follow because a task lacks several tokens: for that there is nothing to be watched for. 0: no
- * need. Grows with each call until such a task has started. */
+/* After how many ns a round should follow because a task lacks several tokens, or the machine's load is too high: for that there is
+ * nothing to be watched for. 0: no need. For tokens it grows with each call until such a task has started. */
 int64_t admission_look_again(struct admission *ad);
 
 #endif

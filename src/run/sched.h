@@ -30,6 +30,8 @@ struct sched_config {
 	bool touch;             /* -t: records without running */
 	bool live_output;       /* -O none */
 	bool parallel_delegation; /* delegates of one answer at once, else one after another */
+	bool load_limited;      /* -l */
+	double max_load;
 	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
 	struct budget_def budget; /* of the run */
 	int64_t agent_timeout_ns; /* defaultTimeout; TIMEOUT_UNSET */

@@ -517,7 +517,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s.next_start_id = os_random64() | 1;
-	s.admission = admission_new(&(struct admission_config){.workflow = c->graph->workflow, .jobserver = c->jobserver, .max_agents = c->max_agents});
+	s.admission = admission_new(&(struct admission_config){.workflow = c->graph->workflow, .jobserver = c->jobserver, .max_agents = c->max_agents, .load_limited = c->load_limited, .max_load = c->max_load});
 	prepare(&s);
 	turns(&s);
 	watch_tokens(&s, false);

@@ -414,10 +414,14 @@ def case_29_j_override(c):
 
 
 def case_30_load_limit_of_make(c):
-    # -l is each process's own affair; the one in MAKEFLAGS is the parent's.
+    # As for make, the -l of MAKEFLAGS is the child's too; no token is held while the load is too high.
     c.many(6, 60)
-    c.under(3, peer=["--makeflags", f" -j4 -l2 {PIPE}"]).ended().quiet().balanced()
+    c.under(3, peer=["--makeflags", f" -j4 -l99999 {PIPE}"]).ended().quiet().balanced()
     c.overlaps(4, 6)
+    c.fresh()
+    r = c.under(3, peer=["--makeflags", f" -j4 -l0 {PIPE}"]).ended().quiet().balanced()
+    c.overlaps(1, 6)
+    equal(r.fewest_free(), 3, "the parent's tokens")
 
 
 def case_41_make_parent(c):

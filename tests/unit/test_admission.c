@@ -17,11 +17,17 @@ struct scene {
 	struct places places[MOST];
 	size_t n;
 	uint64_t memory;
+	double load;
 };
 
 static uint64_t memory_left(void *self)
 {
 	return ((struct scene *)self)->memory;
+}
+
+static double load(void *self)
+{
+	return ((struct scene *)self)->load;
 }
 
 /* A run with so many slots (0: no limit) and three pools of 1, 2 and 3 places. */
@@ -32,7 +38,8 @@ static struct scene *scene_of(struct ctx *x, size_t slots, size_t max_agents)
 	for (uint32_t i = 1; i <= 3; i++)
 		vec_push(&x->a, &s->wf.pools, (struct pool_def){.places = i});
 	s->js = jobserver_open(&x->a, &(struct jobserver_config){.limit = slots}, NULL, warn, x);
-	s->ad = admission_new(&(struct admission_config){&s->wf, s->js, max_agents, memory_left, s});
+	s->ad = admission_new(&(struct admission_config){
+	    .workflow = &s->wf, .jobserver = s->js, .max_agents = max_agents, .memory_left = memory_left, .load_limited = true, .max_load = 2.5, .load = load, .self = s});
 	s->memory = 1000;
 	return s;
 }
@@ -139,6 +146,25 @@ static void a_task_alone_starts_whatever_memory_it_wants(void **state)
 	end(s);
 }
 
+static void under_load_only_one_task_holds_slots(void **state)
+{
+	struct scene *s = scene_of(*state, 9, 0);
+	for (int i = 0; i < 3; i++)
+		add(s, &plain, TASK_RUN);
+	add(s, &(struct task_def){.slots = 0}, TASK_AGENT);
+	add(s, &(struct task_def){.slots = 2}, TASK_AGENT);
+	s->load = 2.5;
+	assert_string_equal(start(s), "0 3"); /* who takes no slot is no load */
+	assert_true(admission_look_again(s->ad) > 0 && !admission_starved(s->ad));
+	stop(s, 0);
+	assert_string_equal(start(s), "1"); /* one alone may, whatever runs without a slot */
+	stop(s, 1);
+	s->load = 2.4;
+	assert_string_equal(start(s), "2 4");
+	assert_int_equal(admission_look_again(s->ad), 0);
+	end(s);
+}
+
 static void who_was_passed_sixteen_times_is_let_through(void **state)
 {
 	struct scene *s = scene_of(*state, 2, 0);
@@ -194,7 +220,7 @@ static struct scene *client(struct ctx *x, const char *tokens, size_t said)
 	s->x = x;
 	s->js = jobserver_open(&x->a, &(struct jobserver_config){.has_auth = true, .auth = auth, .parent_slots = said}, &in, warn, x);
 	assert_int_equal(jobserver_role(s->js), JOBSERVER_CLIENT);
-	s->ad = admission_new(&(struct admission_config){&s->wf, s->js, 0, memory_left, s});
+	s->ad = admission_new(&(struct admission_config){.workflow = &s->wf, .jobserver = s->js, .memory_left = memory_left, .self = s});
 	return s;
 }
 
@@ -282,6 +308,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_place_in_one_pool_is_nothing_to_another, setup, teardown),
 	    cmocka_unit_test_setup_teardown(agents_complexity_and_memory_have_limits_of_their_own, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_task_alone_starts_whatever_memory_it_wants, setup, teardown),
+	    cmocka_unit_test_setup_teardown(under_load_only_one_task_holds_slots, setup, teardown),
 	    cmocka_unit_test_setup_teardown(who_was_passed_sixteen_times_is_let_through, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_put_off_or_dropped_does_not_start, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_parent_s_tokens_are_left_alone_until_there_are_enough, setup, teardown),

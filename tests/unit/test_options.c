@@ -300,8 +300,7 @@ static void mistakes_are_named_with_what_is_near(void **state)
 
 static void what_is_not_built_is_refused_by_name(void **state)
 {
-	static const char *const lines[] = {"-l",          "-l2",
-	                                    "-p",          "-d",
+	static const char *const lines[] = {"-p",          "-d",
 	                                    "--debug=b",   "--watch",
 	                                    "--init",
 	                                    "--events x",  "--trace-file=x",
@@ -373,6 +372,12 @@ static void makeflags_of_make_are_understood(void **state)
 	assert_true(f->o.always_make_inherited && f->o.touch_inherited && f->o.ignore_errors && f->o.question);
 	assert_false(f->o.always_make || f->o.touch);
 	assert_int_equal(f->o.print_directory, 1);
+	parse(f, "", NULL, "k -j3 -l2.5 --jobserver-auth=3,4");
+	assert_true(f->o.max_load == 2.5);
+	parse(f, "-l", NULL, " -j3 -l2.5");
+	assert_true(f->o.max_load < 0);
+	parse(f, "-l 3 all", NULL, " -lx -l");
+	assert_true(f->o.max_load == 3 && f->o.targets.n == 1);
 	parse(f, "-B", NULL, "kS");
 	assert_true(f->o.always_make && !f->o.always_make_inherited && f->o.stop);
 	assert_clean(f);
