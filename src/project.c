@@ -146,7 +146,7 @@ static bool recall(struct project *p, bool writable)
 {
 	struct str note = STR_NONE;
 	p->store.seen = p->seen;
-	p->log = log_open(p->arena, p->store.fd, !writable, &note);
+	p->log = p->store.apart ? log_in_memory(p->arena) : log_open(p->arena, p->store.fd, !writable, &note);
 	if (note.n) {
 		seen_spoil(p->seen);
 		fprintf(stderr, "axmake: %s%.*s\n", p->log ? "warning: " : "*** ", STR_ARG(note));

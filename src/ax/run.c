@@ -240,13 +240,10 @@ static int open_folder(struct one *one)
 }
 
 /* What the engine needed, and nobody after it. A failed call's output stays: it says why. */
-static void clear_folder(struct one *one, bool keep)
+static void clear_folder(struct one *one)
 {
-	static const char *const parts[] = {"results", "log", "tasks"};
-	int fd = one->g->project.store.fd;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts - keep; i++)
-		os_remove_tree(fd, parts[i]);
-	if (one->is_temporary && !keep)
+	os_remove_tree(one->g->project.store.fd, STORE_CALL);
+	if (one->is_temporary)
 		os_remove_tree(AT_FDCWD, one->folder.p);
 }
 
@@ -316,8 +313,7 @@ static bool hand_over(struct one *one, bool ok)
 	if (read && (one->json ? one->ended && print_json(one, ok, answer) : !ok || print_answer(answer)))
 		return true;
 	if (read && ok)
-		fprintf(stderr, "ax: *** cannot write standard output: %s\n  hint: the answer is kept in %.*s/%.*s/result\n", os_error(errno), STR_ARG(one->folder),
-			STR_ARG(store_task_dir(&one->g->arena, one->task->name)));
+		fprintf(stderr, "ax: *** cannot write standard output: %s\n  hint: the answer is kept in %.*s/" STORE_CALL "/result\n", os_error(errno), STR_ARG(one->folder));
 	clearerr(stdout);
 	return false;
 }
@@ -344,7 +340,8 @@ static int run_one(struct one *one)
 	loop_free(loop);
 	bool ok = one->task->state == STATE_DONE;
 	bool handed = (r.signal && !ok) || hand_over(one, ok);
-	clear_folder(one, !ok || !handed);
+	if (ok && handed)
+		clear_folder(one);
 	if (!ok && one->outcome.tries)
 		fprintf(stderr, "    log: %.*s\n", STR_ARG(one->outcome.log_path.n ? one->outcome.log_path : one->folder));
 	project_close(p);

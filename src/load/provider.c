@@ -15,6 +15,7 @@ struct apply {
 	struct arena *arena;
 	struct diag *diag;
 	const struct ini_key *key; /* at hand; its value is not empty */
+	bool user;                 /* who wrote it; the built-in ones are tested */
 };
 
 struct key_def {
@@ -232,7 +233,7 @@ static void set_text(struct apply *ap, const struct key_def *def)
 	*(struct str *)field_of(ap, def) = ap->key->value.s;
 }
 
-static void set_pattern(struct apply *ap, const struct key_def *def, bool wants_group)
+static void check_pattern(struct apply *ap, bool wants_group)
 {
 	regex_t compiled;
 	char why[200];
@@ -248,6 +249,13 @@ static void set_pattern(struct apply *ap, const struct key_def *def, bool wants_
 		diag_error(ap->diag, ap->key->value.at, "put what says the time in parentheses: resets at ([0-9:apm]+)",
 			   "'%.*s' has no group", STR_ARG(ap->key->name.s));
 	regfree(&compiled);
+}
+
+/* To compile all that is built in would take longer than all else that is read at the start. */
+static void set_pattern(struct apply *ap, const struct key_def *def, bool wants_group)
+{
+	if (ap->user)
+		check_pattern(ap, wants_group);
 	set_text(ap, def);
 }
 
@@ -477,7 +485,7 @@ static struct str shape_value(struct apply *ap, const struct key_def *def)
 	return out;
 }
 
-static void apply_key(struct apply *ap, const struct ini_key *key, bool user)
+static void apply_key(struct apply *ap, const struct ini_key *key)
 {
 	const struct key_def *def = key_def_of(key->name.s);
 
@@ -490,7 +498,7 @@ static void apply_key(struct apply *ap, const struct ini_key *key, bool user)
 		def->set(ap, def);
 	else
 		memset(field_of(ap, def), 0, def->size);
-	if (user && def->shapes)
+	if (ap->user && def->shapes)
 		ap->provider->user_shape = with_line(ap->arena, ap->provider->user_shape, key->name.s, shape_value(ap, def));
 }
 
@@ -513,7 +521,7 @@ static bool other_command(const struct provider *p, struct arena *a, const struc
 
 void provider_apply(struct provider *p, struct arena *a, struct diag *d, const struct ini_section *section, bool user)
 {
-	struct apply ap = {.provider = p, .arena = a, .diag = d};
+	struct apply ap = {.provider = p, .arena = a, .diag = d, .user = user};
 
 	p->at = section->kind.at;
 	if (user && other_command(p, a, section))
@@ -526,7 +534,7 @@ void provider_apply(struct provider *p, struct arena *a, struct diag *d, const s
 		                       .max_concurrent = p->max_concurrent,
 		                       .only_when_asked = p->only_when_asked};
 	for (size_t i = 0; i < section->keys.n; i++)
-		apply_key(&ap, &section->keys.p[i], user);
+		apply_key(&ap, &section->keys.p[i]);
 }
 
 /* The rule's words with another program. */

@@ -185,7 +185,7 @@ static bool keep_result(struct job *j)
 		if (sizes->out)
 			err = store_keep_result(store, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, t->result);
 	}
-	if (!err && (t->result_size || t->kind == TASK_AGENT))
+	if (!err && !store->apart && (t->result_size || t->kind == TASK_AGENT))
 		err = store_show_result(store, t->name, t->result);
 	t->has_result = !err;
 	if (err)

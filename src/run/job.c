@@ -363,7 +363,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->sched = s;
 	j->task = t;
 	j->verdict = s->verdicts[t->id];
-	j->dir = store_task_dir(&j->arena, t->name);
+	j->dir = store_dir_of(s->c->store, &j->arena, t->name);
 	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;
 	if (t->id < s->c->graph->tasks.n)

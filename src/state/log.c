@@ -322,6 +322,16 @@ struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *
 	return s.bad_places ? mend(l, &s, note) : l;
 }
 
+struct log *log_in_memory(struct arena *a)
+{
+	struct log *l = arena_new(a, struct log);
+
+	l->arena = a;
+	l->ix = log_index_of(a);
+	l->file = (struct logfile){.dir_fd = -1, .fd = -1, .nowhere = true};
+	return l;
+}
+
 int log_close(struct log *l)
 {
 	int err;

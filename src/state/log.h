@@ -31,6 +31,8 @@ struct log;
 /* Opens `log` in folder store_fd (-1: as if empty). read_only: never writes, never makes the file. Where the file is no log (noise, a folder, another version): it
  * is moved aside to log.bad when writable, and *note says so in the arena; a cut tail likewise. NULL with *note for a failed system call. */
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
+/* An empty log of one run alone, which nobody reads after it: it has no file. */
+struct log *log_in_memory(struct arena *a);
 /* Flushes, compacts by rename when more than two thirds of a log beyond 1 MiB are dead. 0 or the first errno of this log (ENOSPC …). */
 int log_close(struct log *l);
 bool log_damaged(const struct log *l);

@@ -94,7 +94,7 @@ void logfile_unload(unsigned char *data, size_t n)
 
 int logfile_append(struct logfile *f, struct str bytes)
 {
-	if (f->error)
+	if (f->error || f->nowhere)
 		return f->error;
 	f->error = f->read_only ? EROFS : os_write_all(f->fd, bytes.p, bytes.n);
 	if (!f->error)

@@ -13,6 +13,7 @@ struct logfile {
 	int dir_fd; /* .axmake, not owned; -1: it does not exist */
 	int fd;     /* -1: none */
 	bool read_only;
+	bool nowhere; /* there is no file: what is appended is let go */
 	uint64_t size; /* bytes, all of whole frames */
 	int error;     /* the first failure to write: nothing is written any more */
 };

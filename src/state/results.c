@@ -17,18 +17,29 @@ enum {
 	READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
 };
 
-static void result_name(struct hash128 h, char out[NAME_ROOM])
+#define FOLDER "results"
+
+/* Apart there is one. */
+static void result_name(const struct store *s, struct hash128 h, char out[NAME_ROOM])
 {
 	char hex[HASH_HEX];
 
-	snprintf(out, NAME_ROOM, "results/%s", hash_hex(h, hex));
+	if (s->apart)
+		snprintf(out, NAME_ROOM, STORE_CALL "/result");
+	else
+		snprintf(out, NAME_ROOM, FOLDER "/%s", hash_hex(h, hex));
+}
+
+static const char *result_folder(const struct store *s)
+{
+	return s->apart ? STORE_CALL : FOLDER;
 }
 
 struct str store_result_path(struct arena *a, struct hash128 h)
 {
 	char hex[HASH_HEX];
 
-	return arena_printf(a, ".axmake/results/%s", hash_hex(h, hex));
+	return arena_printf(a, ".axmake/" FOLDER "/%s", hash_hex(h, hex));
 }
 
 static void seen_inside(const struct store *s, const char *name, const struct stat *st)
@@ -49,7 +60,7 @@ bool store_has_result(const struct store *s, struct hash128 h, uint64_t size)
 	char name[NAME_ROOM];
 	struct stat st;
 
-	result_name(h, name);
+	result_name(s, h, name);
 	if (s->fd >= 0 && !fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode)) {
 		seen_inside(s, name, &st);
 		return (uint64_t)st.st_size == size;
@@ -86,7 +97,7 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 	*out = STR("");
 	if (is_empty_hash(h))
 		return true;
-	result_name(h, name);
+	result_name(s, h, name);
 	fd = s->fd < 0 ? -1 : open_regular(s->fd, name, &st);
 	if (fd < 0) {
 		seen_spoil(s->seen);
@@ -183,8 +194,8 @@ int store_keep_result(const struct store *s, const char *from, struct hash128 h)
 {
 	char name[NAME_ROOM];
 
-	result_name(h, name);
-	return place(s, from, "results", name);
+	result_name(s, h, name);
+	return place(s, from, result_folder(s), name);
 }
 
 int store_write_result(const struct store *s, struct str content, struct hash128 h)
@@ -192,11 +203,11 @@ int store_write_result(const struct store *s, struct str content, struct hash128
 	char name[NAME_ROOM];
 	int err;
 
-	result_name(h, name);
+	result_name(s, h, name);
 	err = os_replace_file(s->fd, name, 0400, content);
 	if (err != ENOENT)
 		return err;
-	err = os_mkdirs(s->fd, "results", 0700);
+	err = os_mkdirs(s->fd, result_folder(s), 0700);
 	return err ? err : os_replace_file(s->fd, name, 0400, content);
 }
 
@@ -207,7 +218,7 @@ int store_show_result(const struct store *s, struct str task, struct hash128 h)
 	char name[NAME_ROOM];
 	int err;
 
-	result_name(h, name);
+	result_name(s, h, name);
 	err = place(s, name, dir.p, to.p);
 	if (err == ENOENT && is_empty_hash(h)) {
 		err = store_write_result(s, STR_NONE, h);

@@ -129,6 +129,11 @@ struct str store_task_dir(struct arena *a, struct str task)
 	return arena_printf(a, "tasks/%.*s", STR_ARG(name));
 }
 
+struct str store_dir_of(const struct store *s, struct arena *a, struct str task)
+{
+	return s->apart ? STR(STORE_CALL) : store_task_dir(a, task);
+}
+
 int store_mark_start(const struct store *s, struct str task, uint64_t start_id)
 {
 	struct arena a = {0};

@@ -14,7 +14,7 @@
 struct store {
 	int root_fd;   /* the root folder, O_PATH or readable */
 	int fd;        /* .axmake; -1: it does not exist (read-only) */
-	bool apart;    /* for one run alone, which nobody takes up: see store_apart */
+	bool apart;    /* for one task of one run alone, which nobody takes up: see store_apart */
 	struct str folder; /* where fd leads, as the root sees it: ".axmake", or what store_apart made */
 	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
@@ -31,8 +31,9 @@ struct store_error {
  * owner's folder: an error. Message in the arena. */
 bool store_open(struct store *s, struct arena *a, bool writable, struct store_error *err);
 void store_close(struct store *s);
-/* Goes on in another folder, which has nothing of the root's: takes fd over; `folder` must outlive s. */
+/* Goes on in another folder, which has nothing of the root's: all of its one task lies in STORE_CALL there. Takes fd over; `folder` must outlive s. */
 void store_apart(struct store *s, int fd, struct str folder);
+#define STORE_CALL "call"
 
 /* Who holds the lock of a root. */
 struct lock_holder {
@@ -67,6 +68,8 @@ struct str store_result_path(struct arena *a, struct hash128 h);
 
 /* `tasks/ESCAPED-NAME`, relative to .axmake. */
 struct str store_task_dir(struct arena *a, struct str task);
+/* Where this store keeps what that task prints, relative to its fd. */
+struct str store_dir_of(const struct store *s, struct arena *a, struct str task);
 /* Points tasks/NAME/result to the result (hard link or copy, by rename). 0 or errno. */
 int store_show_result(const struct store *s, struct str task, struct hash128 h);
 /* Marks a start in tasks/NAME/started, for the cross-check of edited outputs: "ID\n" by rename. */

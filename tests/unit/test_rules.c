@@ -457,6 +457,16 @@ static void the_built_in_rules_are_right_and_hold_the_guides_agents(void **state
 	free_rules(r);
 }
 
+/* At each start they are not looked at. */
+static void the_built_in_patterns_are_right(void **state)
+{
+	struct fixture *f = *state;
+
+	for (const struct builtin_rule *b = builtin_rules; b->name; b++)
+		add_bytes(f, (struct str){b->text, b->n}, true);
+	assert_clean(f);
+}
+
 static void own_providers_come_before_the_built_in_ones(void **state)
 {
 	static const char *const order[] = {"mine", "other", "codex", "kept", NULL};
@@ -560,6 +570,7 @@ int main(void)
 	    TEST(later_settings_take_the_place_of_earlier_ones),
 	    TEST(own_providers_come_before_the_built_in_ones),
 	    TEST(the_built_in_rules_are_right_and_hold_the_guides_agents),
+	    TEST(the_built_in_patterns_are_right),
 	    TEST(the_users_files_come_by_name_then_the_projects),
 	    TEST(a_folder_in_a_files_place_is_an_error),
 	};
