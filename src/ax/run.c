@@ -261,19 +261,20 @@ static struct sched_result run(struct one *one, struct loop *loop, uint64_t run_
 	return r;
 }
 
-/* A terminal is shown what would steer it; all else gets the answer byte by byte. */
-static bool print_answer(struct str answer)
+/* A terminal is shown what would steer it; all else gets the answer byte by byte. `fd` -1: it is empty. */
+static bool print_answer(int fd)
 {
-	struct screen screen = {.mode = isatty(STDOUT_FILENO) == 1 ? SCREEN_SAFE : SCREEN_RAW};
-	struct sbuf b = {0};
-	screen_add(&screen, &b, answer.p, answer.n);
-	screen_end(&screen, &b);
-	if (b.n)
-		fwrite(b.p, 1, b.n, stdout);
-	sbuf_free(&b);
-	if (!answer.n || answer.p[answer.n - 1] != '\n')
+	char last = '\0';
+	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	if (end > 0 && (pread(fd, &last, 1, end - 1) != 1 || lseek(fd, 0, SEEK_SET)))
+		return false;
+	int err = end > 0 ? screen_copy(fd, stdout, isatty(STDOUT_FILENO) == 1 ? SCREEN_SAFE : SCREEN_RAW) : 0;
+	if (last != '\n')
 		putchar('\n');
-	return !fflush(stdout) && !ferror(stdout);
+	bool written = !fflush(stdout) && !ferror(stdout);
+	if (err)
+		errno = err;
+	return written && !err;
 }
 
 static json_t *number_or_null(int64_t n)
@@ -303,16 +304,32 @@ static bool print_json(const struct one *one, bool ok, struct str answer)
 	return !fflush(stdout) && !ferror(stdout);
 }
 
+/* Passes it on in pieces, however long it is; as JSON it has to be whole. */
+static bool hand_answer(struct one *one, bool *read)
+{
+	const struct store *store = &one->g->project.store;
+	struct str answer = STR_NONE;
+	int fd = -1;
+	if (one->json) {
+		*read = store_read_result(store, &one->g->arena, one->task->result, &answer);
+		return *read && one->ended && print_json(one, true, answer);
+	}
+	*read = !one->task->result_size || !store_open_result(store, one->task->result, &fd);
+	bool printed = *read && print_answer(fd);
+	if (fd >= 0)
+		close(fd);
+	return printed;
+}
+
 /* The answer goes out; false when it could not: then it is kept, since it was paid for. */
 static bool hand_over(struct one *one, bool ok)
 {
-	struct str answer = STR_NONE;
-	bool read = !ok || store_read_result(&one->g->project.store, &one->g->arena, one->task->result, &answer);
+	bool read = true;
+	if (ok ? hand_answer(one, &read) : !one->json || (one->ended && print_json(one, false, STR_NONE)))
+		return true;
 	if (!read)
 		fprintf(stderr, "ax: *** the answer cannot be read from %.*s\n", STR_ARG(one->folder));
-	if (read && (one->json ? one->ended && print_json(one, ok, answer) : !ok || print_answer(answer)))
-		return true;
-	if (read && ok)
+	else if (ok)
 		fprintf(stderr, "ax: *** cannot write standard output: %s\n  hint: the answer is kept in %.*s/" STORE_CALL "/result\n", os_error(errno), STR_ARG(one->folder));
 	clearerr(stdout);
 	return false;

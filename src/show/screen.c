@@ -1,6 +1,8 @@
 #include "show/screen.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 
@@ -128,4 +130,28 @@ void screen_end(struct screen *v, struct sbuf *out)
 	if (v->colored)
 		sbuf_lit(out, "\033[0m");
 	v->colored = false;
+}
+
+int screen_copy(int fd, FILE *to, enum screen_mode mode)
+{
+	char piece[32 << 10];
+	struct screen v = {.mode = mode};
+	struct sbuf b = {0};
+	int err = 0;
+	while (!ferror(to)) {
+		ssize_t n = read(fd, piece, sizeof piece);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			err = errno;
+		if (n <= 0)
+			break;
+		screen_add(&v, &b, piece, (size_t)n);
+		fwrite(b.n ? b.p : "", 1, b.n, to);
+		sbuf_clear(&b);
+	}
+	screen_end(&v, &b);
+	fwrite(b.n ? b.p : "", 1, b.n, to);
+	sbuf_free(&b);
+	return err;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/str.h"
 
@@ -27,5 +28,7 @@ struct screen {
 void screen_add(struct screen *v, struct sbuf *out, const char *p, size_t n);
 /* The text is over: what is held, and the end of its colours. */
 void screen_end(struct screen *v, struct sbuf *out);
+/* The rest of a file, in pieces. 0 or the errno of reading; writing's errors stay with `to`. */
+int screen_copy(int fd, FILE *to, enum screen_mode mode);
 
 #endif

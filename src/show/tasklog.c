@@ -41,33 +41,6 @@ static int open_file(int at, const char *path, struct stat *st)
 	return -1;
 }
 
-/* Copies in pieces. 0 or the errno of reading; writing's errors stay with `to`. */
-static int copy_file(int fd, FILE *to, enum screen_mode mode)
-{
-	char piece[32 << 10];
-	struct screen v = {.mode = mode};
-	struct sbuf b = {0};
-	int err = 0;
-
-	while (!ferror(to)) {
-		ssize_t n = read(fd, piece, sizeof piece);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			err = errno;
-		if (n <= 0)
-			break;
-		screen_add(&v, &b, piece, (size_t)n);
-		fwrite(b.n ? b.p : "", 1, b.n, to);
-		sbuf_clear(&b);
-	}
-	screen_end(&v, &b);
-	fwrite(b.n ? b.p : "", 1, b.n, to);
-	sbuf_free(&b);
-	return err;
-}
-
 static bool is_terminal(FILE *to)
 {
 	return isatty(fileno(to)) == 1;
@@ -93,7 +66,7 @@ static int print_log(const struct view *v, struct str dir, bool agent, FILE *to,
 			continue;
 		if (!err) {
 			if (st.st_size)
-				err = copy_file(fd, to, screen_mode(agent, is_terminal(to)));
+				err = screen_copy(fd, to, screen_mode(agent, is_terminal(to)));
 			close(fd);
 			if (!err && !st.st_size)
 				continue;
@@ -164,21 +137,11 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 /* The kept result, its bytes checked before any of them is shown. */
 static int copy_result(const struct view *v, const struct task_record *r, FILE *to)
 {
-	struct str path = store_result_path(v->arena, r->result);
-	struct hash128 h;
-	uint64_t size;
-	struct stat st;
-	int err, fd = open_file(v->store->root_fd, path.p, &st);
+	int fd, err = store_open_result(v->store, r->result, &fd);
 
-	if (fd < 0)
-		return errno;
-	err = hash_fd(fd, &h, &size);
-	if (!err && (!hash_eq(h, r->result) || size != r->result_size))
-		err = EBADMSG;
-	if (!err && lseek(fd, 0, SEEK_SET) < 0)
-		err = errno;
-	if (!err)
-		err = copy_file(fd, to, mode_of_results(to));
+	if (err)
+		return err;
+	err = screen_copy(fd, to, mode_of_results(to));
 	close(fd);
 	return err;
 }
@@ -188,7 +151,7 @@ static bool show_latest(const struct view *v, const struct task *t, FILE *to)
 {
 	struct str path = arena_printf(v->arena, "%.*s/result", STR_ARG(store_task_dir(v->arena, t->name)));
 	struct stat st;
-	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : copy_file(fd, to, mode_of_results(to));
+	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : screen_copy(fd, to, mode_of_results(to));
 
 	if (fd >= 0)
 		close(fd);

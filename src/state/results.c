@@ -114,6 +114,30 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 	return true;
 }
 
+int store_open_result(const struct store *s, struct hash128 h, int *fd)
+{
+	char name[NAME_ROOM];
+	struct stat st;
+	struct hash128 found;
+	uint64_t size;
+	int err;
+
+	result_name(s, h, name);
+	*fd = s->fd < 0 ? -1 : open_regular(s->fd, name, &st);
+	if (*fd < 0)
+		return s->fd < 0 ? ENOENT : errno;
+	err = hash_fd(*fd, &found, &size);
+	if (!err && !hash_eq(found, h))
+		err = EBADMSG;
+	if (!err && lseek(*fd, 0, SEEK_SET) < 0)
+		err = errno;
+	if (err) {
+		close(*fd);
+		*fd = -1;
+	}
+	return err;
+}
+
 static int copy_content(int from, int to)
 {
 	char *piece = malloc(COPY_PIECE);

@@ -479,6 +479,7 @@ static void a_damaged_result_is_not_shown(void **state)
 	r->has_result = true;
 	r->result = hash_bytes("yes", 3);
 	r->result_size = 3;
+	open_store(f);
 	path = store_result_path(&f->a, r->result).p;
 	put_file(f, path, "yes", 3);
 	assert_string_equal(PRINTED(f, assert_true(view_result(&f->view, t, to))), "yes");
