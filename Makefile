@@ -90,8 +90,9 @@ fuzz:
 	@tests/fuzz/run.sh
 bench:
 	@.ci/setup.sh
-	+@$(AGAIN) all $B/bench/measure
+	+@$(AGAIN) all $B/bench/measure $B/bench/atonce
 	@python3 bench/run.py --axmake $(OUT)/axmake --measure $B/bench/measure
+	@python3 bench/agents.py --axmake $(OUT)/axmake --measure $B/bench/measure --atonce $B/bench/atonce
 
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
