@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/jsontext.h"
 #include "base/os.h"
 #include "run/answer_file.h"
-#include "run/answer_json.h"
 #include "run/answer_key.h"
 #include "run/answer_line.h"
 
@@ -89,7 +89,7 @@ static void read_lines(struct reading *r)
 		if (text.n == 0 || (text.p[0] != '{' && !str_starts(text, STR("\xef\xbb\xbf"))))
 			continue;
 		r->out_json = true;
-		json_t *root = line_may_matter(r, text) ? answer_json_load(text, false) : NULL;
+		json_t *root = line_may_matter(r, text) ? jsontext_load(text, false) : NULL;
 		if (root) {
 			see_root(r, root);
 			json_decref(root);
@@ -107,7 +107,7 @@ static void read_whole(struct reading *r)
 	r->kind = WHERE_JSON;
 	r->out_error = answer_file_read(&r->local, r->in->at, r->in->out, MAX_ANSWER, &text);
 	if (!r->out_error)
-		answer_json_each(text, see_root, r);
+		jsontext_each(text, see_root, r);
 }
 
 static bool has_content(const struct reading *r)
@@ -132,7 +132,7 @@ static void read_all(struct reading *r)
 		r->err_text = STR_NONE;
 	if (wanted(r, WHERE_STDERR_JSON)) {
 		r->kind = WHERE_STDERR_JSON;
-		answer_json_each(r->err_text, see_root, r);
+		jsontext_each(r->err_text, see_root, r);
 	}
 }
 
@@ -314,7 +314,7 @@ static bool take_text(void *self, const json_t *v)
 {
 	struct first *f = self;
 
-	*f->out = answer_json_text(f->a, v);
+	*f->out = jsontext_text(f->a, v);
 	f->found = true;
 	return false;
 }
@@ -322,7 +322,7 @@ static bool take_text(void *self, const json_t *v)
 bool answer_pointer(struct arena *a, struct str json, struct str pointer, struct str *out)
 {
 	struct first f = {.a = a, .out = out};
-	json_t *root = answer_json_load(json, true);
+	json_t *root = jsontext_load(json, true);
 
 	if (!root)
 		return false;

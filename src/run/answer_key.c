@@ -158,11 +158,11 @@ bool key_has_value(const struct key *k)
 struct str key_text(struct arena *a, const struct key *k)
 {
 	if (k->value)
-		return answer_json_text(a, k->value);
+		return jsontext_text(a, k->value);
 	if (!k->number || !k->has_number)
 		return STR_NONE;
 	json_t *v = k->is_real ? json_real(k->real) : json_integer(k->whole);
-	struct str text = v ? answer_json_text(a, v) : STR_NONE;
+	struct str text = v ? jsontext_text(a, v) : STR_NONE;
 	json_decref(v);
 	return text;
 }

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/jsontext.h"
 #include "base/str.h"
 #include "load/rules.h"
-#include "run/answer_json.h"
 
 bool where_is_json(const struct where *w);
 /* As a rule says it: "jsonl:/a/b". */

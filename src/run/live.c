@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsontext.h"
 #include "base/mem.h"
-#include "run/answer_json.h"
 #include "run/answer_line.h"
 
 /* An identifier that is longer is none. */
@@ -126,7 +126,7 @@ static bool look(struct key *k, const json_t *root)
 static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, size_t limit)
 {
 	struct arena a = {0};
-	struct str text = look(k, root) ? answer_json_text(&a, k->value) : STR_NONE;
+	struct str text = look(k, root) ? jsontext_text(&a, k->value) : STR_NONE;
 	bool news = false;
 
 	if (text.n && text.n <= limit) {
@@ -144,7 +144,7 @@ static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, 
 static bool is_the_value(const struct final_line *f, const json_t *v)
 {
 	struct arena a = {0};
-	bool is = f->has_value ? str_eq(answer_json_text(&a, v), f->value) : !json_is_false(v);
+	bool is = f->has_value ? str_eq(jsontext_text(&a, v), f->value) : !json_is_false(v);
 
 	arena_free(&a);
 	return is;
@@ -171,7 +171,7 @@ static bool see_line(struct live *s, struct str line)
 	line = str_trim(line);
 	if (!line.n || (line.p[0] != '{' && !str_starts(line, STR("\xef\xbb\xbf"))) || !may_matter(s, line))
 		return false;
-	json_t *root = answer_json_load(line, false);
+	json_t *root = jsontext_load(line, false);
 	if (!root)
 		return false;
 	for (int i = 0; i < N_COUNTS; i++)
