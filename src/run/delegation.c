@@ -2,11 +2,12 @@
 
 #include <string.h>
 
+#include "base/fence.h"
+
 /* Where in the text a line stands. */
 struct place {
-	char fence;     /* '`' or '~' within a fence, else 0 */
-	size_t fence_n; /* how many opened it */
-	bool quote;     /* a line of a quote stands before, and no empty line since */
+	struct fence fence;
+	bool quote; /* a line of a quote stands before, and no empty line since */
 };
 
 static struct str trim_blank(struct str s)
@@ -18,45 +19,27 @@ static struct str trim_blank(struct str s)
 	return s;
 }
 
-/* The line without the up to three spaces that a block may be indented by. */
-static struct str without_indent(struct str line)
+/* Indented by up to three spaces, as all blocks may be. */
+static bool is_quote(struct str line)
 {
 	size_t n = 0;
 	while (n < 3 && n < line.n && line.p[n] == ' ')
 		n++;
-	return str_sub(line, n, line.n);
-}
-
-/* How many equal fence characters the line begins with; 0 when it is no fence. */
-static size_t fence_length(struct str line)
-{
-	size_t n = 0;
-	if (!line.n || (line.p[0] != '`' && line.p[0] != '~'))
-		return 0;
-	while (n < line.n && line.p[n] == line.p[0])
-		n++;
-	/* "```x``` and so on" is text with code in it. */
-	bool text = line.p[0] == '`' && n < line.n && memchr(line.p + n, '`', line.n - n);
-	return n >= 3 && !text ? n : 0;
+	return n < line.n && line.p[n] == '>';
 }
 
 /* Is this a line of text that may be a request? Moves on. */
 static bool is_open_text(struct place *at, struct str line)
 {
-	struct str block = without_indent(line);
-	size_t fence = fence_length(block);
-	if (at->fence) {
-		if (fence >= at->fence_n && block.p[0] == at->fence && !trim_blank(str_sub(block, fence, block.n)).n)
-			at->fence = 0;
-		return false;
-	}
-	if (fence) {
-		*at = (struct place){.fence = block.p[0], .fence_n = fence};
-		return false;
-	}
-	if (!trim_blank(line).n)
+	struct str info, text = trim_blank(line);
+	enum fence_line is = fence_next(&at->fence, line, &info);
+	if (is == FENCE_OPENS)
 		at->quote = false;
-	else if (block.p[0] == '>')
+	if (is != FENCE_OUTSIDE)
+		return false;
+	if (!text.n)
+		at->quote = false;
+	else if (is_quote(line))
 		at->quote = true;
 	return !at->quote;
 }
