@@ -1,4 +1,5 @@
 #include "graph/content.h"
+#include "graph/fields.h"
 #include "graph/ref.h"
 
 #include <stdlib.h>
@@ -196,6 +197,25 @@ bool content_result(struct hashing *h, struct arena *a, const struct task *t, st
 	return true;
 }
 
+static bool expand_field(struct hashing *h, struct arena *a, const struct piece *p, const struct ref *r, struct sbuf *out, struct str *problem)
+{
+	struct task *t = r->task;
+	struct str result;
+	if (!fields_known(t)) {
+		if (!content_result(h, a, t, &result, problem))
+			return false;
+		fields_read(h->g->arena, t, t->result, result);
+	}
+	const struct used_field *f = fields_find(t, r->rest);
+	if (f->found)
+		sbuf_str(out, f->text);
+	if (f->found || p->optional)
+		return true;
+	*problem = arena_printf(a, "'${%.*s}': the result of task '%.*s' %.*s; it stands in %.*s, and -W %.*s makes another", STR_ARG(p->text), STR_ARG(t->name),
+				STR_ARG(fields_lack(a, t, f)), STR_ARG(store_result_path(a, t->result)), STR_ARG(t->name));
+	return false;
+}
+
 static bool expand_result(struct hashing *h, struct arena *a, const struct piece *p, const struct ref *r, struct sbuf *out, struct str *problem)
 {
 	const struct task *t = r->task;
@@ -210,6 +230,8 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 		sbuf_str(out, store_result_path(a, t->result));
 		return true;
 	}
+	if (r->kind == REF_FIELD)
+		return expand_field(h, a, p, r, out, problem);
 	struct str text;
 	if (!content_result(h, a, t, &text, problem))
 		return false;
@@ -217,7 +239,7 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 	return true;
 }
 
-static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const struct piece *p, struct sbuf *out, struct str *problem)
+bool content_ref(struct hashing *h, struct arena *a, struct task *t, const struct piece *p, struct sbuf *out, struct str *problem)
 {
 	struct ref r = ref_resolve(h->g, t, p->text);
 	struct str_list list = {0};
@@ -241,6 +263,7 @@ static bool expand_ref(struct hashing *h, struct arena *a, struct task *t, const
 		return true;
 	case REF_RESULT:
 	case REF_PATH:
+	case REF_FIELD:
 		return expand_result(h, a, p, &r, out, problem);
 	default:
 		*problem = arena_printf(a, "'${%.*s}' means nothing", STR_ARG(p->text));
@@ -253,7 +276,7 @@ bool content_expand(struct hashing *h, struct arena *a, struct task *t, const st
 	for (size_t i = 0; i < tpl->n; i++) {
 		if (!tpl->pieces[i].is_ref)
 			sbuf_str(out, tpl->pieces[i].text);
-		else if (!expand_ref(h, a, t, &tpl->pieces[i], out, problem))
+		else if (!content_ref(h, a, t, &tpl->pieces[i], out, problem))
 			return false;
 	}
 	return true;

@@ -36,6 +36,10 @@ enum file_state content_of_output(struct hashing *h, struct arena *a, const stru
 /* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */
 bool content_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem);
 
+/* The same of one reference: what `${task}`, `${task.a.b}`, `${var}`, … is for t. Tasks that it names have ended; fields that it names were noted as used when the graph was
+ * built (fields_use). */
+bool content_ref(struct hashing *h, struct arena *a, struct task *t, const struct piece *p, struct sbuf *out, struct str *problem);
+
 /* The text of a task's result, without newlines at its end. false with *problem. */
 bool content_result(struct hashing *h, struct arena *a, const struct task *t, struct str *text, struct str *problem);
 

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "base/glob.h"
+#include "base/jsonfield.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "graph/build.h"
 #include "graph/content.h"
+#include "graph/fields.h"
 
 #define MOST_MATRIX_EDGES 10000000 /* they cost memory, and a matrix that needs a matrix has their product */
 
@@ -125,6 +127,17 @@ static void file_edge(struct builder *b, struct task *t, struct pattern *p)
 	}
 }
 
+static void note_field(struct builder *b, struct task *t, const struct ref *r, const struct piece *p, struct pos at)
+{
+	if (!jsonfield_is_path(r->rest)) {
+		diag_error(b->d, at, "write a field as 'a.b', a member of a list by its number from 0: 'list.0'", "'${%.*s}' names no field of '%.*s'",
+			   STR_ARG(p->text), STR_ARG(r->task->name));
+		return;
+	}
+	fields_use(b->a, r->task, r->rest, p->optional ? NULL : t);
+	t->uses_fields = true;
+}
+
 /* A text that may name results: edges, and errors for what cannot stand there. */
 static void ref_edges(struct builder *b, struct task *t, const struct template *tpl, struct text source)
 {
@@ -137,13 +150,13 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 		switch (r.kind) {
 		case REF_RESULT:
 		case REF_PATH:
+		case REF_FIELD:
 			if (r.task->kind == TASK_GROUP)
 				diag_error(b->d, at, "name one of the tasks that it groups", "task '%.*s' only groups others and has no result",
 					   STR_ARG(r.task->name));
-			add_dep(b, t, r.task, r.kind == REF_PATH ? DEP_PATH : DEP_RESULT, p->optional, at);
-			break;
-		case REF_FIELD:
-			diag_error(b->d, at, "name the whole result instead", "fields of results ('${%.*s}') are not built yet", STR_ARG(p->text));
+			add_dep(b, t, r.task, r.kind == REF_PATH ? DEP_PATH : r.kind == REF_FIELD ? DEP_FIELD : DEP_RESULT, p->optional, at);
+			if (r.kind == REF_FIELD)
+				note_field(b, t, &r, p, at);
 			break;
 		case REF_ENV:
 			if (!seen_getenv(b->c->seen, arena_copy(b->a, r.rest).p) && !p->optional)
@@ -314,5 +327,6 @@ void build_users(struct builder *b)
 		struct task *t = b->g->tasks.p[i];
 		for (size_t k = 0; k < t->deps.n; k++)
 			vec_push(b->a, &t->deps.p[k].task->users, t);
+		fields_sort(t);
 	}
 }

@@ -57,6 +57,7 @@ const char *field_kind_name(uint8_t kind)
 		[FIELD_RESULT] = "result of",
 		[FIELD_CHECK] = "check",
 		[FIELD_CONTEXT] = "context",
+		[FIELD_USED] = "field",
 	};
 	return kind && kind < sizeof names / sizeof *names ? names[kind] : "field";
 }

@@ -27,6 +27,7 @@ enum field_kind {
 	FIELD_DEPENDENCY = 15, /* label for people: name; value: contribution */
 	FIELD_RESULT = 16,  /* label for people: name; value: result's hash */
 	FIELD_CHECK = 18,   /* the script */
+	FIELD_USED = 19,    /* a field of a result; label for people: "plan.title" */
 	FIELD_CONTEXT = 17, /* "paths" or "results", where something follows the prompt */
 };
 

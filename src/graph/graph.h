@@ -37,6 +37,7 @@ enum dep_how {
 	DEP_PATH = 32,   /* ${task.path} */
 	DEP_PROMPT = 128, /* named in the prompt, as a result, path or field */
 	DEP_CONTEXT = 256, /* `context`: its result follows the prompt, unless that names it */
+	DEP_FIELD = 512, /* ${task.a.b}: that field counts, not the rest of the result */
 	DEP_EDIT = 64,   /* both change a path, and the other comes first: see build_edit_order */
 };
 
@@ -47,6 +48,14 @@ struct dep {
 	unsigned how;
 	bool tolerant; /* only used as ${x?}: its failure is nothing */
 	struct pos at; /* of the first mention */
+};
+
+/* A field of a result that somebody uses. */
+struct used_field {
+	struct str path;         /* "a.b" */
+	const struct task *user; /* the first that cannot do without it; NULL: all allow its absence */
+	bool found;              /* in the result that was read last: see task.fields_of */
+	struct str text;
 };
 
 enum task_kind { TASK_GROUP, TASK_RUN, TASK_AGENT };
@@ -92,6 +101,7 @@ struct task {
 	size_t n_env;
 	VEC(const struct var_def *) vars; /* that its script or env names, sorted by name: given to a run task, and counted */
 	bool names_task;           /* AX_TASK or ${name} in a rule's word: its name counts */
+	bool uses_fields;          /* of others' results, in its prompt or env */
 	bool names_results;        /* AX_RESULTS in its script: every dependency's result counts */
 
 	/* Agents. */
@@ -117,6 +127,10 @@ struct task {
 	bool has_result;
 	struct hash128 result;
 	uint64_t result_size;
+	VEC(struct used_field) fields; /* of its result, sorted by path, each once; see fields.h */
+	bool fields_read;
+	struct hash128 fields_of;  /* the result in which they were looked for */
+	struct str fields_fault;   /* why that has no fields at all; empty: it may have */
 	bool contribution_known;
 	struct hash128 contribution; /* see signature.h */
 };

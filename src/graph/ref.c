@@ -50,6 +50,8 @@ struct ref ref_resolve(const struct graph *g, const struct task *t, struct str b
 	for (size_t dot = body.n; dot-- > 0;) {
 		if (body.p[dot] != '.')
 			continue;
+		if (str_eq(str_sub(body, 0, dot), STR("env")))
+			break;
 		if (!resolve_name(g, str_sub(body, 0, dot), &r))
 			continue;
 		r.rest = str_sub(body, dot + 1, body.n);
@@ -76,6 +78,9 @@ const char *ref_hint(const struct graph *g, struct diag *d, const struct task *t
 	suggestion_offer(&s, STR("inputs"));
 	suggestion_offer(&s, STR("outputs"));
 	const char *near = diag_did_you_mean(d, &s);
+	size_t dot = str_find(body, STR("."), 0);
+	if (!near && dot < body.n)
+		return ref_hint(g, d, t, str_sub(body, 0, dot));
 	return near ? near : "it is neither a task nor one of 'vars'; for a literal write '$${'";
 }
 

@@ -12,7 +12,7 @@ enum ref_kind {
 	REF_OUTPUTS,
 	REF_RESULT,  /* task */
 	REF_PATH,    /* task: ${task.path} */
-	REF_FIELD,   /* task; rest: the field's path. Not built yet */
+	REF_FIELD,   /* task; rest: the field's path, "a.b", as it is written */
 	REF_MATRIX,  /* matrix: which of its tasks is not said */
 };
 
@@ -24,7 +24,8 @@ struct ref {
 	struct str rest;
 };
 
-/* What it means in a text of t. A key of t's matrix comes before all else; the longest task name wins before a dot. */
+/* What it means in a text of t. A key of t's matrix comes before all else; the longest task name wins before a dot, but what
+ * follows `env.` is a variable. */
 struct ref ref_resolve(const struct graph *g, const struct task *t, struct str body);
 /* A key of t's matrix or a variable; NULL: neither. */
 const struct var_def *ref_var(const struct graph *g, const struct task *t, struct str name);

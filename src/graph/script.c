@@ -79,6 +79,17 @@ static void warn_of_matrix(struct graph *g, struct arena *a, struct diag *d, str
 	}
 }
 
+static void warn_of_ref(struct graph *g, struct arena *a, struct diag *d, const struct task *t, struct pos at, struct str body, const char *key)
+{
+	struct ref r = ref_resolve(g, t, body);
+	if (!r.task)
+		return;
+	const char *hint = r.kind == REF_FIELD ? diag_hint(d, "set a variable to it: 'env: {NAME: \"${%.*s}\"}'", STR_ARG(body))
+					       : diag_hint(d, "use $%.*s, the path of its result", STR_ARG(script_result_name(a, r.task->name)));
+	diag_warn(d, at, hint, "'%s' is not expanded: the shell sees '${%.*s}', not %s of task '%.*s'", key, STR_ARG(body),
+		  r.kind == REF_FIELD ? "a field of the result" : "the result", STR_ARG(r.task->name));
+}
+
 static int var_order(const void *x, const void *y)
 {
 	const struct var_def *const *a = x, *const *b = y;
@@ -106,11 +117,7 @@ static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *
 		if (!brace)
 			continue;
 		struct str body = str_sub(s, from, str_find(s, STR("}"), from));
-		struct task *other = graph_task(g, body);
-		if (other)
-			diag_warn(d, text_pos(script, i),
-				  diag_hint(d, "use $%.*s, the path of its result", STR_ARG(script_result_name(a, other->name))),
-				  "'%s' is not expanded: the shell sees '${%.*s}', not the result of task '%.*s'", key, STR_ARG(body), STR_ARG(other->name));
+		warn_of_ref(g, a, d, t, text_pos(script, i), body, key);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "graph/content.h"
 #include "graph/context.h"
+#include "graph/ref.h"
 
 /* One signature in the making. */
 struct writer {
@@ -38,7 +39,7 @@ static void put_shown(struct writer *w, enum field_kind kind, struct str label, 
 {
 	unsigned char k = (unsigned char)kind;
 	hasher_add(&w->h->hasher, &k, 1);
-	hasher_add_framed(&w->h->hasher, label.p, label.n);
+	hasher_add_framed(&w->h->hasher, label.p, kind == FIELD_USED ? 0 : label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
 		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), shows_secret(shown) ? STR_NONE : shown);
@@ -137,6 +138,31 @@ static void put_results(struct writer *w)
 			vec_push(w->a, &all.of, c);
 	}
 	put_sorted(w, FIELD_RESULT, &all);
+}
+
+static void put_used_in(struct writer *w, const struct template *tpl)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < tpl->n; i++) {
+		const struct piece *p = &tpl->pieces[i];
+		if (!p->is_ref || ref_resolve(w->h->g, w->t, p->text).kind != REF_FIELD)
+			continue;
+		sbuf_clear(&b);
+		if (!content_ref(w->h, w->a, w->t, p, &b, &w->out->problem))
+			break;
+		put(w, FIELD_USED, p->text, sbuf_view(&b), true);
+	}
+	sbuf_free(&b);
+}
+
+/* They count by the texts that they are put into; here they stand so that it can be said which one has changed. */
+static void put_used(struct writer *w)
+{
+	if (!w->t->uses_fields)
+		return;
+	put_used_in(w, &w->t->prompt);
+	for (size_t i = 0; i < w->t->n_env && !w->out->problem.n; i++)
+		put_used_in(w, &w->t->env[i].value);
 }
 
 static void put_context(struct writer *w)
@@ -284,7 +310,7 @@ static void put_dependencies(struct writer *w)
 
 /* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */
 static void (*const counted_fields[])(struct writer *w) = {
-	put_kind, put_script, put_check, put_shell,	put_context, put_results, put_prompt,   put_role,	     put_model,	 put_provider,
+	put_kind, put_script, put_check, put_shell,	put_context, put_results, put_used, put_prompt,   put_role,	     put_model,	 put_provider,
 	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies,
 };
 

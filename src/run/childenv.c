@@ -182,6 +182,22 @@ static bool has(const struct env_list *l, const char *entry)
 	return false;
 }
 
+/* The task's `env`. */
+static void set_own(struct job *j, struct env_list *l, struct str *problem)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < j->task->n_env && !problem->n; i++) {
+		const struct env_template *e = &j->task->env[i];
+		sbuf_clear(&b);
+		if (!content_expand(&j->sched->c->stale->hashing, l->a, j->task, &e->value, &b, problem))
+			break;
+		if (b.n && memchr(b.p, 0, b.n))
+			*problem = arena_printf(l->a, "a NUL byte stands in what 'env' gives %.*s, and no variable can hold one", STR_ARG(e->name));
+		set(l, e->name, sbuf_view(&b));
+	}
+	sbuf_free(&b);
+}
+
 bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *extra, char ***out, struct str *problem)
 {
 	struct env_list l = {.a = &j->arena};
@@ -197,13 +213,7 @@ bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *
 		 (char *)arena_printf(l.a, PROCESS_MARK "=%.*s%s%.*s", STR_ARG(s->outer_mark), s->outer_mark.n ? ":" : "", STR_ARG(j->mark)).p);
 	if ((j->task->kind == TASK_RUN || j->checking) && !set_run_variables(j, &l, problem))
 		return false;
-	struct sbuf b = {0};
-	for (size_t i = 0; i < j->task->n_env && !problem->n; i++) {
-		sbuf_clear(&b);
-		if (content_expand(&s->c->stale->hashing, l.a, j->task, &j->task->env[i].value, &b, problem))
-			set(&l, j->task->env[i].name, sbuf_view(&b));
-	}
-	sbuf_free(&b);
+	set_own(j, &l, problem);
 	for (; extra && *extra; extra++)
 		if (!has(&l, *extra))
 			vec_push(l.a, &l.items, *extra);

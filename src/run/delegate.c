@@ -12,7 +12,6 @@
 
 #define DELEGATES_AT_MOST 8 /* of one answer */
 #define DELEGATES_DEEP 2
-#define ANSWER_AT_MOST ((size_t)512 << 20)
 
 /* One request on its way. Lives as long as the run: queues may name its task. */
 struct delegate {
@@ -134,11 +133,7 @@ static void choose(struct job *j, struct delegation *all, const struct delegatio
 
 static bool read_answer(struct job *j, struct str *text)
 {
-	*text = j->answer.text;
-	if (!j->answer.text_is_stdout)
-		return true;
-	const char *path = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p;
-	int err = os_read_file(&j->arena, j->sched->c->store->fd, path, ANSWER_AT_MOST, text);
+	int err = tries_answer(j, text);
 	if (err)
 		sched_warn(j->sched, j->task, "cannot read its answer for what it asks of others: %s", os_error(err));
 	return !err;

@@ -388,6 +388,8 @@ static void finish_judged(struct job *j, enum try_class class)
 	struct sched *s = j->sched;
 	struct outcome *o = &j->outcome;
 	int err;
+	if (class == TRY_OK && !j->as && unfit_judge(j))
+		class = TRY_ANSWER;
 	if (class == TRY_OK && !(j->as ? delegate_keep(j) : keep_result(j)))
 		class = TRY_FAILED;
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
@@ -399,8 +401,10 @@ static void finish_judged(struct job *j, enum try_class class)
 	o->class = class;
 	tries_keep(j);
 	/* An own answer that was whole stands to be taken up by the next run, unless it could not be left as it is. */
-	bool unjudged = class != TRY_OK && (j->asked || (j->checked && o->interrupted));
-	if (!unjudged || j->masked)
+	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted));
+	if (j->unfit && !j->asked && !j->masked)
+		salvage_unfit(j);
+	else if (!unjudged || j->masked)
 		salvage_forget(j);
 	if (class == TRY_OK)
 		end_task(j, class);
@@ -484,9 +488,12 @@ void finish_asked(struct job *j, bool whole)
 
 void finish_salvaged(struct job *j)
 {
-	count_usage(j);
+	if (!j->paid_before)
+		count_usage(j);
 	choice_release(j); /* nobody was called */
-	sched_warn(j->sched, j->task, "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
+	sched_warn(j->sched, j->task,
+		   j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
+				  : "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
 	finish_command(j, TRY_OK);
 }
 
@@ -565,7 +572,7 @@ static bool touch(struct job *j, const char **why)
 	t->result_size = t->record ? t->record->result_size : 0;
 	signature_compute(&s->c->stale->hashing, &j->arena, t, j->provider, true, true, &j->signing);
 	if (j->signing.problem.n) {
-		*why = "an input cannot be read";
+		*why = arena_copy(&j->arena, j->signing.problem).p;
 		return false;
 	}
 	int err = store_mark_start(s->c->store, t->name, j->start_id);

@@ -297,7 +297,7 @@ static void start_try(struct job *j)
 	j->status = 0;
 	j->pid = 0;
 	j->failed = TRY_OK;
-	j->masked = false;
+	j->masked = j->unfit = false;
 	j->asked = NULL;
 	j->try_began_ns = clock_ns();
 	set_mark(j);

@@ -66,6 +66,8 @@ struct job {
 	const struct provider *session_of;
 	bool resumed;            /* this try goes on with that */
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
+	bool unfit;              /* the try's answer lacks a field that some task uses */
+	bool paid_before;        /* its answer is an earlier run's, which has counted it */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
@@ -178,7 +180,12 @@ enum try_class check_ended(struct job *j);  /* TRY_OK, TRY_CHECK, or TRY_CRASH: 
 struct str check_dir(struct job *j);        /* of its logs, in .axmake */
 void check_show(struct job *j);             /* the failed check's output instead of the command's */
 
+/* Fields of answers that other tasks use. */
+bool unfit_judge(struct job *j); /* Is one missing? Then the answer is kept as tries/N/answer, and outcome.error says which */
+bool unfit_still(struct job *j); /* The same of an earlier run's answer; nothing is kept or said */
+
 /* What tries print. */
+int tries_answer(struct job *j, struct str *text); /* the answer as it will be kept; 0 or errno */
 void tries_keep_answer(struct job *j); /* what the check is to judge, as tries/N/answer */
 struct str tries_dir(struct job *j);   /* "tasks/NAME/tries/N" in .axmake */
 void tries_forget(struct job *j);      /* those of earlier runs */
@@ -188,6 +195,7 @@ void tries_mask(struct job *j);     /* masks what the task's folder holds; part 
 /* Answers that outlive the run which paid for them. */
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
+void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
 void salvage_forget(struct job *j);    /* the try was judged */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
 

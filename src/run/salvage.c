@@ -19,11 +19,11 @@ static const char *call_path(struct job *j)
 	return arena_printf(&j->arena, "%.*s/call", STR_ARG(j->dir)).p;
 }
 
-static void write_call(struct job *j, bool complete)
+static void write_call(struct job *j, const char *word)
 {
 	char hex[HASH_HEX];
 	struct str text = arena_printf(&j->arena, FIRST_LINE "%s %" PRIu64 " %u %s\n%.*s\n", hash_hex(j->signing.hash, hex), j->start_id,
-				       j->tries, complete ? "complete" : "begun", STR_ARG(j->provider->name));
+				       j->tries, word, STR_ARG(j->provider->name));
 	int err = os_replace_file(j->sched->c->store->fd, call_path(j), 0600, text);
 	if (err)
 		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_path(j), os_error(err));
@@ -38,13 +38,19 @@ static bool is_kept(const struct job *j)
 void salvage_begin(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, false);
+		write_call(j, "begun");
 }
 
 void salvage_complete(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, true);
+		write_call(j, "complete");
+}
+
+void salvage_unfit(struct job *j)
+{
+	if (is_kept(j))
+		write_call(j, "unfit");
 }
 
 void salvage_forget(struct job *j)
@@ -59,6 +65,7 @@ struct call_left {
 	uint64_t start_id;
 	unsigned tries;
 	bool complete; /* known to be; else its output may tell */
+	bool unfit;    /* complete, but it lacked a field that was used then, and that failure is on record */
 	const struct provider *provider;
 };
 
@@ -81,7 +88,8 @@ static bool read_call(struct job *j, struct call_left *left)
 	_Static_assert(HASH_HEX == 33, "the width below");
 	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z]%n", left->signature, &left->start_id, &left->tries, word, &at) != 4 || rest.p[at] != '\n')
 		return false;
-	left->complete = str_eq(str_of(word), STR("complete"));
+	left->unfit = str_eq(str_of(word), STR("unfit"));
+	left->complete = left->unfit || str_eq(str_of(word), STR("complete"));
 	left->provider = provider_named(j->task, str_trim_end_newlines(str_sub(rest, (size_t)at + 1, rest.n)));
 	return left->provider;
 }
@@ -125,7 +133,7 @@ static bool is_whole(struct job *j, const struct call_left *left)
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
 	finish_answered(j);
-	return j->has_answer && finish_outputs_made(j);
+	return j->has_answer && finish_outputs_made(j) && !(left->unfit && unfit_still(j));
 }
 
 bool salvage_take(struct job *j)
@@ -140,6 +148,7 @@ bool salvage_take(struct job *j)
 	j->provider = j->signed_for = left.provider;
 	if (!recorded && same_call(j, &left) && is_whole(j, &left)) {
 		j->start_id = left.start_id;
+		j->paid_before = left.unfit;
 		return true;
 	}
 	sbuf_free(&j->signing.fields);

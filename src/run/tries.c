@@ -6,6 +6,8 @@
 #include "base/os.h"
 #include "run/job.h"
 
+#define ANSWER_MAX ((size_t)512 << 20)
+
 static const char *const streams[] = {"stdout", "stderr", "output"};
 enum { N_STREAMS = sizeof streams / sizeof *streams };
 
@@ -55,7 +57,7 @@ void tries_mask(struct job *j)
 	struct sched *s = j->sched;
 	if (s->mask.values.n)
 		mask_files(j);
-	if (s->mask.values.n && j->checked)
+	if (s->mask.values.n && (j->checked || j->unfit))
 		mask_checked(j);
 	for (int i = 0; s->c->live_output && i < 2; i++)
 		job_show_live(j, (enum stream)i, STR_NONE, true);
@@ -107,6 +109,17 @@ static void show_log(struct job *j)
 		o->log_path = answer_to_show(j);
 		o->log_size = j->task->result_size;
 	}
+}
+
+int tries_answer(struct job *j, struct str *text)
+{
+	*text = j->answer.text;
+	if (j->task->kind == TASK_AGENT && !j->answer.text_is_stdout)
+		return 0;
+	*text = STR_NONE;
+	if (!j->sizes.out)
+		return 0;
+	return os_read_file(&j->arena, j->sched->c->store->fd, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, ANSWER_MAX, text);
 }
 
 static const char *answer_path(struct job *j)
