@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "run/aim.h"
 #include "run/process.h"
 #include "run/procfs.h"
 
@@ -19,7 +20,7 @@ struct look {
 	bool unsettled; /* a child turned out to be dead or dying: its children may have come to us since the list was read */
 	bool in_group;  /* a living member of the group was found */
 	struct pid_list zombies;
-	struct pid_list living; /* parents before their children */
+	struct process_ids living; /* parents before their children */
 };
 
 static struct look look_new(struct ending *e, bool first_alive)
@@ -33,7 +34,7 @@ static struct look look_new(struct ending *e, bool first_alive)
 static void look_free(struct look *k)
 {
 	vec_free(&k->zombies.pids);
-	vec_free(&k->living.pids);
+	vec_free(&k->living.of);
 }
 
 static bool group_has_members(const struct look *k)
@@ -46,7 +47,7 @@ static bool belongs(const struct look *k, const struct proc_stat *st)
 {
 	if (st->pid == k->e->group)
 		return false;
-	if (pid_list_has(&k->e->own, st->pid) || pid_list_has(&k->e->told, st->pid))
+	if (process_ids_have(&k->e->own, st) || process_ids_have(&k->e->told, st))
 		return true;
 	return (!k->reused && st->session == k->e->group) || process_has_mark(st->pid, k->e->mark);
 }
@@ -59,11 +60,17 @@ static bool beyond_reach(const struct ending *e, pid_t pid)
 
 static void look_add(struct look *k, pid_t pid)
 {
-	if (pid_list_has(&k->living, pid) || beyond_reach(k->e, pid))
+	struct proc_stat st;
+	if (beyond_reach(k->e, pid))
 		return;
-	vec_push(NULL, &k->living.pids, pid);
-	if (!k->in_group && getpgid(pid) == k->e->group)
-		k->in_group = true;
+	if (!proc_stat_read(pid, &st) || !st.living) {
+		k->unsettled = true;
+		return;
+	}
+	if (process_ids_have(&k->living, &st))
+		return;
+	vec_push(NULL, &k->living.of, ((struct process_id){pid, st.start}));
+	k->in_group = k->in_group || st.group == k->e->group;
 }
 
 static void look_tree(struct look *k, pid_t root)
@@ -84,11 +91,12 @@ static bool is_living_child(pid_t pid, struct proc_stat *st)
 /* Looks at children of ours: the task's own are remembered; with `deep` all below them is looked at too. */
 static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 {
-	struct pid_list candidates = {0}, own = {0};
-	for (size_t i = 0; i < k->e->own.pids.n; i++)
-		vec_push(NULL, &candidates.pids, k->e->own.pids.p[i]);
+	struct pid_list candidates = {0};
+	struct process_ids own = {0};
+	for (size_t i = 0; i < k->e->own.of.n; i++)
+		vec_push(NULL, &candidates.pids, k->e->own.of.p[i].pid);
 	for (size_t i = 0; i < list->pids.n; i++)
-		if (!pid_list_has(&k->e->own, list->pids.p[i]))
+		if (!pid_list_has(&candidates, list->pids.p[i]))
 			vec_push(NULL, &candidates.pids, list->pids.p[i]);
 	for (size_t i = 0; i < candidates.pids.n; i++) {
 		pid_t pid = candidates.pids.p[i];
@@ -97,7 +105,7 @@ static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 			continue;
 		bool ours = is_living_child(pid, &st) && belongs(k, &st);
 		if (ours) {
-			vec_push(NULL, &own.pids, pid);
+			vec_push(NULL, &own.of, ((struct process_id){pid, st.start}));
 			if (deep)
 				look_tree(k, pid);
 			else
@@ -110,7 +118,7 @@ static void look_orphans(struct look *k, const struct pid_list *list, bool deep)
 		}
 	}
 	vec_free(&candidates.pids);
-	vec_free(&k->e->own.pids);
+	vec_free(&k->e->own.of);
 	k->e->own = own;
 }
 
@@ -135,20 +143,20 @@ static void look_all(struct look *k, const struct pid_list *orphans, bool deep)
 	if (deep && k->first_alive && proc_stat_read(k->e->group, &first) && first.living)
 		look_tree(k, k->e->group);
 	look_orphans(k, orphans, deep);
-	for (int i = 0; i < AGAIN_PASSES && k->unsettled && (deep || !k->living.pids.n); i++) {
+	for (int i = 0; i < AGAIN_PASSES && k->unsettled && (deep || !k->living.of.n); i++) {
 		k->unsettled = false;
 		fresh.pids.n = 0;
 		process_children(&fresh);
 		look_orphans(k, &fresh, deep);
 	}
-	if (!k->in_group && (deep || !k->living.pids.n) && group_has_members(k))
+	if (!k->in_group && (deep || !k->living.of.n) && group_has_members(k))
 		look_everywhere(k);
 	vec_free(&fresh.pids);
 }
 
 bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool first_alive)
 {
-	if (!orphans->pids.n && !e->own.pids.n) {
+	if (!orphans->pids.n && !e->own.of.n) {
 		/* The common end: one system call. */
 		if (first_alive)
 			return true;
@@ -157,46 +165,51 @@ bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool
 	}
 	struct look k = look_new(e, first_alive);
 	look_all(&k, orphans, false);
-	bool left = first_alive || k.living.pids.n || k.unsettled; /* not settled in all these passes: something is at work */
+	bool left = first_alive || k.living.of.n || k.unsettled; /* not settled in all these passes: something is at work */
 	look_free(&k);
 	return left;
 }
 
-/* A stopped process acts on SIGTERM only once it goes on. */
-static void wake(pid_t pid)
+/* Is this process, or one that it came from, of the task? */
+static bool is_of_task(void *look, const struct proc_stat *st)
 {
-	struct proc_stat st;
-	if (proc_stat_read(pid, &st) && (st.state == 'T' || st.state == 't'))
-		kill(pid, SIGCONT);
+	const struct look *k = look;
+	return st->pid == k->e->group ? k->first_alive : belongs(k, st) || (!k->reused && st->group == k->e->group);
+}
+
+static bool still_of_task(void *look, pid_t pid)
+{
+	return aim_below(pid, is_of_task, look);
 }
 
 /* Signals what is in the look and not in `done`, and counts it. Returns how many these were. */
-static size_t signal_new(struct look *k, int sig, struct pid_list *done)
+static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 {
 	struct ending *e = k->e;
 	size_t fresh = 0;
-	for (size_t i = 0; i < k->living.pids.n; i++) {
-		pid_t pid = k->living.pids.p[i];
-		if (pid_list_has(done, pid))
+	for (size_t i = 0; i < k->living.of.n; i++) {
+		struct process_id id = k->living.of.p[i];
+		const struct proc_stat st = {.pid = id.pid, .start = id.start};
+		if (process_ids_have(done, &st))
 			continue;
-		bool sent = kill(pid, sig) == 0;
-		if (sent && sig == SIGTERM)
-			wake(pid);
+		int err = aim_signal(id.pid, sig, still_of_task, k);
 		fresh++;
-		bool counted = pid_list_has(&e->told, pid);
-		if (sent && pid != e->group && !counted)
+		if (err == ESRCH)
+			continue; /* it is gone, or was handed over between two looks: the next one tells */
+		bool counted = process_ids_have(&e->told, &st);
+		if (!err && id.pid != e->group && !counted)
 			e->ended++;
 		if (!counted)
-			vec_push(NULL, &e->told.pids, pid);
+			vec_push(NULL, &e->told.of, id);
 		if (done != &e->told)
-			vec_push(NULL, &done->pids, pid);
+			vec_push(NULL, &done->of, id);
 	}
 	return fresh;
 }
 
 /* Looks and signals until a look finds nobody new: what was started meanwhile does not escape. */
 static void signal_all(struct ending *e, const struct pid_list *orphans, bool first_alive, int sig, int passes,
-                       struct pid_list *done)
+                       struct process_ids *done)
 {
 	struct pid_list fresh = {0};
 	size_t news = 1;
@@ -204,7 +217,7 @@ static void signal_all(struct ending *e, const struct pid_list *orphans, bool fi
 		struct look k = look_new(e, first_alive);
 		look_all(&k, i ? &fresh : orphans, true);
 		news = signal_new(&k, sig, done);
-		/* The whole group at a stroke: no fork in it can slip through. */
+		/* The whole group at a stroke: no fork in it can slip through. Its number is nobody else's while it has members. */
 		if (sig == SIGKILL && group_has_members(&k))
 			kill(-e->group, SIGKILL);
 		look_free(&k);
@@ -223,14 +236,14 @@ void ending_term(struct ending *e, const struct pid_list *orphans, bool first_al
 
 void ending_kill(struct ending *e, const struct pid_list *orphans, bool first_alive)
 {
-	struct pid_list done = {0};
+	struct process_ids done = {0};
 	e->killed = true;
 	signal_all(e, orphans, first_alive, SIGKILL, KILL_PASSES, &done);
-	vec_free(&done.pids);
+	vec_free(&done.of);
 }
 
 void ending_free(struct ending *e)
 {
-	vec_free(&e->told.pids);
-	vec_free(&e->own.pids);
+	vec_free(&e->told.of);
+	vec_free(&e->own.of);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "run/aim.h"
 #include "run/left.h"
 #include "run/mask.h"
 #include "run/process.h"
@@ -21,6 +22,11 @@
 static bool spared(pid_t pid, const struct left_list *left)
 {
 	return store_is_ancestor(pid) || left_has(left, pid);
+}
+
+static bool still_marked(void *mark, pid_t pid)
+{
+	return process_has_mark_of(pid, *(const struct str *)mark);
 }
 
 size_t previous_end(uint64_t run_id, int store_fd)
@@ -41,7 +47,7 @@ size_t previous_end(uint64_t run_id, int store_fd)
 				continue;
 			n++;
 			if (first || killing)
-				kill(left.pids.p[i], killing ? SIGKILL : SIGTERM);
+				aim_signal(left.pids.p[i], killing ? SIGKILL : SIGTERM, still_marked, &mark);
 		}
 		ended = n > ended ? n : ended;
 		vec_free(&left.pids);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "run/aim.h"
 #include "run/process.h"
 
 extern char **environ;
@@ -42,12 +43,22 @@ static size_t read_some(int fd, char *to, int64_t end_ns)
 	}
 }
 
+static bool is_first(void *first, const struct proc_stat *st)
+{
+	return st->pid == *(const pid_t *)first;
+}
+
+static bool still_below(void *first, pid_t pid)
+{
+	return aim_below(pid, is_first, first);
+}
+
 static void kill_all(pid_t pid)
 {
 	struct pid_list below = {0};
 	process_descendants(pid, &below);
 	for (size_t i = 0; i < below.pids.n; i++)
-		kill(below.pids.p[i], SIGKILL);
+		aim_signal(below.pids.p[i], SIGKILL, still_below, &pid);
 	vec_free(&below.pids);
 	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);

@@ -39,10 +39,22 @@ struct pid_list {
 	VEC(pid_t) pids;
 };
 
+/* A process for good: a number may be given again, but not with the same start. */
+struct process_id {
+	pid_t pid;
+	uint64_t start; /* clock ticks since boot */
+};
+
+struct process_ids {
+	VEC(struct process_id) of;
+};
+
 /* Adds all living (not zombie) descendants of pid (not pid itself), by /proc/PID/task/TID/children; where the kernel lacks it, by one scan of /proc. */
 void process_descendants(pid_t pid, struct pid_list *out);
 /* Adds this process's own children (of its main thread, and other threads); zombies too. Cheap: one small file. */
 void process_children(struct pid_list *out);
+/* The same for a part that begins with that. */
+bool process_has_mark_of(pid_t pid, struct str mark_prefix);
 /* Every living process of this user with AX_RUN's part beginning with run mark (one scan of /proc): what a killed run left behind. */
 void process_marked(struct str mark_prefix, struct pid_list *out);
 
@@ -53,8 +65,8 @@ struct ending {
 	int64_t kill_at_ns; /* monotonic; 0: not begun */
 	bool killed;        /* SIGKILL has been sent */
 	size_t ended;       /* processes other than the first that had to be ended */
-	struct pid_list told; /* got SIGTERM */
-	struct pid_list own;  /* orphans adopted by axmake that belong to this task */
+	struct process_ids told; /* got SIGTERM */
+	struct process_ids own;  /* orphans adopted by axmake that belong to this task */
 };
 
 #define ENDING_GRACE_NS (5 * INT64_C(1000000000))

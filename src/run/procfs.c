@@ -28,6 +28,14 @@ bool pid_list_has(const struct pid_list *l, pid_t pid)
 	return false;
 }
 
+bool process_ids_have(const struct process_ids *l, const struct proc_stat *st)
+{
+	for (size_t i = 0; i < l->of.n; i++)
+		if (l->of.p[i].pid == st->pid && l->of.p[i].start == st->start)
+			return true;
+	return false;
+}
+
 static ssize_t read_some(int fd, void *p, size_t n)
 {
 	ssize_t got;
@@ -50,7 +58,7 @@ static ssize_t read_small(const char *path, char *buf, size_t room)
 }
 
 /* Fields of /proc/PID/stat after the name, which may hold anything, counted from `state` = 0 (proc(5)). */
-enum { F_STATE, F_PARENT, F_GROUP, F_SESSION, F_FLAGS = 6, F_THREADS = 17, F_ENV_END = 48 };
+enum { F_STATE, F_PARENT, F_GROUP, F_SESSION, F_FLAGS = 6, F_THREADS = 17, F_START = 19, F_ENV_END = 48 };
 /* Of the flags, as in the kernel's sched.h for these twenty years. */
 enum { FLAG_EXITING = 0x4, FLAG_KERNEL_THREAD = 0x200000 };
 
@@ -79,6 +87,8 @@ bool proc_stat_read(pid_t pid, struct proc_stat *out)
 			flags = v;
 		else if (field == F_THREADS)
 			threads = (long)v;
+		else if (field == F_START)
+			out->start = v;
 		else if (field == F_ENV_END)
 			env_end = v;
 	}
@@ -194,6 +204,11 @@ static bool marked(pid_t pid, struct str mark, bool prefix)
 bool process_has_mark(pid_t pid, struct str mark)
 {
 	return marked(pid, mark, false);
+}
+
+bool process_has_mark_of(pid_t pid, struct str mark_prefix)
+{
+	return marked(pid, mark_prefix, true);
 }
 
 void process_marked(struct str mark_prefix, struct pid_list *out)

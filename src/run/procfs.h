@@ -9,6 +9,7 @@
 
 struct proc_stat {
 	pid_t pid, parent, group, session;
+	uint64_t start; /* clock ticks since boot */
 	char state;  /* as ps shows it: R S D Z T … */
 	bool living; /* neither dead nor a zombie; a process whose first thread alone has ended is living */
 	bool young;  /* in the middle of execve: its environment is not there yet */
@@ -25,6 +26,7 @@ struct proc_table {
 void proc_table_read(struct proc_table *t);
 
 bool pid_list_has(const struct pid_list *l, pid_t pid);
+bool process_ids_have(const struct process_ids *l, const struct proc_stat *st);
 
 /* process_descendants without the kernel's lists of children. */
 void procfs_descendants_by_scan(pid_t pid, struct pid_list *out);

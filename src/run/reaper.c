@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "run/aim.h"
 #include "run/job.h"
 
 void reaper_signal(void *sched, const struct signalfd_siginfo *si)
@@ -196,6 +198,17 @@ static bool listed(const struct pid_list *l, pid_t pid)
 	return false;
 }
 
+/* Nobody but the run's own comes from a child of this process that was not there before. */
+static bool is_left(void *own, const struct proc_stat *st)
+{
+	return st->parent == getpid() && listed(own, st->pid);
+}
+
+static bool still_left(void *own, pid_t pid)
+{
+	return aim_below(pid, is_left, own);
+}
+
 /* One round over all that is left of the run; false when nothing is that could be ended. */
 static bool end_strays(struct sched *s, struct pid_list *told, bool killing)
 {
@@ -204,21 +217,25 @@ static bool end_strays(struct sched *s, struct pid_list *told, bool killing)
 	for (size_t i = 0; i < all.pids.n; i++)
 		if (!listed(&s->strangers, all.pids.p[i]) && !left_has(&s->left, all.pids.p[i]))
 			vec_push(NULL, &left.pids, all.pids.p[i]);
-	size_t own = left.pids.n, within_reach = 0;
-	for (size_t i = 0; i < own; i++)
-		process_descendants(left.pids.p[i], &left);
+	struct pid_list own = {0};
+	size_t within_reach = 0;
+	for (size_t i = 0; i < left.pids.n; i++)
+		vec_push(NULL, &own.pids, left.pids.p[i]);
+	for (size_t i = 0; i < own.pids.n; i++)
+		process_descendants(own.pids.p[i], &left);
 	for (size_t i = 0; i < left.pids.n; i++) {
 		pid_t pid = left.pids.p[i];
-		within_reach += kill(pid, killing ? SIGKILL : 0) == 0 || errno != EPERM;
+		within_reach += (killing ? aim_signal(pid, SIGKILL, still_left, &own) : kill(pid, 0) ? errno : 0) != EPERM;
 		if (listed(told, pid))
 			continue;
 		vec_push(NULL, &told->pids, pid);
-		kill(pid, SIGTERM);
-		kill(pid, SIGCONT);
+		aim_signal(pid, SIGTERM, still_left, &own);
 	}
+	bool any = own.pids.n > 0 && within_reach > 0;
 	vec_free(&all.pids);
 	vec_free(&left.pids);
-	return own > 0 && within_reach > 0;
+	vec_free(&own.pids);
+	return any;
 }
 
 /* Orphans without a mark could be any task's: they end with the run. */

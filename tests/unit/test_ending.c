@@ -182,7 +182,7 @@ static void one_in_its_own_session_that_ignores_sigterm_is_killed(void **state)
 	wait_for(first_ended(&r));
 	wait_for(marked_now(&r) == 2); /* the shell and its sleep, which ignores it too */
 	assert_true(left(&r));
-	assert_int_equal(r.e.own.pids.n, 1);
+	assert_int_equal(r.e.own.of.n, 1);
 	term(&r);
 	nap_ms(50);
 	assert_true(left(&r));
