@@ -77,6 +77,8 @@ static struct delegate *make_delegate(struct job *j, const struct delegation_req
 	d->prompt = (struct piece){.text = arena_copy(j->sched->arena, r->task)};
 	d->def = (struct task_def){.name = def->name,
 				   .at = def->at,
+				   .matrix = def->matrix, /* `env` may name its keys */
+				   .combination = def->combination,
 				   .agent = {.s = who->agent->name, .at = def->at},
 				   .timeout_ns = def->timeout_ns,
 				   .stall_ns = def->stall_ns,
