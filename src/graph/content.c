@@ -211,8 +211,9 @@ static bool expand_field(struct hashing *h, struct arena *a, const struct piece 
 		sbuf_str(out, f->text);
 	if (f->found || p->optional)
 		return true;
-	*problem = arena_printf(a, "'${%.*s}': the result of task '%.*s' %.*s; it stands in %.*s, and -W %.*s makes another", STR_ARG(p->text), STR_ARG(t->name),
-				STR_ARG(fields_lack(a, t, f)), STR_ARG(store_result_path(a, t->result)), STR_ARG(t->name));
+	struct str where = t->result_size ? arena_printf(a, "; it stands in %.*s", STR_ARG(store_result_path(a, t->result))) : STR_NONE; /* an empty one has no file */
+	*problem = arena_printf(a, "'${%.*s}': the result of task '%.*s' %.*s%.*s; -W %.*s makes another", STR_ARG(p->text), STR_ARG(t->name),
+				STR_ARG(fields_lack(a, t, f)), STR_ARG(where), STR_ARG(t->name));
 	return false;
 }
 
