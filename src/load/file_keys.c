@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "load/limit_keys.h"
+#include "load/stages.h"
 #include "load/value.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
 	SLOT_INCLUDE,
 	SLOT_DEFAULT,
 	SLOT_TASKS,
+	SLOT_ACTORS,
+	SLOT_STAGES,
 	SLOT_ABOUT
 };
 
@@ -24,6 +27,7 @@ enum {
 static const char *const foreign_sections[] = {
     "version", "id",     "author",      "tags",          "goal",     "recovery", "quality",     "observability", "execution",
     "outputs", "memory", "permissions", "notifications", "security", "triggers", "environment", "integrations",
+    "providers", "validation",
 };
 
 static bool in_list(const char *const *list, size_t n, struct str s)
@@ -70,6 +74,10 @@ static void read_privacy(struct reader *r, const struct key_row *row, const stru
 	struct str s;
 
 	(void)row;
+	if (value->kind == NODE_MAP) { /* of clouds and regions, which axmake knows nothing of */
+		reader_ignore(r, key->at, STR("policy.constraints.privacy"));
+		return;
+	}
 	if (!reader_scalar(r, key->text, value, wants, &s))
 		return;
 	is_private = str_eq(s, STR("private"));
@@ -98,15 +106,23 @@ static void read_latency(struct reader *r, const struct key_row *row, const stru
 	}
 }
 
+static const char *const foreign_constraints[] = {"latency", "reliability", "cost", "quality"};
+
 static bool other_constraint(struct reader *r, const struct node *key, const struct node *value, void *into)
 {
-	static const char *const foreign[] = {"latency", "reliability", "cost", "quality"};
-
 	(void)value, (void)into;
-	if (!in_list(foreign, sizeof foreign / sizeof *foreign, key->text))
+	if (!in_list(foreign_constraints, sizeof foreign_constraints / sizeof *foreign_constraints, key->text))
 		return false;
 	reader_ignore(r, key->at, arena_printf(r->a, "policy.constraints.%.*s", STR_ARG(key->text)));
 	return true;
+}
+
+static const char *constraint_hint(struct diag *d, struct str key, struct suggestion *near)
+{
+	(void)d, (void)key;
+	for (size_t i = 0; i < sizeof foreign_constraints / sizeof *foreign_constraints; i++)
+		suggestion_offer(near, str_of(foreign_constraints[i]));
+	return NULL;
 }
 
 static void read_constraints(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
@@ -116,7 +132,7 @@ static void read_constraints(struct reader *r, const struct key_row *row, const 
 	    {"maxLatency", 0, read_latency, 0, NULL, false},
 	    {"privacy", 1, read_privacy, 0, NULL, false},
 	};
-	static const struct key_table table = {"'constraints'", rows, sizeof rows / sizeof *rows, other_constraint, NULL};
+	static const struct key_table table = {"'constraints'", rows, sizeof rows / sizeof *rows, other_constraint, constraint_hint};
 	struct slots slots;
 
 	(void)row;
@@ -129,10 +145,18 @@ static void read_constraints(struct reader *r, const struct key_row *row, const 
 static bool other_policy(struct reader *r, const struct node *key, const struct node *value, void *into)
 {
 	(void)value, (void)into;
-	if (!str_eq(key->text, STR("goal")))
+	if (!str_eq(key->text, STR("goal")) && !str_eq(key->text, STR("optimization")))
 		return false;
-	reader_ignore(r, key->at, STR("policy.goal"));
+	reader_ignore(r, key->at, arena_printf(r->a, "policy.%.*s", STR_ARG(key->text)));
 	return true;
+}
+
+static const char *policy_hint(struct diag *d, struct str key, struct suggestion *near)
+{
+	(void)d, (void)key;
+	suggestion_offer(near, STR("goal"));
+	suggestion_offer(near, STR("optimization"));
+	return NULL;
 }
 
 static void read_policy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
@@ -141,7 +165,7 @@ static void read_policy(struct reader *r, const struct key_row *row, const struc
 	    {"constraints", 0, read_constraints, 0, NULL, false},
 	    {"budget", 1, read_policy_budget, 0, NULL, false},
 	};
-	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, NULL};
+	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, policy_hint};
 	struct slots slots;
 
 	(void)row, (void)into;
@@ -225,7 +249,7 @@ static void read_tasks(struct reader *r, const struct key_row *row, const struct
 	}
 	map_reserve(&r->tasks, r->tasks.n + value->n);
 	for (size_t i = 0; i < value->n; i++)
-		task_read(r, value->items[i], &part->defaults);
+		task_read(r, NULL, value->items[i], &part->defaults);
 }
 
 static bool other_section(struct reader *r, const struct node *key, const struct node *value, void *into)
@@ -242,7 +266,7 @@ static bool other_section(struct reader *r, const struct node *key, const struct
 	return true;
 }
 
-static const char *section_hint(struct diag *d, struct str key)
+static const char *section_hint(struct diag *d, struct str key, struct suggestion *near)
 {
 	static const char *const lists[] = {"steps", "nodes", "jobs", "targets", "task"};
 
@@ -252,6 +276,8 @@ static const char *section_hint(struct diag *d, struct str key)
 		return "did you mean 'vars'?";
 	if (task_key_known(key))
 		return diag_hint(d, "'%.*s' is a key of a task: indent it below its '- name'", STR_ARG(key));
+	for (size_t i = 0; i < sizeof foreign_sections / sizeof *foreign_sections; i++)
+		suggestion_offer(near, str_of(foreign_sections[i]));
 	return NULL;
 }
 
@@ -263,9 +289,14 @@ static void read_about(struct reader *r, const struct key_row *row, const struct
 	read_any_text(r, row, key, value, &ignored);
 }
 
+/* What sections mean together is known when all of them are. */
+static void read_later(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	(void)r, (void)row, (void)key, (void)value, (void)into;
+}
+
 void file_read(struct reader *r, const struct node *top, struct file_part *part)
 {
-	static const char dialect[] = "write them as 'tasks', each with 'name', 'agent', 'task' and 'dependencies'";
 	static const struct key_row rows[] = {
 	    {"name", SLOT_FILE_NAME, read_file_name, 0, NULL, false},
 	    {"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
@@ -278,8 +309,8 @@ void file_read(struct reader *r, const struct node *top, struct file_part *part)
 	    {"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
 	    {"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
 	    {"description", SLOT_ABOUT, read_about, 0, NULL, false},
-		    {"actors", 0, NULL, 0, dialect, false},
-	    {"stages", 0, NULL, 0, dialect, false},
+	    {"actors", SLOT_ACTORS, read_later, 0, NULL, false},
+	    {"stages", SLOT_STAGES, read_later, 0, NULL, false},
 	};
 	static const struct key_table table = {"a workflow", rows, sizeof rows / sizeof *rows, other_section, section_hint};
 	struct slots slots;
@@ -289,4 +320,5 @@ void file_read(struct reader *r, const struct node *top, struct file_part *part)
 		return;
 	}
 	reader_map(r, &table, top, &slots, part);
+	stages_read(r, slots.pair[SLOT_TASKS], slots.pair[SLOT_ACTORS], slots.pair[SLOT_STAGES], &part->defaults);
 }

@@ -19,14 +19,15 @@ static const struct key_row *row_find(const struct key_table *t, struct str key)
 
 static void unknown_key(struct reader *r, const struct key_table *t, const struct node *key)
 {
-	const char *hint = t->hint ? t->hint(r->d, key->text) : NULL;
 	struct suggestion s = {.wanted = key->text};
+	const char *hint = NULL;
 
-	if (!hint) {
-		for (size_t i = 0; i < t->n; i++)
-			suggestion_offer(&s, str_of(t->rows[i].name));
+	for (size_t i = 0; i < t->n; i++)
+		suggestion_offer(&s, str_of(t->rows[i].name));
+	if (t->hint)
+		hint = t->hint(r->d, key->text, &s);
+	if (!hint)
 		hint = diag_did_you_mean(r->d, &s);
-	}
 	reader_error(r, key->at, hint, "unknown key '%.*s' in %s", STR_ARG(key->text), t->of);
 }
 

@@ -14,6 +14,12 @@
 #include "load/definition.h"
 #include "load/node.h"
 
+/* The section that is being read where it is not `tasks`: see dialect.h. */
+struct dialect {
+	const char *section;      /* "actors" or "stages" */
+	const struct map *actors; /* of `stages`: NFC name -> struct defaults *; NULL: the file has no actors, and they are agents */
+};
+
 /* One load of a workflow and all its files. */
 struct reader {
 	struct arena *a;
@@ -22,6 +28,7 @@ struct reader {
 	struct map tasks;        /* NFC name -> struct task_def */
 	struct map vars;         /* NFC name -> the struct var_def's index in wf->vars, plus one */
 	struct map pools;        /* NFC name -> the struct pool_def's index in wf->pools, plus one */
+	const struct dialect *dialect; /* NULL: none */
 	bool full;               /* there are too many tasks, and that was said */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */
@@ -48,8 +55,9 @@ struct key_table {
 	size_t n;
 	/* Deals with a key that is in no row: false when it is unknown. May be NULL. */
 	bool (*other)(struct reader *r, const struct node *key, const struct node *value, void *into);
-	/* A better hint than the nearest key, or NULL. May be NULL. */
-	const char *(*hint)(struct diag *d, struct str key);
+	/* For an unknown key: offers to `near`, which has been offered all rows, what `other` takes. A better hint than the nearest,
+	 * or NULL. May be NULL. */
+	const char *(*hint)(struct diag *d, struct str key, struct suggestion *near);
 };
 
 enum { MAX_SLOTS = 48 };
@@ -57,6 +65,12 @@ enum { MAX_SLOTS = 48 };
 /* Key and value by slot; NULL where the map has no such key. */
 struct slots {
 	const struct pair *pair[MAX_SLOTS];
+};
+
+/* `defaults` of one file, or an actor: a task that has only these keys, and which they are. */
+struct defaults {
+	struct task_def task;
+	struct slots slots;
 };
 
 /* As diag_error. */

@@ -172,10 +172,19 @@ static void check_name(struct reader *r, struct task_def *t)
 		diag_note(r->d, earlier->at, "the first one is here");
 }
 
-void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults)
+void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *actor,
+                 const struct defaults *defaults)
 {
+	struct slots said = *own;
+
 	if (t->name.s.p)
 		check_name(r, t);
-	apply_defaults(r, t, own, defaults);
+	if (actor)
+		apply_defaults(r, t, own, actor);
+	for (size_t i = 0; actor && i < MAX_SLOTS; i++) {
+		if (!said.pair[i])
+			said.pair[i] = actor->slots.pair[i];
+	}
+	apply_defaults(r, t, &said, defaults);
 	check_together(r, t, own);
 }

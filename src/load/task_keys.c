@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "load/dialect.h"
 #include "load/limit_keys.h"
 #include "load/matrix.h"
 #include "load/task_prompt.h"
@@ -215,6 +216,7 @@ static const struct key_row task_rows[] = {
     {"name", SLOT_NAME, read_text, FIELD(name), NULL, false},
     {"id", SLOT_NAME, read_text, FIELD(name), NULL, false},
     {"agent", SLOT_AGENT, read_text, FIELD(agent), NULL, true},
+    {"actor", SLOT_AGENT, read_text, FIELD(agent), NULL, false},
     {"task", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
     {"prompt", SLOT_TASK, read_text, FIELD(prompt), NULL, false},
     {"task_file", SLOT_TASK_FILE, read_text, FIELD(prompt_file), NULL, false},
@@ -236,7 +238,7 @@ static const struct key_row task_rows[] = {
     {"provider", SLOT_PROVIDER, read_text, FIELD(provider), NULL, true},
     {"description", SLOT_DESCRIPTION, read_any_text, FIELD(description), NULL, false},
     {"on_edit", SLOT_ON_EDIT, read_on_edit, 0, NULL, true},
-    {"timeout", SLOT_TIMEOUT, read_duration, FIELD(timeout_ns), NULL, true},
+    {"timeout", SLOT_TIMEOUT, read_timeout, FIELD(timeout_ns), NULL, true},
     {"stall", SLOT_STALL, read_duration, FIELD(stall_ns), NULL, true},
     {"check", SLOT_CHECK, read_any_text, FIELD(check), NULL, true},
     {"retry", SLOT_RETRY, read_retry, 0, NULL, true},
@@ -260,7 +262,17 @@ static const struct key_row task_rows[] = {
     NOT_YET("executor", "start the program from the task's own script"),
 };
 
-static const struct key_table task_table = {"a task", task_rows, sizeof task_rows / sizeof *task_rows, NULL, NULL};
+enum { N_TASK_ROWS = sizeof task_rows / sizeof *task_rows };
+static const struct key_table task_table = {"a task", task_rows, N_TASK_ROWS, NULL, NULL};
+static const struct key_table stage_table = {"a stage", task_rows, N_TASK_ROWS, dialect_other_key, dialect_hint};
+static const struct key_table actor_table = {"an actor", task_rows, N_TASK_ROWS, dialect_other_key, dialect_hint};
+
+static const struct key_table *table_of(const struct dialect *d)
+{
+	if (!d)
+		return &task_table;
+	return str_eq(str_of(d->section), STR("stages")) ? &stage_table : &actor_table;
+}
 
 const char *const *workflow_task_keys(void)
 {
@@ -300,7 +312,7 @@ void task_init(struct task_def *t, struct pos at)
 
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out)
 {
-	static const struct key_table table = {"'defaults'", task_rows, sizeof task_rows / sizeof *task_rows, NULL, NULL};
+	static const struct key_table table = {"'defaults'", task_rows, N_TASK_ROWS, NULL, NULL};
 
 	task_init(&out->task, value->at);
 	if (node_is_null(value))
@@ -330,8 +342,37 @@ static void add_task(struct reader *r, struct task_def *t)
 	vec_push(r->a, &r->wf->tasks, t);
 }
 
-void task_read(struct reader *r, const struct node *value, const struct defaults *defaults)
+void actor_read(struct reader *r, const struct node *value, struct defaults *out)
 {
+	task_init(&out->task, value->at);
+	if (value->kind != NODE_MAP) {
+		reader_error(r, value->at, NULL, "an actor must be a map of keys");
+		return;
+	}
+	for (size_t i = 0; i < value->n; i++) {
+		const struct key_row *row = task_row(value->pairs[i].key->text);
+
+		if (row && !row->in_defaults && row->slot != SLOT_NAME && row->slot != SLOT_DESCRIPTION)
+			reader_error(r, value->pairs[i].key->at, "give it to the stages",
+			             "where there are 'stages' an actor is no task: it has no '%s'", row->name);
+	}
+	reader_map(r, &actor_table, value, &out->slots, &out->task);
+}
+
+/* The name of a task that is a key of a map stands there, and in no key of its own. */
+static void take_name(struct reader *r, struct task_def *t, const struct node *name, const struct pair *own)
+{
+	if (own && reader_error(r, own->key->at, "take it out", "'%.*s' has its name already", STR_ARG(name->text)))
+		diag_note(r->d, name->at, "it is this key");
+	if (name->text.n)
+		t->name = reader_keep(r, name);
+	else
+		reader_error(r, name->at, NULL, "the name is empty");
+}
+
+void task_read(struct reader *r, const struct node *name, const struct node *value, const struct defaults *defaults)
+{
+	const struct defaults *actor;
 	struct task_def *t;
 	struct slots own;
 
@@ -342,10 +383,13 @@ void task_read(struct reader *r, const struct node *value, const struct defaults
 	}
 	t = arena_new(r->a, struct task_def);
 	task_init(t, value->at);
-	reader_map(r, &task_table, value, &own, t);
-	if (!own.pair[SLOT_NAME])
+	reader_map(r, table_of(r->dialect), value, &own, t);
+	if (name)
+		take_name(r, t, name, own.pair[SLOT_NAME]);
+	else if (!own.pair[SLOT_NAME])
 		reader_error(r, value->at, "add 'name: NAME'", "a task without a name");
-	task_finish(r, t, &own, defaults);
+	actor = dialect_agent(r, t, own.pair[SLOT_AGENT]);
+	task_finish(r, t, &own, actor, defaults);
 	if (t->matrix && t->name.s.p)
 		matrix_expand(r, t);
 	else

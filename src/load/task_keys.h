@@ -42,21 +42,18 @@ enum task_slot {
 	SLOT_MATRIX,
 };
 
-/* `defaults` of one file: a task that has only these keys, and which they are. */
-struct defaults {
-	struct task_def task;
-	struct slots slots;
-};
-
 /* A zeroed task, as one is before its keys are read. */
 void task_init(struct task_def *t, struct pos at);
 /* Zeroed `out` is a file without defaults. */
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out);
-/* Reads one item of `tasks`, checks it by itself and adds it to the workflow. */
-void task_read(struct reader *r, const struct node *value, const struct defaults *defaults);
+/* One of `actors` where there are `stages` as well: the same, with a name (or absent) in out->task. */
+void actor_read(struct reader *r, const struct node *value, struct defaults *out);
+/* Reads one item of `tasks`, checks it by itself and adds it to the workflow. name: where it is the key of a map; or NULL. */
+void task_read(struct reader *r, const struct node *name, const struct node *value, const struct defaults *defaults);
 /* Completes a task whose keys are read: name checked and noted, defaults applied, contradictions reported. `own`: the keys that it
- * has itself. */
-void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *defaults);
+ * has itself; actor: what comes before defaults, or NULL. */
+void task_finish(struct reader *r, struct task_def *t, const struct slots *own, const struct defaults *actor,
+                 const struct defaults *defaults);
 /* Is this a key of a task, built or not? */
 bool task_key_known(struct str key);
 
