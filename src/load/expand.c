@@ -77,15 +77,16 @@ static size_t add_ref(struct template *t, struct diag *d, struct text src, size_
 	return end + 1;
 }
 
-struct template template_parse(struct arena *a, struct diag *d, struct text src)
+struct template template_part(struct arena *a, struct diag *d, struct text src, size_t from, size_t to)
 {
 	struct template t = {0};
-	size_t dollars = 0, from = 0, i;
+	size_t dollars = 0, i;
 
-	for (i = next_dollar(src.s, 0); i < src.s.n; i = next_dollar(src.s, i + 1))
+	src.s = str_sub(src.s, 0, to);
+	for (i = next_dollar(src.s, from); i < src.s.n; i = next_dollar(src.s, i + 1))
 		dollars++;
 	t.pieces = arena_array(a, struct piece, 2 * dollars + 1);
-	for (i = next_dollar(src.s, 0); i < src.s.n; i = next_dollar(src.s, i)) {
+	for (i = next_dollar(src.s, from); i < src.s.n; i = next_dollar(src.s, i)) {
 		if (has_at(src.s, i, "$${", 3)) {
 			/* The second '$' begins the next literal: nothing is copied. */
 			add_literal(&t, src.s, from, i);
@@ -100,4 +101,16 @@ struct template template_parse(struct arena *a, struct diag *d, struct text src)
 	}
 	add_literal(&t, src.s, from, src.s.n);
 	return t;
+}
+
+struct template template_parse(struct arena *a, struct diag *d, struct text src)
+{
+	return template_part(a, d, src, 0, src.s.n);
+}
+
+size_t template_ref_end(struct str s, size_t at)
+{
+	size_t end = body_end(s, at + 2);
+
+	return end < s.n ? end + 1 : s.n;
 }

@@ -25,6 +25,10 @@ struct template
 
 /* Takes text apart. An unterminated `${` or an empty `${}` is reported at its place. */
 struct template template_parse(struct arena *a, struct diag *d, struct text t);
+/* The same of its bytes [from, to) alone; offsets are still the whole text's. */
+struct template template_part(struct arena *a, struct diag *d, struct text t, size_t from, size_t to);
+/* The offset behind the `${…}` that begins at `at`; s.n where nothing closes it. */
+size_t template_ref_end(struct str s, size_t at);
 
 /* The place of byte `offset` of a text: exact within one line and within `|` blocks, else (escapes, folded lines, a text from
  * elsewhere) the text's own. */

@@ -17,7 +17,7 @@ struct node {
 	uint8_t kind;      /* enum node_kind */
 	uint8_t style : 7; /* scalars: enum node_style */
 	uint8_t is_block : 1;
-	uint16_t first_col; /* both as in struct text (load/definition.h); known only for scalars that hold a '$' */
+	uint16_t first_col; /* both as in struct text (load/definition.h); known only for scalars that hold a '$' or a '(' */
 	struct pos at;      /* its first character; of a block scalar the line of the | */
 	union {
 		struct str text; /* scalars; NUL-terminated after n, may not hold NUL. An empty plain scalar (`key:`) has text.n

@@ -190,7 +190,7 @@ static void on_scalar(struct builder *b, const yaml_event_t *e)
 		n->style = STYLE_QUOTED;
 	}
 	n->text = arena_copy(b->a, s);
-	if (memchr(s.p, '$', s.n))
+	if (memchr(s.p, '$', s.n) || memchr(s.p, '(', s.n))
 		note_inside(b, n, e);
 	if (memchr(s.p, '\0', s.n)) {
 		diag_error(b->d, n->at, "leave the \\0 out", "a text cannot hold a NUL character");
