@@ -188,12 +188,12 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 /* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
-	bool nothing = r->fresh && !r->done && !r->ignored && !r->signal && !status_of(r);
+	bool nothing = (r->fresh || r->skipped) && !r->done && !r->ignored && !r->signal && !status_of(r);
 	struct sbuf said = {0};
 	if (!nothing || !g->project.seen || plain_warned(plain))
 		return;
 	add_plain_targets(g, &said);
-	plain_nothing(plain, &said);
+	plain_said(plain, &said);
 	g->project.seal_said = arena_copy(&g->arena, sbuf_view(&said));
 	sbuf_free(&said);
 }

@@ -19,7 +19,7 @@ static int question(struct program *g)
 	int status = 0;
 	struct verdict *v = project_judge(&g->project);
 	for (size_t i = 0; i < g->project.graph->tasks.n; i++)
-		if (g->project.graph->tasks.p[i]->wanted && v[i].why != WHY_NOT)
+		if (g->project.graph->tasks.p[i]->wanted && v[i].why != WHY_NOT && !verdict_is_skip(&v[i]))
 			status = verdict_is_error(&v[i]) ? EXIT_TROUBLE : status ? status : EXIT_STALE;
 	return status;
 }

@@ -44,7 +44,7 @@ bool project_open(struct project *p, bool writable, uint64_t run_id);
 /* Opens for writing apart from the root, without its lock: in folder `fd`, which is taken over, and which the root sees as `folder`. */
 bool project_open_apart(struct project *p, int fd, struct str folder);
 
-/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_UPTODATE). */
+/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_SKIPPED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
 
 /* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */

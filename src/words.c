@@ -104,7 +104,8 @@ static bool approve(struct project *p, struct task *t, const struct verdict *v)
 		refuse(t, STR("it is up to date: there is nothing to approve"));
 		return false;
 	}
-	if (verdict_is_error(v) || v->why == WHY_HELD_BEHIND) {
+	bool skipped = verdict_is_skip(v) && v->why != WHY_IF_FAILURE; /* then a run may have held it */
+	if (verdict_is_error(v) || v->why == WHY_HELD_BEHIND || skipped) {
 		refuse(t, stale_reason(p->arena, v));
 		return false;
 	}

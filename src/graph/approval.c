@@ -17,7 +17,7 @@ static bool last_asked(const struct stale *s, const struct task *t, struct hash1
 static const struct task *runs_first(const struct stale *s, const struct task *t)
 {
 	for (size_t i = 0; s->planning && i < t->deps.n; i++)
-		if (t->deps.p[i].how != DEP_AFTER && t->deps.p[i].task->state == STATE_STALE)
+		if (dep_counts(&t->deps.p[i]) && t->deps.p[i].task->state == STATE_STALE)
 			return t->deps.p[i].task;
 	return NULL;
 }
@@ -28,7 +28,7 @@ bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v)
 	struct arena a = {0};
 	struct signing now;
 
-	if (!t->def->approve.s.p || v->why == WHY_NOT || v->why == WHY_HELD_BEHIND || verdict_is_error(v))
+	if (!t->def->approve.s.p || v->why == WHY_NOT || v->why == WHY_HELD_BEHIND || verdict_is_error(v) || verdict_is_skip(v))
 		return false;
 	if (!log_approval(s->log, s->hashing.g->workflow->file, t->name, &given))
 		return true;

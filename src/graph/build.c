@@ -106,6 +106,8 @@ static void read_texts(struct builder *b, struct task *t)
 		const struct env_def *e = &t->def->env[i];
 		t->env[i] = (struct env_template){e->name.s, template_parse(b->a, b->d, e->value), e->value};
 	}
+	if (t->def->when.s.p)
+		t->when = condition_parse(b->a, b->d, t->def->when);
 	if (t->n_env > 1)
 		qsort(t->env, t->n_env, sizeof *t->env, env_order);
 }
@@ -160,6 +162,8 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	build_order(&b);
 	if (b.g->order.n == n)
 		build_edit_order(&b);
+	for (size_t i = 0; b.g->order.n == n && i < n; i++)
+		build_check_conditions(&b, b.g->tasks.p[i]);
 	map_free(&b.prompt_files);
 	map_free(&b.real_folders);
 	map_free(&b.linked_folders);

@@ -38,6 +38,8 @@ size_t build_first_from(const struct builder *b, struct str key);
 void build_edges(struct builder *b, struct task *t);
 void build_pattern_edges(struct builder *b, struct task *t);
 void build_users(struct builder *b);
+/* `run_if` and `when`, once all edges are there and no cycle is among them. */
+void build_check_conditions(struct builder *b, struct task *t);
 void build_edit_order(struct builder *b);
 
 /* Cycles are reported whole; without one, g->order is filled. */

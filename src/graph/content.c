@@ -88,7 +88,9 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 		*out = f->hash;
 		return true;
 	}
-	*problem = s == FILE_MISSING  ? arena_printf(a, "input '%.*s' is not there", STR_ARG(path))
+	const struct task *maker = s == FILE_MISSING ? graph_producer(h->g, path) : NULL;
+	*problem = maker && maker->state == STATE_SKIPPED ? arena_printf(a, "input '%.*s' is not there: '%.*s', which makes it, was skipped", STR_ARG(path), STR_ARG(maker->name))
+		   : s == FILE_MISSING  ? arena_printf(a, "input '%.*s' is not there", STR_ARG(path))
 		   : s == FILE_FOLDER ? arena_printf(a, "input '%.*s' has become a folder", STR_ARG(path))
 		   : s == FILE_FAILED ? arena_printf(a, "cannot read input '%.*s': %s", STR_ARG(path), os_error(f->err))
 				      : arena_printf(a, "input '%.*s' is neither a file nor a folder", STR_ARG(path));
@@ -163,7 +165,7 @@ void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fre
 		return; /* already sorted, each once */
 	bool *direct = xcalloc(h->g->tasks.n, sizeof *direct);
 	for (size_t i = 0; i < t->deps.n; i++)
-		direct[t->deps.p[i].task->id] = t->deps.p[i].how != DEP_AFTER;
+		direct[t->deps.p[i].task->id] = dep_counts(&t->deps.p[i]);
 	struct glob_list all = {0};
 	for (size_t i = 0; i < out->items.n; i++)
 		vec_push(a, &all.paths, out->items.p[i]);
@@ -223,14 +225,16 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 	if (!t->has_result) {
 		if (p->optional)
 			return true;
-		*problem = arena_printf(a, "there is no result of task '%.*s' for '${%.*s}': it failed; '${%.*s?}' would be empty", STR_ARG(t->name),
-					STR_ARG(p->text), STR_ARG(p->text));
+		*problem = arena_printf(a, "there is no result of task '%.*s' for '${%.*s}': it %s; '${%.*s?}' would be empty", STR_ARG(t->name),
+					STR_ARG(p->text), t->state == STATE_NOT_RUN ? "was not run" : "failed", STR_ARG(p->text));
 		return false;
 	}
 	if (r->kind == REF_PATH) {
 		sbuf_str(out, store_result_path(a, t->result));
 		return true;
 	}
+	if (t->state == STATE_SKIPPED)
+		return true;
 	if (r->kind == REF_FIELD)
 		return expand_field(h, a, p, r, out, problem);
 	struct str text;

@@ -138,8 +138,8 @@ static void note_field(struct builder *b, struct task *t, const struct ref *r, c
 	t->uses_fields = true;
 }
 
-/* A text that may name results: edges, and errors for what cannot stand there. */
-static void ref_edges(struct builder *b, struct task *t, const struct template *tpl, struct text source)
+/* A text that may name results: edges, and errors for what cannot stand there. In `when` nothing but the condition counts. */
+static void ref_edges(struct builder *b, struct task *t, const struct template *tpl, struct text source, bool when)
 {
 	for (size_t i = 0; i < tpl->n; i++) {
 		const struct piece *p = &tpl->pieces[i];
@@ -154,7 +154,7 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 			if (r.task->kind == TASK_GROUP)
 				diag_error(b->d, at, "name one of the tasks that it groups", "task '%.*s' only groups others and has no result",
 					   STR_ARG(r.task->name));
-			add_dep(b, t, r.task, r.kind == REF_PATH ? DEP_PATH : r.kind == REF_FIELD ? DEP_FIELD : DEP_RESULT, p->optional, at);
+			add_dep(b, t, r.task, when ? DEP_WHEN : r.kind == REF_PATH ? DEP_PATH : r.kind == REF_FIELD ? DEP_FIELD : DEP_RESULT, p->optional, at);
 			if (r.kind == REF_FIELD)
 				note_field(b, t, &r, p, at);
 			break;
@@ -209,10 +209,12 @@ void build_edges(struct builder *b, struct task *t)
 	for (size_t i = 0; i < t->inputs.n; i++)
 		if (t->inputs.p[i].kind == PATTERN_FILE && !t->inputs.p[i].exclude)
 			file_edge(b, t, &t->inputs.p[i]);
-	ref_edges(b, t, &t->prompt, t->prompt_source);
+	ref_edges(b, t, &t->prompt, t->prompt_source, false);
 	note_named_in_prompt(b, t);
 	for (size_t i = 0; i < t->n_env; i++)
-		ref_edges(b, t, &t->env[i].value, t->env[i].source);
+		ref_edges(b, t, &t->env[i].value, t->env[i].source, false);
+	for (size_t i = 0; t->when && i < t->when->n_operands; i++)
+		ref_edges(b, t, &t->when->operands[i].value, t->when->source, true);
 }
 
 /* Marks in `after` all tasks that come after t (need it). */
@@ -319,6 +321,39 @@ void build_pattern_edges(struct builder *b, struct task *t)
 		if (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude)
 			one_pattern(b, t, &t->inputs.p[i], after);
 	free(after);
+}
+
+/* A path that is known before anything runs. */
+static bool path_of(struct builder *b, const struct task *t, const struct template *tpl, struct str *path)
+{
+	struct sbuf s = {0};
+	bool known = true;
+	for (size_t i = 0; i < tpl->n && known; i++) {
+		const struct piece *p = &tpl->pieces[i];
+		struct ref r = p->is_ref ? ref_resolve(b->g, t, p->text) : (struct ref){0};
+		known = !p->is_ref || r.kind == REF_VAR;
+		sbuf_str(&s, r.kind == REF_VAR ? r.var->value.s : p->text);
+	}
+	*path = arena_copy(b->a, sbuf_view(&s));
+	sbuf_free(&s);
+	return known && path->n;
+}
+
+void build_check_conditions(struct builder *b, struct task *t)
+{
+	if (t->def->run_if != RUN_IF_SUCCESS && !t->deps.n)
+		diag_error(b->d, t->def->run_if_at, "name under 'dependencies' or 'after' what it is to wait for",
+			   "'run_if' asks how dependencies ended, and '%.*s' has none", STR_ARG(t->name));
+	for (size_t i = 0; t->when && i < t->when->n_operands; i++) {
+		const struct operand *o = &t->when->operands[i];
+		struct str path;
+		struct task *maker = o->is_path && path_of(b, t, &o->value, &path) ? graph_producer(b->g, graph_path(b->g, b->a, path)) : NULL;
+		const char *quote = maker && maker->def->matrix ? "\"" : ""; /* its name holds brackets */
+		if (maker && maker != t && !graph_needs(b->g, t, maker) && !graph_needs(b->g, maker, t))
+			diag_warn(b->d, text_pos(t->when->source, o->from), diag_hint(b->d, "name the order: 'after: [%s%.*s%s]'", quote, STR_ARG(maker->name), quote),
+				  "task '%.*s' makes '%.*s', and nothing says whether before or after 'when' is judged", STR_ARG(maker->name),
+				  STR_ARG(path));
+	}
 }
 
 void build_users(struct builder *b)

@@ -58,6 +58,7 @@ const char *field_kind_name(uint8_t kind)
 		[FIELD_CHECK] = "check",
 		[FIELD_CONTEXT] = "context",
 		[FIELD_USED] = "field",
+		[FIELD_FAILED] = "failure of a dependency",
 	};
 	return kind && kind < sizeof names / sizeof *names ? names[kind] : "field";
 }

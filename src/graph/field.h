@@ -29,6 +29,7 @@ enum field_kind {
 	FIELD_CHECK = 18,   /* the script */
 	FIELD_USED = 19,    /* a field of a result; label for people: "plan.title" */
 	FIELD_CONTEXT = 17, /* "paths" or "results", where something follows the prompt */
+	FIELD_FAILED = 24, /* only where a dependency did not succeed and the task ran all the same */
 };
 
 /* One recorded field. */

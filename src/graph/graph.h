@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "load/condition.h"
 #include "load/config.h"
 #include "load/expand.h"
 #include "load/rules.h"
@@ -38,6 +39,7 @@ enum dep_how {
 	DEP_PROMPT = 128, /* named in the prompt, as a result, path or field */
 	DEP_CONTEXT = 256, /* `context`: its result follows the prompt, unless that names it */
 	DEP_FIELD = 512, /* ${task.a.b}: that field counts, not the rest of the result */
+	DEP_WHEN = 1024, /* named in `when`, which asks what it ended with; counts only by what comes of that */
 	DEP_EDIT = 64,   /* both change a path, and the other comes first: see build_edit_order */
 };
 
@@ -58,6 +60,12 @@ struct used_field {
 	struct str text;
 };
 
+/* Does something of it count for who needs it, beyond the order? */
+static inline bool dep_counts(const struct dep *d)
+{
+	return d->how & ~(unsigned)(DEP_AFTER | DEP_WHEN);
+}
+
 enum task_kind { TASK_GROUP, TASK_RUN, TASK_AGENT };
 
 enum task_state {
@@ -70,6 +78,7 @@ enum task_state {
 	STATE_DONE,     /* ran with success */
 	STATE_FAILED,
 	STATE_HELD,     /* waits for a person's yes; planning: or for a task that does */
+	STATE_SKIPPED,  /* its `when` does not hold, or it is for failures and there was none: as if done, with an empty result */
 	STATE_NOT_RUN,  /* because of a failure */
 };
 
@@ -97,6 +106,7 @@ struct task {
 	VEC(struct pattern) inputs, outputs, edits; /* each sorted by path */
 	struct template prompt;    /* or of task_file's content */
 	struct text prompt_source;
+	struct condition *when;    /* NULL: none */
 	struct env_template *env;  /* sorted by name */
 	size_t n_env;
 	VEC(const struct var_def *) vars; /* that its script or env names, sorted by name: given to a run task, and counted */
@@ -123,7 +133,10 @@ struct task {
 	enum task_state state;
 	bool wanted;
 	uint32_t waiting_for;      /* dependencies that have not ended */
-	struct hash128 *out_hash;  /* of each output as it stands now; valid in STATE_UPTODATE and STATE_DONE */
+	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */
+	bool behind_held;          /* something before it waits for a person, and so will not end */
+	bool unsettled;            /* planning: something before it runs first */
+	struct hash128 *out_hash;  /* of each output as it stands now; valid in STATE_UPTODATE, STATE_DONE and STATE_SKIPPED */
 	bool has_result;
 	struct hash128 result;
 	uint64_t result_size;

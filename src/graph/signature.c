@@ -6,6 +6,7 @@
 
 #include "graph/content.h"
 #include "graph/context.h"
+#include "graph/ended.h"
 #include "graph/ref.h"
 
 /* One signature in the making. */
@@ -21,8 +22,7 @@ struct writer {
 #define SHOWN_BYTES 80 /* see struct field */
 #define SECRET_BYTES 8 /* what is shorter is no secret: it would be found everywhere */
 
-/* Does what would be shown of a value hold the beginning of a secret of the environment? It may have come by `${env.X}` or by a result. */
-static bool shows_secret(struct str value)
+bool signature_shows_secret(struct str value)
 {
 	for (char *const *e = environ; *e; e++) {
 		const char *eq = strchr(*e, '=');
@@ -42,7 +42,7 @@ static void put_shown(struct writer *w, enum field_kind kind, struct str label, 
 	hasher_add_framed(&w->h->hasher, label.p, kind == FIELD_USED ? 0 : label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
-		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), shows_secret(shown) ? STR_NONE : shown);
+		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), signature_shows_secret(shown) ? STR_NONE : shown);
 }
 
 static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)
@@ -308,10 +308,17 @@ static void put_dependencies(struct writer *w)
 	put_sorted(w, FIELD_DEPENDENCY, &all);
 }
 
+/* What was made of a failure is never taken for what is made of a success, even where the failed task left the same outputs. */
+static void put_failed(struct writer *w)
+{
+	if (ended_without_success(w->t))
+		put(w, FIELD_FAILED, STR_NONE, STR("yes"), true);
+}
+
 /* Everything that counts, in the order in which it is hashed. Whatever is not here makes nobody stale. */
 static void (*const counted_fields[])(struct writer *w) = {
 	put_kind, put_script, put_check, put_shell,	put_context, put_results, put_used, put_prompt,   put_role,	     put_model,	 put_provider,
-	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies,
+	put_name, put_vars,   put_env,	put_env_inputs, put_inputs, put_declared, put_dependencies, put_failed,
 };
 
 void signature_compute(struct hashing *h, struct arena *a, struct task *t, const struct provider *p, bool fresh, bool want_fields, struct signing *out)

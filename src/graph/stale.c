@@ -6,6 +6,8 @@
 #include "base/path.h"
 #include "graph/content.h"
 #include "graph/difference.h"
+#include "graph/ended.h"
+#include "graph/gate.h"
 
 static struct verdict because(enum why why, struct str subject)
 {
@@ -311,7 +313,7 @@ static bool waits_for(const struct task *t, enum task_state state, struct str *w
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
-		if ((d->how != DEP_AFTER || state != STATE_STALE) && d->task->state == state) {
+		if ((dep_counts(d) || state != STATE_STALE) && d->task->state == state) {
 			*which = d->task->name;
 			return true;
 		}
@@ -330,9 +332,26 @@ static struct verdict judge_group(struct stale *s, struct task *t)
 	return because(WHY_NOT, STR_NONE);
 }
 
+/* Not WHY_NOT: `run_if` or `when` have the last word. */
+static struct verdict judge_gate(struct stale *s, struct task *t)
+{
+	static const enum why whys[] = {
+		[GATE_OPEN] = WHY_NOT,		     [GATE_WHEN] = WHY_WHEN,		[GATE_NO_FAILURE] = WHY_NO_FAILURE,
+		[GATE_IF_FAILURE] = WHY_IF_FAILURE, [GATE_UNKNOWN] = WHY_WHEN_UNKNOWN, [GATE_PROBLEM] = WHY_PROBLEM,
+	};
+	struct gate_word word = gate_judge(&s->hashing, s->arena, t, s->planning);
+	struct verdict v = because(whys[word.gate], word.text);
+	if (verdict_is_skip(&v))
+		gate_skip(&s->hashing, s->arena, t);
+	return v;
+}
+
 static struct verdict judge(struct stale *s, struct task *t, struct arena *scratch)
 {
 	struct str which;
+	const struct task *failed = ended_without_success(t);
+	if (failed)
+		return because(WHY_FAILURE, failed->name);
 	if (what_if(s, t, &which))
 		return because(WHY_WHAT_IF, which);
 	if (s->always_make && !(s->spare_agents && t->kind == TASK_AGENT))
@@ -356,14 +375,19 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 
 struct verdict stale_judge(struct stale *s, struct task *t)
 {
-	if (t->kind == TASK_GROUP)
-		return judge_group(s, t);
 	struct verdict v;
 	struct str which;
-	if (s->planning && waits_for(t, STATE_FAILED, &which))
+	if (s->planning)
+		gate_look_ahead(t);
+	if (t->kind == TASK_GROUP)
+		return judge_group(s, t);
+	if (s->planning && t->def->run_if == RUN_IF_SUCCESS && waits_for(t, STATE_FAILED, &which))
 		return because(WHY_BLOCKED, which);
 	if (s->planning && waits_for(t, STATE_HELD, &which))
 		return because(WHY_HELD_BEHIND, which);
+	v = judge_gate(s, t);
+	if (v.why != WHY_NOT)
+		return v;
 	if (kept_old(s, t)) {
 		v = judge_outputs(s, t); /* only for what stands there now */
 		v = because(WHY_NOT, STR_NONE);
@@ -432,8 +456,18 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
 	case WHY_BLOCKED:
 		return arena_printf(a, "its dependency '%.*s' cannot run", STR_ARG(v->subject));
+	case WHY_FAILURE:
+		return arena_printf(a, "its dependency '%.*s' did not succeed", STR_ARG(v->subject));
+	case WHY_WHEN_UNKNOWN:
+		return arena_printf(a, "whether its 'when' holds is known when '%.*s' has ended", STR_ARG(v->subject));
 	case WHY_PROBLEM:
 		return v->subject;
+	case WHY_WHEN:
+		return arena_printf(a, "'when' does not hold: %.*s", STR_ARG(v->subject));
+	case WHY_NO_FAILURE:
+		return STR("no dependency failed");
+	case WHY_IF_FAILURE:
+		return STR("it runs only if a dependency fails");
 	}
 	return STR_NONE;
 }

@@ -23,10 +23,15 @@ enum why {
 	WHY_TAINTED,        /* an input changed while it ran */
 	WHY_REMADE,         /* what it edits in place was written again by a task that comes first; subject: its name */
 	WHY_REJECTED,       /* a person rejected the last success; subject: why, may be empty */
+	WHY_FAILURE,        /* it runs after a failure (`run_if`), which may be another one each time; subject: the dependency */
 	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
 	WHY_HELD_BEHIND,    /* only when planning: a dependency is held; subject: its name */
+	WHY_WHEN_UNKNOWN,   /* only when planning: what runs first decides whether `when` holds; subject: a dependency's name */
 	WHY_BLOCKED,        /* only when planning: a dependency cannot run; subject: its name */
 	WHY_PROBLEM,        /* cannot be judged: subject says why. Not to be run: an error */
+	WHY_WHEN,           /* skipped: `when` does not hold; subject: it, with values */
+	WHY_NO_FAILURE,     /* skipped: `run_if: failure`, and no dependency failed */
+	WHY_IF_FAILURE,     /* only when planning: the same, unless a dependency that runs first fails */
 };
 
 struct verdict {
@@ -38,6 +43,12 @@ struct verdict {
 static inline bool verdict_is_error(const struct verdict *v)
 {
 	return v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED || v->why == WHY_BLOCKED;
+}
+
+/* Is it skipped, and so as good as done? */
+static inline bool verdict_is_skip(const struct verdict *v)
+{
+	return v->why == WHY_WHEN || v->why == WHY_NO_FAILURE || v->why == WHY_IF_FAILURE;
 }
 
 /* Told while judging: outputs that someone else changed and that are kept. */
@@ -57,7 +68,7 @@ struct stale {
 	struct orphans *orphans; /* records of tasks that the workflow no longer has; found when first needed. NULL at first */
 };
 
-/* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash, result and record of a task that is up to date. Writes nothing but, unless planning, the
+/* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash and result of a task that is up to date or skipped, and the record of one that is up to date. Writes nothing but, unless planning, the
  * log's note that an edit was told and the record of a renamed task. */
 struct verdict stale_judge(struct stale *s, struct task *t);
 

@@ -31,6 +31,9 @@ struct env_def {
 /* What follows an agent's prompt: nothing, where the results of its dependencies are kept, or what they say. */
 enum context { CONTEXT_NONE, CONTEXT_PATHS, CONTEXT_RESULTS };
 
+/* How what comes before a task must have ended for it to start. */
+enum run_if { RUN_IF_SUCCESS, RUN_IF_FAILURE, RUN_IF_DONE };
+
 enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };
 
 /* Classes of a failed try, as bits for retry.on. */
@@ -117,6 +120,9 @@ struct task_def {
 	struct text approve; /* what a person is to say yes to */
 	const struct matrix *matrix;              /* NULL: none */
 	const struct var_def *const *combination; /* with a matrix: a value for each of its keys */
+	struct text when;    /* a condition, see load/condition.h */
+	enum run_if run_if;
+	struct pos run_if_at;
 };
 
 /* Every key a task may have, for completion and schema; NULL-terminated. */

@@ -104,9 +104,14 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 		             STR_ARG(own->pair[prompt]->key->text));
 	if (own->pair[SLOT_SHELL] && !run)
 		reader_error(r, key_at(own, SLOT_SHELL), "take it out", "'shell' is for a task with 'run'");
-	if (own->pair[SLOT_APPROVE] && !agent && !run)
-		reader_error(r, key_at(own, SLOT_APPROVE), "give it to a task that runs something",
-		             "'approve' is for a task with an 'agent' or 'run'");
+	static const enum task_slot of_work[] = {SLOT_APPROVE, SLOT_WHEN, SLOT_RUN_IF};
+	for (size_t i = 0; i < sizeof of_work / sizeof *of_work && !agent && !run; i++) {
+		const struct pair *p = own->pair[of_work[i]];
+
+		if (p)
+			reader_error(r, p->key->at, "give it to a task that runs something", "'%.*s' is for a task with an 'agent' or 'run'",
+			             STR_ARG(p->key->text));
+	}
 	if (own->pair[SLOT_CHECK] && !agent && !run)
 		reader_error(r, key_at(own, SLOT_CHECK), "make it the 'run' of the task", "'check' judges what an 'agent' or a script made, and this task has neither");
 	if (own->pair[SLOT_LEAVE] && !run)

@@ -73,44 +73,52 @@ static void read_env_inputs(struct reader *r, const struct key_row *row, const s
 	}
 }
 
+/* One of `words`, of which some may be NULL, as its number; -1 after reporting. */
+static int one_word(struct reader *r, const struct node *key, const struct node *value, const char *const *words, int n, const char *wants)
+{
+	struct str s;
+
+	if (!reader_scalar(r, key->text, value, wants, &s))
+		return -1;
+	for (int i = 0; i < n; i++)
+		if (words[i] && str_eq(s, str_of(words[i])))
+			return i;
+	reader_wants(r, key->text, value, wants);
+	return -1;
+}
+
 static void read_on_edit(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                          void *into)
 {
 	static const char *const words[] = {[ON_EDIT_KEEP] = "keep", [ON_EDIT_RERUN] = "rerun", [ON_EDIT_FAIL] = "fail"};
-	static const char wants[] = "keep, rerun or fail";
-	struct task_def *t = into;
-	struct str s;
+	int word = one_word(r, key, value, words, 4, "keep, rerun or fail");
 
 	(void)row;
-	if (!reader_scalar(r, key->text, value, wants, &s))
-		return;
-	for (int i = ON_EDIT_KEEP; i <= ON_EDIT_FAIL; i++) {
-		if (str_eq(s, str_of(words[i]))) {
-			t->on_edit = (enum on_edit)i;
-			return;
-		}
-	}
-	reader_wants(r, key->text, value, wants);
+	if (word >= 0)
+		((struct task_def *)into)->on_edit = (enum on_edit)word;
 }
 
 static void read_context(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                          void *into)
 {
 	static const char *const words[] = {[CONTEXT_NONE] = "none", [CONTEXT_PATHS] = "paths", [CONTEXT_RESULTS] = "results"};
-	static const char wants[] = "none, paths or results";
-	struct task_def *t = into;
-	struct str s;
+	int word = one_word(r, key, value, words, 3, "none, paths or results");
 
 	(void)row;
-	if (!reader_scalar(r, key->text, value, wants, &s))
-		return;
-	for (int i = CONTEXT_NONE; i <= CONTEXT_RESULTS; i++) {
-		if (str_eq(s, str_of(words[i]))) {
-			t->context = (enum context)i;
-			return;
-		}
-	}
-	reader_wants(r, key->text, value, wants);
+	if (word >= 0)
+		((struct task_def *)into)->context = (enum context)word;
+}
+
+static void read_run_if(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                        void *into)
+{
+	static const char *const words[] = {[RUN_IF_SUCCESS] = "success", [RUN_IF_FAILURE] = "failure", [RUN_IF_DONE] = "done"};
+	int word = one_word(r, key, value, words, 3, "success, failure or done");
+
+	(void)row;
+	((struct task_def *)into)->run_if_at = value->at;
+	if (word >= 0)
+		((struct task_def *)into)->run_if = (enum run_if)word;
 }
 
 static void read_jobserver(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
@@ -255,9 +263,9 @@ static const struct key_row task_rows[] = {
     {"delegates", SLOT_DELEGATES, read_list, FIELD(delegates), NULL, true},
     {"budget", SLOT_BUDGET, read_budget, 0, NULL, true},
     {"matrix", SLOT_MATRIX, read_matrix, 0, NULL, false},
+    {"when", SLOT_WHEN, read_text, FIELD(when), NULL, false},
+    {"run_if", SLOT_RUN_IF, read_run_if, 0, NULL, false},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
-    NOT_YET("when", "test it in the task's own script"),
-    NOT_YET("run_if", "leave it out: a task starts when all its dependencies ended well"),
     NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
 };
@@ -281,7 +289,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", "budget",   "matrix",    NULL,
+	    "approve", "delegates", "budget",   "matrix", "when", "run_if",   NULL,
 	};
 
 	return keys;

@@ -40,6 +40,8 @@ enum task_slot {
 	SLOT_DELEGATES,
 	SLOT_BUDGET,
 	SLOT_MATRIX,
+	SLOT_WHEN,
+	SLOT_RUN_IF,
 };
 
 /* A zeroed task, as one is before its keys are read. */

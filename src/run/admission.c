@@ -136,11 +136,9 @@ void admission_add(struct admission *ad, struct task *t)
 	q->place = ad->active.n;
 }
 
-static void take_out(struct admission *ad, struct queue *q)
+/* Nobody waits in q any more. */
+static void retire(struct admission *ad, struct queue *q)
 {
-	taskheap_pop(&q->waiting);
-	if (taskheap_top(&q->waiting))
-		return;
 	struct queue *last = ad->active.p[--ad->active.n];
 	ad->active.p[q->place - 1] = last;
 	last->place = q->place;
@@ -150,6 +148,24 @@ static void take_out(struct admission *ad, struct queue *q)
 		ad->due = NULL;
 	q->lacked = 0;
 	q->overtaken = 0;
+}
+
+static void take_out(struct admission *ad, struct queue *q)
+{
+	taskheap_pop(&q->waiting);
+	if (!taskheap_top(&q->waiting))
+		retire(ad, q);
+}
+
+void admission_keep(struct admission *ad, bool (*keep)(const void *self, const struct task *t), const void *self)
+{
+	for (size_t i = ad->active.n; i-- > 0;) {
+		struct queue *q = ad->active.p[i];
+
+		taskheap_keep(&q->waiting, keep, self);
+		if (!taskheap_top(&q->waiting))
+			retire(ad, q);
+	}
 }
 
 bool admission_waiting(const struct admission *ad)

@@ -54,6 +54,9 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a);
 void admission_put_off(struct admission *ad); /* it and others of the same needs wait for the next round */
 void admission_drop(struct admission *ad);    /* it waits no more */
 
+/* Of all that wait, only those that `keep` says go on waiting. */
+void admission_keep(struct admission *ad, bool (*keep)(const void *self, const struct task *t), const void *self);
+
 /* Gives all back. */
 void admission_give(struct admission *ad, struct places *p);
 

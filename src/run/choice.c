@@ -337,10 +337,18 @@ void choice_idle(struct choice *c)
 
 void choice_forget(struct choice *c)
 {
-	for (size_t i = 0; i < c->all.n; i++)
-		c->all.p[i]->waiting.n = 0;
 	c->waiting = 0;
-	choice_idle(c);
+	for (size_t i = 0; i < c->all.n; i++) {
+		struct served *v = c->all.p[i];
+		size_t left = 0;
+		for (size_t k = 0; k < v->waiting.n; k++)
+			if (sched_may_start(c->sched, v->waiting.p[k]))
+				v->waiting.p[left++] = v->waiting.p[k];
+		v->waiting.n = left;
+		c->waiting += left;
+	}
+	if (!c->waiting)
+		choice_idle(c);
 	set_timer(c);
 }
 

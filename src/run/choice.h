@@ -38,7 +38,7 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 size_t choice_waiting(const struct choice *c);
 /* No slot is free: somebody else may have this process's turn. */
 void choice_idle(struct choice *c);
-/* Nothing may start any more: those that wait are forgotten. */
+/* Those that wait and may not start any more are forgotten. */
 void choice_forget(struct choice *c);
 
 /* A try has ended so; its place is given back. */

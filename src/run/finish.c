@@ -17,7 +17,7 @@
 
 static bool may_go_on(const struct job *j)
 {
-	return !j->sched->signal && (!j->sched->stopping || j->as) && !j->sched->broken && !budget_gone(j);
+	return sched_may_start(j->sched, j->task) && !budget_gone(j);
 }
 
 static bool worth_another(const struct job *j, enum try_class class)

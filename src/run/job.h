@@ -108,7 +108,9 @@ struct sched {
 	size_t retrying;                 /* jobs in PHASE_WAITING */
 	bool judging_all;                /* see judge_all */
 	bool checked_providers;
-	bool stopping;                   /* a failure: nothing new starts */
+	bool stopping;                   /* a failure: nothing new starts but what runs after failures */
+	bool stop_followed;              /* what follows from that was done */
+	bool handlers;                   /* when it was, some tasks that run after failures had not begun */
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
 	int signal;                      /* asked to end */
 	bool kill_now;                   /* a second time */
@@ -213,7 +215,18 @@ void delegate_ended(struct job *j);
 /* The task of the graph behind any. */
 const struct task *delegate_task_for(const struct task *t);
 
+#define STOPPED_BY_FAILURE STR("stopped after a failure (-k goes on)")
+
+/* What follows from an end. */
+void follow_ended(struct sched *s, struct task *ended);      /* those that wait for it wait for one less */
+void follow_held(struct sched *s, struct task *t);           /* it will not end: those that need it are not run */
+void follow_left(struct sched *s, struct task *t);           /* it is stale, but new work has stopped: nor are those that need it */
+void follow_not_run(struct sched *s, struct task *t, struct str because, bool stopped); /* stopped: with -k it would have had its turn */
+void follow_stop(struct sched *s); /* once, after a failure without -k. Where tasks are left that run after failures, judging goes on for their sake, and what is stale is left */
+void follow_end(struct sched *s);  /* of a run: what never came to its turn */
+
 /* Back to the scheduler. */
+bool sched_may_start(const struct sched *s, const struct task *t); /* or be tried again: is it not too late for that? */
 struct job *sched_ask(struct sched *s, struct task *t);  /* a delegate's job, to be started when there is a slot; sets the task's id */
 void sched_send(struct sched *s, const struct event *e);
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -221,7 +234,7 @@ void sched_release(struct job *j);                       /* its places and the p
 void sched_offer(struct sched *s, struct task *t);       /* to be started when its turn comes */
 void sched_not_run(struct job *j, struct str because);   /* ends it so; frees it */
 void sched_retry_later(struct job *j, int64_t delay_ns);
-void sched_completed(struct sched *s, struct task *t);   /* state is UPTODATE, DONE or FAILED */
+void sched_completed(struct sched *s, struct task *t);   /* state is UPTODATE, DONE, SKIPPED or FAILED */
 void sched_job_gone(struct job *j);                      /* frees it */
 void sched_state_lost(struct sched *s, int err);         /* the log cannot be written */
 

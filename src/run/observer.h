@@ -17,6 +17,7 @@ enum event_kind {
 	EVENT_RETRY,       /* a try failed, another will follow after delay_ns; text: by this other provider */
 	EVENT_END,         /* with success, failure (task->state says) */
 	EVENT_HELD,        /* a stale task waits for a person's yes and is not run; verdict says why it is stale */
+	EVENT_SKIPPED,     /* by `when` or `run_if`; verdict says why */
 	EVENT_NOT_RUN,     /* text: why, a whole phrase: "because of design" */
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */

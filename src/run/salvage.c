@@ -140,7 +140,7 @@ bool salvage_take(struct job *j)
 {
 	struct call_left left = {0};
 	enum why why = j->verdict.why;
-	if (!is_kept(j) || why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || !read_call(j, &left))
+	if (!is_kept(j) || why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE || !read_call(j, &left))
 		return false;
 	bool recorded = j->task->record && j->task->record->start_id == left.start_id;
 	const struct provider *chosen = j->provider;

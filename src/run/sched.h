@@ -40,6 +40,7 @@ struct sched_config {
 
 struct sched_result {
 	size_t done, fresh, failed, not_run, ignored; /* tasks; groups are not counted */
+	size_t skipped; /* by `when` or `run_if` */
 	size_t held;   /* tasks that wait for a person's yes */
 	int signal;    /* ended by this signal: to be raised again */
 	bool refused;  /* nothing was started: a wanted agent has no usable provider, or the state cannot be written. Said through the observer */

@@ -19,6 +19,15 @@ struct task *taskheap_top(const struct taskheap *h)
 	return h->tasks.n ? h->tasks.p[0] : NULL;
 }
 
+void taskheap_keep(struct taskheap *h, bool (*keep)(const void *self, const struct task *t), const void *self)
+{
+	size_t n = h->tasks.n;
+	h->tasks.n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (keep(self, h->tasks.p[i]))
+			taskheap_push(h, h->tasks.p[i]);
+}
+
 struct task *taskheap_pop(struct taskheap *h)
 {
 	struct task *top = h->tasks.p[0], *last = h->tasks.p[--h->tasks.n];

@@ -19,5 +19,7 @@ void taskheap_push(struct taskheap *h, struct task *t);
 struct task *taskheap_top(const struct taskheap *h);
 /* Of a heap that is not empty. */
 struct task *taskheap_pop(struct taskheap *h);
+/* Takes out all but those that `keep` says. */
+void taskheap_keep(struct taskheap *h, bool (*keep)(const void *self, const struct task *t), const void *self);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "run/choice.h"
 #include "graph/approval.h"
+#include "graph/ended.h"
 #include "run/budget.h"
 #include "run/job.h"
 
@@ -143,76 +144,9 @@ void sched_retry_later(struct job *j, int64_t delay_ns)
 	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
 }
 
-static void not_run(struct sched *s, struct task *t, struct str because, bool stopped)
+static bool is_over(const struct sched *s)
 {
-	t->state = STATE_NOT_RUN;
-	s->result.not_run += t->kind != TASK_GROUP;
-	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because, .stopped = stopped});
-}
-
-/* t has ended, in whichever way: those that still wait for it wait for one less. */
-static void users_ready(struct sched *s, const struct task *t)
-{
-	for (size_t i = 0; i < t->users.n; i++) {
-		struct task *u = t->users.p[i];
-		if (!u->wanted || u->state != STATE_WAITING || --u->waiting_for)
-			continue;
-		u->state = STATE_READY;
-		if (!s->judging_all) /* else its turn comes by itself: it stands behind in the order */
-			taskheap_push(&s->ready, u);
-	}
-}
-
-/* Does u use t only as `${t?}`? Then t's failure is nothing to it. */
-static bool tolerates(const struct task *u, const struct task *t)
-{
-	for (size_t i = 0; i < u->deps.n; i++)
-		if (u->deps.p[i].task == t)
-			return u->deps.p[i].tolerant;
-	return false;
-}
-
-/* Those that need a task which failed, or which is held and so has not ended at all. */
-static void give_up_users(struct sched *s, struct task *failed, bool held)
-{
-	VEC(struct task *) todo = {0}, given_up = {0};
-	struct str because = arena_printf(s->arena, held ? "because %.*s is held" : "because of %.*s", STR_ARG(failed->name));
-	vec_push(NULL, &todo, failed);
-	while (todo.n) {
-		struct task *t = todo.p[--todo.n];
-		for (size_t i = 0; i < t->users.n; i++) {
-			struct task *u = t->users.p[i];
-			if (!u->wanted || u->state != STATE_WAITING || (!held && tolerates(u, t)))
-				continue;
-			not_run(s, u, because, false);
-			vec_push(NULL, &todo, u);
-			vec_push(NULL, &given_up, u);
-		}
-	}
-	vec_free(&todo);
-	for (size_t i = 0; i < given_up.n; i++)
-		users_ready(s, given_up.p[i]);
-	vec_free(&given_up);
-}
-
-void sched_completed(struct sched *s, struct task *t)
-{
-	bool bad = t->state == STATE_FAILED && !t->def->optional && !s->c->ignore_errors;
-	if (bad)
-		give_up_users(s, t, false);
-	users_ready(s, t);
-}
-
-void sched_not_run(struct job *j, struct str because)
-{
-	struct sched *s = j->sched;
-	struct task *t = j->task;
-	struct str text = arena_copy(s->arena, because);
-	sched_release(j);
-	sched_job_gone(j);
-	not_run(s, t, text, false);
-	give_up_users(s, t, false);
-	users_ready(s, t);
+	return s->broken || s->signal || s->result.refused;
 }
 
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
@@ -238,12 +172,34 @@ static void hold(struct sched *s, struct task *t)
 	int err = approval_ask(s->c->stale, t);
 	if (err)
 		sched_state_lost(s, err);
-	give_up_users(s, t, true);
+	follow_held(s, t);
+}
+
+static void skip(struct sched *s, struct task *t, const struct verdict *v)
+{
+	t->state = STATE_SKIPPED;
+	s->result.skipped++;
+	sched_send(s, &(struct event){.kind = EVENT_SKIPPED, .task = t, .verdict = v});
+	sched_completed(s, t);
+}
+
+/* For failures, of which there was none: but not all that it waited for had its turn. */
+static bool never_known(const struct task *t)
+{
+	return t->def->run_if == RUN_IF_FAILURE && ended_without_success(t) && !ended_in_failure(t);
 }
 
 static void judge(struct sched *s, struct task *t)
 {
+	if (never_known(t)) {
+		follow_left(s, t);
+		return;
+	}
 	struct verdict v = stale_judge(s->c->stale, t);
+	if (v.why != WHY_NOT && !verdict_is_skip(&v) && !is_over(s) && !sched_may_start(s, t)) {
+		follow_left(s, t);
+		return;
+	}
 	switch (v.why) {
 	case WHY_NOT:
 		t->state = STATE_UPTODATE;
@@ -252,6 +208,10 @@ static void judge(struct sched *s, struct task *t)
 			sched_send(s, &(struct event){.kind = EVENT_FOUND_FRESH, .task = t});
 		}
 		sched_completed(s, t);
+		break;
+	case WHY_WHEN:
+	case WHY_NO_FAILURE:
+		skip(s, t, &v);
 		break;
 	case WHY_PROBLEM:
 	case WHY_EDIT_REFUSED:
@@ -269,14 +229,21 @@ static void judge(struct sched *s, struct task *t)
 	}
 }
 
+/* Is it an agent's task that will, as far as is known, ask a provider, and has none yet? */
+static bool will_ask(const struct task *t)
+{
+	bool ended = t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED || t->state == STATE_NOT_RUN;
+	bool perhaps = t->when || t->def->run_if == RUN_IF_FAILURE;
+	return t->wanted && t->kind == TASK_AGENT && (t->state == STATE_STALE || (!ended && !perhaps && !t->record));
+}
+
 bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o)
 {
 	bool ok = true;
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		struct task *t = g->tasks.p[i];
-		bool ran = t->state == STATE_UPTODATE || t->state == STATE_DONE || (t->record && t->state != STATE_STALE);
 		struct arena a = {0};
-		struct str why = t->wanted && t->kind == TASK_AGENT && !ran ? choice_lacking(g, t, path_env, &a) : STR_NONE;
+		struct str why = will_ask(t) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
 		if (why.n) {
 			struct str text = arena_printf(&a, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
 			o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text, .at_ns = clock_ns()});
@@ -294,9 +261,15 @@ static bool providers_there(struct sched *s)
 	return !s->result.refused;
 }
 
+/* May any task? */
 static bool may_start(const struct sched *s)
 {
-	return !s->stopping && !s->broken && !s->signal && !s->result.refused;
+	return !is_over(s) && (!s->stopping || s->handlers);
+}
+
+bool sched_may_start(const struct sched *s, const struct task *t)
+{
+	return !is_over(s) && (!s->stopping || t->asker || t->def->run_if != RUN_IF_SUCCESS);
 }
 
 /* Delegates start after a failure elsewhere too: what is under way comes to its end. */
@@ -364,7 +337,7 @@ static bool start_some(struct sched *s)
 	admission_begin(s->admission, s->watched_fd < 0 || s->slot_came);
 	while ((may_start(s) || may_ask(s)) && (t = admission_next(s->admission))) {
 		struct task *judged_later = t->asker ? NULL : taskheap_top(&s->ready);
-		if (!t->asker && !may_start(s)) {
+		if (!sched_may_start(s, t)) {
 			admission_drop(s->admission);
 			continue;
 		}
@@ -414,12 +387,12 @@ static void watch_tokens(struct sched *s, bool wanted)
 		s->watched_fd = fd;
 }
 
-/* Tries that wait, for their delay or for a slot, while nothing may start any more: they will not come. */
+/* Tries that wait, for their delay or for a slot, and may not start any more: they will not come. */
 static void drop_retries(struct sched *s)
 {
 	for (size_t i = 0; s->retrying && i < s->n_jobs; i++) {
 		struct job *j = s->jobs[i];
-		if (!j || j->phase != PHASE_WAITING)
+		if (!j || j->phase != PHASE_WAITING || sched_may_start(s, j->task))
 			continue;
 		s->retrying--;
 		finish_dropped(j);
@@ -440,6 +413,24 @@ static void judge_all(struct sched *s)
 	}
 }
 
+/* A task whose dependencies have ended, unless it was left meanwhile. */
+static void judge_next(struct sched *s)
+{
+	struct task *t = taskheap_pop(&s->ready);
+	if (t->state == STATE_READY)
+		judge(s, t);
+}
+
+static void give_up_waiting(struct sched *s)
+{
+	if (s->stopping && !s->stop_followed && !is_over(s))
+		follow_stop(s);
+	if (!s->stopping && !is_over(s))
+		return;
+	choice_forget(s->choice);
+	drop_retries(s);
+}
+
 static void turns(struct sched *s)
 {
 	s->judging_all = true;
@@ -448,14 +439,11 @@ static void turns(struct sched *s)
 	for (;;) {
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
-			judge(s, taskheap_pop(&s->ready));
+			judge_next(s);
 			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
-		if (!may_start(s) && !may_ask(s)) {
-			choice_forget(s->choice);
-			drop_retries(s);
-		}
+		give_up_waiting(s);
 		bool judging = s->ready.tasks.n && may_start(s);
 		if (judging && !s->live.n)
 			continue;
@@ -490,23 +478,6 @@ static void prepare(struct sched *s)
 	sched_send(s, &(struct event){.kind = EVENT_RUN_BEGIN, .count = wanted});
 }
 
-/* What never came to its turn. */
-static void leave_rest(struct sched *s)
-{
-	struct str why = s->signal		? STR("interrupted")
-			 : s->result.refused ? STR("nothing was started")
-			 : s->broken	? STR("the log cannot be written")
-					: STR("stopped after a failure (-k goes on)");
-	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
-		struct task *t = s->c->graph->tasks.p[i];
-		if (!t->wanted || !(t->state == STATE_WAITING || t->state == STATE_READY || t->state == STATE_STALE))
-			continue;
-		if (s->jobs[i])
-			sched_job_gone(s->jobs[i]);
-		not_run(s, t, why, !s->signal && !s->result.refused && !s->broken);
-	}
-}
-
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 {
 	struct sched s = {.c = c, .arena = a, .watched_fd = -1};
@@ -522,7 +493,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	turns(&s);
 	watch_tokens(&s, false);
 	reaper_last(&s);
-	leave_rest(&s);
+	follow_end(&s);
 	choice_free(s.choice);
 	if (s.null_fd >= 0)
 		close(s.null_fd);

@@ -10,6 +10,10 @@ static const char *standing(const struct task *t, const struct verdict *v)
 	switch (v->why) {
 	case WHY_NOT:
 		return "up to date";
+	case WHY_WHEN:
+	case WHY_NO_FAILURE:
+	case WHY_IF_FAILURE:
+		return "skipped";
 	case WHY_PROBLEM:
 	case WHY_EDIT_REFUSED:
 		return "cannot run";
@@ -20,7 +24,7 @@ static const char *standing(const struct task *t, const struct verdict *v)
 
 static const char *color_of(const struct verdict *v)
 {
-	return v->why == WHY_NOT ? "32" : v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED ? "31" : "33";
+	return v->why == WHY_NOT || verdict_is_skip(v) ? "32" : v->why == WHY_PROBLEM || v->why == WHY_EDIT_REFUSED ? "31" : "33";
 }
 
 static void explain_task(struct sbuf *b, const struct view *v, const struct task *t)

@@ -204,6 +204,24 @@ static void add_of_calls(struct sbuf *b, size_t n, const char *word)
 		sbuf_printf(b, " (%zu %s)", n, word);
 }
 
+void phrase_nothing(struct sbuf *b, size_t fresh, size_t skipped)
+{
+	if (!fresh && !skipped)
+		return;
+	sbuf_lit(b, " (");
+	if (fresh) {
+		phrase_count(b, fresh, "task");
+		sbuf_lit(b, " up to date");
+	}
+	if (skipped && fresh)
+		sbuf_printf(b, ", %zu skipped", skipped);
+	else if (skipped) {
+		phrase_count(b, skipped, "task");
+		sbuf_lit(b, " skipped");
+	}
+	sbuf_char(b, ')');
+}
+
 void phrase_spent(struct sbuf *b, const struct spent *s)
 {
 	phrase_count(b, s->calls, "call");

@@ -40,6 +40,8 @@ void phrase_command(struct sbuf *b, const struct graph *g);
 /* "agent backend", "run" or "group" */
 void phrase_kind(struct sbuf *b, const struct task *t);
 
+/* " (4 tasks up to date, 1 skipped)": why nothing is to be done; nothing where there is nothing. */
+void phrase_nothing(struct sbuf *b, size_t fresh, size_t skipped);
 /* "12 calls, 812 tokens, at least $1.12 (2 unpriced)" */
 void phrase_spent(struct sbuf *b, const struct spent *s);
 /* "at least $1.12 (2 unpriced) of $5.00, 12k of 2M tokens": of the limits that there are. */

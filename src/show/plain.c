@@ -23,7 +23,8 @@ struct plain {
 	struct console console;
 	uint32_t *ordinals;    /* of started tasks, by id */
 	size_t total, reached; /* tasks wanted; found up to date or started */
-	size_t fresh;
+	size_t fresh, skipped;
+	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
 	int64_t begin_ns, end_ns; /* -1: not yet */
 	struct usage usage;
 	struct spending spending; /* zeroed: there was no budget */
@@ -138,6 +139,28 @@ static void on_fresh(struct plain *p, const struct event *e)
 		return;
 	p->fresh++;
 	p->reached++;
+}
+
+/* "[3/4] deploy: skipped: 'when' does not hold: "dev" == "prod"" */
+static void on_skipped(struct plain *p, const struct event *e)
+{
+	struct row row = {.task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	size_t before = p->console.out.n;
+
+	row.why = stale_reason(&p->arena, e->verdict);
+	table_add(&p->table, &p->arena, ROW_SKIPPED, &row);
+	p->skipped++;
+	number(p, e->task);
+	if (quiet(p))
+		return;
+	add_name(p, e->task);
+	phrase_color(&p->console.out, p->config.color_out, "32", "skipped");
+	sbuf_lit(&p->console.out, ": ");
+	utf8_escape(&p->console.out, row.why);
+	sbuf_char(&p->console.out, '\n');
+	sbuf_add(&p->skips, p->console.out.p + before, p->console.out.n - before);
+	p->shown = NULL;
+	console_room(&p->console);
 }
 
 static void on_start(struct plain *p, const struct event *e)
@@ -446,6 +469,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
 	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_ASKED] = on_asked, [EVENT_HELD] = on_held,
+	    [EVENT_SKIPPED] = on_skipped,
 	    [EVENT_BUDGET] = on_budget,
 	};
 
@@ -484,20 +508,22 @@ static void add_elapsed(struct plain *p)
 	sbuf_char(&p->console.out, '\n');
 }
 
-void plain_nothing(const struct plain *p, struct sbuf *b)
+static void add_nothing(const struct plain *p, struct sbuf *b)
 {
 	if (quiet(p))
 		return;
 	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
-	if (p->total && !p->fresh)
+	if (p->total && !p->fresh && !p->skipped)
 		return;
 	sbuf_printf(b, "%s: nothing to be done", p->config.program);
-	if (p->fresh) {
-		sbuf_lit(b, " (");
-		phrase_count(b, p->fresh, "task");
-		sbuf_lit(b, " up to date)");
-	}
+	phrase_nothing(b, p->fresh, p->skipped);
 	sbuf_char(b, '\n');
+}
+
+void plain_said(const struct plain *p, struct sbuf *b)
+{
+	sbuf_str(b, sbuf_view(&p->skips));
+	add_nothing(p, b);
 }
 
 /* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
@@ -508,6 +534,8 @@ static void add_well(struct plain *p)
 	sbuf_lit(&p->console.out, " done");
 	if (p->table.states[ROW_IGNORED].n)
 		sbuf_printf(&p->console.out, ", %zu failed and ignored", p->table.states[ROW_IGNORED].n);
+	if (p->skipped)
+		sbuf_printf(&p->console.out, ", %zu skipped", p->skipped);
 	if (p->fresh)
 		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
 	add_elapsed(p);
@@ -562,7 +590,7 @@ static void add_end(struct plain *p)
 	else if (ran)
 		add_well(p);
 	else
-		plain_nothing(p, &p->console.out);
+		add_nothing(p, &p->console.out);
 }
 
 bool plain_warned(const struct plain *p)
@@ -589,6 +617,7 @@ void plain_free(struct plain *p)
 	if (!p)
 		return;
 	console_close(&p->console);
+	sbuf_free(&p->skips);
 	arena_free(&p->arena);
 	free(p->ordinals);
 	free(p);

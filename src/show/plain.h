@@ -26,8 +26,8 @@ struct plain *plain_new(const struct plain_config *c);
 struct observer plain_observer(struct plain *p);
 /* Was a warning told? */
 bool plain_warned(const struct plain *p);
-/* Adds what plain_end prints on standard output where nothing was to be done. */
-void plain_nothing(const struct plain *p, struct sbuf *b);
+/* Adds what the whole run has printed on standard output, where nothing was to be done. */
+void plain_said(const struct plain *p, struct sbuf *b);
 /* The end: a table when anything failed or was not run, else one line; `axmake: nothing to be done (12 tasks up to date)` when
  * so. 0, or the errno (told on stderr) with which writing to standard output failed during the run. */
 int plain_end(struct plain *p);

@@ -64,7 +64,7 @@ static bool would_run(const struct view *v, const struct task *t)
 {
 	const struct verdict *verdict = &v->verdicts[t->id];
 
-	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict) && t->state != STATE_HELD;
+	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict) && !verdict_is_skip(verdict) && t->state != STATE_HELD;
 }
 
 static void play_ready(struct play *p, const struct task *t)
@@ -247,7 +247,31 @@ static size_t print_held(const struct view *v, FILE *to)
 	return n;
 }
 
-static void print_end(const struct play *p, FILE *to, size_t errors, size_t held)
+/* Those that would not run, though nothing of them is up to date; how many. */
+static size_t print_skipped(const struct view *v, FILE *to)
+{
+	struct sbuf b = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->graph->order.n; i++) {
+		const struct task *t = v->graph->order.p[i];
+
+		if (!t->wanted || t->state != STATE_SKIPPED)
+			continue;
+		n++;
+		sbuf_clear(&b);
+		sbuf_lit(&b, "would skip ");
+		utf8_escape(&b, t->name);
+		sbuf_lit(&b, ": ");
+		utf8_escape(&b, stale_reason(v->arena, &v->verdicts[t->id]));
+		sbuf_char(&b, '\n');
+		fwrite(b.p, 1, b.n, to);
+	}
+	sbuf_free(&b);
+	return n;
+}
+
+static void print_end(const struct play *p, FILE *to, size_t errors, size_t held, size_t skipped)
 {
 	struct sbuf b = {0};
 	size_t wanted = count_wanted(p->view->graph);
@@ -255,17 +279,15 @@ static void print_end(const struct play *p, FILE *to, size_t errors, size_t held
 	sbuf_lit(&b, "axmake: ");
 	if (!p->starts.n && !errors && !held) {
 		sbuf_lit(&b, "nothing to be done");
-		if (wanted) {
-			sbuf_lit(&b, " (");
-			phrase_count(&b, wanted, "task");
-			sbuf_lit(&b, " up to date)");
-		}
+		phrase_nothing(&b, wanted - skipped, skipped);
 	} else {
 		sbuf_printf(&b, "%zu of ", p->starts.n);
 		phrase_count(&b, wanted, "task");
 		sbuf_lit(&b, " would run");
 		if (held)
 			sbuf_printf(&b, ", %zu held", held);
+		if (skipped)
+			sbuf_printf(&b, ", %zu skipped", skipped);
 		if (p->starts.n)
 			print_estimate(&b, p);
 	}
@@ -278,7 +300,7 @@ void view_plan(const struct view *v, FILE *to, bool silent, size_t slots)
 {
 	struct play p;
 	struct sbuf b = {0};
-	size_t errors, held;
+	size_t errors, held, skipped;
 
 	play_run(&p, v, slots);
 	for (size_t i = 0; i < p.starts.n; i++) {
@@ -293,7 +315,8 @@ void view_plan(const struct view *v, FILE *to, bool silent, size_t slots)
 	}
 	sbuf_free(&b);
 	held = print_held(v, to);
+	skipped = silent ? 0 : print_skipped(v, to);
 	errors = print_errors(v, to);
 	if (!silent)
-		print_end(&p, to, errors, held);
+		print_end(&p, to, errors, held, skipped);
 }

@@ -7,14 +7,14 @@
 #include "show/phrase.h"
 #include "show/views.h"
 
-enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_HELD, S_FAILED, S_DONE, S_NOT_RUN };
+enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_HELD, S_FAILED, S_DONE, S_SKIPPED, S_NOT_RUN };
 
 static const struct {
 	const char *name, *color;
 } looks[] = {
     [S_UP_TO_DATE] = {"up-to-date", "32"}, [S_STALE] = {"stale", "33"},   [S_RUNNING] = {"running", "36"},
     [S_WAITING] = {"waiting", "36"},       [S_HELD] = {"held", "33"}, [S_FAILED] = {"failed", "31"}, [S_DONE] = {"done", "32"},
-    [S_NOT_RUN] = {"not-run", "33"},
+    [S_SKIPPED] = {"skipped", "32"},       [S_NOT_RUN] = {"not-run", "33"},
 };
 
 /* A task as it stands now. */
@@ -31,32 +31,49 @@ struct scene {
 	struct standing *tasks; /* by id */
 };
 
+/* Did it end in this run without success? */
+static bool failed_now(const struct scene *s, const struct task *t)
+{
+	return s->tasks[t->id].state == S_NOT_RUN || s->tasks[t->id].state == S_FAILED;
+}
+
 /* Did a dependency end in this run so that t cannot start? */
 static const struct task *blocker(const struct scene *s, const struct task *t)
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
 		enum state state = s->tasks[d->task->id].state;
+		bool bears = d->tolerant || t->def->run_if != RUN_IF_SUCCESS || (state == S_FAILED && d->task->def->optional);
 
-		if (state == S_NOT_RUN || state == S_HELD || (state == S_FAILED && !d->tolerant && !d->task->def->optional))
+		if (state == S_HELD || (failed_now(s, d->task) && !bears))
 			return d->task;
 	}
 	return NULL;
 }
 
+static bool after_failure(const struct scene *s, const struct task *t)
+{
+	for (size_t i = 0; t->def->run_if != RUN_IF_SUCCESS && i < t->deps.n; i++)
+		if (failed_now(s, t->deps.p[i].task))
+			return true;
+	return false;
+}
+
 /* The part of a run that goes on now. */
 static enum state state_in_run(const struct scene *s, const struct task *t, struct standing *st)
 {
-	bool stale = s->view->verdicts[t->id].why != WHY_NOT;
+	const struct verdict *v = &s->view->verdicts[t->id];
+	bool now = st->record && st->record->ended_at_ms >= s->holder.since_ns / NS_PER_MS;
 	const struct task *cause;
 
 	if (st->start.open && st->start.run_id == s->holder.run_id)
 		return st->start.failed ? S_FAILED : S_RUNNING;
-	if (!stale) {
-		bool now = st->record && st->record->ended_at_ms >= s->holder.since_ns / NS_PER_MS;
-
+	if (v->why == WHY_NOT)
 		return now ? S_DONE : S_UP_TO_DATE;
-	}
+	if (now && (after_failure(s, t) || verdict_is_skip(v)))
+		return S_DONE;
+	if (verdict_is_skip(v) && v->why != WHY_IF_FAILURE && !after_failure(s, t))
+		return S_SKIPPED;
 	cause = blocker(s, t);
 	if (!cause)
 		return S_WAITING;
@@ -100,6 +117,8 @@ static void judge(struct scene *s, const struct task *t)
 		st->state = state_in_run(s, t, st);
 	else if (verdict->why == WHY_NOT)
 		st->state = S_UP_TO_DATE;
+	else if (verdict_is_skip(verdict) && !(verdict->why == WHY_IF_FAILURE && st->start.open && st->start.failed))
+		st->state = S_SKIPPED;
 	else if (is_held(t, verdict))
 		st->state = S_HELD;
 	else
@@ -110,7 +129,7 @@ static void judge(struct scene *s, const struct task *t)
 		st->reason = held_reason(v, t);
 	else if (st->state == S_FAILED)
 		st->reason = failure_reason(v->arena, st->start.class);
-	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING)
+	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING && st->state != S_DONE)
 		st->reason = stale_reason(v->arena, verdict);
 }
 

@@ -20,6 +20,7 @@ static const struct {
     [ROW_HELD] = {"held", "33"},
     [ROW_IGNORED] = {"ignored", "33"},
     [ROW_NOT_RUN] = {"not run", "33"},
+    [ROW_SKIPPED] = {"skipped", "32"},
     [ROW_DONE] = {"done", "32"},
 };
 
@@ -129,7 +130,7 @@ static void print_line(struct sbuf *b, const struct layout *lay, const struct li
 
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh)
 {
-	static const char *const names[] = {"failed", "held", "failed and ignored", "not run", "done"};
+	static const char *const names[] = {"failed", "held", "failed and ignored", "not run", "skipped", "done"};
 	const char *gap = "";
 
 	for (size_t s = 0; s < N_ROW_STATES; s++)

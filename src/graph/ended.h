@@ -1,0 +1,13 @@
+/* How what comes before a task has ended, for tasks that say `run_if: failure` or `done`. */
+#ifndef AXMAKE_GRAPH_ENDED_H
+#define AXMAKE_GRAPH_ENDED_H
+
+#include "graph/graph.h"
+
+/* A dependency of such a task that did not succeed: it failed, optional or not, or was not run. NULL: all did, or `run_if` is success.
+ * What runs in spite of that is stale each time: a failure is never known to be the same as an earlier one. */
+const struct task *ended_without_success(const struct task *t);
+/* The same, but for dependencies that only had no turn because of failures elsewhere. */
+const struct task *ended_in_failure(const struct task *t);
+
+#endif
