@@ -235,12 +235,14 @@ static size_t count(const struct matrix *m)
 void matrix_expand(struct reader *r, const struct task_def *base)
 {
 	const struct matrix *m = base->matrix;
-	size_t n = count(m), room = MOST_TASKS - r->wf->tasks.n;
+	size_t n = count(m), total;
 	struct matrix_tasks made = {.name = base->name, .matrix = m, .first = r->wf->tasks.n};
 
-	if (n > room) {
-		reader_error(r, m->at, NULL, "a workflow has at most %d tasks, and this matrix makes %s%zu", MOST_TASKS,
-		             n == SIZE_MAX ? "more than " : "", n);
+	if (__builtin_add_overflow(n, r->wf->tasks.n, &total))
+		total = SIZE_MAX;
+	if (total > MOST_TASKS) {
+		reader_error(r, m->at, NULL, "a workflow has at most %d tasks, and with this matrix it has %s%zu", MOST_TASKS,
+		             total == SIZE_MAX ? "more than " : "", total);
 		return;
 	}
 	map_reserve(&r->tasks, r->tasks.n + n);
