@@ -67,14 +67,23 @@ static void named(struct graph *g, struct arena *a, struct task *t, struct str n
 	}
 }
 
+static bool names_result(struct arena *a, const struct task *t, struct str variable)
+{
+	for (size_t i = 0; i < t->deps.n; i++)
+		if (str_eq(script_result_name(a, t->deps.p[i].task->name), variable))
+			return true;
+	return false;
+}
+
+static const char results_hint[] = "$AX_RESULTS names a file with a line for each: its name, a tab, the path of its result";
+
 /* A variable that would be the result of a whole matrix is not there, and the script would go on without. */
-static void warn_of_matrix(struct graph *g, struct arena *a, struct diag *d, struct pos at, struct str name)
+static void warn_of_matrix(struct graph *g, struct arena *a, struct diag *d, const struct task *t, struct pos at, struct str name)
 {
 	for (size_t i = 0; i < g->workflow->matrices.n; i++) {
 		const struct matrix_tasks *m = &g->workflow->matrices.p[i];
-		if (str_eq(script_result_name(a, m->name.s), name))
-			diag_warn(d, at, "$AX_RESULTS names a file with a line for each: its name, a tab, the path of its result",
-				  "%.*s is not set: '%.*s' is a matrix of %zu tasks, each with a result of its own", STR_ARG(name),
+		if (str_eq(script_result_name(a, m->name.s), name) && !names_result(a, t, name))
+			diag_warn(d, at, results_hint, "%.*s is not set: '%.*s' is a matrix of %zu tasks, each with a result of its own", STR_ARG(name),
 				  STR_ARG(m->name.s), m->n);
 	}
 }
@@ -82,6 +91,9 @@ static void warn_of_matrix(struct graph *g, struct arena *a, struct diag *d, str
 static void warn_of_ref(struct graph *g, struct arena *a, struct diag *d, const struct task *t, struct pos at, struct str body, const char *key)
 {
 	struct ref r = ref_resolve(g, t, body);
+	if (r.kind == REF_MATRIX)
+		diag_warn(d, at, results_hint, "'%s' is not expanded: the shell sees '${%.*s}', not the results of the matrix '%.*s'", key,
+			  STR_ARG(body), STR_ARG(r.matrix->name.s));
 	if (!r.task)
 		return;
 	const char *hint = r.kind == REF_FIELD ? diag_hint(d, "set a variable to it: 'env: {NAME: \"${%.*s}\"}'", STR_ARG(body))
@@ -105,7 +117,7 @@ static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *
 		while (end < s.n && word_char(s.p[end]))
 			end++;
 		named(g, a, t, str_sub(s, i, end));
-		warn_of_matrix(g, a, d, text_pos(script, i), str_sub(s, i, end));
+		warn_of_matrix(g, a, d, t, text_pos(script, i), str_sub(s, i, end));
 	}
 	for (size_t i = str_find(s, STR("$"), 0); i < s.n; i = str_find(s, STR("$"), i + 1)) {
 		size_t from = i + 1, end;

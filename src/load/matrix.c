@@ -122,6 +122,8 @@ static void fill(struct reader *r, const struct task_def *t, struct text *x)
 	size_t at = str_find(x->s, STR("${"), 0), from = 0;
 	struct sbuf b = {0};
 
+	if (at == x->s.n)
+		return;
 	for (; at < x->s.n; at = str_find(x->s, STR("${"), at)) {
 		size_t end = str_find(x->s, STR("}"), at);
 		const struct var_def *v = end < x->s.n ? value_of(t, utf8_nfc(r->a, str_sub(x->s, at + 2, end))) : NULL;
@@ -133,11 +135,9 @@ static void fill(struct reader *r, const struct task_def *t, struct text *x)
 		from = v && !literal ? end + 1 : at;
 		at = v && !literal ? end + 1 : at + 2;
 	}
-	if (b.p) {
-		sbuf_str(&b, str_sub(x->s, from, x->s.n));
-		x->s = arena_copy(r->a, sbuf_view(&b));
-		x->first_col = 0; /* columns in it are no longer the file's */
-	}
+	sbuf_str(&b, str_sub(x->s, from, x->s.n));
+	x->s = arena_copy(r->a, sbuf_view(&b));
+	x->first_col = 0; /* columns in it are no longer the file's */
 	sbuf_free(&b);
 }
 
