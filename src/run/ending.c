@@ -23,6 +23,15 @@ struct look {
 	struct process_ids living; /* parents before their children */
 };
 
+static void list_orphans(const struct ending *e, struct pid_list *out)
+{
+	out->pids.n = 0;
+	if (e->list)
+		e->list(e->self, out);
+	else
+		process_children(out);
+}
+
 static struct look look_new(struct ending *e, bool first_alive)
 {
 	/* While a session or a group has members the kernel gives its number to nobody; so a process of that number is a
@@ -140,16 +149,17 @@ static void look_all(struct look *k, const struct pid_list *orphans, bool deep)
 {
 	struct pid_list fresh = {0};
 	struct proc_stat first;
-	if (deep && k->first_alive && proc_stat_read(k->e->group, &first) && first.living)
+	bool first_lives = k->first_alive && proc_stat_read(k->e->group, &first) && first.living;
+	if (deep && first_lives)
 		look_tree(k, k->e->group);
 	look_orphans(k, orphans, deep);
 	for (int i = 0; i < AGAIN_PASSES && k->unsettled && (deep || !k->living.of.n); i++) {
 		k->unsettled = false;
-		fresh.pids.n = 0;
-		process_children(&fresh);
+		list_orphans(k->e, &fresh);
 		look_orphans(k, &fresh, deep);
 	}
-	if (!k->in_group && (deep || !k->living.of.n) && group_has_members(k))
+	/* A first process that is dead but not reaped keeps its group: who else is in it is asked when it has been. */
+	if (!k->in_group && first_lives == k->first_alive && (deep || !k->living.of.n) && group_has_members(k))
 		look_everywhere(k);
 	vec_free(&fresh.pids);
 }
@@ -221,8 +231,7 @@ static void signal_all(struct ending *e, const struct pid_list *orphans, bool fi
 		if (sig == SIGKILL && group_has_members(&k))
 			kill(-e->group, SIGKILL);
 		look_free(&k);
-		fresh.pids.n = 0;
-		process_children(&fresh);
+		list_orphans(e, &fresh);
 	}
 	vec_free(&fresh.pids);
 }

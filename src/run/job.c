@@ -273,7 +273,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		return false;
 	}
 	j->phase = PHASE_RUNNING;
-	j->ending = (struct ending){.group = j->pid, .mark = j->mark};
+	j->ending = (struct ending){.group = j->pid, .mark = j->mark, .list = reaper_orphans, .self = j->sched};
 	return true;
 }
 

@@ -140,6 +140,8 @@ void childenv_base(struct sched *s);
 /* Ending. */
 void reaper_signal(void *sched, const struct signalfd_siginfo *si);
 void reaper_pipes_ended(void *job);    /* nobody holds its pipes any more */
+/* Adds this process's children that are no task's first process; a struct sched. */
+void reaper_orphans(void *sched, struct pid_list *out);
 void reaper_collect(struct sched *s);  /* after SIGCHLD: reaps, finds orphans, moves jobs on */
 void reaper_end_try(struct job *j, enum end_cause cause); /* ends a running try; one that has just ended by itself did so */
 void reaper_interrupt(struct sched *s);

@@ -67,6 +67,8 @@ struct ending {
 	size_t ended;       /* processes other than the first that had to be ended */
 	struct process_ids told; /* got SIGTERM */
 	struct process_ids own;  /* orphans adopted by axmake that belong to this task */
+	void (*list)(void *self, struct pid_list *out); /* adds axmake's own children that are no task's first process; NULL: all its children are looked at */
+	void *self;
 };
 
 #define ENDING_GRACE_NS (5 * INT64_C(1000000000))

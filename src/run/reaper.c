@@ -1,6 +1,7 @@
 /* Signals, ended children, and what tasks leave behind. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,19 +23,28 @@ void reaper_signal(void *sched, const struct signalfd_siginfo *si)
 	reaper_interrupt(s);
 }
 
-/* This process's children that are no task's first process. */
-static void find_orphans(struct sched *s, struct pid_list *out)
+static int by_number(const void *a, const void *b)
 {
-	struct pid_list all = {0};
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+	return (x > y) - (x < y);
+}
+
+void reaper_orphans(void *sched, struct pid_list *out)
+{
+	const struct sched *s = sched;
+	struct pid_list all = {0}, firsts = {0};
 	process_children(&all);
-	for (size_t i = 0; i < all.pids.n; i++) {
-		bool known = false;
-		for (size_t k = 0; k < s->live.n && !known; k++)
-			known = s->live.p[k]->pid == all.pids.p[i];
-		if (!known)
+	for (size_t i = 0; i < s->live.n; i++)
+		if (s->live.p[i]->pid)
+			vec_push(NULL, &firsts.pids, s->live.p[i]->pid);
+	if (firsts.pids.n)
+		qsort(firsts.pids.p, firsts.pids.n, sizeof *firsts.pids.p, by_number);
+	for (size_t i = 0; i < all.pids.n; i++)
+		if ((!firsts.pids.n || !bsearch(&all.pids.p[i], firsts.pids.p, firsts.pids.n, sizeof *firsts.pids.p, by_number)) &&
+		    waitpid(all.pids.p[i], NULL, WNOHANG) <= 0) /* a dead one would only be looked at again and again */
 			vec_push(NULL, &out->pids, all.pids.p[i]);
-	}
 	vec_free(&all.pids);
+	vec_free(&firsts.pids);
 }
 
 static struct job *job_of(struct sched *s, pid_t pid)
@@ -135,7 +145,7 @@ static void look_again(void *job)
 {
 	struct job *j = job;
 	struct pid_list orphans = {0};
-	find_orphans(j->sched, &orphans);
+	reaper_orphans(j->sched, &orphans);
 	go_on_ending(j, &orphans);
 	vec_free(&orphans.pids);
 }
@@ -160,7 +170,7 @@ void reaper_interrupt(struct sched *s)
 {
 	struct pid_list orphans = {0};
 	reap(s);
-	find_orphans(s, &orphans);
+	reaper_orphans(s, &orphans);
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_DRAINING)
@@ -176,7 +186,7 @@ void reaper_collect(struct sched *s)
 {
 	reap(s);
 	struct pid_list orphans = {0};
-	find_orphans(s, &orphans);
+	reaper_orphans(s, &orphans);
 	for (size_t i = s->live.n; i-- > 0;) {
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_ENDING && !j->pid)
