@@ -34,6 +34,7 @@ struct item {
 struct diag {
 	struct arena arena;
 	VEC(struct source) sources;
+	struct map by_name;       /* a source's name -> its number, the last one's */
 	VEC(struct item *) items; /* errors and warnings */
 	size_t printed;           /* of them, from the start */
 	size_t errors, warnings;
@@ -52,6 +53,7 @@ void diag_free(struct diag *d)
 {
 	if (!d)
 		return;
+	map_free(&d->by_name);
 	map_free(&d->said);
 	arena_free(&d->arena);
 	free(d);
@@ -60,11 +62,16 @@ void diag_free(struct diag *d)
 uint32_t diag_source(struct diag *d, struct str name, struct str text)
 {
 	struct source s = {.name = arena_copy(&d->arena, name), .text = text, .line = 1};
+	void **slot = map_slot(&d->by_name, s.name);
+	const struct source *last = *slot ? &d->sources.p[(uintptr_t)*slot - 1] : NULL;
 
+	if (last && last->text.p && text.p && str_eq(last->text, text))
+		return (uint32_t)(uintptr_t)*slot;
 	/* A byte order mark is no character of the first line. */
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		s.offset = 3;
 	vec_push(&d->arena, &d->sources, s);
+	*slot = (void *)(uintptr_t)d->sources.n;
 	return (uint32_t)d->sources.n;
 }
 
@@ -176,6 +183,56 @@ void diag_note(struct diag *d, struct pos at, const char *fmt, ...)
 	d->note_end = &note->next;
 }
 
+static void drop(struct diag *d, const struct item *item)
+{
+	d->errors -= item->severity == SEVERITY_ERROR;
+	d->warnings -= item->severity == SEVERITY_WARNING;
+}
+
+size_t diag_mark(const struct diag *d)
+{
+	return d->items.n;
+}
+
+void diag_rewind(struct diag *d, size_t mark)
+{
+	assert(d->printed <= mark);
+	while (d->items.n > mark)
+		drop(d, d->items.p[--d->items.n]);
+	map_free(&d->said);
+	d->said = (struct map){0};
+	for (size_t i = d->printed; i < mark; i++)
+		first_time(d, d->items.p[i]->severity, d->items.p[i]->at, d->items.p[i]->text);
+	d->last = NULL;
+	d->note_end = NULL;
+}
+
+static struct str key_of(struct arena *a, const struct item *item)
+{
+	return arena_printf(a, "%d %u:%u:%u %.*s", (int)item->severity, item->at.source, item->at.line, item->at.col, STR_ARG(item->text));
+}
+
+void diag_forget_repeated(struct diag *d, size_t mark)
+{
+	struct arena a = {0};
+	struct map before = {0};
+	size_t kept = mark;
+
+	for (size_t i = 0; i < mark; i++)
+		*map_slot(&before, key_of(&a, d->items.p[i])) = d;
+	for (size_t i = mark; i < d->items.n; i++) {
+		struct item *item = d->items.p[i];
+
+		if (item->severity == SEVERITY_WARNING && map_get(&before, key_of(&a, item)))
+			drop(d, item);
+		else
+			d->items.p[kept++] = item;
+	}
+	d->items.n = kept;
+	map_free(&before);
+	arena_free(&a);
+}
+
 void diag_called(struct diag *d, const char *program)
 {
 	d->program = program;
@@ -184,6 +241,18 @@ void diag_called(struct diag *d, const char *program)
 size_t diag_errors(const struct diag *d)
 {
 	return d->errors;
+}
+
+size_t diag_errors_in(const struct diag *d, struct str text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->items.n; i++) {
+		const struct source *s = source_of(d, d->items.p[i]->at.source);
+
+		n += d->items.p[i]->severity == SEVERITY_ERROR && s && str_eq(s->text, text);
+	}
+	return n;
 }
 
 size_t diag_warnings(const struct diag *d)

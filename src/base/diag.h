@@ -23,7 +23,7 @@ void diag_free(struct diag *d);
 /* How the program is called, in messages without a place: "axmake" unless said. Kept, not copied. */
 void diag_called(struct diag *d, const char *program);
 
-/* Registers a source and returns its number, from 1. name is copied; text must outlive the diag (NULL: no excerpt can be shown). */
+/* Registers a source and returns its number, from 1; again the same one for the same bytes under the name. name is copied; text must outlive the diag (NULL: no excerpt can be shown). */
 uint32_t diag_source(struct diag *d, struct str name, struct str text);
 uint32_t diag_sources(const struct diag *d); /* how many there are */
 struct str diag_source_name(const struct diag *d, uint32_t source);
@@ -40,6 +40,12 @@ void diag_note(struct diag *d, struct pos at, const char *fmt, ...) __attribute_
 
 size_t diag_errors(const struct diag *d);
 size_t diag_warnings(const struct diag *d);
+size_t diag_errors_in(const struct diag *d, struct str text); /* in the source of these bytes; `text` as given to diag_source */
+/* How much was said so far, and back to that: what was said since is forgotten. For what is read again in another way; nothing of it may have been printed. */
+size_t diag_mark(const struct diag *d);
+void diag_rewind(struct diag *d, size_t mark);
+/* Forgets warnings since the mark that were there before it: what is read again is warned of once. */
+void diag_forget_repeated(struct diag *d, size_t mark);
 /* Prints what was not printed yet, in the order of places (source, line, column; without place last), at most 50 errors and how many more;
  * tabs in an excerpt keep the caret in its column; control characters are escaped; long lines are cut around the caret. */
 void diag_print(struct diag *d, FILE *to, bool color);

@@ -266,6 +266,33 @@ static void hints_are_made_from_suggestions(void **state)
 	diag_free(NULL);
 }
 
+static void what_is_read_again_is_warned_of_once(void **state)
+{
+	struct diag *d = diag_new();
+	uint32_t a = diag_source(d, STR("a"), STR("x\n")), b = diag_source(d, STR("b"), STR("x\n"));
+
+	(void)state;
+	assert_int_equal(diag_source(d, STR("a"), STR("x\n")), a);
+	assert_int_not_equal(diag_source(d, STR("a"), STR("y\n")), a);
+	diag_warn(d, (struct pos){a, 1, 1}, NULL, "w");
+	size_t mark = diag_mark(d);
+	diag_error(d, (struct pos){a, 1, 1}, NULL, "e");
+	diag_warn(d, (struct pos){a, 1, 1}, NULL, "w");
+	assert_int_equal(diag_errors(d), 1);
+	diag_rewind(d, mark);
+	assert_int_equal(diag_errors(d), 0);
+	assert_int_equal(diag_warnings(d), 1);
+	diag_warn(d, (struct pos){a, 1, 1}, NULL, "w");
+	diag_warn(d, (struct pos){b, 1, 1}, NULL, "w");
+	diag_error(d, (struct pos){a, 1, 1}, NULL, "e");
+	diag_forget_repeated(d, mark);
+	assert_int_equal(diag_warnings(d), 2);
+	assert_int_equal(diag_errors(d), 1);
+	assert_int_equal(diag_errors_in(d, STR("x\n")), 1);
+	assert_int_equal(diag_errors_in(d, STR("y\n")), 0);
+	diag_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(fifty_errors_are_shown_and_the_rest_counted),
 	    cmocka_unit_test(where_is_file_and_line),
 	    cmocka_unit_test(hints_are_made_from_suggestions),
+	    cmocka_unit_test(what_is_read_again_is_warned_of_once),
 	};
 
 	return cmocka_run_group_tests_name("diag", tests, NULL, NULL);
