@@ -80,6 +80,7 @@ static int dispatch(struct program *g)
 	if (!ok)
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_VALIDATE) {
+		look_unmade(g);
 		printf("axmake: %.*s: %zu task%s, no mistakes\n", STR_ARG(p->workflow->file), p->graph->tasks.n, p->graph->tasks.n == 1 ? "" : "s");
 		return 0;
 	}

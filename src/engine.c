@@ -78,9 +78,9 @@ static struct jobserver *open_jobserver(struct program *g)
 	return j;
 }
 
-static int status_of(const struct sched_result *r)
+static int status_of(const struct program *g, const struct sched_result *r)
 {
-	return r->failed || r->held || r->refused || r->untouched || r->not_run ? EXIT_TROUBLE : 0;
+	return diag_errors(g->project.diag) || r->failed || r->held || r->refused || r->untouched || r->not_run ? EXIT_TROUBLE : 0;
 }
 
 void engine_raise(int signal_number)
@@ -149,6 +149,43 @@ void engine_end_previous(const struct program *g)
 	fprintf(stderr, "%s: warning: an earlier run was killed; ended %zu process%s that it left\n", g->name, n, n == 1 ? "" : "es");
 }
 
+/* What the scheduler asks when all that was wanted has ended. */
+struct further {
+	struct program *g;
+	struct sched_config *c;
+};
+
+/* "because plan.ax.yaml was not made" */
+static struct str why_no_more(struct program *g)
+{
+	const struct graph *gr = g->project.graph;
+	for (size_t i = 0; i < gr->workflow->includes.n; i++)
+		if (gr->makers[i] && gr->makers[i]->wanted && gr->makers[i]->state != STATE_UPTODATE && gr->makers[i]->state != STATE_DONE &&
+		    gr->makers[i]->state != STATE_SKIPPED)
+			return arena_printf(&g->arena, "because '%.*s' was not made", STR_ARG(gr->workflow->includes.p[i].path));
+	return STR("because of mistakes in the workflow");
+}
+
+/* After tasks that make includes: reads these, and goes on with what there is then. */
+static bool go_on(void *self, bool well)
+{
+	struct further *f = self;
+	struct project *p = &f->g->project;
+	if (!p->making)
+		return false;
+	bool more = well && project_go_on(p);
+	f->c->graph = p->graph;
+	f->c->budget = budget(f->g);
+	program_report(f->g);
+	if (more && !p->making)
+		say_plain_targets(f->g);
+	if (more)
+		return true;
+	f->c->more.rest = why_no_more(f->g);
+	project_want_rest(p);
+	return false;
+}
+
 /* Runs what is stale. The lock is held, the log open. */
 struct sched_result engine_run(struct program *g, struct loop *loop, const struct observer *seen, uint64_t run_id)
 {
@@ -178,6 +215,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,
 	};
+	struct further further = {g, &c};
+	c.more = (struct sched_more){.go_on = go_on, .self = &further};
 	p->stale.observer = (struct stale_observer){edit_kept, (void *)seen};
 	struct sched_result r = sched_run(&c, &g->arena);
 	jobserver_close(j);
@@ -188,7 +227,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 /* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
-	bool nothing = (r->fresh || r->skipped) && !r->done && !r->ignored && !r->signal && !status_of(r);
+	bool nothing = (r->fresh || r->skipped) && !r->done && !r->ignored && !r->signal && !status_of(g, r);
 	struct sbuf said = {0};
 	if (!nothing || !g->project.seen || plain_warned(plain))
 		return;
@@ -226,7 +265,9 @@ int engine_build(struct program *g)
 	listeners_add_files(&all, g, &lc);
 	seen = listeners_observer(&all);
 	struct sched_result r = engine_run(g, loop, &seen, run_id);
-	listeners_close(&all, g, &r, status_of(&r));
+	listeners_close(&all, g, &r, status_of(g, &r));
+	if (diag_errors(p->diag))
+		plain_mistaken(plain);
 	int unseen = plain_end(plain);
 	if (!unseen)
 		ask_for_seal(g, &r, plain);
@@ -238,5 +279,5 @@ int engine_build(struct program *g)
 	fflush(stdout);
 	if (r.signal)
 		engine_raise(r.signal);
-	return err || unseen ? EXIT_TROUBLE : status_of(&r);
+	return err || unseen ? EXIT_TROUBLE : status_of(g, &r);
 }

@@ -14,10 +14,52 @@ static int status_of_plan(const struct graph *gr, const struct verdict *v)
 	return 0;
 }
 
+/* Judges all that was asked for; NULL after saying what is wrong. */
+static struct verdict *judge(struct program *g)
+{
+	struct verdict *v = project_judge(&g->project);
+	while (project_look_again(&g->project)) {
+		if (!program_report(g))
+			return NULL;
+		v = project_judge(&g->project);
+	}
+	return v;
+}
+
+/* What is known of the tasks is not all, or may not be the last word: says why. v: NULL where nothing was judged. */
+static void say_unmade(const struct program *g, const struct verdict *v)
+{
+	const struct graph *gr = g->project.graph;
+	struct sbuf b = {0};
+	for (size_t i = 0; i < gr->workflow->includes.n; i++) {
+		const struct include_def *inc = &gr->workflow->includes.p[i];
+		const struct task *maker = gr->makers[i];
+		bool judged = v && maker && maker->wanted;
+		bool there = judged && (maker->ended || v[maker->id].why == WHY_NOT || verdict_is_skip(&v[maker->id]));
+		if (!maker || there || !(judged || inc->left_out))
+			continue;
+		sbuf_clear(&b);
+		sbuf_lit(&b, "task '");
+		phrase_line(&b, maker->name);
+		sbuf_lit(&b, "' makes '");
+		phrase_line(&b, inc->path);
+		sbuf_printf(&b, "' %sfirst, and %s tasks may come with it", inc->missing ? "" : "anew ", inc->left_out ? "more" : "other");
+		fprintf(stderr, "%s: %s\n", g->name, b.p);
+	}
+	sbuf_free(&b);
+}
+
+void look_unmade(const struct program *g)
+{
+	say_unmade(g, NULL);
+}
+
 static int question(struct program *g)
 {
 	int status = 0;
-	struct verdict *v = project_judge(&g->project);
+	struct verdict *v = judge(g);
+	if (!v)
+		return EXIT_TROUBLE;
 	for (size_t i = 0; i < g->project.graph->tasks.n; i++)
 		if (g->project.graph->tasks.p[i]->wanted && v[i].why != WHY_NOT && !verdict_is_skip(&v[i]))
 			status = verdict_is_error(&v[i]) ? EXIT_TROUBLE : status ? status : EXIT_STALE;
@@ -63,13 +105,19 @@ int look(struct program *g)
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
 	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO)};
+	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
+		v.verdicts = judge(g);
+		if (!v.verdicts)
+			return EXIT_TROUBLE;
+		v.graph = p->graph;
+	}
+	if (o->mode != MODE_LOG && o->mode != MODE_RESULT)
+		say_unmade(g, v.verdicts);
 	switch (o->mode) {
 	case MODE_BUILD:
-		v.verdicts = project_judge(p);
 		view_plan(&v, stdout, o->silent, o->jobs > 0 ? (size_t)o->jobs : o->jobs == JOBS_UNLIMITED ? 0 : program_jobs(g));
 		return status_of_plan(p->graph, v.verdicts);
 	case MODE_EXPLAIN:
-		v.verdicts = project_judge(p);
 		view_explain(&v, stdout);
 		return 0;
 	case MODE_GRAPH:
@@ -79,7 +127,6 @@ int look(struct program *g)
 		view_list(&v, stdout, o->as_json);
 		return 0;
 	case MODE_STATUS:
-		v.verdicts = project_judge(p);
 		view_status(&v, stdout, o->as_json);
 		return 0;
 	case MODE_LOG:

@@ -6,5 +6,7 @@
 
 /* Answers what g->options ask. The exit status. */
 int look(struct program *g);
+/* Says on standard error which includes are still to be made, and by whom. */
+void look_unmade(const struct program *g);
 
 #endif

@@ -36,6 +36,7 @@ static bool enter_root(struct project *p)
 		return false;
 	}
 	p->root = current_folder(p->arena);
+	p->start = from;
 	p->workflow->file = path_relative(p->arena, p->root, path_join(p->arena, from, p->workflow->file));
 	return true;
 }
@@ -53,12 +54,12 @@ static void name_set(struct project *p, struct map *set, const struct str *names
 
 static bool load_workflow(struct project *p)
 {
-	struct str file = workflow_find(p->arena, p->diag, p->seen, p->options->file);
-	if (!file.p)
+	p->file = workflow_find(p->arena, p->diag, p->seen, p->options->file);
+	if (!p->file.p)
 		return false;
-	p->workflow = workflow_load(p->arena, p->diag, p->seen, file);
+	project_read(p);
 	if (!p->workflow->tasks.n && !diag_errors(p->diag))
-		diag_error(p->diag, POS_NONE, "list them under 'tasks:'", "there are no tasks in '%.*s'", STR_ARG(file));
+		diag_error(p->diag, POS_NONE, "list them under 'tasks:'", "there are no tasks in '%.*s'", STR_ARG(p->file));
 	return true;
 }
 
@@ -69,6 +70,27 @@ void project_load_settings(struct project *p, struct options *o)
 	p->config = config_load(p->arena, p->diag, p->seen);
 	provider_settings_apply(&p->config.providers, p->rules, p->arena, p->diag);
 	options_settings(o, p->arena, p->diag, p->rules);
+}
+
+/* Does anything run, if it is stale? */
+static bool runs(const struct options *o)
+{
+	return o->mode == MODE_BUILD && !o->dry_run && !o->question && !(o->touch_inherited && !o->touch);
+}
+
+static void want_targets(struct project *p)
+{
+	const struct options *o = p->options;
+	graph_want(p->graph, p->diag, o->targets.p, o->targets.n, p->filehash, &p->plain_targets);
+}
+
+/* Where something is to run, makers of includes come first; who only looks sees all that is known. */
+static void want(struct project *p)
+{
+	if (!p->making || !runs(p->options))
+		want_targets(p);
+	name_set(p, &p->new_files, p->options->new_files.p, p->options->new_files.n);
+	name_set(p, &p->old_files, p->options->old_files.p, p->options->old_files.n);
 }
 
 void project_load(struct project *p, struct options *o)
@@ -85,24 +107,8 @@ void project_load(struct project *p, struct options *o)
 	filehash_see(p->filehash, p->seen);
 	if (diag_errors(p->diag))
 		return; /* names can only be judged where all that defines them was understood */
-	struct graph_config c = {
-		.workflow = p->workflow,
-		.rules = p->rules,
-		.vars = o->vars.p,
-		.n_vars = o->vars.n,
-		.inherited_vars = o->inherited_vars.p,
-		.n_inherited = o->inherited_vars.n,
-		.provider = o->provider,
-		.filehash = p->filehash,
-		.root_fd = p->store.root_fd,
-		.seen = p->seen,
-	};
-	p->graph = graph_build(p->arena, p->diag, &c);
-	if (diag_errors(p->diag))
-		return;
-	graph_want(p->graph, p->diag, o->targets.p, o->targets.n, p->filehash, &p->plain_targets);
-	name_set(p, &p->new_files, o->new_files.p, o->new_files.n);
-	name_set(p, &p->old_files, o->old_files.p, o->old_files.n);
+	if (project_link(p, NULL))
+		want(p);
 }
 
 /* Does the mark in the environment name that run? Its processes may not be seen from here, in a sandbox say. */
@@ -179,6 +185,80 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 	return (!writable || take_lock(p, run_id)) && recall(p, writable);
 }
 
+/* What is remembered, of the graph as it is now. */
+static void recall_graph(struct project *p)
+{
+	graph_recall(p->graph, p->log);
+	p->stale.hashing.g = p->graph;
+	stale_free(&p->stale);
+	p->stale.orphans = NULL;
+}
+
+static bool ended_well(const struct task *t, bool planning)
+{
+	return t->state == STATE_UPTODATE || t->state == STATE_SKIPPED || (!planning && (t->state == STATE_DONE || t->state == STATE_FAILED));
+}
+
+static void mark_ended(struct project *p)
+{
+	for (size_t i = 0; i < p->graph->tasks.n; i++) {
+		struct task *t = p->graph->tasks.p[i];
+		t->ended = t->ended || (t->wanted && ended_well(t, p->stale.planning));
+	}
+}
+
+static bool read_again(struct project *p)
+{
+	if (!project_read_again(p))
+		return false;
+	recall_graph(p);
+	return true;
+}
+
+bool project_go_on(struct project *p)
+{
+	if (!p->making)
+		return false;
+	mark_ended(p);
+	bool outdated = project_outdated(p);
+	if (!outdated)
+		p->making = graph_want_makers(p->graph);
+	/* Else, where nobody is left to make what lacks, reading it again will say so. */
+	if ((outdated || (!p->making && p->workflow->partial)) && !read_again(p))
+		return false;
+	want(p);
+	return !diag_errors(p->diag);
+}
+
+bool project_look_again(struct project *p)
+{
+	mark_ended(p);
+	if (!project_held_needlessly(p))
+		return false;
+	if (read_again(p))
+		want(p);
+	return true;
+}
+
+/* Does it stand in a file that a task has made, and that has become another one or cannot be read? */
+static bool is_of_the_past(const struct project *p, const struct task *t)
+{
+	bool yes = false;
+	for (uint32_t i = t->def->include; i && !yes; i = p->graph->workflow->includes.p[i - 1].from)
+		yes = p->graph->makers[i - 1] && p->graph->makers[i - 1]->ended;
+	return yes;
+}
+
+void project_want_rest(struct project *p)
+{
+	size_t mark = diag_mark(p->diag);
+	want_targets(p);
+	diag_rewind(p->diag, mark);
+	for (size_t i = 0; diag_errors(p->diag) && i < p->graph->tasks.n; i++)
+		if (is_of_the_past(p, p->graph->tasks.p[i]))
+			p->graph->tasks.p[i]->wanted = false;
+}
+
 bool project_open_apart(struct project *p, int fd, struct str folder)
 {
 	store_apart(&p->store, fd, folder);
@@ -201,7 +281,7 @@ struct verdict *project_judge(struct project *p)
 	struct verdict *v = arena_array(p->arena, struct verdict, p->graph->tasks.n + 1);
 	for (size_t i = 0; i < p->graph->order.n; i++) {
 		struct task *t = p->graph->order.p[i];
-		if (!t->wanted)
+		if (!t->wanted || t->ended)
 			continue;
 		v[t->id] = stale_judge(&p->stale, t);
 		t->state = state_of(p, t, &v[t->id]);

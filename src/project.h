@@ -16,6 +16,11 @@ struct project {
 	struct diag *diag;
 	const struct options *options;
 	struct str root; /* absolute; the current folder from project_load on */
+	struct str file;           /* the workflow's, as found from the folder in which axmake was started; STR_NONE: it has none */
+	struct str start;          /* that folder, where the root is another; else STR_NONE */
+	struct inclusion reading;    /* how its includes are read */
+	unsigned rounds;           /* how often it was read again because tasks had made of it */
+	bool making;               /* what is wanted are tasks that make includes: see project_go_on */
 	struct workflow *workflow;
 	struct rules *rules;
 	struct config config;
@@ -38,6 +43,17 @@ void project_load_settings(struct project *p, struct options *o);
 /* Reads and checks everything, but for a workflow that p has already; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
 void project_load(struct project *p, struct options *o);
 
+/* To be called when all that was wanted has ended well: with what its tasks have made of the workflow's includes, what comes next? true: more is wanted, of p->graph, which may be
+ * another one, with what has ended so far taken over. false: there is nothing more, or there were mistakes, which are in diag. */
+bool project_go_on(struct project *p);
+
+/* What was asked for, as far as it is known, is wanted now, to be told what does not come to its turn. */
+void project_want_rest(struct project *p);
+
+/* Nothing runs, and all that is wanted has been judged: was a file left out for its mistakes though its maker is up to date? Then it is read after all: true, and what was asked for is
+ * to be judged again, unless diag has mistakes now. */
+bool project_look_again(struct project *p);
+
 /* Opens what is remembered. writable: makes .axmake and takes the run's lock, waiting for another run when there is one. false after saying why on stderr. */
 bool project_open(struct project *p, bool writable, uint64_t run_id);
 
@@ -46,6 +62,21 @@ bool project_open_apart(struct project *p, int fd, struct str folder);
 
 /* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_SKIPPED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
+
+/* Of reading.c, for project.c: the workflow's files, read and linked to a graph. An include that some task makes is read as it stands, but nothing of what it says runs before its maker
+ * has ended; where the files cannot be used together, those that will be made anew are left out. */
+
+/* Reads p->file and what it includes into p->workflow. Mistakes are in diag. */
+void project_read(struct project *p);
+/* Makes p->graph of p->workflow, which may have to be read in another way for that; wants those tasks that are to make includes before anything else, and says in p->making whether there
+ * are any. What has ended in `before` (or NULL) has ended here too, unless it needs more now. false: there were mistakes. */
+bool project_link(struct project *p, const struct graph *before);
+/* Has a task made anything of the includes that was not read? All makers that were wanted have ended. */
+bool project_outdated(const struct project *p);
+/* Was an include left out for mistakes though who makes it has ended? */
+bool project_held_needlessly(const struct project *p);
+/* Both again, for p->graph has ended as far as it could. Mistakes: false, and graph and workflow are the old ones. */
+bool project_read_again(struct project *p);
 
 /* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */
 int project_close(struct project *p);

@@ -200,7 +200,6 @@ void diag_rewind(struct diag *d, size_t mark)
 	while (d->items.n > mark)
 		drop(d, d->items.p[--d->items.n]);
 	map_free(&d->said);
-	d->said = (struct map){0};
 	for (size_t i = d->printed; i < mark; i++)
 		first_time(d, d->items.p[i]->severity, d->items.p[i]->at, d->items.p[i]->text);
 	d->last = NULL;

@@ -149,6 +149,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 		build_agent(&b, b.g->tasks.p[i]);
 	}
 	build_claims(&b);
+	build_makers(&b);
 	for (size_t i = 0; i < n; i++) {
 		build_edges(&b, b.g->tasks.p[i]);
 		build_prompt_length(&b, b.g->tasks.p[i]);
@@ -178,7 +179,7 @@ void graph_free(struct graph *g)
 	map_free(&g->vars);
 }
 
-static void want(struct graph *g, struct task *t)
+void graph_want_task(struct graph *g, struct task *t)
 {
 	VEC(struct task *) todo = {0};
 	if (!t->wanted) {
@@ -205,15 +206,17 @@ static void want_named(struct graph *g, struct diag *d, struct text target, stru
 	struct str path = graph_path(g, g->arena, target.s);
 	struct task *maker = named.n ? NULL : graph_producer(g, path);
 	for (size_t i = 0; i < named.n; i++)
-		want(g, named.p[i]);
+		graph_want_task(g, named.p[i]);
 	if (maker)
-		want(g, maker);
+		graph_want_task(g, maker);
 	if (maker || named.n)
 		return;
 	if (target.s.n && filehash_look(fh, filehash_file(fh, path), false) != FILE_MISSING) {
 		vec_push(g->arena, &plain->items, path);
 		return;
 	}
+	if (g->workflow->partial)
+		return;
 	struct suggestion s = {.wanted = target.s};
 	for (size_t i = 0; i < g->tasks.n; i++)
 		suggestion_offer(&s, g->tasks.p[i]->name);
@@ -242,7 +245,7 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 			want_named(g, d, def->p[i], fh, plain); /* an error whatever the target */
 	}
 	for (size_t i = 0; !n && !def->n && i < g->tasks.n; i++)
-		want(g, g->tasks.p[i]);
+		graph_want_task(g, g->tasks.p[i]);
 }
 
 #define GUESS_AGENT_NS INT64_C(60000000000)

@@ -20,11 +20,17 @@ struct builder {
 	unsigned provider_told; /* --provider names nothing, and that was said */
 };
 
+/* Is a name that means nothing to be put up with, since it may come with a file that was left out? Then that is noted of the task. */
+bool build_may_come(struct builder *b, struct task *t);
+
+/* Who makes the includes. After build_claims. */
+void build_makers(struct builder *b);
+
 /* The place of a piece of a text. */
 struct pos build_pos(struct text t, const struct piece *p);
 
 /* The path that a text of t gives: variables, keys of its matrix and `${env.NAME}` are all that it may use. false after reporting. */
-bool build_expand_path(struct builder *b, const struct task *t, struct text path, struct sbuf *out);
+bool build_expand_path(struct builder *b, struct task *t, struct text path, struct sbuf *out);
 
 /* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
 void build_paths(struct builder *b, struct task *t);
@@ -41,6 +47,9 @@ void build_users(struct builder *b);
 /* `run_if` and `when`, once all edges are there and no cycle is among them. */
 void build_check_conditions(struct builder *b, struct task *t);
 void build_edit_order(struct builder *b);
+
+/* Marks it and all it needs as wanted. */
+void graph_want_task(struct graph *g, struct task *t);
 
 /* Cycles are reported whole; without one, g->order is filled. */
 void build_order(struct builder *b);

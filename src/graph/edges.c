@@ -60,9 +60,9 @@ static void name_edges(struct builder *b, struct task *t, const struct text_list
 	for (size_t i = 0; i < names->n; i++) {
 		const struct text *n = &names->p[i];
 		struct task_span to = graph_named(b->g, n->s);
-		if (!to.n)
+		if (!to.n && !build_may_come(b, t))
 			unknown_task(b, n);
-		else if (to.n == 1 || may_need_all(b, t, n, to))
+		else if (to.n == 1 || (to.n && may_need_all(b, t, n, to)))
 			for (size_t k = 0; k < to.n; k++)
 				add_dep(b, t, to.p[k], how, false, n->at);
 	}
@@ -116,7 +116,7 @@ static void file_edge(struct builder *b, struct task *t, struct pattern *p)
 	case FILE_MISSING:
 		if (made_below(b, p->path))
 			p->kind = PATTERN_TREE;
-		else
+		else if (!build_may_come(b, t))
 			missing_input(b, p);
 		break;
 	case FILE_SPECIAL:
@@ -165,7 +165,8 @@ static void ref_edges(struct builder *b, struct task *t, const struct template *
 			break;
 		case REF_UNKNOWN:
 		case REF_MATRIX:
-			ref_report(b->g, b->d, t, &r, p->text, at);
+			if (r.kind == REF_MATRIX || !build_may_come(b, t))
+				ref_report(b->g, b->d, t, &r, p->text, at);
 			break;
 		default:
 			break;
@@ -201,6 +202,21 @@ static void note_named_in_prompt(struct builder *b, struct task *t)
 	}
 }
 
+/* What a generated file says comes after the task that makes the file, and after those that make the files by which it came. */
+static void maker_edges(struct builder *b, struct task *t)
+{
+	const struct workflow *w = b->c->workflow;
+	for (uint32_t i = t->def->include; i; i = w->includes.p[i - 1].from) {
+		const struct include_def *inc = &w->includes.p[i - 1];
+		struct task *maker = b->g->makers[i - 1];
+		if (maker == t)
+			diag_error(b->d, t->def->at, "a task that makes it must stand in another file", "task '%.*s' makes '%.*s', by which it is defined itself",
+				   STR_ARG(t->name), STR_ARG(inc->path));
+		else if (maker)
+			add_dep(b, t, maker, DEP_AFTER, false, inc->at);
+	}
+}
+
 void build_edges(struct builder *b, struct task *t)
 {
 	name_edges(b, t, &t->def->dependencies, DEP_NAMED);
@@ -215,6 +231,7 @@ void build_edges(struct builder *b, struct task *t)
 		ref_edges(b, t, &t->env[i].value, t->env[i].source, false);
 	for (size_t i = 0; t->when && i < t->when->n_operands; i++)
 		ref_edges(b, t, &t->when->operands[i].value, t->when->source, true);
+	maker_edges(b, t);
 }
 
 /* Marks in `after` all tasks that come after t (need it). */

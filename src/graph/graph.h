@@ -124,6 +124,8 @@ struct task {
 	size_t n_delegates;
 	const struct task *asker;  /* of what is run for a task's answer: whose. NULL for all tasks of the graph */
 
+	bool lacks_name;           /* of a partial workflow: it names what nobody bears, which may come with a file that was left out. Its edges are not all there */
+
 	/* What earlier runs left; set by graph_recall. */
 	const struct task_record *record;
 	const struct taken *taken; /* NULL: not on record */
@@ -132,6 +134,7 @@ struct task {
 	/* The run. */
 	enum task_state state;
 	bool wanted;
+	bool ended;                /* in an earlier round of this run: not judged again */
 	uint32_t waiting_for;      /* dependencies that have not ended */
 	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */
 	bool behind_held;          /* something before it waits for a person, and so will not end */
@@ -167,6 +170,7 @@ struct graph {
 	VEC(struct claim) glob_claims; /* outputs that are globs */
 	struct map vars;          /* name -> const struct var_def *, with overrides applied */
 	VEC(struct provider *) providers_used;
+	struct task **makers;     /* of workflow.includes, in that order: who makes the file; NULL: nobody */
 };
 
 struct graph_config {
@@ -204,7 +208,7 @@ struct task_span graph_named(const struct graph *g, struct str name);
 struct task *graph_producer(const struct graph *g, struct str path);
 
 /* Marks targets and all they need as wanted. An unknown target is an error in d with the nearest name. A path that exists and nobody makes is fine and wants nothing: it is
- * added to *plain. No targets: `default:`, else all. */
+ * added to *plain. No targets: `default:`, else all. Of a partial workflow, names that are not known are passed over. */
 struct str_list {
 	VEC(struct str) items;
 };
@@ -212,6 +216,12 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 
 /* Fills records from the log (taking over those of renamed tasks is stale.h's) and priorities: learned durations, 60 s for an agent and 1 s for a script that never ran. */
 void graph_recall(struct graph *g, struct log *log);
+
+/* Marks as wanted who makes includes and has not ended, with all they need, but for those that need, or are themselves, what an include says that is yet to be made, or a name that may
+ * come with it: their turn comes later. false: nobody is left to want. */
+bool graph_want_makers(struct graph *g);
+/* The first task that has not ended and makes an include; NULL: there is none. */
+const struct task *graph_maker_left(const struct graph *g);
 
 /* Does task a (directly or not) need task b? */
 bool graph_needs(const struct graph *g, const struct task *a, const struct task *b);

@@ -14,7 +14,7 @@ struct pos build_pos(struct text t, const struct piece *p)
 	return text_pos(t, p->offset);
 }
 
-bool build_expand_path(struct builder *b, const struct task *owner, struct text t, struct sbuf *out)
+bool build_expand_path(struct builder *b, struct task *owner, struct text t, struct sbuf *out)
 {
 	struct template tpl = template_parse(b->a, b->d, t);
 	for (size_t i = 0; i < tpl.n; i++) {
@@ -35,6 +35,8 @@ bool build_expand_path(struct builder *b, const struct task *owner, struct text 
 				return false;
 			}
 			sbuf_lit(out, v ? v : "");
+		} else if (r.kind == REF_UNKNOWN && build_may_come(b, owner)) {
+			return false;
 		} else if (r.kind == REF_UNKNOWN) {
 			ref_report(b->g, b->d, owner, &r, p->text, at);
 			return false;
@@ -59,7 +61,7 @@ struct str graph_path(const struct graph *g, struct arena *a, struct str path)
 }
 
 /* One item of inputs, outputs or edits as a pattern; false after reporting. */
-static bool path_item(struct builder *b, const struct task *owner, struct text t, bool may_exclude, struct pattern *out)
+static bool path_item(struct builder *b, struct task *owner, struct text t, bool may_exclude, struct pattern *out)
 {
 	struct sbuf buf = {0};
 	if (!build_expand_path(b, owner, t, &buf)) {

@@ -129,6 +129,7 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 			return true;
 		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since));
 	}
+	renamed = renamed || s->hashing.g->workflow->partial; /* the user may stand in a file that was left out */
 	/* The user may have a new name, and takes its record over only when it is judged itself, after t. */
 	if (renamed)
 		find_orphans(s);
@@ -373,12 +374,21 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 	return judge_record(s, t, scratch);
 }
 
+/* Who is to make the file with which the names may come that are not known. */
+static struct str maker_left(const struct stale *s)
+{
+	const struct task *maker = graph_maker_left(s->hashing.g);
+	return maker ? maker->name : STR("include");
+}
+
 struct verdict stale_judge(struct stale *s, struct task *t)
 {
 	struct verdict v;
 	struct str which;
 	if (s->planning)
 		gate_look_ahead(t);
+	if (s->planning && t->lacks_name)
+		return because(WHY_DEPENDENCY, maker_left(s));
 	if (t->kind == TASK_GROUP)
 		return judge_group(s, t);
 	if (s->planning && t->def->run_if == RUN_IF_SUCCESS && waits_for(t, STATE_FAILED, &which))

@@ -123,6 +123,8 @@ struct task_def {
 	struct text when;    /* a condition, see load/condition.h */
 	enum run_if run_if;
 	struct pos run_if_at;
+	uint32_t include;    /* in workflow.includes, from 1: by which its file came; 0: it stands in the main file */
+	bool lacks_pool;     /* its pool may stand in a file that was left out */
 };
 
 /* Every key a task may have, for completion and schema; NULL-terminated. */
@@ -149,6 +151,17 @@ struct matrix_tasks {
 	size_t first, n;             /* in workflow.tasks */
 };
 
+/* An `include`. What it reads may include more, and those follow it. */
+struct include_def {
+	struct str path;   /* normal, relative to the root */
+	struct pos at;
+	uint32_t from;     /* in workflow.includes, from 1: by which the file came that says it; 0: the main file says it */
+	struct pos output; /* an output that makes it, as far as its text tells; POS_NONE: it is no task's */
+	struct str text;   /* as it was read; p == NULL: it was not, or by another include */
+	bool left_out;     /* it was not read, and that is no mistake */
+	bool missing;      /* there is no such file, as far as was looked */
+};
+
 struct workflow {
 	struct str file; /* the main file as it was named, normal */
 	struct text name;
@@ -160,6 +173,8 @@ struct workflow {
 	VEC(struct task_def *) tasks;      /* in the order of the files */
 	VEC(struct matrix_tasks) matrices;
 	VEC(struct str) files;             /* every file read, the main one first */
+	VEC(struct include_def) includes;  /* in the order in which they were met */
+	bool partial;                      /* some include was left out: names that are not known may come with it */
 };
 
 #endif

@@ -181,7 +181,8 @@ void limits_link(struct reader *r)
 		if (!t->pool.s.p)
 			continue;
 		t->pool_number = (uint32_t)(uintptr_t)map_get(&r->pools, t->pool.s);
-		if (!t->pool_number)
+		t->lacks_pool = !t->pool_number && r->wf->partial;
+		if (!t->pool_number && !t->lacks_pool)
 			report_pool(r, &t->pool);
 	}
 }

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/glob.h"
 #include "base/os.h"
 #include "base/path.h"
 #include "load/file_keys.h"
 #include "load/limit_keys.h"
+#include "load/makers.h"
 #include "load/matrix.h"
 #include "load/reader.h"
 #include "load/yaml.h"
@@ -23,21 +23,14 @@ struct chain {
 	const struct chain *above; /* the file that includes it; NULL: the main file */
 	struct str file, identity;
 	size_t depth;
-};
-
-/* An `include` that was asked for. */
-struct include {
-	struct str path; /* normal, relative to the root */
-	struct pos at;
-	struct pos maker; /* the output that makes it; POS_NONE: it is no task's */
-	bool missing;
+	uint32_t include; /* in workflow.includes, from 1; 0: the main file */
 };
 
 struct loader {
 	struct reader r;
 	struct seen *sights;
 	struct map seen; /* identities of files */
-	VEC(struct include) includes;
+	const struct inclusion *how;
 };
 
 static bool exists(struct seen *seen, const char *path)
@@ -157,27 +150,44 @@ static void report_circle(struct loader *l, const struct chain *from, struct str
 	sbuf_free(&b);
 }
 
-static void load_file(struct loader *l, const struct chain *above, struct str file, struct pos at, bool *missing);
+static void load_file(struct loader *l, const struct chain *above, struct str file, uint32_t include, bool *missing);
 
-static void load_include(struct loader *l, const struct chain *from, const struct text *t)
+static bool is_in(const struct map *set, struct str path)
 {
-	struct include inc = {.path = path_normal(l->r.a, t->s), .at = t->at};
-	struct str file = path_join(l->r.a, l->r.wf->root, inc.path);
+	return map_get(set, path) != NULL;
+}
+
+static void read_include(struct loader *l, const struct chain *from, uint32_t number)
+{
+	struct include_def *inc = &l->r.wf->includes.p[number - 1];
+	struct str file = path_join(l->r.a, l->r.wf->root, inc->path);
 	struct str identity = identity_of(l, file);
+	struct pos at = inc->at;
+	bool missing = false;
 
 	for (const struct chain *c = from; c; c = c->above) {
 		if (str_eq(c->identity, identity)) {
-			report_circle(l, from, identity, file, t->at);
+			report_circle(l, from, identity, file, at);
 			return;
 		}
 	}
 	if (from->depth == MAX_INCLUDE_DEPTH) {
-		diag_error(l->r.d, t->at, NULL, "includes are more than %d deep here", MAX_INCLUDE_DEPTH);
+		diag_error(l->r.d, at, NULL, "includes are more than %d deep here", MAX_INCLUDE_DEPTH);
 		return;
 	}
 	if (!map_get(&l->seen, identity))
-		load_file(l, from, file, t->at, &inc.missing);
-	vec_push(l->r.a, &l->includes, inc);
+		load_file(l, from, file, number, &missing);
+	l->r.wf->includes.p[number - 1].missing = missing; /* by now they may lie elsewhere */
+}
+
+static void load_include(struct loader *l, const struct chain *from, const struct text *t)
+{
+	struct include_def inc = {.path = path_normal(l->r.a, t->s), .at = t->at, .from = from->include};
+
+	inc.left_out = is_in(&l->how->hold, inc.path);
+	vec_push(l->r.a, &l->r.wf->includes, inc);
+	if (!inc.left_out)
+		read_include(l, from, (uint32_t)l->r.wf->includes.n);
 }
 
 /* `root:` is relative to the file that says it. */
@@ -194,11 +204,13 @@ static void set_root(struct loader *l, struct str file, const struct text *root)
 		diag_error(l->r.d, root->at, NULL, "the root %.*s is no folder", STR_ARG(l->r.wf->root));
 }
 
-/* Reads one file and, after its own tasks, what it includes. `at`: the include, POS_NONE for the main file. */
-static void load_file(struct loader *l, const struct chain *above, struct str file, struct pos at, bool *missing)
+/* Reads one file and, after its own tasks, what it includes. */
+static void load_file(struct loader *l, const struct chain *above, struct str file, uint32_t include, bool *missing)
 {
-	struct chain here = {above, arena_copy(l->r.a, file), STR_NONE, above ? above->depth + 1 : 0};
+	struct chain here = {above, arena_copy(l->r.a, file), STR_NONE, above ? above->depth + 1 : 0, include};
+	struct pos at = include ? l->r.wf->includes.p[include - 1].at : POS_NONE;
 	struct file_part part = {.is_main = !above};
+	size_t first = l->r.wf->tasks.n;
 	struct arena tree = {0}; /* only what is kept of it is copied */
 	struct node *top;
 	struct str text;
@@ -206,6 +218,8 @@ static void load_file(struct loader *l, const struct chain *above, struct str fi
 
 	if (!read_source(l, here.file, at, &text, &source, missing))
 		return;
+	if (include)
+		l->r.wf->includes.p[include - 1].text = text;
 	here.identity = identity_of(l, here.file);
 	*map_slot(&l->seen, here.identity) = l;
 	vec_push(l->r.a, &l->r.wf->files, here.file);
@@ -216,59 +230,53 @@ static void load_file(struct loader *l, const struct chain *above, struct str fi
 			set_root(l, here.file, &part.root);
 	}
 	arena_free(&tree);
+	for (; first < l->r.wf->tasks.n; first++)
+		l->r.wf->tasks.p[first]->include = include;
 	for (size_t i = 0; i < part.include.n; i++)
 		load_include(l, &here, &part.include.p[i]);
 }
 
-/* Notes an output as the maker of those includes that it is, holds or may be. */
-static void note_maker(struct loader *l, const struct map *by_path, const struct text *output)
-{
-	struct str normal = path_normal(l->r.a, output->s);
-	bool pattern = glob_is_pattern(normal);
-	struct include *inc;
-
-	if (!pattern && !str_ends(output->s, STR("/"))) {
-		inc = map_get(by_path, normal);
-		if (inc)
-			inc->maker = output->at;
-		return;
-	}
-	for (size_t i = 0; i < l->includes.n; i++) {
-		inc = &l->includes.p[i];
-		if (pattern ? glob_match(normal, inc->path, false) : path_under(inc->path, normal))
-			inc->maker = output->at;
-	}
-}
-
 static void find_makers(struct loader *l)
 {
-	struct map by_path = {0};
+	struct workflow *wf = l->r.wf;
+	struct makers makers = {0};
 
-	for (size_t i = l->includes.n; i; i--)
-		*map_slot(&by_path, l->includes.p[i - 1].path) = &l->includes.p[i - 1];
-	for (size_t i = 0; by_path.n && i < l->r.wf->tasks.n; i++) {
-		const struct text_list *outputs = &l->r.wf->tasks.p[i]->outputs;
+	if (wf->includes.n)
+		makers_add(&makers, l->r.a, wf);
+	for (size_t i = 0; i < wf->includes.n; i++) {
+		struct include_def *inc = &wf->includes.p[i];
 
-		for (size_t k = 0; k < outputs->n; k++)
-			note_maker(l, &by_path, &outputs->p[k]);
+		inc->output = makers_find(&makers, inc->path);
+		if (inc->missing && inc->output.source && !is_in(&l->how->final, inc->path))
+			inc->left_out = true;
+		wf->partial = wf->partial || (inc->left_out && !l->how->strict);
 	}
-	map_free(&by_path);
+	makers_free(&makers);
+}
+
+static void report_missing(struct loader *l, const struct include_def *inc)
+{
+	bool made = inc->output.source;
+
+	if (is_in(&l->how->may_lack, inc->path))
+		return;
+	diag_error(l->r.d, inc->at, made ? NULL : "its path is relative to the root", "there is no file %.*s to include", STR_ARG(inc->path));
+	if (made)
+		diag_note(l->r.d, inc->output, "the task with this output did not make it");
 }
 
 static void check_includes(struct loader *l)
 {
 	find_makers(l);
-	for (size_t i = 0; i < l->includes.n; i++) {
-		const struct include *inc = &l->includes.p[i];
+	for (size_t i = 0; i < l->r.wf->includes.n; i++) {
+		struct include_def *inc = &l->r.wf->includes.p[i];
 
-		if (inc->maker.source) {
-			diag_error(l->r.d, inc->at, "make the file first, by a workflow of its own",
-			           "generated includes are not built yet: %.*s is a task's output", STR_ARG(inc->path));
-			diag_note(l->r.d, inc->maker, "the output is here");
-		} else if (inc->missing) {
-			diag_error(l->r.d, inc->at, "its path is relative to the root", "there is no file %.*s to include",
-			           STR_ARG(inc->path));
-		}
+		if (!inc->missing || inc->left_out)
+			continue;
+		if (l->r.wf->partial && !inc->output.source)
+			inc->left_out = true; /* who makes it may come with another */
+		else
+			report_missing(l, inc);
 	}
 }
 
@@ -297,16 +305,17 @@ static void warn_of_ignored(struct loader *l)
 	sbuf_free(&b);
 }
 
-struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *seen, struct str file)
+struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *seen, struct str file, const struct inclusion *how)
 {
-	struct loader l = {.r = {.a = a, .d = d, .wf = arena_new(a, struct workflow)}, .sights = seen};
+	static const struct inclusion nothing_made;
+	struct loader l = {.r = {.a = a, .d = d, .wf = arena_new(a, struct workflow)}, .sights = seen, .how = how ? how : &nothing_made};
 	struct workflow *wf = l.r.wf;
 	bool missing;
 
 	wf->file = arena_copy(a, path_normal(a, file));
 	wf->root = STR(".");
 	wf->policy.max_latency_ms = -1;
-	load_file(&l, NULL, wf->file, POS_NONE, &missing);
+	load_file(&l, NULL, wf->file, 0, &missing);
 	check_includes(&l);
 	check_var_names(&l);
 	matrix_check_keys(&l.r);

@@ -155,9 +155,11 @@ void follow_end(struct sched *s)
 			 : s->result.refused ? STR("nothing was started")
 			 : s->broken	     ? STR("the log cannot be written")
 					     : STOPPED_BY_FAILURE;
+	bool undisturbed = !s->signal && !s->result.refused && !s->broken;
 	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
 		struct task *t = s->c->graph->tasks.p[i];
-		if (t->wanted && !has_begun(t))
-			leave(s, t, why, !s->signal && !s->result.refused && !s->broken);
+		bool late = t->state == STATE_IDLE; /* wanted only now, to be told of */
+		if (t->wanted && (late || !has_begun(t)))
+			leave(s, t, late && undisturbed ? s->c->more.rest : why, undisturbed && !late);
 	}
 }

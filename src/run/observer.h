@@ -24,6 +24,7 @@ enum event_kind {
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
 	EVENT_ASKED,       /* a task's answer asks an agent; text: which, via what */
 	EVENT_BUDGET,      /* at the end of a run that had a budget: spending */
+	EVENT_GO_ON,       /* all that was wanted has ended, and now more is: count tasks in all, of graph, whose tasks may be other ones, with other ids */
 	EVENT_RUN_END,
 };
 
@@ -82,6 +83,7 @@ struct event {
 	const struct outcome *outcome;
 	const struct spending *spending;
 	const struct activity *activity; /* EVENT_ACTIVITY */
+	const struct graph *graph;       /* EVENT_GO_ON */
 	struct str text;
 	int64_t delay_ns;
 	bool is_stderr;      /* EVENT_DATA */

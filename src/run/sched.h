@@ -14,8 +14,16 @@
 #include "state/log.h"
 #include "state/store.h"
 
+/* Asked when all that was wanted has ended, with `well`: nothing failed, was held or was left. true: more is wanted, of the config's graph, which may have been replaced. */
+struct sched_more {
+	bool (*go_on)(void *self, bool well); /* NULL: there is no more */
+	void *self;
+	struct str rest; /* set by go_on: why what is wanted now, but was not before, is not run */
+};
+
 struct sched_config {
 	struct graph *graph;
+	struct sched_more more;
 	struct stale *stale;
 	struct store *store;
 	struct log *log;

@@ -459,23 +459,60 @@ static void turns(struct sched *s)
 	}
 }
 
-static void prepare(struct sched *s)
+/* Room for the tasks of the graph, and places by its workflow. */
+static void take_graph(struct sched *s)
 {
 	const struct graph *g = s->c->graph;
-	size_t wanted = 0;
 	s->n_jobs = g->tasks.n;
 	s->room = g->tasks.n + 1;
 	s->jobs = arena_array(s->arena, struct job *, s->room);
 	s->verdicts = arena_array(s->arena, struct verdict, s->room);
+	admission_free(s->admission);
+	s->admission = admission_new(&(struct admission_config){.workflow = g->workflow,
+								.jobserver = s->c->jobserver,
+								.max_agents = s->c->max_agents,
+								.load_limited = s->c->load_limited,
+								.max_load = s->c->max_load});
+}
+
+static void prepare(struct sched *s, enum event_kind begins)
+{
+	const struct graph *g = s->c->graph;
+	size_t wanted = 0;
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		struct task *t = g->tasks.p[i];
 		if (!t->wanted)
 			continue;
 		wanted += t->kind != TASK_GROUP;
+		if (t->ended)
+			continue;
 		t->waiting_for = (uint32_t)t->deps.n;
-		t->state = t->deps.n ? STATE_WAITING : STATE_READY;
+		for (size_t k = 0; begins == EVENT_GO_ON && k < t->deps.n; k++)
+			t->waiting_for -= t->deps.p[k].task->ended;
+		t->state = t->waiting_for ? STATE_WAITING : STATE_READY;
 	}
-	sched_send(s, &(struct event){.kind = EVENT_RUN_BEGIN, .count = wanted});
+	s->checked_providers = false;
+	sched_send(s, &(struct event){.kind = begins, .count = wanted, .graph = g});
+}
+
+/* Is there more to do, by what has been made? */
+static bool go_on(struct sched *s)
+{
+	const struct sched_result *r = &s->result;
+	const struct graph *g = s->c->graph;
+	bool well = may_start(s) && !s->stopping && !r->failed && !r->held && !r->not_run && !r->untouched;
+	bool more = false;
+	if (s->c->more.go_on) {
+		s->c->observer->flush(s->c->observer->self);
+		more = s->c->more.go_on(s->c->more.self, well);
+	}
+	if (s->c->graph != g)
+		take_graph(s);
+	if (more)
+		prepare(s, EVENT_GO_ON);
+	else if (s->c->graph != g)
+		sched_send(s, &(struct event){.kind = EVENT_GO_ON, .graph = s->c->graph});
+	return more;
 }
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
@@ -488,9 +525,11 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s.next_start_id = os_random64() | 1;
-	s.admission = admission_new(&(struct admission_config){.workflow = c->graph->workflow, .jobserver = c->jobserver, .max_agents = c->max_agents, .load_limited = c->load_limited, .max_load = c->max_load});
-	prepare(&s);
-	turns(&s);
+	take_graph(&s);
+	prepare(&s, EVENT_RUN_BEGIN);
+	do
+		turns(&s);
+	while (go_on(&s));
 	watch_tokens(&s, false);
 	reaper_last(&s);
 	follow_end(&s);

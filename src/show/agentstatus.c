@@ -78,8 +78,17 @@ static void on_end(struct agentstatus *s, const struct task *t, const struct out
 	arena_free(&a);
 }
 
+/* All marks of the tasks known so far have been taken away. */
+static void on_go_on(struct agentstatus *s, const struct graph *g)
+{
+	s->config.graph = g;
+	s->marks = arena_array(&s->arena, struct statusdir_mark, g->tasks.n + 1);
+}
+
 static void hear(void *self, const struct event *e)
 {
+	if (e->kind == EVENT_GO_ON)
+		on_go_on(self, e->graph);
 	if (!e->task || e->task->kind != TASK_AGENT)
 		return;
 	if (e->kind == EVENT_START)

@@ -32,7 +32,7 @@ struct plain {
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
 	bool refused; /* nothing was started, and why was said */
-	bool warned;
+	bool warned, mistaken;
 };
 
 static bool quiet(const struct plain *p)
@@ -456,6 +456,14 @@ static void on_budget(struct plain *p, const struct event *e)
 	p->spending = *e->spending;
 }
 
+static void on_go_on(struct plain *p, const struct event *e)
+{
+	p->config.graph = e->graph;
+	p->total = e->count;
+	free(p->ordinals);
+	p->ordinals = xcalloc(e->graph->tasks.n + 1, sizeof *p->ordinals);
+}
+
 static void on_run_end(struct plain *p, const struct event *e)
 {
 	p->end_ns = e->at_ns;
@@ -471,6 +479,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_ASKED] = on_asked, [EVENT_HELD] = on_held,
 	    [EVENT_SKIPPED] = on_skipped,
 	    [EVENT_BUDGET] = on_budget,
+	    [EVENT_GO_ON] = on_go_on,
 	};
 
 	if (handlers[e->kind])
@@ -510,7 +519,7 @@ static void add_elapsed(struct plain *p)
 
 static void add_nothing(const struct plain *p, struct sbuf *b)
 {
-	if (quiet(p))
+	if (quiet(p) || p->mistaken)
 		return;
 	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
 	if (p->total && !p->fresh && !p->skipped)
@@ -598,9 +607,14 @@ bool plain_warned(const struct plain *p)
 	return p->warned;
 }
 
+void plain_mistaken(struct plain *p)
+{
+	p->mistaken = true;
+}
+
 int plain_end(struct plain *p)
 {
-	if (!p->refused)
+	if (!p->refused || p->table.states[ROW_DONE].n) /* something may have been done before the rest was refused */
 		add_end(p);
 	console_flush(&p->console);
 	if (p->console.write_error) {

@@ -28,6 +28,8 @@ struct observer plain_observer(struct plain *p);
 bool plain_warned(const struct plain *p);
 /* Adds what the whole run has printed on standard output, where nothing was to be done. */
 void plain_said(const struct plain *p, struct sbuf *b);
+/* Mistakes in what was read meanwhile have been told: then that nothing was to be done is not said. */
+void plain_mistaken(struct plain *p);
 /* The end: a table when anything failed or was not run, else one line; `axmake: nothing to be done (12 tasks up to date)` when
  * so. 0, or the errno (told on stderr) with which writing to standard output failed during the run. */
 int plain_end(struct plain *p);

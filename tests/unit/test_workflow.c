@@ -9,7 +9,7 @@
 static struct workflow *load(struct fixture *f, const char *text)
 {
 	put(FILE_NAME, text);
-	return workflow_load(&f->a, f->d, NULL, STR(FILE_NAME));
+	return workflow_load(&f->a, f->d, NULL, STR(FILE_NAME), NULL);
 }
 
 /* Loads what must be right. */
@@ -270,13 +270,58 @@ static const struct {
     {"root: nowhere\n", ":1:7: error: the root nowhere cannot be used: No such file or directory"},
     {"root: w.ax.yaml\n", "is no folder"},
     {"include: none.yaml\n", ":1:10: error: there is no file none.yaml to include"},
-    {"include: gen.yaml\ntasks: [{name: a, run: x, outputs: [./gen.yaml]}]\n",
-     ":1:10: error: generated includes are not built yet"},
-    {"include: d/gen.yaml\ntasks: [{name: a, run: x, outputs: d/}]\n", "generated includes are not built yet"},
-    {"include: d/gen.yaml\ntasks: [{name: a, run: x, outputs: 'd/*.yaml'}]\n", ":2:36: note: the output is here"},
     {"include: w.ax.yaml\n", ":1:10: error: files include each other in a circle: w.ax.yaml -> w.ax.yaml"},
     {"include: .\n", "is a folder, not a workflow file"},
 };
+
+static void what_a_task_may_make_is_left_out_where_it_lacks(void **state)
+{
+	static const char *const outputs[] = {"./d/gen.yaml", "d/", "'d/*.yaml'", "'${x}/gen.yaml'", "'d/${x}'"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+		struct inclusion final = {0}, hold = {0};
+		struct workflow *wf;
+
+		put(FILE_NAME, arena_printf(&f->a, "include: d//gen.yaml\ntasks: [{name: a, run: x, outputs: %s, pool: p}]\n", outputs[i]).p);
+		wf = workflow_load(&f->a, f->d, NULL, STR(FILE_NAME), NULL);
+		assert_int_equal(diag_errors(f->d), 0);
+		assert_true(wf->partial && wf->includes.n == 1 && wf->includes.p[0].left_out && wf->includes.p[0].missing);
+		assert_int_equal(wf->includes.p[0].output.line, 2);
+		assert_true(wf->tasks.p[0]->lacks_pool);
+		*map_slot(&final.final, STR("d/gen.yaml")) = f;
+		wf = workflow_load(&f->a, f->d, NULL, STR(FILE_NAME), &final);
+		assert_false(wf->partial);
+		assert_int_equal(diag_errors(f->d), 2); /* there is no such file; there is no such pool */
+		diag_rewind(f->d, 0);
+		*map_slot(&hold.hold, STR("d/gen.yaml")) = f;
+		assert_true(workflow_load(&f->a, f->d, NULL, STR(FILE_NAME), &hold)->partial);
+		assert_int_equal(diag_errors(f->d), 0);
+		map_free(&final.final);
+		map_free(&hold.hold);
+	}
+}
+
+static void a_task_knows_by_which_include_it_came(void **state)
+{
+	struct fixture *f = *state;
+	struct workflow *wf;
+
+	put(FILE_NAME, "include: [one.yaml, two.yaml]\ntasks: [{name: a}]\n");
+	put("one.yaml", "include: [three.yaml]\n");
+	put("two.yaml", "include: [three.yaml]\ntasks: [{name: b}]\n");
+	put("three.yaml", "tasks: [{name: c}]\n");
+	wf = workflow_load(&f->a, f->d, NULL, STR(FILE_NAME), NULL);
+	assert_int_equal(diag_errors(f->d), 0);
+	assert_int_equal(wf->includes.n, 4);
+	assert_int_equal(wf->tasks.p[0]->include, 0);
+	assert_text(wf->tasks.p[1]->name.s, "c");
+	assert_int_equal(wf->tasks.p[1]->include, 2);
+	assert_int_equal(wf->includes.p[1].from, 1);
+	assert_int_equal(wf->tasks.p[2]->include, 3);
+	assert_int_equal(wf->includes.p[2].from, 0);
+	assert_null(wf->includes.p[3].text.p);
+}
 
 static void every_mistake_is_named_at_its_place(void **state)
 {
@@ -404,22 +449,22 @@ static void root_is_relative_to_its_file_and_includes_to_the_root(void **state)
 	assert_int_equal(mkdir("sub", 0700), 0);
 	put("sub/w.yaml", "root: ..\ninclude: inc.yaml\n");
 	put("inc.yaml", "tasks: [{name: i}]\n");
-	wf = workflow_load(&f->a, f->d, NULL, STR("sub/w.yaml"));
+	wf = workflow_load(&f->a, f->d, NULL, STR("sub/w.yaml"), NULL);
 	assert_int_equal(diag_errors(f->d), 0);
 	assert_text(wf->root, ".");
 	assert_int_equal(wf->tasks.n, 1);
 	put("r.yaml", "root: sub\n");
-	assert_text(workflow_load(&f->a, f->d, NULL, STR("./r.yaml"))->root, "sub");
+	assert_text(workflow_load(&f->a, f->d, NULL, STR("./r.yaml"), NULL)->root, "sub");
 }
 
 static void files_that_cannot_be_read_say_why(void **state)
 {
 	struct fixture *f = *state;
 
-	workflow_load(&f->a, f->d, NULL, STR("nowhere.yaml"));
+	workflow_load(&f->a, f->d, NULL, STR("nowhere.yaml"), NULL);
 	assert_holds(printed(f), "error: cannot read nowhere.yaml: No such file or directory");
 	forget(f);
-	workflow_load(&f->a, f->d, NULL, STR("."));
+	workflow_load(&f->a, f->d, NULL, STR("."), NULL);
 	assert_holds(printed(f), "error: . is a folder, not a workflow file");
 }
 
@@ -461,6 +506,8 @@ int main(void)
 	    CASE(defaults_fill_what_a_task_of_their_file_leaves_out),
 	    CASE(names_and_dependencies_are_in_nfc),
 	    CASE(policy_vars_and_targets_are_read),
+	    CASE(what_a_task_may_make_is_left_out_where_it_lacks),
+	    CASE(a_task_knows_by_which_include_it_came),
 	    CASE(every_mistake_is_named_at_its_place),
 	    CASE(keys_that_are_not_built_are_named),
 	    CASE(all_mistakes_of_all_files_come_at_once_and_shared_ones_once),
