@@ -142,6 +142,31 @@ def c_make_runs_it_as_well(box):
     check("nothing to be done (5 tasks up to date)" in r.text, r.text)
 
 
+TOPICS = ["soil", "water", "light", "seeds", "tools", "pests", "harvest", "storing", "compost", "winter"]
+
+
+def planner_fans_out_to_ten_and_joins(box):
+    folder = box.example("planner")
+    r = box.call("axmake -n", folder).ok()
+    check("more tasks may come" in r.text and "study" not in r.text, r.text)
+    r = ran(box, folder, ["brief", "planner", "report"] + [f"study-{t}" for t in TOPICS])
+    check(r.text.index("] planner: done") < r.text.index("] study-soil: agent"), r.text)
+    equal(read(os.path.join(folder, "report.md")).count("## "), 10)
+    up_to_date(box, folder, 13)
+
+
+def planner_asks_only_the_new_ones_of_a_changed_plan(box):
+    folder = box.example("planner")
+    box.call("axmake -j4", folder).ok()
+    edit(os.path.join(folder, "topics.txt"), "light", "light\nbees")
+    ran(box, folder, ["brief", "planner", "study-bees", "report"])
+    up_to_date(box, folder, 14)
+    # The same topics in another order are another plan, but no other work.
+    edit(os.path.join(folder, "topics.txt"), "soil\nwater", "water\nsoil")
+    ran(box, folder, ["brief", "planner"])
+    up_to_date(box, folder, 14)
+
+
 LOGGED = """#!/bin/sh
 # Writes down when a program begins and ends, in one file for all.
 echo + >> {log}
