@@ -140,9 +140,9 @@ static struct plain *open_plain(const struct program *g)
 void engine_end_previous(const struct program *g)
 {
 	size_t n = g->project.killed_run ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
-	int err = g->project.killed_run ? previous_mask(g->project.store.fd, (const char *const *)environ) : 0;
+	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, (const char *const *)environ);
 	if (err)
-		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake/tasks: %s\n", g->name, os_error(err));
+		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
 	if (!n)
 		return;
 	seen_spoil(g->project.seen);

@@ -14,6 +14,7 @@
 #include "listeners.h"
 #include "load/task_keys.h"
 #include "load/value.h"
+#include "run/previous.h"
 #include "run/process.h"
 #include "show/failure.h"
 #include "show/phrase.h"
@@ -21,6 +22,8 @@
 #include "state/runs.h"
 
 #define EXIT_FAILED 1
+
+extern char **environ;
 
 /* A call on its way. */
 struct one {
@@ -221,6 +224,13 @@ static int temporary_folder(struct one *one)
 	return open(path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+static void mask_previous(const struct project *p)
+{
+	int err = previous_mask(p->store.fd, p->rules, false, (const char *const *)environ);
+	if (err)
+		fprintf(stderr, "ax: warning: cannot mask secrets in what a killed run left in .axmake/runs: %s\n", os_error(err));
+}
+
 /* The run's own folder: nothing of it is the root's record. */
 static int open_folder(struct one *one)
 {
@@ -231,6 +241,7 @@ static int open_folder(struct one *one)
 	store_close(&p->store);
 	bool there = store_open(&p->store, p->arena, true, &err);
 	if (there && !runs_make(p->store.fd, one->id, &fd)) {
+		mask_previous(p);
 		one->folder = arena_printf(&one->g->arena, ".axmake/runs/%.*s", STR_ARG(one->id));
 		return fd;
 	}

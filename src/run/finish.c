@@ -399,10 +399,12 @@ static void finish_judged(struct job *j, enum try_class class)
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
 		j->session = STR_NONE;
 	o->class = class;
+	/* An own answer that was whole stands to be taken up by the next run. */
+	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted)), lacks = j->unfit && !j->asked;
+	if (unjudged || lacks)
+		salvage_stay(j);
 	tries_keep(j);
-	/* An own answer that was whole stands to be taken up by the next run, unless it could not be left as it is. */
-	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted));
-	if (j->unfit && !j->asked && !j->masked)
+	if (lacks && !j->masked)
 		salvage_unfit(j);
 	else if (!unjudged || j->masked)
 		salvage_forget(j);

@@ -200,6 +200,7 @@ void tries_mask(struct job *j);     /* masks what the task's folder holds; part 
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
+void salvage_stay(struct job *j);      /* what has the answer is to be taken up: before it is masked, it is put aside */
 void salvage_forget(struct job *j);    /* the try was judged */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
 

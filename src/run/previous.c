@@ -11,9 +11,12 @@
 
 #include "base/clock.h"
 #include "run/aim.h"
+#include "run/call_left.h"
 #include "run/left.h"
+#include "run/live.h"
 #include "run/mask.h"
 #include "run/process.h"
+#include "state/runs.h"
 #include "state/store.h"
 
 #define LOOK_NS (10 * NS_PER_MS)
@@ -60,53 +63,120 @@ size_t previous_end(uint64_t run_id, int store_fd)
 	return ended;
 }
 
-/* Outputs that somebody edited, and results, are kept as they are; and while a call stands in the folder, the answer that may be taken up. */
-static bool is_kept(const char *name, bool called)
+/* Outputs that somebody edited, and results, are kept as they are. */
+static bool is_kept(const char *name)
 {
-	static const char *const always[] = {"edited", "result", ".", ".."}, *const of_a_call[] = {"stdout", "answer"};
-	bool kept = false;
-	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-		kept = kept || !strcmp(name, always[i]);
-	for (size_t i = 0; called && i < sizeof of_a_call / sizeof *of_a_call; i++)
-		kept = kept || !strcmp(name, of_a_call[i]);
-	return kept;
+	static const char *const names[] = {"edited", "result", ".", ".."};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
-static int mask_folder(const struct mask *m, int at, const char *path, int depth)
+/* What is masked, and how it is known whether an answer is whole. */
+struct masking {
+	int store_fd;
+	struct arena arena;
+	struct mask mask;
+	const struct rules *rules;
+};
+
+/* Does its output hold the line after which an answer is complete? */
+static bool is_final(const struct masking *m, const char *out, const struct provider *p)
 {
-	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = fd < 0 ? errno : 0;
+	int fd = openat(m->store_fd, out, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct live *live = fd < 0 ? NULL : live_new(p);
+	char piece[65536];
+	for (ssize_t n; live && (n = read(fd, piece, sizeof piece)) > 0;)
+		live_add(live, piece, (size_t)n);
+	if (live)
+		live_end(live);
+	bool final = live && live_seen(live).final;
+	live_free(live);
+	if (fd >= 0)
+		close(fd);
+	return final;
+}
+
+/* May a run take up what was left of the call in that folder? Where nobody knows its provider now, somebody may later. */
+static bool may_be_taken_up(struct masking *m, struct str dir)
+{
+	struct call_left left;
+	if (!call_left_read(&m->arena, m->store_fd, dir, &left))
+		return false;
+	const struct provider *p = rules_provider(m->rules, left.provider);
+	return left.complete || !p || is_final(m, arena_printf(&m->arena, "%.*s/stdout", STR_ARG(dir)).p, p);
+}
+
+static int mask_folder(struct masking *m, struct str path, int depth)
+{
+	int fd = openat(m->store_fd, path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = fd < 0 ? errno : 0;
 	DIR *dir = err ? NULL : fdopendir(fd);
-	bool called = dir && !faccessat(fd, "call", F_OK, AT_SYMLINK_NOFOLLOW);
 	struct dirent *e;
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
 		return err == ENOENT ? 0 : err ? err : errno;
 	}
-	while ((e = readdir(dir))) {
+	if (may_be_taken_up(m, path))
+		err = call_left_put_aside(m->store_fd, path, &m->mask);
+	else
+		call_left_forget(m->store_fd, path);
+	while (!err && (e = readdir(dir))) {
 		struct stat st;
 		bool found;
-		int failed = 0;
-		if (is_kept(e->d_name, called) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (is_kept(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode) && depth)
-			failed = mask_folder(m, fd, e->d_name, depth - 1);
+			err = mask_folder(m, arena_printf(&m->arena, "%.*s/%s", STR_ARG(path), e->d_name), depth - 1);
 		else if (S_ISREG(st.st_mode))
-			failed = mask_file(m, fd, e->d_name, e->d_name, &found);
-		err = err ? err : failed;
+			err = mask_file(&m->mask, fd, e->d_name, e->d_name, &found);
 	}
 	closedir(dir);
 	return err;
 }
 
 #define DEEPEST 8 /* tasks/NAME/delegates/K/delegates/K/tries/N */
+#define JOURNAL_END 4096
 
-int previous_mask(int store_fd, const char *const *env)
+/* Has a run that goes on no more written no end into its journal? */
+static bool was_killed(struct masking *m, struct str id)
 {
-	struct arena a = {0};
-	struct mask m = {0};
-	mask_read(&m, &a, env);
-	int err = m.values.n ? mask_folder(&m, store_fd, "tasks", DEEPEST) : 0;
-	arena_free(&a);
-	return err;
+	char end[JOURNAL_END];
+	struct stat st;
+	if (runs_alive(m->store_fd, id))
+		return false;
+	int fd = openat(m->store_fd, arena_printf(&m->arena, "runs/%.*s/" RUNS_JOURNAL, STR_ARG(id)).p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool there = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+	ssize_t n = there ? pread(fd, end, sizeof end, st.st_size > JOURNAL_END ? st.st_size - JOURNAL_END : 0) : -1;
+	if (fd >= 0)
+		close(fd);
+	return n >= 0 && !memmem(end, (size_t)n, "\"ev\":\"end\"", 10);
+}
+
+/* Runs apart hold no lock: one that was killed shows by its folder. That gets another name when it is masked. */
+static int mask_apart(struct masking *m)
+{
+	struct str *ids;
+	size_t n;
+	int first = runs_list(&m->arena, m->store_fd, &ids, &n);
+	for (size_t i = 0; !first && i < n; i++) {
+		struct str dir = arena_printf(&m->arena, "runs/%.*s/" STORE_CALL, STR_ARG(ids[i]));
+		if (faccessat(m->store_fd, dir.p, F_OK, AT_SYMLINK_NOFOLLOW) || !was_killed(m, ids[i]))
+			continue;
+		first = mask_folder(m, dir, DEEPEST);
+		if (!first && renameat(m->store_fd, dir.p, m->store_fd, arena_printf(&m->arena, "%.*s-killed", STR_ARG(dir)).p))
+			first = errno;
+	}
+	return first;
+}
+
+int previous_mask(int store_fd, const struct rules *rules, bool killed, const char *const *env)
+{
+	struct masking m = {.store_fd = store_fd, .rules = rules};
+	mask_read(&m.mask, &m.arena, env);
+	int err = m.mask.values.n && killed ? mask_folder(&m, STR("tasks"), DEEPEST) : 0;
+	int apart = m.mask.values.n ? mask_apart(&m) : 0;
+	arena_free(&m.arena);
+	return err ? err : apart;
 }

@@ -1,32 +1,26 @@
 /* Answers that were paid for when a run was killed. While an agent is at work `tasks/NAME/call` tells what it was asked, so that the
  * next run can take up an answer that is complete in its output, but on no record. */
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "run/call_left.h"
 #include "run/job.h"
 
-#define CALL_MAX 65536
-#define FIRST_LINE "axmake call 1\n"
-
-static const char *call_path(struct job *j)
+static int store_of(const struct job *j)
 {
-	return arena_printf(&j->arena, "%.*s/call", STR_ARG(j->dir)).p;
+	return j->sched->c->store->fd;
 }
 
-static void write_call(struct job *j, const char *word)
+static void write_call(struct job *j, bool complete, bool unfit)
 {
-	char hex[HASH_HEX];
-	struct str text = arena_printf(&j->arena, FIRST_LINE "%s %" PRIu64 " %u %s\n%.*s\n", hash_hex(j->signing.hash, hex), j->start_id,
-				       j->tries, word, STR_ARG(j->provider->name));
-	int err = os_replace_file(j->sched->c->store->fd, call_path(j), 0600, text);
+	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .provider = j->provider->name};
+	hash_hex(j->signing.hash, c.signature);
+	int err = call_left_write(store_of(j), j->dir, &c);
 	if (err)
-		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_path(j), os_error(err));
+		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_left_path(&j->arena, j->dir).p, os_error(err));
 }
 
 /* A run apart is taken up by nobody. */
@@ -38,36 +32,33 @@ static bool is_kept(const struct job *j)
 void salvage_begin(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, "begun");
+		write_call(j, false, false);
 }
 
 void salvage_complete(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, "complete");
+		write_call(j, true, false);
+}
+
+void salvage_stay(struct job *j)
+{
+	int err = is_kept(j) ? call_left_put_aside(store_of(j), j->dir, &j->sched->mask) : 0;
+	if (err)
+		sched_warn(j->sched, j->task, "cannot keep its answer beside a masked copy: %s", os_error(err));
 }
 
 void salvage_unfit(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, "unfit");
+		write_call(j, true, true);
 }
 
 void salvage_forget(struct job *j)
 {
 	if (is_kept(j))
-		unlinkat(j->sched->c->store->fd, call_path(j), 0);
+		call_left_forget(store_of(j), j->dir);
 }
-
-/* What a killed run has left of a call. */
-struct call_left {
-	char signature[HASH_HEX];
-	uint64_t start_id;
-	unsigned tries;
-	bool complete; /* known to be; else its output may tell */
-	bool unfit;    /* complete, but it lacked a field that was used then, and that failure is on record */
-	const struct provider *provider;
-};
 
 static const struct provider *provider_named(const struct task *t, struct str name)
 {
@@ -77,27 +68,10 @@ static const struct provider *provider_named(const struct task *t, struct str na
 	return NULL;
 }
 
-static bool read_call(struct job *j, struct call_left *left)
-{
-	struct str text;
-	char word[16];
-	int at = 0;
-	if (os_read_file(&j->arena, j->sched->c->store->fd, call_path(j), CALL_MAX, &text) || !str_starts(text, STR(FIRST_LINE)))
-		return false;
-	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
-	_Static_assert(HASH_HEX == 33, "the width below");
-	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z]%n", left->signature, &left->start_id, &left->tries, word, &at) != 4 || rest.p[at] != '\n')
-		return false;
-	left->unfit = str_eq(str_of(word), STR("unfit"));
-	left->complete = left->unfit || str_eq(str_of(word), STR("complete"));
-	left->provider = provider_named(j->task, str_trim_end_newlines(str_sub(rest, (size_t)at + 1, rest.n)));
-	return left->provider;
-}
-
 static bool same_call(struct job *j, const struct call_left *left)
 {
 	char hex[HASH_HEX];
-	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, left->provider, true, true, &j->signing);
+	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &j->signing);
 	return !j->signing.problem.n && str_eq(str_of(hash_hex(j->signing.hash, hex)), str_of(left->signature));
 }
 
@@ -112,7 +86,7 @@ static bool read_output(struct job *j)
 	ssize_t n = -1;
 	if (fd < 0)
 		return false;
-	bool good = !fstat(fd, &st) && S_ISREG(st.st_mode) && !fstatat(store->fd, call_path(j), &begun, AT_SYMLINK_NOFOLLOW);
+	bool good = !fstat(fd, &st) && S_ISREG(st.st_mode) && !fstatat(store->fd, call_left_path(&j->arena, j->dir).p, &begun, AT_SYMLINK_NOFOLLOW);
 	if (good)
 		j->took_ns = (st.st_mtim.tv_sec - begun.st_mtim.tv_sec) * NS_PER_S + st.st_mtim.tv_nsec - begun.st_mtim.tv_nsec;
 	if (j->took_ns < 0)
@@ -127,8 +101,10 @@ static bool read_output(struct job *j)
 	return good;
 }
 
+/* What it holds is masked again when it has been judged, or when a new try begins. */
 static bool is_whole(struct job *j, const struct call_left *left)
 {
+	call_left_take_back(store_of(j), j->dir);
 	j->live = live_new(j->provider);
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
@@ -140,12 +116,16 @@ bool salvage_take(struct job *j)
 {
 	struct call_left left = {0};
 	enum why why = j->verdict.why;
-	if (!is_kept(j) || why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE || !read_call(j, &left))
+	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
+	if (!is_kept(j) || asks_anew || !call_left_read(&j->arena, store_of(j), j->dir, &left))
+		return false;
+	const struct provider *answered = provider_named(j->task, left.provider);
+	if (!answered)
 		return false;
 	bool recorded = j->task->record && j->task->record->start_id == left.start_id;
 	const struct provider *chosen = j->provider;
 	j->tries = left.tries;
-	j->provider = j->signed_for = left.provider;
+	j->provider = j->signed_for = answered;
 	if (!recorded && same_call(j, &left) && is_whole(j, &left)) {
 		j->start_id = left.start_id;
 		j->paid_before = left.unfit;

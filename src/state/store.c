@@ -249,9 +249,10 @@ static bool keep_but_log(struct str name)
 	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !is_temporary(name);
 }
 
+/* What a killed run left is taken up by what stands in tasks/, which goes. */
 static bool keep_results(struct str name)
 {
-	return !is_temporary(name);
+	return !is_temporary(name) && !str_starts(name, str_sub(STR(STORE_LEFT), sizeof "results/" - 1, sizeof STORE_LEFT - 1));
 }
 
 /* The answer was paid for, and edited files are somebody's work. */

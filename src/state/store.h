@@ -62,6 +62,8 @@ bool store_has_result(const struct store *s, struct hash128 h, uint64_t size); /
 bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out);
 /* The same in pieces: an open file at its start. 0 or errno; EBADMSG: it is damaged. The file of the empty result need not be there. */
 int store_open_result(const struct store *s, struct hash128 h, int *fd);
+/* Names that begin so, relative to .axmake, are no results: answers that a killed run left and that are yet to be judged, as their programs wrote them. */
+#define STORE_LEFT "results/left-"
 /* Keeps file `from` (relative to .axmake, closed for writing) as the result h: a hard link, or a copy where links fail. 0 or errno. */
 int store_keep_result(const struct store *s, const char *from, struct hash128 h);
 int store_write_result(const struct store *s, struct str content, struct hash128 h);

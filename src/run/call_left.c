@@ -1,0 +1,104 @@
+#include "run/call_left.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "state/store.h"
+
+#define CALL_MAX 65536
+#define FIRST_LINE "axmake call 1\n"
+
+static const char *const answer_files[] = {"stdout", "answer"};
+enum { N_FILES = sizeof answer_files / sizeof *answer_files };
+
+struct str call_left_path(struct arena *a, struct str dir)
+{
+	return arena_printf(a, "%.*s/call", STR_ARG(dir));
+}
+
+int call_left_write(int at, struct str dir, const struct call_left *c)
+{
+	struct arena a = {0};
+	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s\n%.*s\n", c->signature, c->start_id, c->tries,
+				       c->unfit ? "unfit" : c->complete ? "complete" : "begun", STR_ARG(c->provider));
+	int err = os_replace_file(at, call_left_path(&a, dir).p, 0600, text);
+	arena_free(&a);
+	return err;
+}
+
+bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out)
+{
+	struct str text;
+	char word[16];
+	int n = 0;
+	*out = (struct call_left){0};
+	if (os_read_file(a, at, call_left_path(a, dir).p, CALL_MAX, &text) || !str_starts(text, STR(FIRST_LINE)))
+		return false;
+	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
+	_Static_assert(HASH_HEX == 33, "the width below");
+	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z]%n", out->signature, &out->start_id, &out->tries, word, &n) != 4 || rest.p[n] != '\n')
+		return false;
+	out->unfit = str_eq(str_of(word), STR("unfit"));
+	out->complete = out->unfit || str_eq(str_of(word), STR("complete"));
+	out->provider = str_trim_end_newlines(str_sub(rest, (size_t)n + 1, rest.n));
+	return true;
+}
+
+/* Where file number i of a folder is put aside. */
+static const char *aside(struct arena *a, struct str dir, size_t i)
+{
+	char hex[HASH_HEX];
+	return arena_printf(a, STORE_LEFT "%s-%s", hash_hex(hash_bytes(dir.p, dir.n), hex), answer_files[i]).p;
+}
+
+static const char *place(struct arena *a, struct str dir, size_t i)
+{
+	return arena_printf(a, "%.*s/%s", STR_ARG(dir), answer_files[i]).p;
+}
+
+void call_left_forget(int at, struct str dir)
+{
+	struct arena a = {0};
+	unlinkat(at, call_left_path(&a, dir).p, 0);
+	for (size_t i = 0; i < N_FILES; i++)
+		unlinkat(at, aside(&a, dir, i), 0);
+	arena_free(&a);
+}
+
+/* Killed anywhere in here, the file is in one of the two places as it was. */
+static int put_aside(int at, const char *from, const char *to, const struct mask *m)
+{
+	bool found;
+	if (!faccessat(at, to, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0; /* it was before, and what stands here is the masked copy */
+	if (renameat(at, from, at, to))
+		return errno == ENOENT ? 0 : errno;
+	int err = mask_file(m, at, to, from, &found);
+	if (!err && !found && renameat(at, to, at, from))
+		err = errno;
+	return err;
+}
+
+int call_left_put_aside(int at, struct str dir, const struct mask *m)
+{
+	struct arena a = {0};
+	int first = m->values.n ? os_mkdirs(at, "results", 0700) : 0;
+	for (size_t i = 0; m->values.n && i < N_FILES; i++) {
+		int err = put_aside(at, place(&a, dir, i), aside(&a, dir, i), m);
+		first = first ? first : err;
+	}
+	arena_free(&a);
+	return first;
+}
+
+void call_left_take_back(int at, struct str dir)
+{
+	struct arena a = {0};
+	for (size_t i = 0; i < N_FILES; i++)
+		renameat(at, aside(&a, dir, i), at, place(&a, dir, i));
+	arena_free(&a);
+}

@@ -1,0 +1,35 @@
+/* Private to run/: `tasks/NAME/call`, which tells what an agent at work was asked, for the run that finds this one killed; and its answer as the program wrote it, where what
+ * people see of it had to be masked. */
+#ifndef AXMAKE_RUN_CALL_LEFT_H
+#define AXMAKE_RUN_CALL_LEFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "run/mask.h"
+
+struct call_left {
+	char signature[HASH_HEX];
+	uint64_t start_id;
+	unsigned tries;
+	bool complete;       /* known to be; else its output may tell */
+	bool unfit;          /* complete, but it lacked a field that was used then, and that failure is on record */
+	struct str provider; /* its name */
+};
+
+/* `dir` is the task's folder, seen from folder `at` (.axmake), here and below. */
+struct str call_left_path(struct arena *a, struct str dir);
+/* 0 or errno. */
+int call_left_write(int at, struct str dir, const struct call_left *c);
+/* false: there is none that can be read. Strings in the arena. */
+bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out);
+/* It goes, and what was put aside of it. */
+void call_left_forget(int at, struct str dir);
+
+/* The files that an answer is read from are put aside, among the results, where they hold a secret, and masked copies take their places. 0 or the first errno. */
+int call_left_put_aside(int at, struct str dir, const struct mask *m);
+/* They stand in their places again. */
+void call_left_take_back(int at, struct str dir);
+
+#endif
