@@ -180,16 +180,12 @@ bool ending_anything_left(struct ending *e, const struct pid_list *orphans, bool
 	return left;
 }
 
-/* Is this process, or one that it came from, of the task? */
-static bool is_of_task(void *look, const struct proc_stat *st)
+/* Is it the one that was looked at? What it descends from may have died since, by our own signal. */
+static bool still_same(void *id, pid_t pid)
 {
-	const struct look *k = look;
-	return st->pid == k->e->group ? k->first_alive : belongs(k, st) || (!k->reused && st->group == k->e->group);
-}
-
-static bool still_of_task(void *look, pid_t pid)
-{
-	return aim_below(pid, is_of_task, look);
+	const struct process_id *seen = id;
+	struct proc_stat st;
+	return proc_stat_read(pid, &st) && st.start == seen->start;
 }
 
 /* Signals what is in the look and not in `done`, and counts it. Returns how many these were. */
@@ -202,10 +198,10 @@ static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 		const struct proc_stat st = {.pid = id.pid, .start = id.start};
 		if (process_ids_have(done, &st))
 			continue;
-		int err = aim_signal(id.pid, sig, still_of_task, k);
+		int err = aim_signal(id.pid, sig, still_same, &id);
 		fresh++;
 		if (err == ESRCH)
-			continue; /* it is gone, or was handed over between two looks: the next one tells */
+			continue; /* it is gone */
 		bool counted = process_ids_have(&e->told, &st);
 		if (!err && id.pid != e->group && !counted)
 			e->ended++;

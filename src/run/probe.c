@@ -57,7 +57,7 @@ static void kill_all(pid_t pid)
 {
 	struct pid_list below = {0};
 	process_descendants(pid, &below);
-	for (size_t i = 0; i < below.pids.n; i++)
+	for (size_t i = below.pids.n; i-- > 0;) /* children first: then they still are below */
 		aim_signal(below.pids.p[i], SIGKILL, still_below, &pid);
 	vec_free(&below.pids);
 	kill(-pid, SIGKILL);
