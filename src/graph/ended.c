@@ -1,21 +1,25 @@
 #include "graph/ended.h"
 
-static const struct task *first(const struct task *t, bool bypassed_too)
+static bool failed(const struct task *t)
 {
-	for (size_t i = 0; t->def->run_if != RUN_IF_SUCCESS && i < t->deps.n; i++) {
-		const struct task *d = t->deps.p[i].task;
-		if (d->state == STATE_FAILED || (d->state == STATE_NOT_RUN && (bypassed_too || !d->bypassed)))
-			return d;
-	}
-	return NULL;
+	return t->state == STATE_FAILED || (t->state == STATE_NOT_RUN && !t->bypassed);
 }
 
 const struct task *ended_without_success(const struct task *t)
 {
-	return first(t, true);
+	for (size_t i = 0; t->def->run_if != RUN_IF_SUCCESS && i < t->deps.n; i++) {
+		const struct dep *d = &t->deps.p[i];
+		bool bad = d->task->state == STATE_FAILED || d->task->state == STATE_NOT_RUN;
+		if (bad && (dep_counts(d) || t->def->run_if == RUN_IF_FAILURE))
+			return d->task;
+	}
+	return NULL;
 }
 
-const struct task *ended_in_failure(const struct task *t)
+bool ended_in_failure(const struct task *t)
 {
-	return first(t, false);
+	for (size_t i = 0; i < t->deps.n; i++)
+		if (failed(t->deps.p[i].task))
+			return true;
+	return false;
 }

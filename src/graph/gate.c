@@ -86,7 +86,8 @@ static enum truth path_exists(struct asking *q, struct str path)
 	}
 	int err = errno;
 	if (!no_name(err)) {
-		q->problem = arena_printf(q->a, "cannot look whether '%.*s' exists, which 'when' asks: %s", STR_ARG(path), os_error(err));
+		struct str shown = signature_shows_secret(path) ? STR("***") : path;
+		q->problem = arena_printf(q->a, "cannot look whether '%.*s' exists, which 'when' asks: %s", STR_ARG(shown), os_error(err));
 		return TRUTH_PROBLEM;
 	}
 	if (err == ENAMETOOLONG)
