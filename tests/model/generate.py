@@ -51,16 +51,17 @@ class Maker:
         self.reads(t)
         self.gives(t)
         self.ways(t)
+        self.conditions(t)
         return t
 
     def earlier(self, n):
-        found = pick(self.rng, [t.uid for t in self.tasks], n)
+        found = pick(self.rng, [t.uid for t in self.tasks if t.run_if != "failure"], n)
         self.used.update(found)
         return found
 
     def editor(self, t):
         """It marks a file that stands there, or the outputs of a task that nobody uses yet. One after another, all who use these come after."""
-        rng, free = self.rng, lambda u: u.outputs and u.uid not in self.used and not u.optional
+        rng, free = self.rng, lambda u: u.outputs and u.uid not in self.used and not u.optional and not u.when and not u.run_if
         makers = [u for u in self.tasks if free(u) and not any(".k" in o for o in u.outputs)]
         t.kind, t.says = "run", rng.choice(["none", "const"])
         again = [m for m in self.editors if isinstance(m, int) and m not in self.settled]
@@ -97,14 +98,14 @@ class Maker:
             t.inputs += rng.choice(PATTERNS)
         if self.tasks and rng.random() < 0.3:
             maker = rng.choice(self.tasks)
-            if maker.outputs and not maker.optional:
+            if maker.outputs and not maker.optional and not maker.when and not maker.run_if:
                 t.inputs.append(w.files_made(rng.choice(maker.outputs))[0])
                 self.used.add(maker.uid)
         if not self.collector and rng.random() < 0.15:
             self.collector = True
             t.inputs += ["out/*.k"]
         t.deps, t.after = self.earlier(2), self.earlier(1)
-        named = pick(rng, [u for u in self.tasks if u.kind != "group"], 1)
+        named = pick(rng, [u for u in self.tasks if u.kind != "group" and u.run_if != "failure"], 1)
         for u in named:
             self.used.add(u.uid)
             t.results[u.uid] = "?" if u.optional and rng.random() < 0.7 else ""
@@ -150,6 +151,38 @@ class Maker:
             t.says = "const" if t.says == "none" else t.says
         t.always = rng.random() < 0.04
         t.on_edit = rng.choice(["", "", "keep", "rerun"]) if t.outputs else ""
+
+
+    def conditions(self, t):
+        """When it is to run at all. What is for failures makes nothing and is used by nobody: no plan can tell whether it will run."""
+        rng = self.rng
+        if (t.deps or t.after) and rng.random() < 0.25:
+            t.run_if = rng.choice(["failure", "done"])
+            t.results = {u: "?" for u in t.results}
+            t.env = [(n, [p for p in pieces if p[0] != "result"]) for n, pieces in t.env]
+            if t.run_if == "failure":
+                t.outputs, t.on_edit = [], ""
+        if rng.random() < 0.25:
+            t.when = self.condition(t, 2)
+
+    def condition(self, t, depth):
+        rng = self.rng
+        kind = rng.choice(["equal", "equal", "exists", "exists", "said", "not", "and", "or"] if depth else ["equal", "exists"])
+        if kind == "equal":
+            return kind, "V1", rng.choice(["one", "two"])
+        if kind in ("and", "or"):
+            return kind, self.condition(t, depth - 1), self.condition(t, depth - 1)
+        if kind == "not":
+            return kind, self.condition(t, depth - 1)
+        makers = [u for u in self.tasks if u.uid in t.after and u.outputs]
+        if kind == "exists":
+            return kind, w.files_made(makers[0].outputs[0])[0] if makers and rng.random() < 0.5 else rng.choice(FOUND)
+        said = [u for u in self.tasks if u.kind != "group" and u.run_if != "failure"]
+        if not said:
+            return "equal", "V1", "one"
+        u = rng.choice(said)
+        self.used.add(u.uid)
+        return kind, u.uid, "?" if u.optional or t.run_if else ""
 
 
 def sources(rng):

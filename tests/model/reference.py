@@ -123,12 +123,14 @@ class Run:
         return f"{self.wf.of(uid).name} (u{uid}) did not run, but it is stale: {self.reasons[uid]}"
 
     def visit(self, t):
-        states = {d: self.states[d] for d in self.edges[t.uid]}
-        if any(s in ("left", "not run") or s == "failed" and not self.wf.of(d).optional for d, s in states.items()):
-            return "not run"
+        stopped = self.stopped(t)
+        if stopped:
+            return stopped
         if t.kind == "group":
             return "up to date"
         try:
+            if t.when and not self.holds(t.when):
+                return self.skip(t)
             signature = self.signature(t)
             reason = self.reasons[t.uid] = self.judge(t, signature)
         except NoResult as e:
@@ -138,12 +140,45 @@ class Run:
             self.results[t.uid] = self.ref.records[t.name].result
             return "up to date"
         if self.ran is not None and t.uid not in self.ran:
-            if not self.free:
+            if not self.free or t.run_if and not self.killed:
                 raise Mismatch(self.must_run(t.uid))
             if self.killed:
                 self.ref.unsure.setdefault(t.name, ())
             return "left"
         return self.perform(t, signature)
+
+    # Whether it is to run at all
+
+    def unsuccessful(self, t):
+        """Of what comes before it: what failed or was not run."""
+        return [d for d in self.edges[t.uid] if self.states[d] in ("failed", "not run", "left")]
+
+    def stopped(self, t):
+        """Why it is not even judged; nothing when it is."""
+        bad = {d: self.states[d] for d in self.unsuccessful(t)}
+        if t.run_if == "failure" and not bad:
+            return self.skip(t)
+        if t.run_if and not self.killed:
+            return "left" if t.run_if == "failure" and set(bad.values()) == {"left"} else ""
+        if any(s == "not run" or s == "failed" and not self.wf.of(d).optional for d, s in bad.items()):
+            return "not run" if not t.run_if else ""
+        return "left" if "left" in bad.values() else ""
+
+    def skip(self, t):
+        self.results[t.uid] = b""
+        return "skipped"
+
+    def holds(self, when):
+        kind, *rest = when
+        if kind == "equal":
+            return self.vars[rest[0]] == rest[1]
+        if kind == "exists":
+            return rest[0] in self.ref.disk
+        if kind == "said":
+            return self.text_of(*rest) != ""
+        if kind == "not":
+            return not self.holds(rest[0])
+        return (all if kind == "and" else any)(self.holds(part) for part in rest)
 
     # What counts
 
@@ -192,6 +227,8 @@ class Run:
         s |= {f"input {p}": self.ref.disk[p] for p in self.input_files(t)}
         s |= {f"declared {d}": True for d in (*t.outputs, *("edit " + e for e in t.edits))}
         s["dependencies"] = sorted(self.contribution(self.wf.of(d), t) for d in t.deps)
+        counts = [d for d in self.unsuccessful(t) if self.edges[t.uid][d] or t.run_if == "failure"]
+        s["a failure"] = bool(t.run_if and counts)
         if t.kind == "agent":
             return s | {"prompt": self.prompt(t), "role and model": self.wf.roles[t.agent]}
         s |= {"script": w.script(self.wf, t), "name": t.name if t.uses_name else ""}
@@ -205,6 +242,8 @@ class Run:
         ref = self.ref
         if t.always:
             return "always"
+        if signature["a failure"]:
+            return "it follows a failure"
         if t.name in ref.unsure:
             return self.judge_unsure(t, signature)
         own = ref.records.get(t.name)

@@ -34,6 +34,8 @@ class Task:
     optional: bool = False
     always: bool = False
     on_edit: str = ""
+    run_if: str = ""
+    when: tuple = ()  # ("equal", var, value), ("exists", path), ("said", uid, mark), ("not", x), ("and", x, y), ("or", x, y)
     agent: str = ""
     salt: int = 0  # part of the script or prompt
     cosmetic: list = dataclasses.field(default_factory=list)  # lines of YAML that count for nothing
@@ -102,6 +104,26 @@ def literal_edges(wf, task):
     }
 
 
+def results_in(when):
+    """uids of the tasks whose results a condition asks for."""
+    if not when:
+        return []
+    return [when[1]] if when[0] == "said" else [u for part in when[1:] if isinstance(part, tuple) for u in results_in(part)]
+
+
+def condition(wf, when):
+    """As `when` is written."""
+    kind, *rest = when
+    if kind == "equal":
+        return '${%s} == "%s"' % tuple(rest)
+    if kind == "exists":
+        return f"exists({rest[0]})"
+    if kind == "said":
+        return '${%s%s} != ""' % (wf.of(rest[0]).name, rest[1])
+    parts = [f"({condition(wf, part)})" for part in rest]
+    return "!" + parts[0] if kind == "not" else {"and": " && ", "or": " || "}[kind].join(parts)
+
+
 def edges(wf):
     """uid -> {uid: does its content count?}; edges by name first, then those of globs to tasks that do not come after."""
     found = {}
@@ -109,6 +131,7 @@ def edges(wf):
         found[t.uid] = {d: False for d in t.after}
         found[t.uid].update({d: True for d in (*t.deps, *t.results, *literal_edges(wf, t))})
         found[t.uid].update({p[1]: True for _, pieces in t.env for p in pieces if p[0] == "result"})
+        found[t.uid] = {u: False for u in results_in(t.when)} | found[t.uid]
     for t in wf.tasks:
         for p in t.inputs:
             if p[0] == "!" or not is_glob(p):
@@ -222,6 +245,10 @@ def task_yaml(wf, t):
     for key in ("optional", "always"):
         if getattr(t, key):
             text += f"    {key}: true\n"
+    if t.run_if:
+        text += f"    run_if: {t.run_if}\n"
+    if t.when:
+        text += f"    when: {json.dumps(condition(wf, t.when))}\n"
     if t.on_edit:
         text += f"    on_edit: {t.on_edit}\n"
     return text + "".join(f"    {line}\n" for line in t.cosmetic)
