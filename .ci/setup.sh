@@ -39,6 +39,7 @@ find_check() {
 	library cmocka libcmocka-dev
 	have python3 || want python3
 	have ps || want procps
+	have tmux || want tmux
 }
 
 explain() {

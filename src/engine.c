@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "drawn.h"
 #include "listeners.h"
 #include "run/previous.h"
 #include "run/process.h"
@@ -49,15 +50,6 @@ static size_t slots_without_jobserver(const struct program *g)
 {
 	int inherited = g->options.makeflags_jobs;
 	return inherited == JOBS_UNLIMITED ? 0 : inherited == JOBS_UNSET ? program_jobs(g) : (size_t)inherited;
-}
-
-/* The workflow's, unless somebody named an amount for this run. */
-static struct budget_def budget(const struct program *g)
-{
-	struct budget_def b = g->project.workflow->policy.budget;
-	if (g->options.budget_usd > 0)
-		b.cost_usd = g->options.budget_usd;
-	return b;
 }
 
 static struct jobserver *open_jobserver(struct program *g)
@@ -175,7 +167,7 @@ static bool go_on(void *self, bool well)
 		return false;
 	bool more = well && project_go_on(p);
 	f->c->graph = p->graph;
-	f->c->budget = budget(f->g);
+	f->c->budget = program_budget(f->g);
 	program_report(f->g);
 	if (more && !p->making)
 		say_plain_targets(f->g);
@@ -206,12 +198,12 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.keep_going = o->keep_going,
 		.ignore_errors = o->ignore_errors,
 		.touch = o->touch,
-		.live_output = o->sync == SYNC_NONE,
+		.live_output = o->sync == SYNC_NONE || g->follow,
 		.parallel_delegation = p->config.parallel_delegation,
 		.load_limited = o->max_load >= 0,
 		.max_load = o->max_load,
 		.max_agents = agent_limit(g),
-		.budget = budget(g),
+		.budget = program_budget(g),
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,
 	};
@@ -263,6 +255,8 @@ int engine_build(struct program *g)
 	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1};
 	tee_add(&all.tee, seen);
 	listeners_add_files(&all, g, &lc);
+	struct drawn drawn = drawn_open(g, loop, plain, &all.tee, program_slots(g));
+	g->follow = drawn.terminal;
 	seen = listeners_observer(&all);
 	struct sched_result r = engine_run(g, loop, &seen, run_id);
 	listeners_close(&all, g, &r, status_of(g, &r));
@@ -272,6 +266,7 @@ int engine_build(struct program *g)
 	if (!unseen)
 		ask_for_seal(g, &r, plain);
 	plain_free(plain);
+	drawn_close(&drawn);
 	loop_free(loop);
 	err = project_close(p);
 	if (err && !r.refused)

@@ -115,7 +115,7 @@ int look(struct program *g)
 		say_unmade(g, v.verdicts);
 	switch (o->mode) {
 	case MODE_BUILD:
-		view_plan(&v, stdout, o->silent, o->jobs > 0 ? (size_t)o->jobs : o->jobs == JOBS_UNLIMITED ? 0 : program_jobs(g));
+		view_plan(&v, stdout, o->silent, program_slots(g));
 		return status_of_plan(p->graph, v.verdicts);
 	case MODE_EXPLAIN:
 		view_explain(&v, stdout);

@@ -182,12 +182,10 @@ static void set_color(struct parse *p, const struct row *row, struct str value)
 
 static void set_progress(struct parse *p, const struct row *row, struct str value)
 {
-	static const char *const ways[] = {"auto", "plain", "none"};
+	static const char *const ways[] = {"auto", "tty", "plain", "none"};
 
 	(void)row;
-	if (str_eq(value, STR("tty")))
-		diag_error(p->diag, p->at, "auto, plain and none are", "'tty' of '%.*s' is not built yet", STR_ARG(p->spelled));
-	else if (choose(p, value, ways, COUNT(ways)) >= 0)
+	if (choose(p, value, ways, COUNT(ways)) >= 0)
 		p->o->progress = value;
 }
 
@@ -318,7 +316,7 @@ const struct row option_rows[] = {
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
-    {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, plain or none"},
+    {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, tty, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",
      "pipe or fifo, for the makes below"},
     {'h', "help", ARG_NONE, set_mode, 0, MODE_HELP, 0, NULL, "print this"},

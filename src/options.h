@@ -57,7 +57,7 @@ struct options {
 	int print_directory; /* -w 1, --no-print-directory 0, unset -1 */
 	bool trace;
 	enum color color;
-	struct str progress; /* auto, plain or none ("tty" is refused as not built yet) */
+	struct str progress; /* auto, tty, plain or none */
 	double budget_usd; /* --budget; 0: not given */
 	struct str provider; /* --provider */
 	struct str subject;  /* task of --log, --result */

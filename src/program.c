@@ -25,3 +25,17 @@ size_t program_jobs(const struct program *g)
 {
 	return g->project.config.max_concurrent_agents ? (size_t)g->project.config.max_concurrent_agents : 4;
 }
+
+size_t program_slots(const struct program *g)
+{
+	int jobs = g->options.jobs == JOBS_UNSET ? g->options.makeflags_jobs : g->options.jobs;
+	return jobs == JOBS_UNLIMITED ? 0 : jobs > 0 ? (size_t)jobs : program_jobs(g);
+}
+
+struct budget_def program_budget(const struct program *g)
+{
+	struct budget_def b = g->project.workflow->policy.budget;
+	if (g->options.budget_usd > 0)
+		b.cost_usd = g->options.budget_usd;
+	return b;
+}

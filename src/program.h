@@ -18,6 +18,7 @@ struct program {
 	struct options options;
 	struct project project;
 	struct jobserver_inherited inherited;
+	bool follow; /* output of tasks is to be heard of as it comes */
 	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */
 };
 
@@ -25,7 +26,11 @@ struct program {
 bool program_colored(const struct program *g, int fd);
 /* Prints the mistakes and warnings so far on standard error. true: there was no mistake. */
 bool program_report(struct program *g);
+/* What a run may spend: the workflow's, unless somebody named an amount for this run. */
+struct budget_def program_budget(const struct program *g);
 /* How many at once when nobody says how many; also the usual limit on agents. */
 size_t program_jobs(const struct program *g);
+/* At once in this run, by -j or a make above; 0: any number. */
+size_t program_slots(const struct program *g);
 
 #endif

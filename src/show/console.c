@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,9 +45,21 @@ void console_close(struct console *c)
 	sbuf_free(&c->out);
 }
 
+size_t console_columns(const struct console *c)
+{
+	struct winsize w = {0};
+	if (!c->terminal)
+		return 0;
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
+	return w.ws_col ? w.ws_col : 80;
+}
+
 void console_flush(struct console *c)
 {
-	if (c->out.n && !c->write_error)
+	if (c->drawn && c->out.n) {
+		terminal_add(c->drawn, sbuf_view(&c->out));
+		terminal_pump(c->drawn);
+	} else if (c->out.n && !c->write_error)
 		c->write_error = os_write_all(STDOUT_FILENO, c->out.p, c->out.n);
 	sbuf_clear(&c->out);
 }
@@ -59,10 +72,24 @@ void console_room(struct console *c)
 
 void console_say(struct console *c, struct sbuf *message)
 {
+	if (c->drawn && c->one_place) {
+		sbuf_str(&c->out, sbuf_view(message));
+		sbuf_free(message);
+		console_flush(c);
+		return;
+	}
 	console_flush(c);
 	/* Where standard error is gone there is nobody to be told. */
 	(void)os_write_all(STDERR_FILENO, message->p, message->n);
 	sbuf_free(message);
+}
+
+void console_drain(struct console *c)
+{
+	console_flush(c);
+	if (c->drawn)
+		c->write_error = terminal_drain(c->drawn);
+	c->drawn = NULL;
 }
 
 int console_stream(struct console *c, bool agent, int fd, bool *any)

@@ -66,8 +66,8 @@ static struct str script_line(struct str script, size_t *at)
 	return line;
 }
 
-/* The first line of a script that does something: neither empty nor a comment. */
-static void add_script(struct sbuf *b, struct str script)
+/* The first line of a script that does something, neither empty nor a comment, in so many columns. */
+static void add_script(struct sbuf *b, struct str script, size_t most)
 {
 	struct str rest = str_trim(script), first = STR_NONE;
 	size_t at = 0;
@@ -79,15 +79,27 @@ static void add_script(struct sbuf *b, struct str script)
 
 	utf8_escape(&shown, first);
 	/* No text takes more columns than bytes: most need no counting. */
-	columns = shown.n <= SCRIPT_COLUMNS ? shown.n : utf8_width(sbuf_view(&shown));
+	columns = shown.n <= most ? shown.n : utf8_width(sbuf_view(&shown));
 	sbuf_lit(b, "$ ");
-	if (columns <= SCRIPT_COLUMNS)
+	if (columns <= most)
 		sbuf_str(b, sbuf_view(&shown));
 	else
-		phrase_fit(b, sbuf_view(&shown), SCRIPT_COLUMNS);
-	if (at < rest.n && columns <= SCRIPT_COLUMNS)
+		phrase_fit(b, sbuf_view(&shown), most);
+	if (at < rest.n && columns <= most)
 		sbuf_lit(b, " …");
 	sbuf_free(&shown);
+}
+
+/* Columns for a script behind what stands on its line already: no line of a terminal is to be broken for it. */
+static size_t script_room(const struct plain *p, const struct task *t)
+{
+	char head[60];
+	int before = snprintf(head, sizeof head, "[%zu/%zu] : $  …", p->total, p->total);
+	size_t columns = console_columns(&p->console), used = phrase_width(t->name) + (size_t)before;
+
+	if (!columns || columns > used + SCRIPT_COLUMNS)
+		return SCRIPT_COLUMNS;
+	return columns > used + 20 ? columns - used : 20;
 }
 
 /* "workflow.ax.yaml:12: backend: never ran", as make's --trace. */
@@ -113,7 +125,7 @@ static void add_call(struct plain *p, const struct event *e)
 	struct str provider = e->text;
 
 	if (t->kind == TASK_RUN) {
-		add_script(&p->console.out, t->def->run.s);
+		add_script(&p->console.out, t->def->run.s, script_room(p, t));
 		return;
 	}
 	phrase_kind(&p->console.out, t);
@@ -163,6 +175,14 @@ static void on_skipped(struct plain *p, const struct event *e)
 	console_room(&p->console);
 }
 
+/* "[2/4] code: agent backend via offline" */
+static void add_head(struct plain *p, const struct event *e)
+{
+	add_name(p, e->task);
+	add_call(p, e);
+	sbuf_char(&p->console.out, '\n');
+}
+
 static void on_start(struct plain *p, const struct event *e)
 {
 	const struct task *t = e->task;
@@ -171,11 +191,9 @@ static void on_start(struct plain *p, const struct event *e)
 		return;
 	number(p, t);
 	trace_reason(p, t, e->verdict);
-	if (quiet(p) && !p->config.trace)
+	if ((quiet(p) || (p->console.drawn && !p->config.live)) && !p->config.trace)
 		return;
-	add_name(p, t);
-	add_call(p, e);
-	sbuf_char(&p->console.out, '\n');
+	add_head(p, e);
 	if (p->config.trace && t->kind == TASK_RUN)
 		phrase_lines(&p->console.out, t->def->run.s, "    ");
 	p->shown = NULL;
@@ -199,14 +217,23 @@ static void on_why(struct plain *p, const struct event *e)
 }
 
 /* A task's output, whole. */
-static void show_output(struct plain *p, const struct task *t, const struct outcome *o)
+static void show_output(struct plain *p, const struct event *e, const struct outcome *o)
 {
+	const struct task *t = e->task;
 	struct arena a = {0};
 	bool any = false;
 	int fd, err;
 
 	if (p->config.live || !o->log_path.n || !o->log_size || (p->config.quiet && t->state != STATE_FAILED))
 		return;
+	if (p->console.drawn) {
+		if (!p->config.trace)
+			add_head(p, e);
+		console_flush(&p->console);
+		terminal_add_file(p->console.drawn, p->config.root_fd, o->log_path, t->kind == TASK_AGENT);
+		p->shown = t;
+		return;
+	}
 	fd = openat(p->config.root_fd, arena_copy(&a, o->log_path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	err = fd < 0 ? errno : console_stream(&p->console, t->kind == TASK_AGENT, fd, &any);
 	if (fd >= 0)
@@ -226,7 +253,7 @@ static void show_output(struct plain *p, const struct task *t, const struct outc
 
 static void on_data(struct plain *p, const struct event *e)
 {
-	if (p->config.quiet)
+	if (p->config.quiet || !p->config.live)
 		return;
 	console_live(&p->console, e->task->name, e->task->kind == TASK_AGENT, e->is_stderr, e->text);
 	p->shown = e->task;
@@ -351,7 +378,7 @@ static void on_end(struct plain *p, const struct event *e)
 		return;
 	number(p, t); /* it may have ended without a start */
 	console_live_end(&p->console, t->name, t->kind == TASK_AGENT);
-	show_output(p, t, o);
+	show_output(p, e, o);
 	note_end(p, t, o);
 	if (t->state == STATE_FAILED) {
 		say_failure(p, t, o);
@@ -507,6 +534,12 @@ struct observer plain_observer(struct plain *p)
 	return (struct observer){plain_event, plain_flush, p};
 }
 
+void plain_draw(struct plain *p, struct terminal *t)
+{
+	console_flush(&p->console);
+	p->console.drawn = t;
+}
+
 static void add_elapsed(struct plain *p)
 {
 	if (p->begin_ns >= 0) {
@@ -563,7 +596,7 @@ static void add_budget(struct sbuf *b, const struct plain *p)
 static void add_table(struct plain *p)
 {
 	sbuf_char(&p->console.out, '\n');
-	table_rows(&p->console.out, &p->table, p->config.color_out);
+	table_rows(&p->console.out, &p->table, p->config.color_out, console_columns(&p->console));
 	sbuf_printf(&p->console.out, "%s: ", p->config.program);
 	table_counts(&p->console.out, &p->table, p->fresh);
 	add_elapsed(p);
@@ -617,6 +650,7 @@ int plain_end(struct plain *p)
 	if (!p->refused || p->table.states[ROW_DONE].n) /* something may have been done before the rest was refused */
 		add_end(p);
 	console_flush(&p->console);
+	console_drain(&p->console);
 	if (p->console.write_error) {
 		struct sbuf b = {0};
 

@@ -8,6 +8,7 @@
 #include "base/diag.h"
 #include "graph/graph.h"
 #include "run/observer.h"
+#include "show/terminal.h"
 
 struct plain_config {
 	const struct graph *graph;
@@ -24,6 +25,8 @@ struct plain_config {
 struct plain;
 struct plain *plain_new(const struct plain_config *c);
 struct observer plain_observer(struct plain *p);
+/* From now on, and until plain_end, what it says goes to this terminal, where running tasks stand below: what started is said when it has ended. */
+void plain_draw(struct plain *p, struct terminal *t);
 /* Was a warning told? */
 bool plain_warned(const struct plain *p);
 /* Adds what the whole run has printed on standard output, where nothing was to be done. */

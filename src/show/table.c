@@ -34,6 +34,7 @@ struct layout {
 	struct line lines[TABLE_LINES];
 	size_t n;
 	size_t widths[N_COLUMNS]; /* 0: nobody has anything there */
+	size_t columns;           /* of the terminal; 0: lines may be as long as they are */
 };
 
 void table_add(struct table *t, struct arena *a, enum row_state state, const struct row *row)
@@ -85,8 +86,16 @@ static void measure(struct layout *lay)
 			if (w > lay->widths[c])
 				lay->widths[c] = w;
 		}
-	if (lay->widths[COL_NAME] > NAME_MAX_COLUMNS)
-		lay->widths[COL_NAME] = NAME_MAX_COLUMNS;
+	size_t name = lay->columns && lay->columns / 3 < NAME_MAX_COLUMNS ? lay->columns / 3 : NAME_MAX_COLUMNS, used = 1;
+	if (lay->widths[COL_NAME] > name)
+		lay->widths[COL_NAME] = name;
+	if (lay->widths[COL_WHY] > WHY_MAX_COLUMNS)
+		lay->widths[COL_WHY] = WHY_MAX_COLUMNS;
+	for (size_t c = 0; c < COL_WHY; c++)
+		used += lay->widths[c] ? lay->widths[c] + 2 : 0;
+	size_t room = lay->columns > used + 2 ? lay->columns - used - 2 : 1;
+	if (lay->columns && lay->widths[COL_WHY] > room)
+		lay->widths[COL_WHY] = room;
 }
 
 static bool is_number(enum column c)
@@ -107,7 +116,7 @@ static void print_cell(struct sbuf *b, const struct layout *lay, const struct li
 		phrase_fill(b, width - own);
 	} else if (c == COL_WHY) {
 		/* Last on its line: nothing follows that would have to stand in a column. */
-		phrase_fit(b, text, own < WHY_MAX_COLUMNS ? own : WHY_MAX_COLUMNS);
+		phrase_fit(b, text, own < width ? own : width);
 	} else {
 		phrase_fit(b, text, width);
 	}
@@ -157,9 +166,9 @@ static void print_rest(struct sbuf *b, const struct table *t, const size_t *show
 	sbuf_char(b, '\n');
 }
 
-void table_rows(struct sbuf *b, const struct table *t, bool color)
+void table_rows(struct sbuf *b, const struct table *t, bool color, size_t columns)
 {
-	struct layout lay = {0};
+	struct layout lay = {.columns = columns};
 	size_t shown[N_ROW_STATES] = {0};
 
 	for (size_t s = 0; s < N_ROW_STATES; s++)

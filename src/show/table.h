@@ -40,8 +40,8 @@ struct table {
 /* Counts; copies the row into the arena where it can be shown. */
 void table_add(struct table *t, struct arena *a, enum row_state state, const struct row *row);
 
-/* The rows, and how many more there are. */
-void table_rows(struct sbuf *b, const struct table *t, bool color);
+/* The rows, and how many more there are; lines no longer than `columns`, unless that is 0. */
+void table_rows(struct sbuf *b, const struct table *t, bool color, size_t columns);
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh);
 /* What to type next, a line each. */

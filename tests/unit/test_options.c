@@ -278,7 +278,6 @@ static void mistakes_are_named_with_what_is_near(void **state)
 	    {"--clean=everything", "'--clean' wants all, not 'everything'"},
 	    {"-Oline", "'line' of '-O' is not built yet"},
 	    {"-Orecurse", "'-O' wants target or none, not 'recurse'"},
-	    {"--progress=tty", "'tty' of '--progress' is not built yet"},
 	    {"--jobserver-style=sem", "'--jobserver-style' wants pipe or fifo, not 'sem'"},
 	    {"--list --graph", "'--list' and '--graph' exclude each other"},
 	    {"''", "a target's name is empty"},
@@ -473,7 +472,6 @@ static void wrong_settings_are_reported_even_when_overridden(void **state)
 	    {"cache_size", "1G", "'cache_size' is not built yet"},
 	    {"cache_url", "http://x", "'cache_url' is not built yet"},
 	    {"notify", "x", "'notify' is not built yet"},
-	    {"progress", "tty", "'tty' of 'progress' is not built yet"},
 	    {"colour", "", "unknown setting 'colour'"},
 	};
 

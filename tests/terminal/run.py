@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+"""What a person sees: axmake in a real terminal (tmux), by what stands on its screen.
+
+    python3 tests/terminal/run.py --axmake ./axmake [PART OF A CASE'S NAME...]
+
+Screens are compared as wholes, without spaces at ends of lines and empty lines at the end; [[…]] encloses a regular expression, as in tests/cli.
+"""
+
+import fcntl
+import importlib.util
+import os
+import pty
+import re
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import suite  # noqa: E402
+from suite import check, write  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location("cli", os.path.join(suite.TREE, "tests", "cli", "run.py"))
+cli = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(cli)
+
+PATIENCE_S = 10
+WAIT = 'until [ -e {0} ]; do sleep 0.02; done'
+
+
+class Terminal:
+    """A shell in a terminal of that size, in the box's folder `w`."""
+
+    def __init__(self, box, columns=80, rows=14, **env):
+        self.box, self.folder = box, box.path("w")
+        os.makedirs(self.folder, exist_ok=True)
+        self.tmux = ["tmux", "-S", box.path("socket"), "-f", "/dev/null"]
+        drop = ("CI", "MAKELEVEL", "NO_COLOR", "TMUX")
+        settings = {**{k: v for k, v in os.environ.items() if k not in drop}, **box.env, **env}
+        settings = {k: v for k, v in settings.items() if k not in drop or k in env}
+        subprocess.run([*self.tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", self.folder, "sh"], env=settings, check=True)
+        self.type("; ".join(["PS1='$ '", *(f"export {name}={value}" for name, value in env.items()), "clear"]))
+        self.wait(r"^\$$")
+
+    def close(self):
+        subprocess.run([*self.tmux, "kill-server"], stderr=subprocess.DEVNULL, check=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def key(self, *keys):
+        subprocess.run([*self.tmux, "send-keys", *keys], check=True)
+
+    def type(self, line):
+        self.key("-l", line)
+        self.key("Enter")
+
+    def resize(self, columns, rows):
+        subprocess.run([*self.tmux, "resize-window", "-x", str(columns), "-y", str(rows)], check=True)
+
+    def screen(self):
+        text = subprocess.run([*self.tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True, encoding="utf-8").stdout
+        return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n") + "\n"
+
+    def _until(self, holds, wanted):
+        end = time.monotonic() + PATIENCE_S
+        while not holds(seen := self.screen()):
+            check(time.monotonic() < end, "seen:", seen, "wanted:", wanted)
+            time.sleep(0.05)
+        return seen
+
+    def wait(self, regex):
+        """Until the screen holds it."""
+        return self._until(lambda seen: re.search(regex, seen, re.MULTILINE), regex)
+
+    def shows(self, golden):
+        """Until the screen is this."""
+        wanted = cli.Wanted(golden.lstrip("\n"), self.folder)
+        return self._until(wanted.matches, golden)
+
+    def go(self, name):
+        write(os.path.join(self.folder, name), "")
+
+
+def workflow(box, tasks, **files):
+    write(box.path("w", "w.ax.yaml"), "tasks:\n" + "".join(f"  - {t}\n" for t in tasks))
+    for name, text in files.items():
+        write(box.path("w", name.replace("_", ".")), text)
+
+
+def running_tasks_stand_below_what_scrolls(box):
+    """Name, agent, time and last line of each, and a summary; when all is over nothing of it is left."""
+    workflow(
+        box,
+        [
+            f"""{{name: design, run: "echo first; {WAIT.format('a')}; echo designed"}}""",
+            f"""{{name: api, run: "echo one; printf 'tw'; printf 'o\\n'; {WAIT.format('b')}", dependencies: [design]}}""",
+            """{name: docs, agent: writer, task: "Write\\n", dependencies: [design]}""",
+        ],
+        axmake_ini="[axmake]\nprovider = mine\n[provider mine]\ncommand = sh -c 'cat; echo thinking; " + WAIT.format("c") + "; echo written'\n[agent writer]\nrole =\n",
+    )
+    with Terminal(box) as t:
+        t.type("axmake -j4")
+        t.shows("""
+$ axmake -j4
+design  run   [[0:0\\d]]  first
+0/3 done  1 running
+""")
+        t.go("a")
+        t.shows("""
+$ axmake -j4
+[1/3] design: $ echo first; until [ -e a ]; do sleep 0.02; done; echo desig…
+first
+designed
+[1/3] design: done in [[TIME]]
+docs  agent writer via mine   [[0:0\\d]]  thinking
+api   run                     [[0:0\\d]]  two
+1/3 done  2 running[[.*]]
+""")
+        t.go("b")
+        t.go("c")
+        t.wait(r"^\$$")
+        check("running" not in t.screen(), t.screen())
+        check(re.search(r"^axmake: 3 tasks done in ", t.screen(), re.MULTILINE), t.screen())
+
+
+def a_narrow_terminal_is_kept_to(box):
+    workflow(
+        box,
+        [
+            f"""{{name: a-task-with-a-long-name, run: "echo and a line of output that is longer; {WAIT.format('a')}; exit 3"}}""",
+            f"""{{name: b, run: "echo short; {WAIT.format('a')}"}}""",
+        ],
+    )
+    with Terminal(box, 40, 20) as t:
+        t.type("axmake -k")
+        t.shows("""
+$ axmake -k
+a-task-with-…   [[0:0\\d]]  and a line of ou…
+b               [[0:0\\d]]  short
+0/2 done  2 running
+""")
+        t.go("a")
+        seen = t.wait(r"tries again")
+        rows = [line for line in seen.split("\n") if re.search(r"^  \S.*(failed|done) ", line)]
+        check(len(rows) == 2 and all(len(line) < 40 for line in rows), *rows)
+        check("declares no outputs" not in seen, seen)
+
+
+def another_size_is_taken_up(box):
+    workflow(box, [f"""{{name: t{i}, run: "echo a line of output of task number {i}; {WAIT.format('a')}"}}""" for i in range(4)])
+    with Terminal(box, 100, 12) as t:
+        t.type("axmake -j4")
+        t.wait(r"number 3\n4?0/4 done")
+        t.resize(30, 8)
+        t.shows("""
+t0   [[0:\\d\\d]]  a line of output …
+t1   [[0:\\d\\d]]  a line of output …
+t2   [[0:\\d\\d]]  a line of output …
+t3   [[0:\\d\\d]]  a line of output …
+0/4 done  4 running
+""")
+        t.resize(100, 12)
+        t.wait(r"^t3  run   0:\d\d  a line of output of task number 3\n0/4 done  4 running$")
+        t.go("a")
+        t.wait(r"4 tasks done")
+        check("running" not in t.screen(), t.screen())
+
+
+def few_rows_and_many_tasks(box):
+    workflow(box, [f"""{{name: t{i}, run: "{WAIT.format('a')}"}}""" for i in range(300)])
+    with Terminal(box, 60, 5) as t:
+        t.type("axmake -j300")
+        t.shows("""
+$ axmake -j300
+t0  run   [[0:\\d\\d]]
+t1  run   [[0:\\d\\d]]
+… and 298 more
+0/300 done  300 running
+""")
+        t.resize(60, 2)
+        t.wait(r"^0/300 done  300 running$")
+        t.resize(60, 10)
+        t.wait(r"^… and 293 more$")
+        t.go("a")
+        t.wait(r"300 tasks done")
+
+
+def wide_and_combining_characters(box):
+    workflow(box, [f"""{{name: "漢字の仕事", run: "echo '🙂🙂 e\u0301te\u0301 漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'; {WAIT.format('a')}"}}""", f"""{{name: b, run: "{WAIT.format('a')}"}}"""])
+    with Terminal(box, 50, 10) as t:
+        t.type("axmake")
+        t.wait(r"0/2 done  2 running$")
+        seen = t.screen().split("\n")
+        check(seen[1].startswith("漢字の仕事   0:0") and seen[1].endswith("…") and "e\u0301te\u0301" in seen[1], *seen)
+        check(re.match(r"b {12}0:0\d$", seen[2]), *seen)
+        t.go("a")
+        t.wait(r"2 tasks done")
+
+
+def what_tasks_print_does_not_steer(box):
+    text = "\\\\033[32mgreen\\\\033[0m \\\\033[2J\\\\033[5Aup\\\\007 \\\\033]0;title\\\\007 end"
+    workflow(box, [f"""{{name: bad, run: "printf '{text}'; {WAIT.format('a')}"}}"""])
+    with Terminal(box) as t:
+        t.type("axmake")
+        t.shows("""
+$ axmake
+bad  run   [[0:0\\d]]  green up\\a  end
+0/1 done  1 running
+""")
+        t.go("a")
+        t.wait(r"^green \\x1b\[2J\\x1b\[5Aup")
+
+
+def a_progress_bar_shows_its_last_state(box):
+    workflow(box, [f"""{{name: bar, run: "printf '10%%\\\\r50%%\\\\r99%%\\\\r'; {WAIT.format('a')}"}}"""])
+    with Terminal(box) as t:
+        t.type("axmake")
+        t.wait(r"^bar  run   0:0\d  99%$")
+        t.go("a")
+
+
+def ctrl_z_leaves_a_clean_screen(box):
+    workflow(box, [f"""{{name: a, run: "echo hello; {WAIT.format('a')}"}}"""])
+    with Terminal(box) as t:
+        t.type("axmake")
+        t.wait(r"^0/1 done  1 running$")
+        t.key("C-z")
+        seen = t.wait(r"Stopped[^$]*^\$$")
+        check("running" not in seen, seen)
+        t.type("clear; fg")
+        t.shows("""
+[[.*]]axmake
+a  run   [[0:\\d\\d]]  hello
+0/1 done  1 running
+""")
+        t.go("a")
+        t.wait(r"1 task done")
+
+
+def in_the_background_nothing_is_drawn(box):
+    workflow(box, [f"""{{name: a, run: "{WAIT.format('a')}"}}"""])
+    with Terminal(box) as t:
+        t.type("axmake &")
+        t.type("sleep 0.5; echo $((6 * 7))")
+        t.wait(r"^42$")
+        check("running" not in t.screen(), t.screen())
+        t.go("a")
+        t.wait(r"1 task done")
+
+
+def ctrl_c_leaves_a_clean_screen(box):
+    workflow(box, ["""{name: a, run: "echo hello; sleep 100"}"""])
+    with Terminal(box) as t:
+        t.type("axmake")
+        t.wait(r"hello\n0/1 done  1 running$")
+        t.key("C-c")
+        seen = t.wait(r"interrupted[^$]*^\$$")
+        check("running" not in seen, seen)
+
+
+def a_stuck_terminal_holds_nothing_up(box):
+    """With the output stopped by Ctrl-S, tasks start and end as ever; what they printed comes later, whole."""
+    workflow(
+        box,
+        [f"""{{name: a, run: "{WAIT.format('a')}; yes 0123456789 | head -n 100000; echo last of a"}}"""]
+        + [f"""{{name: b{i}, run: "echo did {i}", dependencies: [a]}}""" for i in range(20)]
+        + ["""{name: z, run: ": > over", after: [""" + ", ".join(f"b{i}" for i in range(20)) + "]}"],
+    )
+    with Terminal(box) as t:
+        t.type("axmake")
+        t.wait(r"^0/22 done  1 running$")
+        t.key("C-s")
+        t.go("a")
+        end = time.monotonic() + PATIENCE_S
+        while not os.path.exists(os.path.join(t.folder, "over")):
+            check(time.monotonic() < end, "it waits for the terminal", t.screen())
+            time.sleep(0.05)
+        t.key("C-q")
+        t.wait(r"^axmake: 22 tasks done")
+        text = subprocess.run([*t.tmux, "capture-pane", "-p", "-S", "-"], check=True, capture_output=True, text=True).stdout
+        check(all(f"did {i}\n" in text for i in range(20)) and "last of a\n" in text, text[-3000:])
+
+
+def where_it_is_not_wanted(box):
+    """TERM=dumb, CI, --progress=plain, -s, and below make: plain lines."""
+    for how, env in (("axmake", {"TERM": "dumb"}), ("axmake", {"CI": "true"}), ("axmake --progress=plain", {}), ("axmake -s", {}), ("make -s", {})):
+        workflow(box, [f"""{{name: a, run: "{WAIT.format('a')}; rm a", always: true}}"""], Makefile="all:\n\t+axmake\n")
+        with Terminal(box, **env) as t:
+            t.type(f"{how}; echo $((6 * 7))")
+            time.sleep(0.4)
+            check("running" not in t.screen(), how, env, t.screen())
+            t.go("a")
+            t.wait(r"^42$")
+        os.unlink(box.path("socket"))
+
+
+def colour_only_where_it_may(box):
+    workflow(box, [f"""{{name: a, run: "{WAIT.format('a')}"}}"""])
+    for env, wanted in (({}, True), ({"NO_COLOR": "1"}, False)):
+        with Terminal(box, **env) as t:
+            t.type("axmake")
+            t.wait(r"^0/1 done  1 running$")
+            text = subprocess.run([*t.tmux, "capture-pane", "-p", "-e"], check=True, capture_output=True, text=True).stdout
+            check(bool(re.search("\033\\[1m0/1 done", text)) == wanted, env, repr(text))
+        os.unlink(box.path("socket"))
+
+
+def the_time_left_is_told_when_it_is_known(box):
+    workflow(box, ["""{name: a, run: "sleep 2; [ ! -e again ] || sleep 100", env_inputs: [X]}""", """{name: b, run: "sleep 1", dependencies: [a], env_inputs: [X]}"""])
+    with Terminal(box, 80, 14) as t:
+        t.type("axmake -s")
+        t.wait(r"^\$$")
+        t.go("again")
+        t.type("clear; X=2 axmake")
+        t.wait(r"^0/2 done  1 running  about [23]s left$")
+        t.key("C-c")
+
+
+def it_draws_no_more_than_ten_times_a_second(box):
+    workflow(box, ["""{name: a, run: "for i in $(seq 200); do echo line $i; sleep 0.01; done"}"""])
+    pid, fd = pty.fork()
+    if not pid:
+        os.chdir(box.path("w"))
+        env = {**os.environ, **box.env, "TERM": "xterm"}
+        for name in ("CI", "MAKELEVEL"):
+            env.pop(name, None)
+        os.execve(box.axmake, ["axmake"], env)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    begin, text = time.monotonic(), b""
+    while select.select([fd], [], [], PATIENCE_S)[0]:
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:
+            break
+        text += piece
+    took = time.monotonic() - begin
+    check(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, text)
+    frames = text.count(b"1 running")
+    check(3 <= frames <= 10 * took + 1, f"{frames} frames in {took:.1f} s")
+
+
+if __name__ == "__main__":
+    if not shutil.which("tmux"):
+        print("terminal: skipped: tmux is not installed\n0 passed, 0 failed, 1 skipped")
+        sys.exit(0)
+    sys.exit(
+        suite.run_cases(
+            [
+                running_tasks_stand_below_what_scrolls,
+                a_narrow_terminal_is_kept_to,
+                another_size_is_taken_up,
+                few_rows_and_many_tasks,
+                wide_and_combining_characters,
+                what_tasks_print_does_not_steer,
+                a_progress_bar_shows_its_last_state,
+                ctrl_z_leaves_a_clean_screen,
+                in_the_background_nothing_is_drawn,
+                ctrl_c_leaves_a_clean_screen,
+                a_stuck_terminal_holds_nothing_up,
+                where_it_is_not_wanted,
+                colour_only_where_it_may,
+                the_time_left_is_told_when_it_is_known,
+                it_draws_no_more_than_ten_times_a_second,
+            ]
+        )
+    )
