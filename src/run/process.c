@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -48,7 +49,23 @@ static int child_signals(const struct inherited *in)
 	return sigprocmask(SIG_SETMASK, &in->mask, NULL) < 0 ? errno : 0;
 }
 
-static int child_start(const struct spawn *s, const struct inherited *in, pid_t parent)
+/* The user namespace comes first: in it the right to enter the other is had. */
+static int child_place(const struct place *p, const char *volatile *step)
+{
+	*step = "enter the user namespace";
+	if (p->user_ns >= 0 && setns(p->user_ns, CLONE_NEWUSER) < 0)
+		return errno;
+	*step = "enter the mount namespace";
+	if (p->mount_ns >= 0 && setns(p->mount_ns, CLONE_NEWNS) < 0)
+		return errno;
+	*step = "enter the folder to work in";
+	if (p->folder && chdir(p->folder) < 0)
+		return errno;
+	*step = NULL;
+	return 0;
+}
+
+static int child_start(const struct spawn *s, const struct inherited *in, pid_t parent, const char *volatile *step)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		return errno;
@@ -56,7 +73,10 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 		return ESRCH; /* it died before the signal was asked for: nobody reads this */
 	if (setsid() < 0)
 		return errno;
-	int err = child_descriptors(s);
+	/* Before the descriptors: those of namespaces may be in the way of 0-2. */
+	int err = s->place ? child_place(s->place, step) : 0;
+	if (!err)
+		err = child_descriptors(s);
 	if (!err)
 		err = child_signals(in);
 	if (err)
@@ -71,7 +91,8 @@ int process_spawn(const struct spawn *s, pid_t *pid)
 {
 	const struct inherited *in = inherited_signals();
 	pid_t parent = getpid();
-	volatile int err = 0; /* written by the child */
+	volatile int err = 0; /* written by the child, */
+	const char *volatile at = NULL; /* as this */
 	sigset_t all, before;
 
 	/* No handler may run in the child while it shares this memory. */
@@ -81,7 +102,7 @@ int process_spawn(const struct spawn *s, pid_t *pid)
 		return fault;
 	pid_t child = vfork();
 	if (child == 0) {
-		err = child_start(s, in, parent);
+		err = child_start(s, in, parent, &at);
 		_exit(127);
 	}
 	fault = child < 0 ? errno : err;
@@ -91,6 +112,8 @@ int process_spawn(const struct spawn *s, pid_t *pid)
 			;
 	if (!fault)
 		*pid = child;
+	if (s->step)
+		*s->step = at;
 	return fault;
 }
 

@@ -11,6 +11,12 @@
 #include "base/str.h"
 #include "base/vec.h"
 
+/* Where a program is started: namespaces of its own, then a folder in them. */
+struct place {
+	int user_ns, mount_ns; /* descriptors; -1: this process's own */
+	const char *folder;    /* NULL: this process's own */
+};
+
 struct spawn {
 	const char *file;      /* the program: a path with '/', found before */
 	char *const *argv, *const *envp;
@@ -18,6 +24,8 @@ struct spawn {
 	char *const *first_argv;
 	int in, out, err;      /* become 0, 1, 2 */
 	int keep[2];           /* further descriptors that stay open (the jobserver's), or -1 */
+	const struct place *place; /* NULL: where this process is */
+	const char **step;     /* where an error came on the way to that place: which step it was. NULL: nobody asks */
 };
 
 /* Makes this process the reaper of its orphaned descendants (PR_SET_CHILD_SUBREAPER). 0 or errno. Once, before the first spawn. */
