@@ -135,6 +135,9 @@ void engine_end_previous(const struct program *g)
 	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, (const char *const *)environ);
 	if (err)
 		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
+	int left = previous_views(&g->project.store);
+	if (left)
+		fprintf(stderr, "%s: warning: cannot remove what an earlier run left in .axmake/views: %s\n", g->name, os_error(left));
 	if (!n)
 		return;
 	seen_spoil(g->project.seen);

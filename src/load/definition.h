@@ -34,6 +34,9 @@ enum context { CONTEXT_NONE, CONTEXT_PATHS, CONTEXT_RESULTS };
 /* How what comes before a task must have ended for it to start. */
 enum run_if { RUN_IF_SUCCESS, RUN_IF_FAILURE, RUN_IF_DONE };
 
+/* Where a task works: in the root, in an overlay over it, in a copy of it. */
+enum isolate { ISOLATE_NONE, ISOLATE_OVERLAY, ISOLATE_COPY };
+
 enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };
 
 /* Classes of a failed try, as bits for retry.on. */
@@ -105,6 +108,7 @@ struct task_def {
 	bool delegates_any;         /* every known agent: said on the command line, in no file */
 	enum on_edit on_edit;
 	enum context context;
+	enum isolate isolate;
 	int64_t timeout_ns; /* TIMEOUT_UNSET; 0: none */
 	int64_t stall_ns;   /* without a byte of output; 0: no limit */
 	struct retry retry;

@@ -57,6 +57,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->timeout_ns = d->timeout_ns;
 	if (WANTED(SLOT_CHECK) && (t->agent.s.p || t->run.s.p))
 		t->check = d->check;
+	if (WANTED(SLOT_ISOLATE) && (t->agent.s.p || t->run.s.p))
+		t->isolate = d->isolate;
 	if (WANTED(SLOT_STALL))
 		t->stall_ns = d->stall_ns;
 	if (WANTED(SLOT_RETRY))
@@ -114,6 +116,9 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 	}
 	if (own->pair[SLOT_CHECK] && !agent && !run)
 		reader_error(r, key_at(own, SLOT_CHECK), "make it the 'run' of the task", "'check' judges what an 'agent' or a script made, and this task has neither");
+	if (own->pair[SLOT_ISOLATE] && !agent && !run)
+		reader_error(r, key_at(own, SLOT_ISOLATE), "give it to a task that runs something",
+		             "'isolate' is for a task with an 'agent' or 'run'");
 	if (own->pair[SLOT_LEAVE] && !run)
 		reader_error(r, key_at(own, SLOT_LEAVE), "take it out, and start the server in a task with 'run'",
 		             "'leave' is for a task with 'run'");

@@ -121,6 +121,17 @@ static void read_run_if(struct reader *r, const struct key_row *row, const struc
 		((struct task_def *)into)->run_if = (enum run_if)word;
 }
 
+static void read_isolate(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
+                         void *into)
+{
+	static const char *const words[] = {[ISOLATE_NONE] = "none", [ISOLATE_OVERLAY] = "overlay", [ISOLATE_COPY] = "copy"};
+	int word = one_word(r, key, value, words, 3, "none, overlay or copy");
+
+	(void)row;
+	if (word >= 0)
+		((struct task_def *)into)->isolate = (enum isolate)word;
+}
+
 static void read_jobserver(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                            void *into)
 {
@@ -265,8 +276,8 @@ static const struct key_row task_rows[] = {
     {"matrix", SLOT_MATRIX, read_matrix, 0, NULL, false},
     {"when", SLOT_WHEN, read_text, FIELD(when), NULL, false},
     {"run_if", SLOT_RUN_IF, read_run_if, 0, NULL, false},
+    {"isolate", SLOT_ISOLATE, read_isolate, 0, NULL, true},
     NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
-    NOT_YET("isolate", "leave it out, and let tasks that run at once change different files"),
     NOT_YET("executor", "start the program from the task's own script"),
 };
 
@@ -289,7 +300,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", "budget",   "matrix", "when", "run_if",   NULL,
+	    "approve", "delegates", "budget",   "matrix", "when", "run_if", "isolate", NULL,
 	};
 
 	return keys;

@@ -42,6 +42,7 @@ enum task_slot {
 	SLOT_MATRIX,
 	SLOT_WHEN,
 	SLOT_RUN_IF,
+	SLOT_ISOLATE,
 };
 
 /* A zeroed task, as one is before its keys are read. */

@@ -167,7 +167,7 @@ static bool set_run_variables(struct job *j, struct env_list *l, struct str *pro
 		return false;
 	if (t->names_task)
 		set(l, STR("AX_TASK"), t->name);
-	set(l, STR("AX_ROOT"), j->sched->c->root);
+	set(l, STR("AX_ROOT"), isolate_root(j));
 	for (size_t i = 0; i < t->vars.n; i++)
 		set(l, t->vars.p[i]->name.s, t->vars.p[i]->value.s);
 	return set_results(j, l, problem);
@@ -211,6 +211,8 @@ bool childenv_build(struct job *j, const struct jobserver_env *je, char *const *
 		vec_push(l.a, &l.items, (char *)arena_printf(l.a, "MAKEFLAGS=%.*s", STR_ARG(je->makeflags)).p);
 	vec_push(l.a, &l.items,
 		 (char *)arena_printf(l.a, PROCESS_MARK "=%.*s%s%.*s", STR_ARG(s->outer_mark), s->outer_mark.n ? ":" : "", STR_ARG(j->mark)).p);
+	if (isolate_place(j) && !str_eq(isolate_root(j), s->c->root))
+		set(&l, STR("PWD"), isolate_root(j));
 	if ((j->task->kind == TASK_RUN || j->checking) && !set_run_variables(j, &l, problem))
 		return false;
 	set_own(j, &l, problem);

@@ -38,6 +38,11 @@ const struct task *delegate_task_for(const struct task *t)
 	return t && t->asker ? delegate_task_for(t->asker) : t;
 }
 
+struct job *delegate_asker(const struct job *j)
+{
+	return j->as ? j->as->asker : NULL;
+}
+
 /* Is the agent among those that have led here? */
 static bool on_path(const struct job *j, const struct agent *who)
 {

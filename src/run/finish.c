@@ -147,6 +147,12 @@ bool finish_outputs_made(struct job *j)
 	return true;
 }
 
+/* What an isolated task made is in its view yet. */
+static bool outputs_made(struct job *j)
+{
+	return j->view ? isolate_outputs_made(j) : finish_outputs_made(j);
+}
+
 /* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
 static bool inputs_changed(struct job *j)
 {
@@ -326,6 +332,10 @@ static void fail_or_retry(struct job *j, enum try_class class)
 		return;
 	}
 	struct str other = STR_NONE;
+	if (j->unpublished) { /* it did what it was asked, and once is enough */
+		end_task(j, class);
+		return;
+	}
 	bool again = worth_another(j, class);
 	int64_t delay = again ? delay_before_next(j, class) : -1;
 	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, delay, &other);
@@ -343,6 +353,7 @@ static void fail_or_retry(struct job *j, enum try_class class)
 	j->outcome.tries = j->tries;
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
 	sched_release(j);
+	isolate_failed(j, class);
 	sched_retry_later(j, delay);
 }
 
@@ -382,6 +393,16 @@ static void note_live(struct job *j)
 	o->session = arena_copy(&j->arena, seen.session);
 }
 
+/* All that it made comes to stand in the root. From here on an agent's answer is not asked for again, should this be cut short. */
+static enum try_class publish(struct job *j)
+{
+	salvage_complete(j);
+	j->unpublished = !isolate_publish(j);
+	if (j->unpublished)
+		return TRY_FAILED;
+	return finish_outputs_made(j) ? TRY_OK : TRY_ANSWER;
+}
+
 /* All that is known of the try by now: it goes on record, and is tried again, or is the end of the task. */
 static void finish_judged(struct job *j, enum try_class class)
 {
@@ -390,6 +411,8 @@ static void finish_judged(struct job *j, enum try_class class)
 	int err;
 	if (class == TRY_OK && !j->as && unfit_judge(j))
 		class = TRY_ANSWER;
+	if (class == TRY_OK && j->view)
+		class = publish(j);
 	if (class == TRY_OK && !(j->as ? delegate_keep(j) : keep_result(j)))
 		class = TRY_FAILED;
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
@@ -400,7 +423,7 @@ static void finish_judged(struct job *j, enum try_class class)
 		j->session = STR_NONE;
 	o->class = class;
 	/* An own answer that was whole stands to be taken up by the next run. */
-	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted)), lacks = j->unfit && !j->asked;
+	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished), lacks = j->unfit && !j->asked;
 	if (unjudged || lacks)
 		salvage_stay(j);
 	tries_keep(j);
@@ -436,7 +459,7 @@ static void finish_command(struct job *j, enum try_class class)
 static void finish_check(struct job *j)
 {
 	enum try_class class = check_ended(j);
-	if (class == TRY_OK && !finish_outputs_made(j))
+	if (class == TRY_OK && !outputs_made(j))
 		class = TRY_ANSWER;
 	finish_or_ask(j, class);
 }
@@ -471,7 +494,7 @@ void finish_try(struct job *j)
 		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
 		class = TRY_FAILED;
 	}
-	if (class == TRY_OK && !finish_outputs_made(j))
+	if (class == TRY_OK && !outputs_made(j))
 		class = TRY_ANSWER;
 	if (j->cause != END_INTERRUPT)
 		choice_ended(j, class);

@@ -141,7 +141,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		.prompt = prompt_to_send(j),
 		.role = j->task->role,
 		.model = j->task->model,
-		.root = s->c->root,
+		.root = isolate_root(j),
 		.prompt_file = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(absolute)),
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(absolute)),
 		.path_env = s->path_env,
@@ -240,7 +240,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		close_stdin(j, in);
 		return err;
 	}
-	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}};
+	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), &j->step};
 	if (!j->checking)
 		salvage_begin(j); /* now that no earlier output stands there */
 	err = process_spawn(&sp, &j->pid);
@@ -251,6 +251,8 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 
 static struct str spawn_error(struct job *j, const struct call *call, int err)
 {
+	if (j->step)
+		return arena_printf(&j->arena, "cannot %s of its view: %s", j->step, os_error(err));
 	if (err == E2BIG)
 		return arena_printf(&j->arena, "cannot start '%s': its arguments and environment exceed the system's limit; see 'env' and 'vars'", call->file);
 	if (err == EMFILE || err == ENFILE)
@@ -299,7 +301,6 @@ static void start_try(struct job *j)
 	j->failed = TRY_OK;
 	j->masked = j->unfit = false;
 	j->asked = NULL;
-	j->try_began_ns = clock_ns();
 	set_mark(j);
 	/* What stays behind could hold tokens, and the pipe, for ever. */
 	j->has_pipe = !j->task->def->leave && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
@@ -308,8 +309,11 @@ static void start_try(struct job *j)
 	j->has_answer = false;
 	live_free(j->live);
 	j->live = j->provider ? live_new(j->provider) : NULL;
-	bool ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) && start_call(j, &call, &why)
-					      : job_start_script(j, j->task->def->run.s, &why);
+	bool ok = isolate_begin(j, &why);
+	j->try_began_ns = clock_ns(); /* a copy takes its time, not the task's */
+	if (ok)
+		ok = j->task->kind == TASK_AGENT ? agent_words(j, &call, &why) && start_call(j, &call, &why)
+						 : job_start_script(j, j->task->def->run.s, &why);
 	if (ok)
 		attend_begin(j);
 	else
@@ -338,7 +342,7 @@ static bool prepare(struct job *j)
 		return false;
 	tries_forget(j);
 	keep_edited(j);
-	if (!make_folders(j, &why)) {
+	if (!j->task->def->isolate && !make_folders(j, &why)) {
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;
 	}

@@ -77,6 +77,9 @@ struct job {
 	struct taken taken;     /* before */
 	int64_t last_first_byte_ns;
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
+	struct view *view;        /* in which it works; NULL: the root itself */
+	const char *step;         /* on the way to that view, where its start failed there */
+	bool unpublished;         /* it ended well, but what it made could not be moved to the root */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
 	struct delegation *asked; /* whom its own answer asks; NULL: nobody yet */
 };
@@ -103,6 +106,7 @@ struct sched {
 	const char *pwd;                 /* the entry PWD=… among them; NULL: the root is not known */
 	int null_fd;                     /* /dev/null, the standard input of most */
 	uint64_t next_start_id;          /* counts on from a random number */
+	VEC(struct view *) views;        /* of all isolated tasks on their way */
 	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */
@@ -203,6 +207,18 @@ void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is 
 void salvage_stay(struct job *j);      /* what has the answer is to be taken up: before it is masked, it is put aside */
 void salvage_forget(struct job *j);    /* the try was judged */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
+
+/* Views of isolated tasks. A delegate works in its asker's. */
+bool isolate_possible(struct sched *s);              /* false after EVENT_REFUSED: some task that may run wants what this machine has not */
+bool isolate_begin(struct job *j, struct str *why);  /* before a try: goes on in the view it has, or makes one where it is to have one */
+const struct place *isolate_place(const struct job *j); /* where its programs start; NULL: in the root */
+struct str isolate_root(const struct job *j);        /* what is the root for them, absolute */
+bool isolate_outputs_made(struct job *j);            /* finish_outputs_made, in the view; true without one */
+bool isolate_publish(struct job *j);                 /* moves outputs and edits to the root, and says what else was written. false with outcome.error */
+bool isolate_take_up(struct job *j);                 /* what a killed run left of j->start_id's view; false: nothing that can be gone on with */
+void isolate_failed(struct job *j, enum try_class class); /* the try has failed: drops the view, unless the next try goes on in it */
+void isolate_end(struct job *j);                     /* drops it */
+struct job *delegate_asker(const struct job *j);     /* whose answer it works for; NULL: a task of the graph */
 
 /* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */
 void finish_asked(struct job *j, bool whole);

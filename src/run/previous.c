@@ -18,6 +18,7 @@
 #include "run/process.h"
 #include "state/runs.h"
 #include "state/store.h"
+#include "state/views.h"
 
 #define LOOK_NS (10 * NS_PER_MS)
 
@@ -134,6 +135,20 @@ static int mask_folder(struct masking *m, struct str path, int depth)
 	}
 	closedir(dir);
 	return err;
+}
+
+static bool is_alive(struct str mark)
+{
+	struct pid_list found = {0};
+	process_marked(mark, &found);
+	bool alive = found.pids.n > 0;
+	vec_free(&found.pids);
+	return alive;
+}
+
+int previous_views(const struct store *s)
+{
+	return views_sweep(s, is_alive);
 }
 
 #define DEEPEST 8 /* tasks/NAME/delegates/K/delegates/K/tries/N */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "load/rules.h"
+#include "state/store.h"
 
 /* Ends every process that carries the mark of that run: SIGTERM, a grace, SIGKILL; returns when none is left, or a grace later. How many there were. This process's own
  * ancestors are spared, and what `leave` tasks that had ended well left: noted in the store. */
@@ -15,5 +16,8 @@ size_t previous_end(uint64_t run_id, int store_fd);
 /* Masks what killed runs had no time to mask: what their programs printed, their prompts and answers, in the folders of runs apart and, where the last run of the root was
  * killed, in tasks/. Results and outputs kept for people stay as they are. Answers that may yet be taken up are put aside. `env`: whose secrets. 0 or the first errno. */
 int previous_mask(int store_fd, const struct rules *rules, bool killed, const char *const *env);
+
+/* Removes views of isolated tasks that nobody is at work in any more. 0 or errno. */
+int previous_views(const struct store *s);
 
 #endif

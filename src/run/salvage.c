@@ -16,7 +16,7 @@ static int store_of(const struct job *j)
 
 static void write_call(struct job *j, bool complete, bool unfit)
 {
-	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .provider = j->provider->name};
+	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .in_view = j->view, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
 	int err = call_left_write(store_of(j), j->dir, &c);
 	if (err)
@@ -109,7 +109,7 @@ static bool is_whole(struct job *j, const struct call_left *left)
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
 	finish_answered(j);
-	return j->has_answer && finish_outputs_made(j) && !(left->unfit && unfit_still(j));
+	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !(left->unfit && unfit_still(j));
 }
 
 bool salvage_take(struct job *j)
@@ -126,11 +126,14 @@ bool salvage_take(struct job *j)
 	const struct provider *chosen = j->provider;
 	j->tries = left.tries;
 	j->provider = j->signed_for = answered;
-	if (!recorded && same_call(j, &left) && is_whole(j, &left)) {
-		j->start_id = left.start_id;
+	uint64_t own_start = j->start_id;
+	j->start_id = left.start_id;
+	if (!recorded && same_call(j, &left) && (!left.in_view || isolate_take_up(j)) && is_whole(j, &left)) {
 		j->paid_before = left.unfit;
 		return true;
 	}
+	isolate_end(j);
+	j->start_id = own_start;
 	sbuf_free(&j->signing.fields);
 	j->signing = (struct signing){0};
 	live_free(j->live);

@@ -90,6 +90,7 @@ void sched_job_gone(struct job *j)
 	loop_timer_clear(s->c->loop, &j->timer);
 	if (j->capture)
 		capture_free(j->capture);
+	isolate_end(j);
 	live_free(j->live);
 	ending_free(&j->ending);
 	ending_free(&j->command_ending);
@@ -257,7 +258,7 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 static bool providers_there(struct sched *s)
 {
 	s->checked_providers = true;
-	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer);
+	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer) || !isolate_possible(s);
 	return !s->result.refused;
 }
 
@@ -547,6 +548,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);
+	vec_free(&s.views);
 	vec_free(&s.strangers.pids);
 	return s.result;
 }

@@ -24,18 +24,32 @@ rng = random.Random(args.seed)
 passed = failed = 0
 
 
+def can_overlay():
+    """Is there an overlay for an isolated task on this machine?"""
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + '/w.ax.yaml', 'w') as f:
+            f.write('tasks: [{name: t, isolate: overlay, run: "true"}]')
+        return subprocess.run([AXMAKE], cwd=d, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+VIEWS = ['copy', 'overlay'] if can_overlay() else ['copy']
+if len(VIEWS) == 1:
+    print('crash: overlays are not possible here, and left out')
+
+
 def workflow(tasks):
     """A random graph of scripts and agents. Each writes what it depends on, in two steps so that a kill may leave a half."""
     text = ['tasks:']
     for i in range(tasks):
         deps = sorted(rng.sample(range(i), min(i, rng.randint(0, 3))))
+        isolate = rng.choice(VIEWS) if rng.random() < 0.3 else 'none'
         ins = ['src/%d' % i] + ['out/%d' % d for d in deps]
         if rng.random() < 0.25:
-            text.append('  - {name: t%d, agent: backend, task: "WRITE out/%d\\nabout %s", inputs: [%s], outputs: [out/%d]}' % (
-                i, i, ' '.join('t%d' % d for d in deps), ', '.join(ins), i))
+            text.append('  - {name: t%d, agent: backend, task: "WRITE out/%d\\nabout %s", isolate: %s, inputs: [%s], outputs: [out/%d]}' % (
+                i, i, ' '.join('t%d' % d for d in deps), isolate, ', '.join(ins), i))
         else:
-            text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; sleep 0.0%d; echo end >> out/%d", inputs: [%s], outputs: [out/%d]}' % (
-                i, ' '.join(ins), i, i, rng.randint(0, 3), i, ', '.join(ins), i))
+            text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; sleep 0.0%d; echo end >> out/%d", isolate: %s, inputs: [%s], outputs: [out/%d]}' % (
+                i, ' '.join(ins), i, i, rng.randint(0, 3), i, isolate, ', '.join(ins), i))
     return '\n'.join(text) + '\n'
 
 
