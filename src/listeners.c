@@ -14,7 +14,7 @@ void listeners_add_files(struct listeners *l, const struct program *g, const str
 	const struct project *p = &g->project;
 	const char *const *env = (const char *const *)environ;
 	struct journal_config jc = {.state_fd = p->store.fd, .run_fd = c->run_fd, .id = c->id, .run_id = c->run_id, .what = c->what, .environ = env};
-	struct agentstatus_config ac = {.graph = p->graph, .root_fd = p->store.root_fd, .environ = env, .task = c->asked};
+	struct agentstatus_config ac = {.root_fd = p->store.root_fd, .environ = env, .task = c->asked};
 	if (!c->id.n)
 		jc.id = runs_id(p->arena, clock_wall_ns(), c->run_id);
 	l->journal = journal_new(&jc);

@@ -243,6 +243,7 @@ void delegate_ended(struct job *j)
 		d->text = why_none(&asker->arena, o);
 		sched_warn(s, asker->task, "'%.*s', which its answer asks, did not answer: %.*s", STR_ARG(d->who->agent->name), STR_ARG(d->text));
 	}
+	sched_send(s, &(struct event){.kind = EVENT_END, .task = j->task, .outcome = o});
 	sched_release(j);
 	sched_job_gone(j);
 	asker->asked->ended++;

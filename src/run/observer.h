@@ -22,7 +22,8 @@ enum event_kind {
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
-	EVENT_ASKED,       /* a task's answer asks an agent; text: which, via what */
+	EVENT_ASKED,       /* a task's answer asks an agent: delegate; text: which, via what */
+	EVENT_ANSWERED,    /* what it asked has ended: delegate, outcome (its class says whether there is an answer) */
 	EVENT_BUDGET,      /* at the end of a run that had a budget: spending */
 	EVENT_GO_ON,       /* all that was wanted has ended, and now more is: count tasks in all, of graph, whose tasks may be other ones, with other ids */
 	EVENT_RUN_END,
@@ -84,6 +85,7 @@ struct event {
 	const struct spending *spending;
 	const struct activity *activity; /* EVENT_ACTIVITY */
 	const struct graph *graph;       /* EVENT_GO_ON */
+	const struct task *delegate;     /* as the scheduler sees it, no task of the graph; lives as long as the run */
 	struct str text;
 	int64_t delay_ns;
 	bool is_stderr;      /* EVENT_DATA */

@@ -21,9 +21,12 @@ void sched_send(struct sched *s, const struct event *e)
 	struct str text = STR_NONE;
 	at.at_ns = clock_ns();
 	at.task = delegate_task_for(e->task);
+	at.delegate = at.task == e->task ? NULL : e->task;
 	if (at.task != e->task && e->kind == EVENT_START) {
 		at.kind = EVENT_ASKED;
 		text = arena_printf(s->arena, "%.*s via %.*s", STR_ARG(e->task->agent->name), STR_ARG(e->text));
+	} else if (at.task != e->task && e->kind == EVENT_END) {
+		at.kind = EVENT_ANSWERED;
 	} else if (at.task != e->task && e->kind == EVENT_RETRY) {
 		at.kind = EVENT_WARNING;
 		text = arena_printf(s->arena, "'%.*s', which its answer asks, failed (%s) and is asked again", STR_ARG(e->task->agent->name), try_class_name(e->outcome->class));

@@ -5,10 +5,17 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "run/mask.h"
 #include "show/failure.h"
 #include "show/phrase.h"
 #include "state/statusdir.h"
+
+/* An agent under way. */
+struct running {
+	const struct task *task;
+	struct statusdir_mark mark;
+};
 
 struct agentstatus {
 	struct agentstatus_config config;
@@ -16,7 +23,7 @@ struct agentstatus {
 	struct mask mask;
 	int fd;  /* the folder; -1: not opened yet */
 	int err; /* the first one */
-	struct statusdir_mark *marks; /* by task id */
+	VEC(struct running) running;
 };
 
 /* Opened when the first agent starts: a run of scripts leaves no such folder. */
@@ -28,6 +35,8 @@ static bool open_folder(struct agentstatus *s)
 		return false;
 	mask_read(&s->mask, &s->arena, s->config.environ);
 	s->err = statusdir_make(s->config.root_fd, &s->fd);
+	if (!s->err)
+		statusdir_prune(s->fd, clock_wall_ns() / NS_PER_MS);
 	return !s->err;
 }
 
@@ -39,8 +48,22 @@ static void note(struct agentstatus *s, int err)
 
 static void on_start(struct agentstatus *s, const struct task *t)
 {
-	if (open_folder(s))
-		note(s, statusdir_begin(s->fd, t->agent->name, &s->marks[t->id]));
+	struct running r = {.task = t};
+	if (!open_folder(s))
+		return;
+	note(s, statusdir_begin(s->fd, t->agent->name, &r.mark));
+	vec_push(NULL, &s->running, r);
+}
+
+static void take_mark_away(struct agentstatus *s, const struct task *t)
+{
+	size_t i = 0;
+	while (i < s->running.n && s->running.p[i].task != t)
+		i++;
+	if (i == s->running.n)
+		return;
+	statusdir_end(s->fd, &s->running.p[i].mark);
+	s->running.p[i] = s->running.p[--s->running.n];
 }
 
 static json_t *masked(const struct agentstatus *s, struct arena *a, struct str text)
@@ -48,9 +71,16 @@ static json_t *masked(const struct agentstatus *s, struct arena *a, struct str t
 	return phrase_json(mask_copy(&s->mask, a, text));
 }
 
-static void on_end(struct agentstatus *s, const struct task *t, const struct outcome *o)
+/* What it was asked to do: a task's name, or the words of ax run or of another's answer. */
+static struct str asked(const struct agentstatus *s, const struct task *t)
 {
-	bool failed = t->state == STATE_FAILED;
+	if (t->asker)
+		return t->prompt.pieces[0].text;
+	return s->config.task.n ? s->config.task : t->name;
+}
+
+static void on_end(struct agentstatus *s, const struct task *t, const struct outcome *o, bool failed)
+{
 	if ((!failed && !o->tries) || !open_folder(s)) /* without a try nothing has run: -t */
 		return;
 	struct arena a = {0};
@@ -65,36 +95,29 @@ static void on_end(struct agentstatus *s, const struct task *t, const struct out
 	phrase_json_set(j, "timestamp", phrase_json(sbuf_view(&text)));
 	phrase_json_set(j, "pid", json_integer(getpid()));
 	phrase_json_set(j, "duration", json_integer(o->duration_ns / NS_PER_MS));
-	phrase_json_set(j, "task", masked(s, &a, s->config.task.n ? s->config.task : t->name));
+	phrase_json_set(j, "task", masked(s, &a, asked(s, t)));
 	phrase_json_set(j, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
 	phrase_json_set(j, "error", masked(s, &a, failed ? sbuf_view(&why) : STR_NONE));
 	sbuf_clear(&text);
 	phrase_json_line(&text, j);
 	note(s, statusdir_put(s->fd, t->agent->name, now_ns / NS_PER_MS, sbuf_view(&text)));
 	/* Only now: who waits for the mark to go finds the file. */
-	statusdir_end(s->fd, &s->marks[t->id]);
+	take_mark_away(s, t);
 	sbuf_free(&text);
 	sbuf_free(&why);
 	arena_free(&a);
 }
 
-/* All marks of the tasks known so far have been taken away. */
-static void on_go_on(struct agentstatus *s, const struct graph *g)
-{
-	s->config.graph = g;
-	s->marks = arena_array(&s->arena, struct statusdir_mark, g->tasks.n + 1);
-}
-
 static void hear(void *self, const struct event *e)
 {
-	if (e->kind == EVENT_GO_ON)
-		on_go_on(self, e->graph);
 	if (!e->task || e->task->kind != TASK_AGENT)
 		return;
-	if (e->kind == EVENT_START)
-		on_start(self, e->task);
+	if (e->kind == EVENT_START || e->kind == EVENT_ASKED)
+		on_start(self, e->delegate ? e->delegate : e->task);
 	else if (e->kind == EVENT_END && e->outcome)
-		on_end(self, e->task, e->outcome);
+		on_end(self, e->task, e->outcome, e->task->state == STATE_FAILED);
+	else if (e->kind == EVENT_ANSWERED)
+		on_end(self, e->delegate, e->outcome, e->outcome->class != TRY_OK);
 }
 
 static void nothing_to_flush(void *self)
@@ -107,7 +130,6 @@ struct agentstatus *agentstatus_new(const struct agentstatus_config *c)
 	struct agentstatus *s = xcalloc(1, sizeof *s);
 	s->config = *c;
 	s->fd = -1;
-	s->marks = arena_array(&s->arena, struct statusdir_mark, c->graph->tasks.n + 1);
 	return s;
 }
 
@@ -119,8 +141,9 @@ struct observer agentstatus_observer(struct agentstatus *s)
 int agentstatus_free(struct agentstatus *s)
 {
 	int err = s->err;
-	for (size_t i = 0; s->fd >= 0 && i < s->config.graph->tasks.n; i++)
-		statusdir_end(s->fd, &s->marks[i]);
+	for (size_t i = 0; i < s->running.n; i++)
+		statusdir_end(s->fd, &s->running.p[i].mark);
+	vec_free(&s->running);
 	if (s->fd >= 0)
 		close(s->fd);
 	arena_free(&s->arena);

@@ -5,7 +5,6 @@
 #include "run/observer.h"
 
 struct agentstatus_config {
-	const struct graph *graph;
 	int root_fd;
 	const char *const *environ; /* whose secrets are masked */
 	struct str task;            /* what was asked, where it is not a workflow's task; empty: the task's name */

@@ -1,5 +1,6 @@
 #include "state/statusdir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,9 +11,59 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/path.h"
+#include "base/vec.h"
 
 #define NAME_LIMIT 4096 /* of an agent, in a mark */
 #define AHEAD 10000     /* milliseconds that are tried for a free name */
+
+/* A status file, by its name: its time. */
+struct old {
+	struct str name;
+	int64_t wall_ms;
+};
+
+/* AGENT-EPOCHMS.json: EPOCHMS; -1: no such name. */
+static int64_t time_of_name(struct str name)
+{
+	struct str stem = str_sub(name, 0, name.n > 5 && str_ends(name, STR(".json")) ? name.n - 5 : 0);
+	size_t from = stem.n;
+	while (from && stem.p[from - 1] >= '0' && stem.p[from - 1] <= '9')
+		from--;
+	if (from < 2 || from == stem.n || stem.n - from > 18 || stem.p[from - 1] != '-')
+		return -1;
+	return strtoll(stem.p + from, NULL, 10);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct old *x = a, *y = b;
+	return x->wall_ms < y->wall_ms ? 1 : x->wall_ms > y->wall_ms ? -1 : str_cmp(x->name, y->name);
+}
+
+/* Who reads them may just be about to: young ones stay, however many they are. */
+void statusdir_prune(int dir_fd, int64_t now_ms)
+{
+	struct arena a = {0};
+	VEC(struct old) all = {0};
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		int64_t ms = time_of_name(str_of(e->d_name));
+		if (ms >= 0)
+			vec_push(NULL, &all, ((struct old){arena_copy(&a, str_of(e->d_name)), ms}));
+	}
+	if (all.n > STATUSDIR_KEPT)
+		qsort(all.p, all.n, sizeof *all.p, newest_first);
+	for (size_t i = STATUSDIR_KEPT; i < all.n; i++)
+		if (all.p[i].wall_ms < now_ms - STATUSDIR_KEPT_MS)
+			unlinkat(dir_fd, all.p[i].name.p, 0);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	vec_free(&all);
+	arena_free(&a);
+}
 
 int statusdir_make(int root_fd, int *fd)
 {

@@ -14,6 +14,11 @@
 /* Makes the folder below root_fd, with a .gitignore of `*`, and opens it. 0 or errno. */
 int statusdir_make(int root_fd, int *fd);
 
+/* Removes all but the newest STATUSDIR_KEPT files and those that are no older than STATUSDIR_KEPT_MS. */
+void statusdir_prune(int dir_fd, int64_t now_ms);
+#define STATUSDIR_KEPT 1000
+#define STATUSDIR_KEPT_MS (INT64_C(3600) * 1000)
+
 /* A run under way. The mark is locked; the lock dies with its holder. A zeroed one is no mark. */
 struct statusdir_mark {
 	int fd;     /* 0: none */
