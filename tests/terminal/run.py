@@ -343,7 +343,7 @@ def it_draws_no_more_than_ten_times_a_second(box):
     took = time.monotonic() - begin
     check(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, text)
     frames = text.count(b"1 running")
-    check(3 <= frames <= 10 * took + 1, f"{frames} frames in {took:.1f} s")
+    check(3 <= frames <= 10 * took + 3, f"{frames} frames in {took:.1f} s")
 
 
 if __name__ == "__main__":
