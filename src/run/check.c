@@ -80,6 +80,8 @@ static struct str end_of_log(struct job *j)
 	struct str text = {p, n > 0 ? (size_t)n : 0};
 	while (st.st_size > FEEDBACK_MAX && text.n && ((unsigned char)*text.p & 0xc0) == 0x80)
 		text = str_sub(text, 1, text.n);
+	if (st.st_size > FEEDBACK_MAX)
+		text = mask_behind_cut(&j->sched->mask, text);
 	/* A NUL fits no argument, and says nothing. */
 	for (size_t i = 0; i < text.n; i++)
 		if (!text.p[i])
@@ -123,7 +125,7 @@ static void set_failure(struct job *j)
 		sbuf_free(&b);
 	}
 	j->feedback = feedback(j, how_it_failed(j));
-	j->session = o->session;
+	j->session = j->live ? arena_copy(&j->arena, live_seen(j->live).session) : STR_NONE;
 	j->session_of = j->provider;
 }
 

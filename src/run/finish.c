@@ -390,7 +390,7 @@ static void note_live(struct job *j)
 	live_end(j->live);
 	struct live_seen seen = live_seen(j->live);
 	o->activity = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, seen.activity));
-	o->session = arena_copy(&j->arena, seen.session);
+	o->session = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, seen.session));
 }
 
 /* All that it made comes to stand in the root. From here on an agent's answer is not asked for again, should this be cut short. */

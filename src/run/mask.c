@@ -3,14 +3,38 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 #include "graph/signature.h"
 
 #define SHORTEST 8
+#define SHORTEST_PART 4 /* of a value that was cut: fewer bytes tell nothing */
 #define PIECE 65536
+
+static void add_value(struct mask *m, struct arena *a, struct str value)
+{
+	vec_push(a, &m->values, value);
+	m->longest = value.n > m->longest ? value.n : m->longest;
+}
+
+/* Programs print lines of JSON, where quotes and backslashes of a value have another face. */
+static void add_as_json(struct mask *m, struct arena *a, struct str value)
+{
+	struct sbuf b = {0};
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] == '"' || value.p[i] == '\\')
+			sbuf_char(&b, '\\');
+		sbuf_char(&b, value.p[i]);
+	}
+	if (b.n > value.n)
+		add_value(m, a, arena_copy(a, sbuf_view(&b)));
+	sbuf_free(&b);
+}
 
 void mask_read(struct mask *m, struct arena *a, const char *const *env)
 {
@@ -20,22 +44,37 @@ void mask_read(struct mask *m, struct arena *a, const char *const *env)
 		struct str value = str_sub(entry, eq + 1, entry.n);
 		if (value.n < SHORTEST || !signature_secret_name(str_sub(entry, 0, eq)))
 			continue;
-		vec_push(a, &m->values, value);
-		m->longest = value.n > m->longest ? value.n : m->longest;
+		add_value(m, a, value);
+		add_as_json(m, a, value);
 	}
 }
 
+static size_t find_from(struct str text, size_t from, struct str value)
+{
+	const char *hit = memmem(text.p + from, text.n - from, value.p, value.n);
+	return hit ? (size_t)(hit - text.p) : text.n;
+}
+
+/* Where each value stands next. What is not there is looked for once, however often others are. */
+static size_t *places_new(const struct mask *m, struct str text)
+{
+	size_t *next = xcalloc(m->values.n + 1, sizeof *next);
+	for (size_t i = 0; i < m->values.n; i++)
+		next[i] = find_from(text, 0, m->values.p[i]);
+	return next;
+}
+
 /* The first place from `from` where a value stands; its length in *n. text.n: none. */
-static size_t next_value(const struct mask *m, struct str text, size_t from, size_t *n)
+static size_t next_value(const struct mask *m, struct str text, size_t from, size_t *next, size_t *n)
 {
 	size_t best = text.n;
 	*n = 0;
 	for (size_t i = 0; i < m->values.n; i++) {
 		struct str v = m->values.p[i];
-		const char *hit = from < best ? memmem(text.p + from, text.n - from, v.p, v.n) : NULL;
-		size_t at = hit ? (size_t)(hit - text.p) : text.n;
-		if (at < best || (at == best && at < text.n && v.n > *n)) {
-			best = at;
+		if (next[i] < from)
+			next[i] = find_from(text, from, v);
+		if (next[i] < best || (next[i] == best && best < text.n && v.n > *n)) {
+			best = next[i];
 			*n = v.n;
 		}
 	}
@@ -45,19 +84,29 @@ static size_t next_value(const struct mask *m, struct str text, size_t from, siz
 /* Masks values that begin before `until`; returns how much of text was dealt with. */
 static size_t mask_until(const struct mask *m, struct str text, size_t until, struct sbuf *out, bool *found)
 {
-	size_t from = 0, n;
+	size_t from = 0, n, *next = until ? places_new(m, text) : NULL;
 	while (from < until) {
-		size_t at = next_value(m, text, from, &n);
+		size_t at = next_value(m, text, from, next, &n);
 		if (at >= until) {
 			sbuf_str(out, str_sub(text, from, until));
-			return until;
+			from = until;
+			break;
 		}
 		sbuf_str(out, str_sub(text, from, at));
 		sbuf_lit(out, "***");
 		*found = true;
 		from = at + n;
 	}
+	free(next);
 	return from;
+}
+
+static bool has_value(const struct mask *m, struct str text)
+{
+	for (size_t i = 0; i < m->values.n; i++)
+		if (find_from(text, 0, m->values.p[i]) < text.n)
+			return true;
+	return false;
 }
 
 void mask_text(const struct mask *m, struct str text, struct sbuf *out)
@@ -66,16 +115,37 @@ void mask_text(const struct mask *m, struct str text, struct sbuf *out)
 	mask_until(m, text, text.n, out, &found);
 }
 
+/* How many bytes at the text's end are a value's beginning, or at its beginning a value's end: of a value that was cut there. */
+static size_t part_at_edge(const struct mask *m, struct str text, bool at_end)
+{
+	size_t best = 0;
+	for (size_t i = 0; i < m->values.n; i++) {
+		struct str v = m->values.p[i];
+		for (size_t n = v.n - 1 < text.n ? v.n - 1 : text.n; n >= SHORTEST_PART && n > best; n--)
+			if (!memcmp(at_end ? text.p + text.n - n : text.p, at_end ? v.p : v.p + v.n - n, n))
+				best = n;
+	}
+	return best;
+}
+
 struct str mask_copy(const struct mask *m, struct arena *a, struct str text)
 {
-	size_t n;
-	if (!m->values.n || next_value(m, text, 0, &n) == text.n)
+	static const struct str cut = {"…", sizeof "…" - 1};
+	size_t part = str_ends(text, cut) ? part_at_edge(m, str_sub(text, 0, text.n - cut.n), true) : 0;
+	if (!text.n || (!part && !has_value(m, text)))
 		return text;
 	struct sbuf b = {0};
-	mask_text(m, text, &b);
+	mask_text(m, str_sub(text, 0, part ? text.n - cut.n - part : text.n), &b);
+	if (part)
+		sbuf_lit(&b, "***…");
 	struct str s = arena_copy(a, sbuf_view(&b));
 	sbuf_free(&b);
 	return s;
+}
+
+struct str mask_behind_cut(const struct mask *m, struct str text)
+{
+	return str_sub(text, part_at_edge(m, text, false), text.n);
 }
 
 static bool mask_carried(const struct mask *m, struct sbuf *carry, struct str piece, bool last, struct sbuf *out)
@@ -96,6 +166,18 @@ static bool mask_carried(const struct mask *m, struct sbuf *carry, struct str pi
 void mask_piece(const struct mask *m, struct sbuf *carry, struct str piece, bool last, struct sbuf *out)
 {
 	mask_carried(m, carry, piece, last, out);
+}
+
+/* O_NONBLOCK: a fifo that an agent put there must not stop axmake. What is no file holds nothing that was printed. -1 with errno. */
+static int open_printed(int at, const char *name)
+{
+	struct stat st;
+	int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	return -1;
 }
 
 /* Reads `in` to its end and writes it masked. 0 or errno. */
@@ -126,7 +208,7 @@ int mask_file(const struct mask *m, int at, const char *from, const char *to, bo
 	*found = false;
 	if (!m->values.n)
 		return 0;
-	int in = openat(at, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int in = open_printed(at, from);
 	if (in < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
 	struct sbuf tmp = {0};

@@ -10,19 +10,21 @@
 #include "base/vec.h"
 
 struct mask {
-	VEC(struct str) values; /* of eight bytes or more */
+	VEC(struct str) values; /* of eight bytes or more; also as JSON has them */
 	size_t longest;
 };
 
-/* From an environment, whose strings are kept. */
+/* From an environment, whose strings must stay; what else is needed is in the arena. */
 void mask_read(struct mask *m, struct arena *a, const char *const *env);
 
 /* Adds text with each value as "***". */
 void mask_text(const struct mask *m, struct str text, struct sbuf *out);
-/* The text itself where it holds none, else a masked copy in the arena. */
+/* The text itself where it holds none, else a masked copy in the arena. Also masked is what stands of a value that a closing "…" has cut. */
 struct str mask_copy(const struct mask *m, struct arena *a, struct str text);
+/* Without what may be the end of a value at its beginning: for text whose beginning was cut away. */
+struct str mask_behind_cut(const struct mask *m, struct str text);
 
-/* Writes a masked copy of file `from` to `to` (by rename; they may be one) when it holds any value; *found says so. 0 or errno; a missing file holds none. */
+/* Writes a masked copy of file `from` to `to` (by rename; they may be one) when it holds any value; *found says so. 0 or errno (what is no file is refused); a missing file holds none. */
 int mask_file(const struct mask *m, int at, const char *from, const char *to, bool *found);
 
 /* A stream in pieces: masks what is sure, and keeps back in `carry` what may be the beginning of a value. `last`: nothing more comes. */
