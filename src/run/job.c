@@ -159,10 +159,13 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
 	if (!err)
 		err = os_replace_file(s->c->store->fd, prompt.p, 0600, call->stdin_text);
-	if (!err && unlinkat(s->c->store->fd, answer.p, 0) && errno != ENOENT)
-		err = errno;
-	if (err)
+	if (err) {
 		*why = arena_printf(&j->arena, "cannot write %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(prompt), os_error(err));
+		return false;
+	}
+	err = os_remove_tree(s->c->store->fd, answer.p); /* a program may have made a folder of it */
+	if (err)
+		*why = arena_printf(&j->arena, "cannot remove %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(answer), os_error(err));
 	return !err;
 }
 

@@ -53,13 +53,14 @@ static int open_folder(const struct kept *k)
 	return openat(k->store_fd, k->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Files of an earlier run are never written to: they may be linked elsewhere as a result. */
+/* Files of an earlier run are never written to: they may be linked elsewhere as a result. A program may have put folders there. */
 static void remove_old(struct kept *k, int dir_fd)
 {
 	const char *const names[] = {stream_files[STREAM_OUT], stream_files[STREAM_ERR], both_file};
+	int err;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (unlinkat(dir_fd, names[i], 0) < 0 && errno != ENOENT)
-			fail(k, errno, names[i]);
+		if ((err = os_remove_tree(dir_fd, names[i])))
+			fail(k, err, names[i]);
 }
 
 /* The folder, without files of an earlier run. */
@@ -245,18 +246,51 @@ static void part_from(struct kept *k, enum stream s)
 {
 	static const char temporary[] = "parted";
 	struct stat st;
-	if (unlinkat(k->dir_fd, temporary, 0) < 0 && errno != ENOENT)
-		fail(k, errno, temporary);
+	int err = os_remove_tree(k->dir_fd, temporary);
+	if (err)
+		fail(k, err, temporary);
 	int fd = make_file(k, temporary, O_RDWR);
 	if (k->err)
 		return;
-	int err = fstat(k->fd[s], &st) < 0 ? errno : copy_prefix(k->fd[s], fd, (uint64_t)st.st_size);
+	err = fstat(k->fd[s], &st) < 0 ? errno : copy_prefix(k->fd[s], fd, (uint64_t)st.st_size);
+	if (!err)
+		err = os_remove_tree(k->dir_fd, stream_files[s]);
 	if (!err && renameat(k->dir_fd, temporary, k->dir_fd, stream_files[s]) < 0)
 		err = errno;
 	if (err)
 		fail(k, err, stream_files[s]);
 	close(k->fd[s]);
 	k->fd[s] = fd;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Does the folder's name still lead to the folder that is open? */
+static bool folder_stands(const struct kept *k)
+{
+	struct stat st, named;
+	return !fstat(k->dir_fd, &st) && !fstatat(k->store_fd, k->dir, &named, AT_SYMLINK_NOFOLLOW) && same_file(&st, &named);
+}
+
+static bool file_stands(const struct kept *k, enum stream s)
+{
+	struct stat st, named;
+	return !fstat(k->fd[s], &st) && !fstatat(k->dir_fd, stream_files[s], &named, AT_SYMLINK_NOFOLLOW) && same_file(&st, &named);
+}
+
+/* A program may take its own files away (`git clean -fdx` does): what it wrote is still in those that are open, and may be an answer. */
+static void put_back(struct kept *k)
+{
+	if (!k->err && !folder_stands(k)) {
+		close_fd(&k->dir_fd);
+		make_folder(k);
+	}
+	for (int s = 0; !k->err && s < 2; s++)
+		if (!file_stands(k, (enum stream)s))
+			part_from(k, (enum stream)s);
 }
 
 /* The program may have cut or rewritten its own files (`> /dev/stdout` does): what they hold now is what counts. */
@@ -277,6 +311,7 @@ int kept_finish(struct kept *k)
 	if (k->by_child) {
 		for (int s = 0; k->left && !k->err && s < 2; s++)
 			part_from(k, (enum stream)s);
+		put_back(k);
 		measure_files(k);
 	} else if (!k->size[0] && !k->size[1]) {
 		k->out_hash = hash_bytes("", 0);
