@@ -3,16 +3,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int64_t positive(int64_t n)
+/* A record may hold any number. */
+static int64_t add(int64_t sum, int64_t n)
 {
-	return n > 0 ? n : 0;
+	if (n <= 0)
+		return sum;
+	return n > INT64_MAX - sum ? INT64_MAX : sum + n;
 }
 
 int64_t usual_tokens(int64_t input, int64_t output, int64_t cache_read, int64_t cache_write)
 {
 	if (input < 0 && output < 0)
 		return -1;
-	return positive(input) + positive(output) + positive(cache_read) + positive(cache_write);
+	return add(add(add(add(0, input), output), cache_read), cache_write);
 }
 
 static int by_number(const void *x, const void *y)

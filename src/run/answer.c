@@ -205,10 +205,10 @@ static void set_transient(struct reading *r, struct answer *out, struct str fiel
 		out->wait_ns = line_wait_ns(r->err_text);
 }
 
-static void set_failed(struct reading *r, struct answer *out)
+/* Does what a failed try says of itself tell its class? */
+static bool set_class_said(struct reading *r, struct answer *out, struct str field)
 {
 	const struct provider *p = r->in->provider;
-	struct str field = error_field(r);
 
 	/* Before the others: what says that the quota is spent often holds a 429 or a word of refusal too. */
 	if (line_matches(&r->local, p->quota_on, field, r->err_text)) {
@@ -219,8 +219,17 @@ static void set_failed(struct reading *r, struct answer *out)
 	} else if (line_matches(&r->local, p->retry_on, field, r->err_text)) {
 		set_transient(r, out, field);
 	} else {
-		out->class = TRY_FAILED;
+		return false;
 	}
+	return true;
+}
+
+static void set_failed(struct reading *r, struct answer *out)
+{
+	struct str field = error_field(r);
+
+	if (!set_class_said(r, out, field))
+		out->class = TRY_FAILED;
 	out->error = error_line(r, field);
 }
 
@@ -232,6 +241,11 @@ static void set_no_answer(struct reading *r, struct answer *out, bool empty, int
 	struct str field = where_is_json(&r->in->provider->error) ? inner_message(&r->local, error_field(r)) : STR_NONE;
 	struct str line;
 
+	/* Some programs end with 0 when their service refuses them. */
+	if (set_class_said(r, out, field)) {
+		out->error = error_line(r, field);
+		return;
+	}
 	if (w->kind == WHERE_FILE)
 		line = arena_printf(&r->local, "no answer: the program left its result file %s%s (result = file)",
 		                    err == ENOENT ? "unwritten"

@@ -22,7 +22,8 @@ struct answer_input {
 };
 
 struct answer {
-	enum try_class class; /* TRY_OK, TRY_FAILED, TRY_TRANSIENT (retry_on), TRY_AUTH (fatal_on), TRY_QUOTA (quota_on), TRY_ANSWER (no answer),
+	enum try_class class; /* TRY_OK, TRY_FAILED, TRY_TRANSIENT (retry_on), TRY_AUTH (fatal_on), TRY_QUOTA (quota_on); these three also where status 0 came
+	                         without an answer; TRY_ANSWER (none, and nothing of that said),
 	                         TRY_CRASH */
 	struct str error;     /* one short line for people, when not TRY_OK */
 	int64_t wait_ns;      /* TRY_TRANSIENT: what the error asks for before the next call; -1: nothing */

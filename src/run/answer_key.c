@@ -3,6 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+/* More than a call can take: what says more is noise, and sums of many such must stay numbers. */
+#define TOKENS_MOST INT64_C(1000000000000)
+#define COST_MOST_USD 1e9
+
 static const char *const kind_names[] = {
     [WHERE_NONE] = "text",
     [WHERE_TEXT] = "text",
@@ -138,7 +142,14 @@ void key_see(struct key *k, const json_t *root)
 
 int64_t key_tokens(const struct key *k)
 {
-	return k->has_number && k->whole >= 0 ? k->whole : -1;
+	if (!k->has_number || k->whole < 0)
+		return -1;
+	return k->whole < TOKENS_MOST ? k->whole : TOKENS_MOST;
+}
+
+static double key_cost(const struct key *k)
+{
+	return k->has_number && k->real >= 0 ? fmin(k->real, COST_MOST_USD) : NAN;
 }
 
 bool key_is_true(const struct key *k)
@@ -183,13 +194,12 @@ void counts_init(struct arena *a, const struct provider *p, struct key keys[N_CO
 
 struct counts counts_get(const struct provider *p, const struct key keys[N_COUNTS])
 {
-	const struct key *cost = &keys[COUNT_COST];
 	struct counts c = {
 	    .input_tokens = key_tokens(&keys[COUNT_INPUT]),
 	    .output_tokens = key_tokens(&keys[COUNT_OUTPUT]),
 	    .cache_read_tokens = key_tokens(&keys[COUNT_CACHE_READ]),
 	    .cache_write_tokens = key_tokens(&keys[COUNT_CACHE_WRITE]),
-	    .cost_usd = cost->has_number && isfinite(cost->real) && cost->real >= 0 ? cost->real : NAN,
+	    .cost_usd = key_cost(&keys[COUNT_COST]),
 	};
 
 	if (p->cached_in_input && c.input_tokens >= 0 && c.cache_read_tokens >= 0)

@@ -357,6 +357,30 @@ static void steps_are_added_up_and_the_last_text_counts(void **state)
 	expect_error(f, TRY_AUTH, "Incorrect API key");
 }
 
+static void without_an_answer_status_0_is_a_failure_like_any_other(void **state)
+{
+	struct fixture *f = *state;
+
+	like_qwen(f);
+	f->p.quota_on = STR("limit reached");
+	f->p.quota_reset = STR("resets (.*)");
+	put(f, "out", "{\"error\":{\"message\":\"API Error: 429, retry after 3\"}}\n");
+	read_it(f, 0);
+	expect_error(f, TRY_TRANSIENT, "API Error: 429, retry after 3");
+	assert_true(f->got.wait_ns == 3000000000);
+	put(f, "out", "");
+	put(f, "err", "API Error: 401\n");
+	read_it(f, 0);
+	expect_error(f, TRY_AUTH, "API Error: 401");
+	put(f, "err", "limit reached, resets 3pm\n");
+	read_it(f, 0);
+	expect_error(f, TRY_QUOTA, "limit reached, resets 3pm");
+	assert_str(f->got.quota_reset, "3pm");
+	put(f, "out", "{\"result\":\"an answer\"}\n");
+	read_it(f, 0);
+	expect_text(f, "an answer");
+}
+
 static void the_last_line_that_has_it_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -506,14 +530,14 @@ static void what_a_strict_reader_refuses_is_mended(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct str json = arena_printf(&f->a, "{\"usage\":{\"n\":9007199254740993},\"result\":%s}", cases[i].json);
+		struct str json = arena_printf(&f->a, "{\"usage\":{\"n\":999999999999},\"result\":%s}", cases[i].json);
 
 		f->p.result = at(WHERE_JSON, "/result");
 		f->p.input_tokens = at(WHERE_JSON, "/usage/n");
 		put(f, "out", json.p);
 		read_it(f, 0);
 		expect_text(f, cases[i].text);
-		assert_int_equal(f->got.input_tokens, INT64_C(9007199254740993)); /* exact all the same */
+		assert_int_equal(f->got.input_tokens, INT64_C(999999999999));
 		put(f, "out", arena_printf(&f->a, "note {x}\n%s\nbye \"", json.p).p);
 		read_it(f, 0);
 		expect_text(f, cases[i].text);
@@ -572,9 +596,13 @@ static void absurd_numbers_are_not_believed(void **state)
 	f->p.cost_usd = at(WHERE_JSONL, "/c");
 	put(f, "out", "{\"n\":9223372036854775807,\"m\":-3,\"c\":-1}\n{\"n\":9223372036854775807}\n{\"n\":1e300,\"n2\":1}\n");
 	read_it(f, 0);
-	assert_int_equal(f->got.input_tokens, INT64_MAX);
+	assert_int_equal(f->got.input_tokens, 1000000000000);
 	assert_int_equal(f->got.output_tokens, -1);
 	assert_true(isnan(f->got.cost_usd));
+	put(f, "out", "{\"m\":1e300,\"c\":1.7e308}\n");
+	read_it(f, 0);
+	assert_int_equal(f->got.output_tokens, 1000000000000);
+	assert_true(f->got.cost_usd == 1e9);
 	put(f, "out", "{\"n\":\"12\",\"m\":[1],\"c\":null}\n");
 	read_it(f, 0);
 	assert_int_equal(f->got.input_tokens, -1);
@@ -868,6 +896,7 @@ int main(void)
 	    CASE(an_error_may_be_json_behind_a_stack_trace),
 	    CASE(status_0_with_nothing_printed_is_no_answer),
 	    CASE(steps_are_added_up_and_the_last_text_counts),
+	    CASE(without_an_answer_status_0_is_a_failure_like_any_other),
 	    CASE(the_last_line_that_has_it_counts),
 	    CASE(plain_text_is_the_file_itself_and_may_be_empty),
 	    CASE(a_failure_is_told_by_what_there_is),
