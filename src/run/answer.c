@@ -13,7 +13,7 @@
 /* The largest answer that is taken into memory, and the longest line of JSON. */
 #define MAX_ANSWER ((size_t)512 << 20)
 /* Of standard error (and of standard output where it is searched for an error) the two ends are enough. */
-#define CLIP_EACH ((size_t)4 << 20)
+#define CLIP_EACH ((size_t)1 << 20)
 
 /* The counts stand behind the others in their own order. */
 enum { KEY_RESULT, KEY_FAILED, KEY_ERROR, KEY_COUNTS, N_KEYS = KEY_COUNTS + N_COUNTS };

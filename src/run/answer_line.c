@@ -7,8 +7,8 @@
 
 #include "base/utf8.h"
 
-/* Longer lines are matched in pieces, which share some bytes. */
-#define LONG_LINE ((size_t)32768)
+/* Longer lines are matched in pieces, which share some bytes: a pattern with .* may take the square of a line's length. */
+#define LONG_LINE ((size_t)4096)
 #define OVERLAP ((size_t)1024)
 
 /* Behind a control sequence of a terminal that begins at `i` (where the ESC is): `[…letter`, `]…BEL` or `]…ESC \`, else the ESC
