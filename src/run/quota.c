@@ -30,12 +30,16 @@ static int64_t read_iso(const char *s, int64_t now)
 		s += more;
 	if (*s == '.')
 		s += 1 + strspn(s + 1, "0123456789");
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 24 || tm.tm_min < 0 || tm.tm_min > 59)
+		return -1;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
 	if (*s == 'z')
 		return timegm(&tm);
 	if (sscanf(s, "%1[+-]%2d:%2d", sign, &zone_h, &zone_m) < 2 && sscanf(s, "%1[+-]%2d%2d", sign, &zone_h, &zone_m) < 2)
 		return mktime(&tm);
+	if (zone_h < 0 || zone_h > 15 || zone_m < 0 || zone_m > 59)
+		return -1;
 	int64_t off = zone_h * HOUR_S + zone_m * 60;
 	return timegm(&tm) - (*sign == '-' ? -off : off);
 }
@@ -96,7 +100,7 @@ static int64_t read_span(const char *s, int64_t now)
 	bool any = false;
 	double count;
 
-	for (int n; n = 0, sscanf(s, "%8lf%n", &count, &n) == 1 && n && isdigit((unsigned char)*s);) {
+	for (int n; n = 0, isdigit((unsigned char)*s) && s[1] != 'x' && sscanf(s, "%8lf%n", &count, &n) == 1 && n;) {
 		int64_t unit = 0;
 
 		s += n;

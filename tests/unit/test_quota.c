@@ -73,7 +73,7 @@ static void iso_times_have_their_zone(void **state)
 
 static void what_cannot_be_read_is_an_hour_and_nothing_is_for_ever(void **state)
 {
-	const char *const odd[] = {"", "soon", "25:99", "13pm", "-5", "3 parsecs", "in", "99999999999999999999", "3"};
+	const char *const odd[] = {"2026-13-45T99:99:99Z", "2026-11-26T02:00:00+99:99", "0x10h", "", "soon", "25:99", "13pm", "-5", "3 parsecs", "in", "99999999999999999999", "3"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof odd / sizeof *odd - 1; i++)
