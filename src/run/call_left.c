@@ -24,7 +24,7 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
 	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s %s\n%.*s\n", c->signature, c->start_id, c->tries,
-				       c->unfit ? "unfit" : c->complete ? "complete" : "begun", c->in_view ? "view" : "root", STR_ARG(c->provider));
+				       c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->complete ? "complete" : "begun", c->in_view ? "view" : "root", STR_ARG(c->provider));
 	int err = os_replace_file(at, call_left_path(&a, dir).p, 0600, text);
 	arena_free(&a);
 	return err;
@@ -44,7 +44,8 @@ bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *o
 		return false;
 	out->in_view = str_eq(str_of(where), STR("view"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
-	out->complete = out->unfit || str_eq(str_of(word), STR("complete"));
+	out->unmoved = str_eq(str_of(word), STR("unmoved"));
+	out->complete = out->unfit || out->unmoved || str_eq(str_of(word), STR("complete"));
 	out->provider = str_trim_end_newlines(str_sub(rest, (size_t)n + 1, rest.n));
 	return true;
 }

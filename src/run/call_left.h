@@ -15,6 +15,7 @@ struct call_left {
 	unsigned tries;
 	bool complete;       /* known to be; else its output may tell */
 	bool unfit;          /* complete, but it lacked a field that was used then, and that failure is on record */
+	bool unmoved;        /* complete, but what it made could not all be moved to the root, and that failure is on record */
 	bool in_view;        /* what it made is not in the root, but in the task's view of it */
 	struct str provider; /* its name */
 };

@@ -396,10 +396,13 @@ static void note_live(struct job *j)
 /* All that it made comes to stand in the root. From here on an agent's answer is not asked for again, should this be cut short. */
 static enum try_class publish(struct job *j)
 {
-	salvage_complete(j);
+	if (!j->unpublished)
+		salvage_complete(j);
 	j->unpublished = !isolate_publish(j);
-	if (j->unpublished)
+	if (j->unpublished) {
+		salvage_complete(j); /* that it failed will be on record */
 		return TRY_FAILED;
+	}
 	return finish_outputs_made(j) ? TRY_OK : TRY_ANSWER;
 }
 
@@ -517,7 +520,8 @@ void finish_salvaged(struct job *j)
 		count_usage(j);
 	choice_release(j); /* nobody was called */
 	sched_warn(j->sched, j->task,
-		   j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
+		   j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"
+		   : j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
 				  : "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
 	finish_command(j, TRY_OK);
 }

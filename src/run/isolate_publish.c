@@ -332,7 +332,7 @@ bool isolate_publish(struct job *j)
 		close(view_fd);
 	}
 	if (err)
-		j->outcome.error = arena_printf(&j->arena, "cannot move '%.*s' from its view to the root: %s", STR_ARG(j->outcome.error), os_error(err));
+		j->outcome.error = arena_printf(&j->arena, "cannot move '%.*s' from its view to the root: %s", STR_ARG(j->outcome.error), err == ELOOP ? "a folder on its way there is a link or a file now" : os_error(err));
 	if (moved)
 		refresh_others(j);
 	return !err;
