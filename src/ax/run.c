@@ -131,6 +131,9 @@ static void hear(void *self, const struct event *e)
 	case EVENT_ASKED:
 		on_text(e, "asks ");
 		break;
+	case EVENT_WAITS:
+		on_text(e, "waits: ");
+		break;
 	case EVENT_WARNING:
 		on_text(e, "warning: ");
 		break;

@@ -68,25 +68,44 @@ static void offer_all(struct choice *c, struct served *v)
 	v->waiting.n = 0;
 }
 
+/* 0 is no time. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return b && b < a ? b : a;
+}
+
 static void set_timer(struct choice *c)
 {
 	int64_t first = INT64_MAX;
 	for (size_t i = 0; i < c->all.n; i++)
-		if (c->all.p[i]->waiting.n && c->all.p[i]->again_ns < first)
-			first = c->all.p[i]->again_ns;
+		if (c->all.p[i]->waiting.n)
+			first = earlier(first, earlier(c->all.p[i]->again_ns, c->all.p[i]->tell_ns));
 	if (first == INT64_MAX)
 		loop_timer_clear(c->sched->c->loop, &c->timer);
 	else
 		loop_timer_set(c->sched->c->loop, &c->timer, first);
 }
 
+/* One task stands for all that wait there. */
+static void tell_waiting(struct choice *c, struct served *v)
+{
+	struct sbuf b = {0};
+	served_why_waiting(v, &b);
+	sched_send(c->sched, &(struct event){.kind = EVENT_WAITS, .task = v->waiting.p[0], .text = sbuf_view(&b)});
+	sbuf_free(&b);
+}
+
 static void time_has_come(void *choice)
 {
 	struct choice *c = choice;
 	int64_t now = clock_ns();
-	for (size_t i = 0; i < c->all.n; i++)
-		if (c->all.p[i]->again_ns <= now)
-			offer_all(c, c->all.p[i]);
+	for (size_t i = 0; i < c->all.n; i++) {
+		struct served *v = c->all.p[i];
+		if (v->tell_ns && v->tell_ns <= now && v->waiting.n)
+			tell_waiting(c, v);
+		if (v->again_ns <= now)
+			offer_all(c, v);
+	}
 	set_timer(c);
 }
 
@@ -215,13 +234,15 @@ static struct served *first_serving(struct choice *c, const struct job *j)
 	return away;
 }
 
-static void wait_here(struct choice *c, struct served *v, struct job *j, int64_t again_ns)
+static void wait_here(struct choice *c, struct served *v, struct job *j, enum limit_lack lack, int64_t again_ns)
 {
 	v->busy = true;
 	if (again_ns < v->again_ns)
 		v->again_ns = again_ns;
 	vec_push(NULL, &v->waiting, j->task);
 	c->waiting++;
+	if (served_waits(v, lack, v->again_ns))
+		tell_waiting(c, v);
 	set_timer(c);
 }
 
@@ -231,7 +252,7 @@ bool choice_waits(struct choice *c, struct job *j)
 	int64_t until = v ? served_cooling_until(v) : 0;
 	if (!v || (!v->busy && !until))
 		return false;
-	wait_here(c, v, j, until ? until : INT64_MAX);
+	wait_here(c, v, j, until ? LIMIT_LACKS_REST : v->lack, until ? until : INT64_MAX);
 	return true;
 }
 
@@ -258,7 +279,7 @@ static void taken(struct served *v, struct job *j)
 		j->tries_before = j->tries - *to;
 		j->fell_back = true;
 	}
-	v->dry_ns = 0;
+	v->dry_ns = v->tell_ns = 0;
 	j->provider = v->provider;
 }
 
@@ -306,7 +327,7 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 					limit_leave(v->limit);
 				break;
 			}
-			wait_here(c, v, j, a.again_ns);
+			wait_here(c, v, j, a.lack, a.again_ns);
 			return CHOICE_WAITS;
 		case LIMIT_CLOSED:
 			served_close(v, &c->arena, a.until_ms, STR("as another run was told"));

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_NOT_RUN,     /* text: why, a whole phrase: "because of design" */
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */
+	EVENT_WAITS,       /* it has to wait for its provider, as may others; text: why, a whole phrase */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
 	EVENT_ASKED,       /* a task's answer asks an agent: delegate; text: which, via what */
 	EVENT_ANSWERED,    /* what it asked has ended: delegate, outcome (its class says whether there is an answer) */

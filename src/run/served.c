@@ -9,6 +9,8 @@
 #define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
 /* A task whose service is not to be had for longer is served by the next of its list. */
 #define PATIENCE_NS (10 * NS_PER_S)
+/* Waiting for longer is told. */
+#define MOMENT_NS NS_PER_S
 
 bool served_closed(const struct served *v)
 {
@@ -37,6 +39,37 @@ int64_t served_cooling_until(const struct served *v)
 	if (now < v->cool_ns)
 		return v->cool_ns;
 	return v->probe && now < v->probe_ns + PROBE_NS ? v->probe_ns + PROBE_NS : 0;
+}
+
+bool served_waits(struct served *v, enum limit_lack lack, int64_t again_ns)
+{
+	int64_t now = clock_ns();
+	v->lack = lack;
+	if (v->told & 1U << lack)
+		v->tell_ns = 0;
+	else if (again_ns != INT64_MAX && again_ns - now > MOMENT_NS)
+		v->tell_ns = now;
+	else if (!v->tell_ns)
+		v->tell_ns = now + MOMENT_NS;
+	return v->tell_ns && v->tell_ns <= now;
+}
+
+void served_why_waiting(struct served *v, struct sbuf *b)
+{
+	static const char *const phrases[] = {
+		[LIMIT_LACKS_TURN] = "others are before it at '%.*s'",
+		[LIMIT_LACKS_TOKEN] = "'%.*s' is called as often as its rate limit admits",
+		[LIMIT_LACKS_PLACE] = "all places of '%.*s' are taken",
+		[LIMIT_LACKS_REST] = "'%.*s' is busy",
+	};
+	int64_t left = v->again_ns == INT64_MAX ? 0 : v->again_ns - clock_ns();
+	sbuf_printf(b, phrases[v->lack], STR_ARG(v->provider->name));
+	if (left > 0 && (v->lack == LIMIT_LACKS_TOKEN || v->lack == LIMIT_LACKS_REST)) {
+		sbuf_lit(b, "; the next call may begin in ");
+		clock_duration(b, left);
+	}
+	v->told |= 1U << v->lack;
+	v->tell_ns = 0;
 }
 
 /* "15:04", or with its day when that is not soon. */

@@ -29,6 +29,9 @@ struct served {
 	bool busy;        /* no sense in asking until woken */
 	int64_t again_ns; /* when it wakes by itself; INT64_MAX: by others only */
 	VEC(struct task *) waiting;
+	enum limit_lack lack; /* of them, as far as `busy` */
+	unsigned told;        /* bits 1 << enum limit_lack of which people know in this run */
+	int64_t tell_ns;      /* when they are told of `lack`; 0: not at all */
 };
 
 /* Is it out of quota? */
@@ -48,6 +51,10 @@ void served_blame(struct served *v, struct arena *a, struct str model, enum try_
 /* The next try waits that long: so does every start on that provider. */
 void served_cool_down(struct served *v, int64_t delay_ns);
 
+/* Those that wait do so for `lack`, until again_ns, or INT64_MAX: it is told once, and only where it takes longer than a moment. Is it to be told now? */
+bool served_waits(struct served *v, enum limit_lack lack, int64_t again_ns);
+/* What is told of it. */
+void served_why_waiting(struct served *v, struct sbuf *b);
 /* A phrase: why it does not serve a task with that model. */
 void served_why_not(const struct served *v, struct str model, struct arena *a, struct sbuf *b);
 /* The same of one that is not installed; "; " comes before it where `b` is not empty. */

@@ -460,6 +460,21 @@ static void on_warning(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
+/* "axmake: backend waits: 'claude-code' is busy": once for all that do. */
+static void on_waits(struct plain *p, const struct event *e)
+{
+	struct sbuf b = {0};
+
+	if (quiet(p))
+		return;
+	sbuf_printf(&b, "%s: ", p->config.program);
+	utf8_escape(&b, e->task->name);
+	sbuf_lit(&b, " waits: ");
+	phrase_line(&b, e->text);
+	sbuf_char(&b, '\n');
+	console_say(&p->console, &b);
+}
+
 /* "axmake: *** [workflow.ax.yaml:4: ask] no provider …": nothing is started, so there is no table to come. */
 static void on_refused(struct plain *p, const struct event *e)
 {
@@ -504,7 +519,7 @@ static void plain_event(void *self, const struct event *e)
 	    [EVENT_DATA] = on_data,       [EVENT_RETRY] = on_retry,       [EVENT_END] = on_end,
 	    [EVENT_NOT_RUN] = on_not_run, [EVENT_WARNING] = on_warning,   [EVENT_WHY] = on_why,
 	    [EVENT_RUN_END] = on_run_end, [EVENT_REFUSED] = on_refused, [EVENT_ASKED] = on_asked, [EVENT_HELD] = on_held,
-	    [EVENT_SKIPPED] = on_skipped,
+	    [EVENT_SKIPPED] = on_skipped, [EVENT_WAITS] = on_waits,
 	    [EVENT_BUDGET] = on_budget,
 	    [EVENT_GO_ON] = on_go_on,
 	};

@@ -301,11 +301,13 @@ static bool is_closed(struct look *k)
 	if (k->wall_ms < k->b.until_ms) {
 		k->answer.kind = k->b.why == LIMIT_NO_QUOTA ? LIMIT_CLOSED : LIMIT_WAIT;
 		k->answer.until_ms = k->b.until_ms;
+		k->answer.lack = LIMIT_LACKS_REST;
 		wait_for(k, k->b.until_ms - k->wall_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : (k->b.until_ms - k->wall_ms) * NS_PER_MS);
 		return true;
 	}
 	if (!k->b.probe_ns || since >= patience || !is_locked(k->l->places_fd, PROBE, 1))
 		return false;
+	k->answer.lack = LIMIT_LACKS_REST;
 	wait_for(k, patience - since);
 	return true;
 }
@@ -427,6 +429,7 @@ static void decide(struct look *k, struct limit_hold *hold)
 		return;
 	}
 	queue_up(k);
+	k->answer.lack = wait_ns ? LIMIT_LACKS_TOKEN : place < 0 ? LIMIT_LACKS_PLACE : LIMIT_LACKS_TURN;
 	if (wait_ns)
 		wait_for(k, wait_ns);
 }

@@ -33,8 +33,17 @@ enum limit_kind {
 	LIMIT_FAILED, /* `err` */
 };
 
+/* What there is to wait for. */
+enum limit_lack {
+	LIMIT_LACKS_TURN,   /* others wait for longer */
+	LIMIT_LACKS_TOKEN,  /* of the bucket */
+	LIMIT_LACKS_PLACE,
+	LIMIT_LACKS_REST,   /* it is busy, and was told to be left alone for a while */
+};
+
 struct limit_answer {
 	enum limit_kind kind;
+	enum limit_lack lack; /* with LIMIT_WAIT */
 	int64_t again_ns; /* clock_ns; INT64_MAX: no time is known */
 	int64_t until_ms; /* wall clock */
 	int err;
