@@ -21,10 +21,21 @@ static struct str name_of(struct arena *a, const struct field *f)
 	return s;
 }
 
+/* Empty texts have nothing to be shown, and contents are known by their hashes. */
+static bool is_empty_text(const struct field *f)
+{
+	bool content = f->kind == FIELD_INPUT || f->kind == FIELD_DEPENDENCY || f->kind == FIELD_RESULT;
+	return !content && hash_eq(f->hash, hash_bytes("", 0));
+}
+
 /* The value for people: its first line, or its hash. */
 static struct str shown(struct arena *a, const struct field *f)
 {
 	char hex[HASH_HEX];
+	if (is_empty_text(f))
+		return f->kind == FIELD_ENV_INPUT ? STR("not set") : STR("\"\"");
+	if (f->kind == FIELD_ENV_INPUT && hash_eq(f->hash, hash_bytes("=", 1)))
+		return STR("\"\"");
 	if (!f->shown.n)
 		return arena_printf(a, "%.8s", hash_hex(f->hash, hex));
 	struct sbuf b = {0};
