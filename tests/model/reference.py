@@ -287,8 +287,11 @@ class Run:
             return reasons[1] if ran else reasons[0]
         if ran:
             return "it was killed"
+        seen = not self.killed or any(t.uid in self.edges[u] for u in self.ran)
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
+                if not seen:
+                    return "it was killed, and had no turn in the run that was killed next"
                 ref.records[t.name] = r
                 ref.began.discard(t.name)
                 del ref.unsure[t.name]
