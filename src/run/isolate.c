@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/path.h"
+#include "run/call_left.h"
 #include "state/treecopy.h"
 
 #define FOLDERS_MAX ((size_t)1 << 30)
@@ -251,6 +252,31 @@ void isolate_end(struct job *j)
 	changes_free(&v->changes);
 	free(v);
 	j->view = NULL;
+}
+
+/* A run that was killed just after it had recorded a success may have left both. */
+static void tidy_task(struct sched *s, const struct task *t)
+{
+	struct arena a = {0};
+	struct call_left left;
+	struct str dir = store_task_dir(&a, t->name);
+	if (call_left_read(&a, s->c->store->fd, dir, &left) && left.start_id == t->record->start_id) {
+		call_left_forget(s->c->store->fd, dir);
+		views_remove(s->c->store, views_dir(&a, t->name));
+	}
+	arena_free(&a);
+}
+
+void isolate_tidy(struct sched *s)
+{
+	const struct graph *g = s->c->graph;
+	if (!views_any(s->c->store))
+		return;
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		const struct task *t = g->tasks.p[i];
+		if (t->def->isolate != ISOLATE_NONE && t->state == STATE_UPTODATE && t->record)
+			tidy_task(s, t);
+	}
 }
 
 /* A conversation that goes on, and the one who is told what a check found, need the files that they speak of. */

@@ -218,6 +218,7 @@ bool isolate_publish(struct job *j);                 /* moves outputs and edits 
 bool isolate_take_up(struct job *j);                 /* what a killed run left of j->start_id's view; false: nothing that can be gone on with */
 void isolate_failed(struct job *j, enum try_class class); /* the try has failed: drops the view, unless the next try goes on in it */
 void isolate_end(struct job *j);                     /* drops it */
+void isolate_tidy(struct sched *s);                  /* at the end of a run: drops views of tasks that are up to date */
 struct job *delegate_asker(const struct job *j);     /* whose answer it works for; NULL: a task of the graph */
 
 /* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */

@@ -536,6 +536,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	while (go_on(&s));
 	watch_tokens(&s, false);
 	reaper_last(&s);
+	isolate_tidy(&s);
 	follow_end(&s);
 	choice_free(s.choice);
 	if (s.null_fd >= 0)

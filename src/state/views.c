@@ -165,6 +165,11 @@ int views_remove(const struct store *s, struct str dir)
 	return err;
 }
 
+bool views_any(const struct store *s)
+{
+	return !faccessat(s->fd, VIEWS, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 int views_leave(const struct store *s, struct str dir, struct str mark)
 {
 	struct arena a = {0};

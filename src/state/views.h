@@ -32,6 +32,7 @@ int views_set_moving(const struct store *s, struct str dir);
 bool views_moving(const struct store *s, struct str dir);
 /* Removes it, whatever its modes. 0 or errno. */
 int views_remove(const struct store *s, struct str dir);
+bool views_any(const struct store *s);
 /* Keeps it for processes with that mark, which stay in it. 0 or errno. */
 int views_leave(const struct store *s, struct str dir, struct str mark);
 /* Removes what earlier runs have left: but what holds an answer that may be taken up (`tasks/NAME/call` stands there), and what processes still live in. 0 or the first errno. */
