@@ -478,10 +478,25 @@ static int close_capture(struct job *j)
 	return err;
 }
 
+/* What was paid for needs a place, also where its program has cleared all away. */
+static void regain_state(struct job *j)
+{
+	struct sched *s = j->sched;
+	bool regained;
+	int err = store_regain(s->c->store, s->c->run_id, &j->arena, &regained);
+	if (regained)
+		sched_warn(s, j->task, ".axmake was removed while it ran ('git clean -x' does that) and is made again: what earlier runs left there is lost");
+	if (!err)
+		err = log_regain(s->c->log);
+	if (err)
+		sched_warn(s, j->task, "what was removed of .axmake while it ran cannot be made again: %s", os_error(err));
+}
+
 void finish_try(struct job *j)
 {
 	struct outcome *o = &j->outcome;
 	loop_timer_clear(j->sched->c->loop, &j->timer);
+	regain_state(j);
 	if (j->checking) {
 		finish_check(j);
 		return;

@@ -284,6 +284,12 @@ static bool file_stands(const struct kept *k, enum stream s)
 /* A program may take its own files away (`git clean -fdx` does): what it wrote is still in those that are open, and may be an answer. */
 static void put_back(struct kept *k)
 {
+	/* What the program wrote itself is not lost with the copy for people, of which an error was told. */
+	if (k->err && k->err_file == both_file) {
+		k->err = 0;
+		k->both = false;
+		close_fd(&k->both_fd);
+	}
 	if (!k->err && !folder_stands(k)) {
 		close_fd(&k->dir_fd);
 		make_folder(k);

@@ -332,6 +332,11 @@ struct log *log_in_memory(struct arena *a)
 	return l;
 }
 
+int log_regain(struct log *l)
+{
+	return logfile_is_removed(&l->file) ? rewrite(l) : 0;
+}
+
 int log_close(struct log *l)
 {
 	int err;

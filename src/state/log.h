@@ -33,6 +33,8 @@ struct log;
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
 /* An empty log of one run alone, which nobody reads after it: it has no file. */
 struct log *log_in_memory(struct arena *a);
+/* Was the file removed while this log was open? Then all that is known is written anew. 0 or errno. */
+int log_regain(struct log *l);
 /* Flushes, compacts by rename when more than two thirds of a log beyond 1 MiB are dead. 0 or the first errno of this log (ENOSPC …). */
 int log_close(struct log *l);
 bool log_damaged(const struct log *l);

@@ -125,6 +125,13 @@ int logfile_keep_bad(const struct logfile *f, struct str content)
 	return os_replace_file(f->dir_fd, LOG_BAD, 0600, content);
 }
 
+bool logfile_is_removed(const struct logfile *f)
+{
+	struct stat st;
+
+	return f->fd >= 0 && !f->read_only && !fstat(f->fd, &st) && !st.st_nlink;
+}
+
 int logfile_rewrite(struct logfile *f, struct str content)
 {
 	int err = os_remove_tree(f->dir_fd, LOG_NEW), fd;

@@ -40,6 +40,8 @@ int logfile_append(struct logfile *f, struct str bytes);
 int logfile_move_aside(const struct logfile *f);
 /* Keeps the present file as `log.bad` also. 0 or errno. */
 int logfile_keep_bad(const struct logfile *f, struct str content);
+/* Is it open, and has no name any more? */
+bool logfile_is_removed(const struct logfile *f);
 /* Writes a new file with that content and puts it in the place of `log`. On an error the old one stands untouched. */
 int logfile_rewrite(struct logfile *f, struct str content);
 

@@ -34,6 +34,9 @@ void store_close(struct store *s);
 /* Goes on in another folder, which has nothing of the root's: all of its one task lies in STORE_CALL there. Takes fd over; `folder` must outlive s. */
 void store_apart(struct store *s, int fd, struct str folder);
 #define STORE_CALL "call"
+/* Was the folder removed while this run was at work? Then it is made again, locked as it was, and s->fd leads there; what lay in it is lost. 0 or errno;
+ * EBUSY: another run has begun in its place. */
+int store_regain(struct store *s, uint64_t run_id, struct arena *a, bool *regained);
 
 /* Who holds the lock of a root. */
 struct lock_holder {
