@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -95,6 +96,14 @@ int call_left_put_aside(int at, struct str dir, const struct mask *m)
 	}
 	arena_free(&a);
 	return first;
+}
+
+bool call_left_is_answer(const char *name)
+{
+	for (size_t i = 0; i < N_FILES; i++)
+		if (!strcmp(name, answer_files[i]))
+			return true;
+	return false;
 }
 
 void call_left_take_back(int at, struct str dir)

@@ -31,6 +31,8 @@ void call_left_forget(int at, struct str dir);
 
 /* The files that an answer is read from are put aside, among the results, where they hold a secret, and masked copies take their places. 0 or the first errno. */
 int call_left_put_aside(int at, struct str dir, const struct mask *m);
+/* Is a file of that name one of these? */
+bool call_left_is_answer(const char *name);
 /* They stand in their places again. */
 void call_left_take_back(int at, struct str dir);
 

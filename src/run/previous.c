@@ -123,15 +123,18 @@ static int mask_folder(struct masking *m, struct str path, int depth)
 		err = call_left_put_aside(m->store_fd, path, &m->mask);
 	else
 		call_left_forget(m->store_fd, path);
-	while (!err && (e = readdir(dir))) {
+	bool is_aside = !err; /* else what the answer is read from is not touched */
+	while ((e = readdir(dir))) {
 		struct stat st;
 		bool found;
-		if (is_kept(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		int failed = 0;
+		if (is_kept(e->d_name) || (!is_aside && call_left_is_answer(e->d_name)) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode) && depth)
-			err = mask_folder(m, arena_printf(&m->arena, "%.*s/%s", STR_ARG(path), e->d_name), depth - 1);
+			failed = mask_folder(m, arena_printf(&m->arena, "%.*s/%s", STR_ARG(path), e->d_name), depth - 1);
 		else if (S_ISREG(st.st_mode))
-			err = mask_file(&m->mask, fd, e->d_name, e->d_name, &found);
+			failed = mask_file(&m->mask, fd, e->d_name, e->d_name, &found);
+		err = err ? err : failed;
 	}
 	closedir(dir);
 	return err;
