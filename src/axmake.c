@@ -13,6 +13,7 @@
 #include "sealed.h"
 #include "state/seal.h"
 #include "version.h"
+#include "watch.h"
 #include "words.h"
 
 static bool only_looks(const struct options *o)
@@ -97,7 +98,7 @@ static int dispatch(struct program *g)
 static void directory_line(const struct program *g, const char *what, struct str folder)
 {
 	bool wanted = g->options.print_directory > 0 || (g->options.print_directory < 0 && g->options.dirs.n && !g->options.silent);
-	if (!wanted || g->options.mode != MODE_BUILD)
+	if (!wanted || (g->options.mode != MODE_BUILD && g->options.mode != MODE_WATCH))
 		return;
 	printf("%s: %s directory '%.*s'\n", g->name, what, STR_ARG(folder));
 	fflush(stdout); /* what tasks print goes out another way */
@@ -129,6 +130,12 @@ static bool sealed(struct program *g, int argc, char **argv, struct str folder)
 	return holds;
 }
 
+static int build(struct program *g)
+{
+	project_load(&g->project, &g->options);
+	return dispatch(g);
+}
+
 static int run(struct program *g, int argc, char **argv)
 {
 	struct project *p = &g->project;
@@ -156,11 +163,13 @@ static int run(struct program *g, int argc, char **argv)
 	int status = 0;
 	if (g->options.mode == MODE_DOCTOR) {
 		status = doctor(g);
+	} else if (g->options.mode == MODE_WATCH) {
+		status = watch(g, build);
 	} else if (!sealed(g, argc, argv, folder)) {
-		project_load(p, &g->options);
-		status = dispatch(g);
+		status = build(g);
 	}
-	directory_line(g, "Leaving", folder);
+	if (!g->round) /* else it is for the one that watches */
+		directory_line(g, "Leaving", folder);
 	return status;
 }
 

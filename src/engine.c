@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "drawn.h"
 #include "listeners.h"
+#include "round.h"
 #include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
@@ -119,6 +120,8 @@ static struct plain *open_plain(const struct program *g)
 		.diag = g->project.diag,
 		.root_fd = g->project.store.root_fd,
 		.silent = o->silent,
+		.hush = g->round && g->round->hush,
+		.why = g->round && g->round->hush ? g->round->why : STR_NONE,
 		.quiet = str_eq(o->progress, STR("none")),
 		.live = o->sync == SYNC_NONE,
 		.trace = o->trace,
@@ -207,6 +210,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.max_load = o->max_load,
 		.max_agents = agent_limit(g),
 		.budget = program_budget(g),
+		.spent = g->round ? g->round->spent : (struct spent){0},
+		.attempts = g->round ? &g->round->attempts : NULL,
 		.agent_timeout_ns = p->config.default_timeout_ns,
 		.environ = (const char *const *)environ,
 	};
@@ -224,7 +229,7 @@ static void ask_for_seal(struct program *g, const struct sched_result *r, const 
 {
 	bool nothing = (r->fresh || r->skipped) && !r->done && !r->ignored && !r->signal && !status_of(g, r);
 	struct sbuf said = {0};
-	if (!nothing || !g->project.seen || plain_warned(plain))
+	if (!nothing || !g->project.seen || g->round || plain_warned(plain))
 		return;
 	add_plain_targets(g, &said);
 	plain_said(plain, &said);
@@ -256,6 +261,8 @@ int engine_build(struct program *g)
 		return EXIT_TROUBLE;
 	}
 	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1};
+	if (g->round)
+		tee_add(&all.tee, round_observer(g->round));
 	tee_add(&all.tee, seen);
 	listeners_add_files(&all, g, &lc);
 	struct drawn drawn = drawn_open(g, loop, plain, &all.tee, program_slots(g));
@@ -266,6 +273,10 @@ int engine_build(struct program *g)
 	if (diag_errors(p->diag))
 		plain_mistaken(plain);
 	int unseen = plain_end(plain);
+	if (g->round) {
+		g->round->spent = r.spent;
+		g->round->over = unseen;
+	}
 	if (!unseen)
 		ask_for_seal(g, &r, plain);
 	plain_free(plain);

@@ -13,7 +13,8 @@
 struct options;
 
 enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED }; /* ARG_NUMBER, ARG_DECIMAL: optional, and may be the next word */
-enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2 };             /* everything is allowed on the command line and in AXMAKEFLAGS */
+/* Everything is allowed on the command line, and but for what is ON_COMMAND_LINE alone in AXMAKEFLAGS: that is inherited by all that tasks call. */
+enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2, ON_COMMAND_LINE = 4 };
 
 /* One place that options come from. */
 struct parse {

@@ -52,6 +52,10 @@ static void apply(struct parse *p, const struct row *row, struct str value)
 		diag_error(p->diag, p->at, NULL, "'%.*s' wants a value: %s", STR_ARG(p->spelled), row->form);
 		return;
 	}
+	if (p->from == FROM_AXMAKEFLAGS && row->where & ON_COMMAND_LINE) {
+		diag_error(p->diag, p->at, "give it on the command line", "'%.*s' is nothing for AXMAKEFLAGS", STR_ARG(p->spelled));
+		return;
+	}
 	row->set(p, row, value);
 	if (p->from != FROM_SETTINGS)
 		p->o->given |= bits_of(row);
@@ -288,7 +292,7 @@ static void take_setting(struct options *o, struct arena *a, struct diag *d, con
 	else if (option_not_built(row))
 		diag_error(d, s->name.at, "remove it", "'%.*s' is not built yet", STR_ARG(s->name.s));
 	else if (!(row->where & IN_SETTINGS))
-		diag_error(d, s->name.at, "give it on the command line or in AXMAKEFLAGS", "'%.*s' is an option, but no setting",
+		diag_error(d, s->name.at, row->where & ON_COMMAND_LINE ? "give it on the command line" : "give it on the command line or in AXMAKEFLAGS", "'%.*s' is an option, but no setting",
 		           STR_ARG(s->name.s));
 	else if (s->value.s.n)
 		apply(&p, row, s->value.s);

@@ -313,6 +313,7 @@ const struct row option_rows[] = {
     {0, "doctor", ARG_NONE, set_mode, 0, MODE_DOCTOR, 0, NULL, "say which providers are installed and usable"},
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
+    {0, "watch", ARG_NONE, set_mode, 0, MODE_WATCH, ON_COMMAND_LINE, NULL, "run again whenever something changes that counts"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
@@ -325,7 +326,6 @@ const struct row option_rows[] = {
 
     {'p', "print-data-base", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {'d', "debug", ARG_OPTIONAL, set_not_built, 0, 0, 0, NULL, NULL},
-    {0, "watch", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "init", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "events", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "trace-file", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "round.h"
+
 bool program_colored(const struct program *g, int fd)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -15,10 +17,19 @@ bool program_colored(const struct program *g, int fd)
 
 bool program_report(struct program *g)
 {
+	bool errors = diag_errors(g->project.diag) > 0;
+	struct round *r = g->round;
+	/* In such a round it has been said before. */
+	if (r && r->hush && r->broken == errors)
+		return !errors;
+	if (r) {
+		r->broken = errors;
+		r->spoke = true;
+	}
 	diag_print(g->project.diag, stderr, program_colored(g, STDERR_FILENO));
 	if (diag_warnings(g->project.diag))
 		seen_spoil(g->project.seen);
-	return diag_errors(g->project.diag) == 0;
+	return !errors;
 }
 
 size_t program_jobs(const struct program *g)

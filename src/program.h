@@ -13,12 +13,15 @@
 #define EXIT_STALE 1
 #define EXIT_TROUBLE 2
 
+struct round;
+
 struct program {
 	struct arena arena;
 	struct options options;
 	struct project project;
 	struct jobserver_inherited inherited;
 	bool follow; /* output of tasks is to be heard of as it comes */
+	struct round *round; /* of a watch; else NULL */
 	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */
 };
 

@@ -26,7 +26,8 @@ static bool enter_root(struct project *p)
 	struct str from = current_folder(p->arena);
 	p->root = from;
 	/* What was looked at was noted as seen from here; and a seal is looked for here. */
-	if (!str_eq(p->workflow->root, STR(".")))
+	bool elsewhere = !str_eq(p->workflow->root, STR("."));
+	if (elsewhere)
 		seen_spoil(p->seen);
 	if (str_eq(p->workflow->root, STR(".")) && !(p->workflow->file.n && p->workflow->file.p[0] == '/'))
 		return true;
@@ -37,6 +38,11 @@ static bool enter_root(struct project *p)
 	}
 	p->root = current_folder(p->arena);
 	p->start = from;
+	if (p->seen && elsewhere) {
+		p->seen_outside = p->seen;
+		p->seen = seen_new(p->arena);
+		seen_spoil(p->seen);
+	}
 	p->workflow->file = path_relative(p->arena, p->root, path_join(p->arena, from, p->workflow->file));
 	return true;
 }
@@ -136,6 +142,7 @@ static bool take_lock(struct project *p, uint64_t run_id)
 		r = store_lock(&p->store, run_id, true, &h, &err, p->arena);
 		filehash_forget(p->filehash);
 	}
+	p->own_ancestor = r == LOCK_OWN_ANCESTOR;
 	if (r == LOCK_OWN_ANCESTOR)
 		fprintf(stderr,
 			"axmake: *** a task of this run builds the same root '%.*s' (pid %ld holds it): that would wait for itself.\n"
@@ -295,8 +302,11 @@ int project_close(struct project *p)
 	p->log = NULL;
 	if (!err && p->seal_said.p)
 		seal_make(&p->store, p->seal_key, p->seen, p->filehash, p->seal_said);
+	if (p->closing)
+		p->closing(p->closing_self, p);
 	seen_free(p->seen);
-	p->seen = NULL;
+	seen_free(p->seen_outside);
+	p->seen = p->seen_outside = NULL;
 	if (p->graph)
 		graph_free(p->graph);
 	if (p->rules)

@@ -34,6 +34,10 @@ struct project {
 	struct seen *seen;        /* set by the caller before project_load: where all that is looked at is noted; NULL: nowhere */
 	struct hash128 seal_key;
 	struct str seal_said;     /* p != NULL: project_close leaves a seal with this message (state/seal.h) */
+	struct seen *seen_outside; /* what was noted in the folder that the root was entered from; NULL: they are one */
+	void (*closing)(void *self, struct project *p); /* called by project_close, when the log is closed and the lock still held; NULL: nobody */
+	void *closing_self;
+	bool own_ancestor;   /* project_open failed since a task of the run that holds the lock has called it */
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 

@@ -37,7 +37,7 @@ static void load(struct project *p)
 	struct str known = p->workflow ? p->workflow->file : STR_NONE;
 	if (!go_to(p, p->start))
 		return;
-	p->workflow = workflow_load(p->arena, p->diag, p->seen, p->file, &p->reading);
+	p->workflow = workflow_load(p->arena, p->diag, p->seen_outside ? p->seen_outside : p->seen, p->file, &p->reading);
 	if (known.p)
 		p->workflow->file = known;
 	if (p->start.p)

@@ -62,7 +62,7 @@ static void note(struct seen *s, const struct sight *now)
 void seen_path(struct seen *s, struct str path, const struct stat *st, bool through)
 {
 	if (s)
-		note(s, &(struct sight){through ? SIGHT_PATH : SIGHT_LINK, path, true, file_stat_of(st), STR_NONE});
+		note(s, &(struct sight){through ? SIGHT_PATH : SIGHT_LINK, path, true, S_ISDIR(st->st_mode), file_stat_of(st), STR_NONE});
 }
 
 void seen_missing(struct seen *s, struct str path, bool through)
@@ -110,9 +110,9 @@ int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, si
 
 	if (err == ENOENT)
 		seen_missing(s, str_of(path), true);
-	else if (err || !S_ISREG(st.st_mode))
-		seen_spoil(s);
-	else
+	else if (!err || !fstatat(at, path, &st, 0))
 		seen_path(s, str_of(path), &st, true);
+	if ((err && err != ENOENT) || (!err && !S_ISREG(st.st_mode)))
+		seen_spoil(s);
 	return err;
 }

@@ -29,6 +29,7 @@ struct sight {
 	enum sight_kind kind;
 	struct str name; /* a path relative to the folder of that time, or a variable; NUL-terminated */
 	bool there;
+	bool folder;
 	struct file_stat stat; /* of a path that is there */
 	struct str text;
 };

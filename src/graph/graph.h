@@ -135,6 +135,8 @@ struct task {
 	enum task_state state;
 	bool wanted;
 	bool ended;                /* in an earlier round of this run: not judged again */
+	bool spared;               /* of a watch: it failed, or was not run, in the last round, and stands so in this one */
+	bool same_failure;         /* of a watch: what failed before it did so in the last round, and is no other failure */
 	uint32_t waiting_for;      /* dependencies that have not ended */
 	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */
 	bool behind_held;          /* something before it waits for a person, and so will not end */

@@ -351,7 +351,7 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 {
 	struct str which;
 	const struct task *failed = ended_without_success(t);
-	if (failed)
+	if (failed && !t->same_failure)
 		return because(WHY_FAILURE, failed->name);
 	if (what_if(s, t, &which))
 		return because(WHY_WHAT_IF, which);

@@ -267,18 +267,44 @@ static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
 }
 
 /* What a failed task left counts for those that run all the same. */
-static void content_after_failure(struct job *j)
+static void content_after_failure(struct sched *s, struct task *t)
 {
-	struct task *t = j->task;
+	struct arena a = {0};
 	struct str problem;
 	if (!t->out_hash)
-		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
+		t->out_hash = arena_array(s->arena, struct hash128, t->outputs.n);
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		problem = STR_NONE;
 		t->out_hash[i] = (struct hash128){0, 0};
-		content_of_output(&j->sched->c->stale->hashing, &j->arena, &t->outputs.p[i], &t->out_hash[i], &problem);
+		content_of_output(&s->c->stale->hashing, &a, &t->outputs.p[i], &t->out_hash[i], &problem);
 	}
 	content_forget(t);
+	arena_free(&a);
+}
+
+void finish_spared(struct sched *s, struct task *t)
+{
+	t->has_result = false;
+	content_after_failure(s, t);
+}
+
+/* What the next rounds of a watch are to know of it. */
+static void note_attempt(struct job *j, enum try_class class)
+{
+	struct attempts *known = j->sched->c->attempts;
+	bool changed = j->tainted;
+	if (!known || !j->tries || j->cause == END_INTERRUPT)
+		return;
+	if (class == TRY_OK && !changed) {
+		attempts_forget(known, j->task);
+		return;
+	}
+	if (class != TRY_OK && j->task->inputs.n) {
+		struct signing after;
+		signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, false, &after);
+		changed = !hash_eq(after.hash, j->signing.hash);
+	}
+	attempts_note(known, j->sched->c->stale, j->task, changed);
 }
 
 static void end_task(struct job *j, enum try_class class)
@@ -301,7 +327,7 @@ static void end_task(struct job *j, enum try_class class)
 	} else {
 		t->state = STATE_FAILED;
 		t->has_result = false;
-		content_after_failure(j);
+		content_after_failure(s, t);
 		o->ignored = t->def->optional || s->c->ignore_errors;
 		if (j->tries) {
 			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, j->cause == END_INTERRUPT ? STR("interrupted") : str_of(try_class_name(class)), j->tries,
@@ -316,6 +342,7 @@ static void end_task(struct job *j, enum try_class class)
 		if (!o->ignored && !s->c->keep_going)
 			s->stopping = true;
 	}
+	note_attempt(j, class);
 	int lost = j->tries ? budget_record(j, class) : 0;
 	if (lost)
 		sched_state_lost(s, lost);
@@ -420,7 +447,8 @@ static void finish_judged(struct job *j, enum try_class class)
 		class = TRY_FAILED;
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
-	if (class == TRY_OK && !j->as && (err = record_success(j, j->took_ns, inputs_changed(j) ? RECORD_TAINTED : 0)))
+	j->tainted = class == TRY_OK && !j->as && inputs_changed(j);
+	if (class == TRY_OK && !j->as && (err = record_success(j, j->took_ns, j->tainted ? RECORD_TAINTED : 0)))
 		sched_state_lost(j->sched, err);
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
 		j->session = STR_NONE;

@@ -53,6 +53,7 @@ static bool gives_up(struct sched *s, struct task *u, const struct task *t, stru
 	if (!u->wanted || (how == LOST_HELD ? u->behind_held : bears(u, t, how)))
 		return false;
 	u->behind_held = u->behind_held || how == LOST_HELD;
+	u->spared = t->spared && (u->spared || u->state == STATE_WAITING);
 	if (u->state == STATE_WAITING) {
 		follow_not_run(s, u, because, how == LOST_LEFT);
 		return true;
@@ -101,6 +102,21 @@ void sched_not_run(struct job *j, struct str because)
 	sched_release(j);
 	sched_job_gone(j);
 	follow_not_run(s, t, text, false);
+	give_up_failed(s, t);
+	follow_ended(s, t);
+}
+
+void follow_spared(struct sched *s, struct task *t, struct str why)
+{
+	bool ignored = t->def->optional || s->c->ignore_errors;
+	t->spared = true;
+	if (ignored) {
+		t->state = STATE_FAILED;
+		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = why});
+		sched_completed(s, t);
+		return;
+	}
+	follow_not_run(s, t, why, false);
 	give_up_failed(s, t);
 	follow_ended(s, t);
 }

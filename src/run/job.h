@@ -76,6 +76,7 @@ struct job {
 	struct spent spent;     /* by its tries that have ended */
 	struct taken taken;     /* before */
 	int64_t last_first_byte_ns;
+	bool tainted;             /* an input changed while it ran */
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */
@@ -117,6 +118,7 @@ struct sched {
 	bool handlers;                   /* when it was, some tasks that run after failures had not begun */
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
 	int signal;                      /* asked to end */
+	uint8_t signals[2];              /* that came by themselves, and that a watcher handed on: one that it got together with this process is one */
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
 	int watched_fd;                  /* for tokens; -1: none */
@@ -176,6 +178,8 @@ void finish_dropped(struct job *j);
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
 /* A task for which no provider is left. */
 void finish_unprovided(struct job *j, const struct choice_none *none);
+/* A watch does not try it again: state, and for those that run all the same what it left. */
+void finish_spared(struct sched *s, struct task *t);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 
@@ -242,6 +246,7 @@ void follow_ended(struct sched *s, struct task *ended);      /* those that wait 
 void follow_held(struct sched *s, struct task *t);           /* it will not end: those that need it are not run */
 void follow_left(struct sched *s, struct task *t);           /* it is stale, but new work has stopped: nor are those that need it */
 void follow_not_run(struct sched *s, struct task *t, struct str because, bool stopped); /* stopped: with -k it would have had its turn */
+void follow_spared(struct sched *s, struct task *t, struct str why); /* a watch does not try it again: what needs it is not run, but what bears its failure */
 void follow_stop(struct sched *s); /* once, after a failure without -k. Where tasks are left that run after failures, judging goes on for their sake, and what is stale is left */
 void follow_end(struct sched *s);  /* of a run: what never came to its turn */
 

@@ -16,10 +16,11 @@ void reaper_signal(void *sched, const struct signalfd_siginfo *si)
 		s->children_ended = true;
 		return;
 	}
-	if (s->signal)
-		s->kill_now = true;
-	else
+	bool handed_on = si->ssi_code == SI_QUEUE;
+	if (!s->signal)
 		s->signal = (int)si->ssi_signo;
+	if (s->signals[handed_on]++)
+		s->kill_now = true;
 	reaper_interrupt(s);
 }
 

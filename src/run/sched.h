@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "graph/stale.h"
+#include "run/attempts.h"
 #include "run/jobserver.h"
 #include "run/loop.h"
 #include "run/observer.h"
@@ -42,6 +43,8 @@ struct sched_config {
 	double max_load;
 	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
 	struct budget_def budget; /* of the run */
+	struct spent spent;       /* of that by earlier rounds of a watch */
+	struct attempts *attempts; /* of a watch; else NULL */
 	int64_t agent_timeout_ns; /* defaultTimeout; TIMEOUT_UNSET */
 	const char *const *environ; /* what tasks inherit */
 };
@@ -50,6 +53,7 @@ struct sched_result {
 	size_t done, fresh, failed, not_run, ignored; /* tasks; groups are not counted */
 	size_t skipped; /* by `when` or `run_if` */
 	size_t held;   /* tasks that wait for a person's yes */
+	struct spent spent; /* with that of earlier rounds */
 	int signal;    /* ended by this signal: to be raised again */
 	bool refused;  /* nothing was started: a wanted agent has no usable provider, or the state cannot be written. Said through the observer */
 	bool untouched; /* -t could not record some task */

@@ -193,12 +193,35 @@ static bool never_known(const struct task *t)
 	return t->def->run_if == RUN_IF_FAILURE && ended_without_success(t) && !ended_in_failure(t);
 }
 
+/* Is it what failed before in this watch, for all that is known? Then it is left as it is. */
+static bool spare(struct sched *s, struct task *t)
+{
+	const char *why;
+	if (!s->c->attempts || !attempts_spare(s->c->attempts, s->c->stale, t, &why))
+		return false;
+	finish_spared(s, t);
+	follow_spared(s, t, str_of(why));
+	return true;
+}
+
+/* Has nothing that comes before it ended anew in this round? Then a failure among it is the one that was there in the last round. */
+static bool same_failure(const struct sched *s, const struct task *t)
+{
+	bool same = s->c->attempts != NULL;
+	for (size_t i = 0; i < t->deps.n && same; i++) {
+		const struct task *d = t->deps.p[i].task;
+		same = d->spared || d->state == STATE_UPTODATE || d->state == STATE_SKIPPED;
+	}
+	return same;
+}
+
 static void judge(struct sched *s, struct task *t)
 {
 	if (never_known(t)) {
 		follow_left(s, t);
 		return;
 	}
+	t->same_failure = same_failure(s, t);
 	struct verdict v = stale_judge(s->c->stale, t);
 	if (v.why != WHY_NOT && !verdict_is_skip(&v) && !is_over(s) && !sched_may_start(s, t)) {
 		follow_left(s, t);
@@ -207,6 +230,8 @@ static void judge(struct sched *s, struct task *t)
 	switch (v.why) {
 	case WHY_NOT:
 		t->state = STATE_UPTODATE;
+		if (s->c->attempts)
+			attempts_forget(s->c->attempts, t);
 		if (t->kind != TASK_GROUP) {
 			s->result.fresh++;
 			sched_send(s, &(struct event){.kind = EVENT_FOUND_FRESH, .task = t});
@@ -226,6 +251,8 @@ static void judge(struct sched *s, struct task *t)
 		s->verdicts[t->id] = v;
 		if (s->c->touch)
 			finish_touch(s, t, &v);
+		else if (spare(s, t))
+			break;
 		else if (approval_lacks(s->c->stale, t, &v))
 			hold(s, t);
 		else
@@ -521,7 +548,7 @@ static bool go_on(struct sched *s)
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 {
-	struct sched s = {.c = c, .arena = a, .watched_fd = -1};
+	struct sched s = {.c = c, .arena = a, .watched_fd = -1, .spent = c->spent};
 	childenv_base(&s);
 	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
@@ -544,6 +571,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	if (s.watch)
 		capture_watch_free(s.watch);
 	s.result.signal = s.signal;
+	s.result.spent = s.spent;
 	s.result.refused = s.result.refused || s.broken;
 	budget_tell(&s);
 	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});

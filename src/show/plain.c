@@ -183,12 +183,25 @@ static void add_head(struct plain *p, const struct event *e)
 	sbuf_char(&p->console.out, '\n');
 }
 
+/* "axmake: src/new.c changed" */
+static void say_why(struct plain *p)
+{
+	struct sbuf b = {0};
+
+	if (!p->config.why.n || quiet(p))
+		return;
+	sbuf_printf(&b, "%s: %.*s\n", p->config.program, STR_ARG(p->config.why));
+	p->config.why = STR_NONE;
+	console_say(&p->console, &b);
+}
+
 static void on_start(struct plain *p, const struct event *e)
 {
 	const struct task *t = e->task;
 
 	if (t->kind == TASK_GROUP)
 		return;
+	say_why(p);
 	number(p, t);
 	trace_reason(p, t, e->verdict);
 	if ((quiet(p) || (p->console.drawn && !p->config.live)) && !p->config.trace)
@@ -376,6 +389,7 @@ static void on_end(struct plain *p, const struct event *e)
 
 	if (t->kind == TASK_GROUP)
 		return;
+	say_why(p);
 	number(p, t); /* it may have ended without a start */
 	console_live_end(&p->console, t->name, t->kind == TASK_AGENT);
 	show_output(p, e, o);
@@ -639,6 +653,9 @@ static void add_end(struct plain *p)
 {
 	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_HELD].n + p->table.states[ROW_NOT_RUN].n;
 	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n;
+
+	if (p->config.hush && !ran && !p->table.states[ROW_FAILED].n)
+		return;
 
 	if (quiet(p))
 		say_not_run(p);

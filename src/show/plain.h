@@ -15,6 +15,8 @@ struct plain_config {
 	const struct diag *diag; /* for FILE:LINE of tasks */
 	int root_fd;
 	bool silent; /* -s: only outputs, failures and warnings */
+	bool hush;   /* of a run in which nothing is started nothing is said at the end */
+	struct str why; /* said before the first task; empty: nothing */
 	bool quiet;  /* --progress=none: as silent, and no outputs of tasks that succeeded */
 	bool live;   /* -O none: outputs come as EVENT_DATA */
 	bool trace;  /* --trace: why each task starts, and what is run */

@@ -19,6 +19,7 @@ enum { TRIES = 3 }; /* of hashing a file that changes meanwhile */
 struct entry {
 	struct filehash_file file; /* first: handed out as this */
 	bool racy;                 /* hashed so soon after a change that another one might not show */
+	bool changed;              /* found otherwise when it was looked at afresh */
 	unsigned char looked;      /* LOOKED_…: how its present state was found */
 	struct entry *next;        /* the path asked for next */
 	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */
@@ -141,14 +142,18 @@ static const char *c_path(const struct filehash_file *f)
 enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh)
 {
 	const char *path = c_path(f);
+	struct filehash_file was;
 	struct stat st;
 
 	if (f->state != FILE_UNKNOWN && !fresh)
 		return f->state;
+	was = *f;
 	if (!path || fstatat(fh->root_fd, path, &st, 0))
 		set_error(fh, f, errno);
 	else
 		set_stat(fh, f, &st);
+	if (was.state != FILE_UNKNOWN && (f->state != was.state || !file_stat_same(&f->stat, &was.stat)))
+		((struct entry *)f)->changed = true;
 	((struct entry *)f)->looked |= LOOKED_THROUGH;
 	return f->state;
 }
@@ -500,4 +505,18 @@ bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *sel
 			fn(self, e->file.path, st, !(e->looked & LOOKED_AT));
 	}
 	return true;
+}
+
+void filehash_sights(const struct filehash *fh, void (*fn)(void *self, const struct filehash_sight *s), void *self)
+{
+	for (const struct entry *e = fh->first; e; e = e->next) {
+		const struct filehash_file *f = &e->file;
+		bool there = f->state == FILE_REGULAR || f->state == FILE_FOLDER || f->state == FILE_SPECIAL;
+
+		if (e->link)
+			fn(self, &(struct filehash_sight){.path = f->path, .stat = e->link});
+		if (f->state != FILE_UNKNOWN && e->looked)
+			fn(self, &(struct filehash_sight){
+			             f->path, there ? &f->stat : NULL, !(e->looked & LOOKED_AT), f->state == FILE_FAILED, f->state == FILE_FOLDER, e->changed});
+	}
 }

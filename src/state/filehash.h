@@ -41,6 +41,16 @@ void filehash_see(struct filehash *fh, struct seen *seen);
 /* Tells every path that was looked at, of outputs or else of what was never looked at as one, and what was found, in the order in which they were first asked for; st NULL: nothing. Valid as a whole only when nothing was spoiled (base/seen.h). false: something could not be
  * read, or was read so soon after a change that another one might not show. */
 bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self);
+
+/* A path that was looked at. */
+struct filehash_sight {
+	struct str path;
+	const struct file_stat *stat; /* NULL: nothing stood there, or it could not be looked at (failed) */
+	bool through, failed, folder; /* through: links were followed */
+	bool changed;                 /* somebody changed it after it was first looked at as an input */
+};
+/* Tells every path and how it was found last. */
+void filehash_sights(const struct filehash *fh, void (*fn)(void *self, const struct filehash_sight *s), void *self);
 void filehash_free(struct filehash *fh); /* what lies outside the arena; NULL: nothing */
 /* What was looked at may have changed meanwhile: look again. */
 void filehash_forget(struct filehash *fh);

@@ -300,7 +300,7 @@ static void mistakes_are_named_with_what_is_near(void **state)
 static void what_is_not_built_is_refused_by_name(void **state)
 {
 	static const char *const lines[] = {"-p",          "-d",
-	                                    "--debug=b",   "--watch",
+	                                    "--debug=b",
 	                                    "--init",
 	                                    "--events x",  "--trace-file=x",
 	                                    "--report x",
@@ -506,7 +506,7 @@ static void help_fits_80_columns_and_a_tall_screen(void **state)
 	assert_true(lines <= 52);
 	assert_non_null(strstr(text, "  -j, --jobs[=N]"));
 	assert_non_null(strstr(text, "      --no-print-directory"));
-	assert_null(strstr(text, "--watch"));
+	assert_null(strstr(text, "--cache-gc"));
 	free(text);
 }
 

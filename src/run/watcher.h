@@ -1,0 +1,41 @@
+/* Watches all that a run looked at (state/watchlist.h), by the folders in which it lies, and tells whether anything stands otherwise. */
+#ifndef AXMAKE_RUN_WATCHER_H
+#define AXMAKE_RUN_WATCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "base/vec.h"
+
+struct watcher;
+
+/* NULL with errno. */
+struct watcher *watcher_new(void);
+void watcher_free(struct watcher *w);
+int watcher_fd(const struct watcher *w); /* readable when something has happened */
+size_t watcher_folders(const struct watcher *w);
+
+/* A run begins that will see all that has happened. */
+void watcher_run_begins(struct watcher *w);
+/* It has ended, and this is what it saw (copied). From the next watcher_look on this is watched; that compares all of it. */
+void watcher_run_ended(struct watcher *w, struct str list);
+
+/* Takes notice of what has happened. true: some of it may matter. */
+bool watcher_read(struct watcher *w);
+
+/* What has changed until now is let be. */
+void watcher_accept(struct watcher *w);
+
+struct changes {
+	VEC(struct str) paths; /* that stand otherwise than the run saw them. They lie in the watcher, until watcher_run_ended */
+	bool maybe;            /* something has come or gone of which only a run can tell whether it matters */
+	struct str what;       /* a path of that kind */
+	bool log;              /* what is on record is another thing now */
+};
+
+/* What has changed since the list was made; where that is nothing, it is as if nothing had happened. Free paths by vec_free. 0, or the errno for which a folder cannot be watched:
+ * ENOSPC where the system allows no more watches, ENOENT where the current folder is gone. */
+int watcher_look(struct watcher *w, struct changes *out);
+
+#endif
