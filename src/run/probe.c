@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-enum { MOST_BYTES = 4096, STEP_MS = 5 };
+enum { MOST_BYTES = 4096, PIECE = 4096, STEP_MS = 5 };
 
 static int ms_until(int64_t end_ns)
 {
@@ -23,23 +23,23 @@ static int ms_until(int64_t end_ns)
 	return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-/* Reads until the end, the limit or enough; what comes after is passed over. */
-static size_t read_some(int fd, char *to, int64_t end_ns)
+/* Reads until the end or the limit; what comes after the `most` first bytes is passed over. */
+static void read_some(int fd, size_t most, int64_t end_ns, struct sbuf *to)
 {
-	size_t n = 0;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		char rest[MOST_BYTES];
+		char piece[PIECE];
 		int ready = poll(&p, 1, ms_until(end_ns));
 		if (ready < 0 && errno == EINTR)
 			continue;
 		if (ready <= 0)
-			return n;
-		ssize_t got = n < MOST_BYTES ? read(fd, to + n, MOST_BYTES - n) : read(fd, rest, sizeof rest);
+			return;
+		ssize_t got = read(fd, piece, sizeof piece);
 		if (got <= 0 && !(got < 0 && errno == EINTR))
-			return n;
-		if (got > 0 && n < MOST_BYTES)
-			n += (size_t)got;
+			return;
+		size_t room = most - to->n;
+		if (got > 0)
+			sbuf_add(to, piece, (size_t)got < room ? (size_t)got : room);
 	}
 }
 
@@ -81,11 +81,10 @@ static bool wait_for(pid_t pid, int64_t end_ns, int *status)
 	return false;
 }
 
-static bool start(struct arena *a, const char *file, int out, pid_t *pid, struct str *why)
+static bool start(struct arena *a, char *const argv[], int out, pid_t *pid, struct str *why)
 {
-	char *argv[] = {(char *)file, (char *)"--version", NULL};
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct spawn s = {.file = file, .argv = argv, .envp = environ, .in = null_fd, .out = out, .err = null_fd, .keep = {-1, -1}};
+	struct spawn s = {.file = argv[0], .argv = argv, .envp = environ, .in = null_fd, .out = out, .err = null_fd, .keep = {-1, -1}};
 	int err = null_fd < 0 ? errno : process_spawn(&s, pid);
 	if (null_fd >= 0)
 		close(null_fd);
@@ -94,32 +93,45 @@ static bool start(struct arena *a, const char *file, int out, pid_t *pid, struct
 	return !err;
 }
 
-bool probe_version(struct arena *a, const char *file, int64_t limit_ns, struct str *line, struct str *why)
+bool probe_output(struct arena *a, char *const argv[], int64_t limit_ns, size_t most, struct str *out, struct str *why)
 {
 	int64_t end_ns = clock_ns() + limit_ns;
-	char text[MOST_BYTES];
+	struct sbuf text = {0};
 	int fd[2], status;
 	pid_t pid;
 	if (pipe2(fd, O_CLOEXEC)) {
 		*why = str_of(os_error(errno));
 		return false;
 	}
-	bool started = start(a, file, fd[1], &pid, why);
+	bool started = start(a, argv, fd[1], &pid, why);
 	close(fd[1]);
-	size_t n = started ? read_some(fd[0], text, end_ns) : 0;
+	if (started)
+		read_some(fd[0], most, end_ns, &text);
 	close(fd[0]);
 	if (!started)
 		return false;
 	bool in_time = wait_for(pid, end_ns, &status);
-	struct str said = str_trim((struct str){text, n});
-	*line = arena_copy(a, str_trim(str_sub(said, 0, str_find(said, STR("\n"), 0))));
+	*out = arena_copy(a, sbuf_view(&text));
+	sbuf_free(&text);
 	if (!in_time)
-		*why = STR("it does not end when asked for its version");
+		*why = STR("it does not end");
 	else if (!WIFEXITED(status) || WEXITSTATUS(status))
-		*why = WIFEXITED(status) ? arena_printf(a, "asked for its version it ends with %d", WEXITSTATUS(status)) : STR("asked for its version it is ended by a signal");
-	else if (!line->n)
-		*why = STR("it says no version");
+		*why = WIFEXITED(status) ? arena_printf(a, "it ends with %d", WEXITSTATUS(status)) : STR("it is ended by a signal");
 	else
 		return true;
 	return false;
+}
+
+bool probe_version(struct arena *a, const char *file, int64_t limit_ns, struct str *line, struct str *why)
+{
+	char *argv[] = {(char *)file, (char *)"--version", NULL};
+	struct str said = STR_NONE;
+	bool well = probe_output(a, argv, limit_ns, MOST_BYTES, &said, why);
+	said = str_trim(said);
+	*line = arena_copy(a, str_trim(str_sub(said, 0, str_find(said, STR("\n"), 0))));
+	if (!well)
+		*why = arena_printf(a, "asked for its version %.*s", STR_ARG(*why));
+	else if (!line->n)
+		*why = STR("it says no version");
+	return well && line->n;
 }

@@ -15,6 +15,7 @@
 #include "show/failure.h"
 #include "show/phrase.h"
 #include "show/table.h"
+#include "show/undeclared.h"
 
 #define SCRIPT_COLUMNS 160
 
@@ -665,6 +666,8 @@ static void add_end(struct plain *p)
 		add_well(p);
 	else
 		add_nothing(p, &p->console.out);
+	if (!quiet(p) && p->usage.agents && p->begin_ns >= 0)
+		undeclared_line(&p->console.out, p->config.graph, p->config.root_fd, clock_wall_ns() - (clock_ns() - p->begin_ns));
 }
 
 bool plain_warned(const struct plain *p)
