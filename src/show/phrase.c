@@ -268,6 +268,40 @@ void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t)
 	sbuf_lit(b, " lets it run)");
 }
 
+/* The next line of a script from *at on, without outer space; *at moves behind it. */
+static struct str script_line(struct str script, size_t *at)
+{
+	size_t end = str_find(script, STR("\n"), *at);
+	struct str line = str_trim(str_sub(script, *at, end));
+
+	*at = end + 1;
+	return line;
+}
+
+/* The first line of a script that does something, neither empty nor a comment, in so many columns. */
+void phrase_script(struct sbuf *b, struct str script, size_t most)
+{
+	struct str rest = str_trim(script), first = STR_NONE;
+	size_t at = 0;
+
+	while (at < rest.n && (!first.n || first.p[0] == '#'))
+		first = script_line(rest, &at);
+	struct sbuf shown = {0};
+	size_t columns;
+
+	utf8_escape(&shown, first);
+	/* No text takes more columns than bytes: most need no counting. */
+	columns = shown.n <= most ? shown.n : utf8_width(sbuf_view(&shown));
+	sbuf_lit(b, "$ ");
+	if (columns <= most)
+		sbuf_str(b, sbuf_view(&shown));
+	else
+		phrase_fit(b, sbuf_view(&shown), most);
+	if (at < rest.n && columns <= most)
+		sbuf_lit(b, " …");
+	sbuf_free(&shown);
+}
+
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd)
 {
 	u->agents++;

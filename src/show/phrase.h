@@ -49,6 +49,9 @@ void phrase_spending(struct sbuf *b, const struct spending *s);
 /* "Deploy to production? (axmake --approve deploy lets it run)", of a task that is held. */
 void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t);
 
+/* "$ cc -c a.c …": the first line of a script that does something, neither empty nor a comment, in at most so many columns. */
+void phrase_script(struct sbuf *b, struct str script, size_t most);
+
 /* What agents used, added up. A zeroed one is empty. */
 struct usage {
 	size_t agents;                    /* that ended */

@@ -57,40 +57,6 @@ static void add_name(struct plain *p, const struct task *t)
 	sbuf_lit(&p->console.out, ": ");
 }
 
-/* The next line of a script from *at on, without outer space; *at moves behind it. */
-static struct str script_line(struct str script, size_t *at)
-{
-	size_t end = str_find(script, STR("\n"), *at);
-	struct str line = str_trim(str_sub(script, *at, end));
-
-	*at = end + 1;
-	return line;
-}
-
-/* The first line of a script that does something, neither empty nor a comment, in so many columns. */
-static void add_script(struct sbuf *b, struct str script, size_t most)
-{
-	struct str rest = str_trim(script), first = STR_NONE;
-	size_t at = 0;
-
-	while (at < rest.n && (!first.n || first.p[0] == '#'))
-		first = script_line(rest, &at);
-	struct sbuf shown = {0};
-	size_t columns;
-
-	utf8_escape(&shown, first);
-	/* No text takes more columns than bytes: most need no counting. */
-	columns = shown.n <= most ? shown.n : utf8_width(sbuf_view(&shown));
-	sbuf_lit(b, "$ ");
-	if (columns <= most)
-		sbuf_str(b, sbuf_view(&shown));
-	else
-		phrase_fit(b, sbuf_view(&shown), most);
-	if (at < rest.n && columns <= most)
-		sbuf_lit(b, " …");
-	sbuf_free(&shown);
-}
-
 /* Columns for a script behind what stands on its line already: no line of a terminal is to be broken for it. */
 static size_t script_room(const struct plain *p, const struct task *t)
 {
@@ -126,7 +92,7 @@ static void add_call(struct plain *p, const struct event *e)
 	struct str provider = e->text;
 
 	if (t->kind == TASK_RUN) {
-		add_script(&p->console.out, t->def->run.s, script_room(p, t));
+		phrase_script(&p->console.out, t->def->run.s, script_room(p, t));
 		return;
 	}
 	phrase_kind(&p->console.out, t);
