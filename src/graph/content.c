@@ -97,6 +97,31 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 	return false;
 }
 
+_Static_assert((int)PATTERN_FILE == (int)OUTPUT_FILE && (int)PATTERN_TREE == (int)OUTPUT_TREE && (int)PATTERN_GLOB == (int)OUTPUT_GLOB, "one is the other");
+
+static enum file_state judge_output(struct arena *a, const struct pattern *p, enum file_state s, bool any, int err, struct str bad, struct str *problem)
+{
+	if (s == FILE_FAILED)
+		*problem = arena_printf(a, "cannot read '%.*s': %s", STR_ARG(bad.n ? bad : p->path), os_error(err));
+	else if (p->kind == PATTERN_FILE && s == FILE_FOLDER)
+		*problem = arena_printf(a, "output '%.*s' has become a folder; it is never removed: move it away", STR_ARG(p->path));
+	else if (p->kind == PATTERN_TREE && s == FILE_REGULAR)
+		*problem = arena_printf(a, "output '%.*s/' is a file, not a folder: move it away", STR_ARG(p->path));
+	else if (p->kind == PATTERN_GLOB && s != FILE_MISSING && !any)
+		return FILE_MISSING;
+	return problem->n ? FILE_FAILED : s;
+}
+
+enum file_state content_parts(struct hashing *h, struct arena *a, const struct pattern *p, struct filehash_parts *parts, struct hash128 *out, struct str *problem)
+{
+	int err = 0;
+	struct str bad = p->path;
+	enum file_state s = filehash_parts(h->fh, a, (enum output_kind)p->kind, p->path, NULL, parts, &err, &bad);
+	if (p->kind == PATTERN_TREE ? s == FILE_FOLDER : s == FILE_REGULAR)
+		*out = filehash_parts_hash((enum output_kind)p->kind, p->path, parts);
+	return judge_output(a, p, s, parts->of.n, err, bad, problem);
+}
+
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem)
 {
 	int err = 0;
@@ -109,15 +134,7 @@ enum file_state content_of_output(struct hashing *h, struct arena *a, const stru
 		s = filehash_tree(h->fh, p->path, NULL, out, &err, &bad);
 	else
 		s = filehash_glob(h->fh, p->path, NULL, out, &count, &err, &bad);
-	if (s == FILE_FAILED)
-		*problem = arena_printf(a, "cannot read '%.*s': %s", STR_ARG(bad.n ? bad : p->path), os_error(err));
-	else if (p->kind == PATTERN_FILE && s == FILE_FOLDER)
-		*problem = arena_printf(a, "output '%.*s' has become a folder; it is never removed: move it away", STR_ARG(p->path));
-	else if (p->kind == PATTERN_TREE && s == FILE_REGULAR)
-		*problem = arena_printf(a, "output '%.*s/' is a file, not a folder: move it away", STR_ARG(p->path));
-	else if (p->kind == PATTERN_GLOB && s != FILE_MISSING && !count)
-		return FILE_MISSING;
-	return problem->n ? FILE_FAILED : s;
+	return judge_output(a, p, s, count, err, bad, problem);
 }
 
 /* A file that a pattern found counts unless it is excluded, an edit, or made by a task that does not come before. */

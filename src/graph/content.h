@@ -30,6 +30,8 @@ bool content_edited_by(const struct task *t, const struct pattern *output);
 bool content_edits(const struct task *t, struct str path);
 /* May a file match both? */
 bool content_meets(const struct pattern *x, const struct pattern *y);
+/* An output as it stands on disk, and what it is made of: in a. *problem for what cannot be read. */
+enum file_state content_parts(struct hashing *h, struct arena *a, const struct pattern *p, struct filehash_parts *parts, struct hash128 *out, struct str *problem);
 /* An output or edit as it stands on disk. *problem for what cannot be read. */
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem);
 

@@ -1,18 +1,14 @@
 #include "state/filehash.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/glob.h"
 #include "base/map.h"
-#include "base/vec.h"
 
 enum { TRIES = 3 }; /* of hashing a file that changes meanwhile */
 
@@ -232,36 +228,6 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 	return hash_content(fh, f, 0);
 }
 
-/* One hash of a kind and what belongs to it. */
-static struct hash128 tagged(char tag, const void *p, size_t n)
-{
-	struct hasher h = hasher_new();
-	struct hash128 out;
-
-	hasher_add(&h, &tag, 1);
-	hasher_add(&h, p, n);
-	out = hasher_end(&h);
-	hasher_free(&h);
-	return out;
-}
-
-/* A hash as bytes that are the same on every machine. */
-static void hash_text(struct hash128 h, unsigned char out[16])
-{
-	for (unsigned i = 0; i < 8; i++) {
-		out[i] = (unsigned char)(h.lo >> 8 * i);
-		out[8 + i] = (unsigned char)(h.hi >> 8 * i);
-	}
-}
-
-static struct hash128 hash_of_file(const struct filehash_file *f)
-{
-	unsigned char text[17] = {f->executable ? 'x' : 'f'};
-
-	hash_text(f->hash, text + 1);
-	return hash_bytes(text, sizeof text);
-}
-
 /* What the link leads to may be known as an input: that is left as it is. */
 static void note_link(struct filehash *fh, struct entry *e, const struct stat *st)
 {
@@ -284,7 +250,7 @@ static void note_no_link(struct filehash *fh, struct filehash_file *f)
 	e->looked |= LOOKED_AT;
 }
 
-static enum file_state output_link(struct filehash *fh, const char *path, struct hash128 *out, int *err)
+static enum file_state part_link(struct filehash *fh, struct arena *a, const char *path, struct filehash_part *out, int *err)
 {
 	char text[PATH_MAX];
 	ssize_t n = readlinkat(fh->root_fd, path, text, sizeof text);
@@ -294,17 +260,30 @@ static enum file_state output_link(struct filehash *fh, const char *path, struct
 		seen_spoil(fh->seen);
 		return missing_or_failed(errno);
 	}
-	*out = tagged('l', text, (size_t)n);
+	out->kind = PART_LINK;
+	out->link = arena_copy(a, (struct str){text, (size_t)n});
 	return FILE_REGULAR;
 }
 
-enum file_state filehash_output(struct filehash *fh, struct str path, struct hash128 *out, int *err)
+static void fill_part(const struct filehash_file *f, struct filehash_part *out)
+{
+	if (f->state == FILE_REGULAR) {
+		out->kind = f->executable ? PART_PROGRAM : PART_FILE;
+		out->content = f->hash;
+		out->size = f->stat.size;
+	} else {
+		out->kind = f->state == FILE_FOLDER ? PART_FOLDER : PART_SPECIAL;
+	}
+}
+
+enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, struct filehash_part *out, int *err)
 {
 	struct filehash_file *f = filehash_file(fh, path);
 	const char *name = c_path(f);
 	struct stat st;
 
 	*err = 0;
+	*out = (struct filehash_part){.path = f->path};
 	if (!name || fstatat(fh->root_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		*err = errno;
 		set_error(fh, f, errno);
@@ -313,175 +292,42 @@ enum file_state filehash_output(struct filehash *fh, struct str path, struct has
 	}
 	if (S_ISLNK(st.st_mode)) {
 		note_link(fh, (struct entry *)f, &st);
-		return output_link(fh, name, out, err);
+		return part_link(fh, a, name, out, err);
 	}
 	set_stat(fh, f, &st);
 	note_no_link(fh, f);
 	if (f->state == FILE_REGULAR && !f->hashed && !recall(fh, f))
 		hash_content(fh, f, O_NOFOLLOW);
 	*err = f->err;
-	if (f->state == FILE_REGULAR)
-		*out = hash_of_file(f);
+	fill_part(f, out);
 	return f->state;
 }
 
-/* Parts of a tree or of a pattern's files, by name. */
-struct part {
-	struct str path; /* relative to the root */
-	struct hash128 hash;
-	char kind; /* 'o' an output with a hash, 'd' a folder, 's' something special */
-};
-
-struct parts {
-	struct filehash *fh;
-	const struct filehash_skip *skip;
-	struct arena arena;
-	VEC(struct part) found;
-	VEC(struct str) folders; /* yet to be read */
-	int err;
-	struct str bad; /* in the filehash's arena */
-};
-
-static bool parts_fail(struct parts *p, struct str path, int err)
+enum file_state filehash_folder(struct filehash *fh, struct filehash_file *f, int *err)
 {
-	p->err = err;
-	p->bad = arena_copy(p->fh->arena, path);
-	return false;
-}
-
-static bool parts_add(struct parts *p, struct str path)
-{
-	struct part part = {.path = path, .kind = 'o'};
-	int err;
-
-	if (p->skip && p->skip->fn(p->skip->self, path))
-		return true;
-	switch (filehash_output(p->fh, path, &part.hash, &err)) {
-	case FILE_REGULAR:
-		break;
-	case FILE_FOLDER:
-		part.kind = 'd';
-		vec_push(&p->arena, &p->folders, path);
-		if (p->skip) /* what is left out may have made it */
-			return true;
-		break;
-	case FILE_SPECIAL:
-		part.kind = 's';
-		break;
-	case FILE_MISSING: /* gone since it was listed */
-		return true;
-	default:
-		return parts_fail(p, path, err);
-	}
-	vec_push(&p->arena, &p->found, part);
-	return true;
-}
-
-static bool read_folder(struct parts *p, struct str folder)
-{
-	int fd = openat(p->fh->root_fd, folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct dirent *e = NULL;
-	bool ok = true;
-	DIR *d;
-
-	if (fd < 0)
-		return errno == ENOENT || parts_fail(p, folder, errno);
-	d = fdopendir(fd);
-	if (!d) {
-		parts_fail(p, folder, errno);
-		close(fd);
-		return false;
-	}
-	while (ok && (errno = 0, e = readdir(d)))
-		if (!glob_passes_over(folder, e->d_name))
-			ok = parts_add(p, arena_printf(&p->arena, "%.*s/%s", STR_ARG(folder), e->d_name));
-	if (ok && errno)
-		ok = parts_fail(p, folder, errno);
-	closedir(d);
-	return ok;
-}
-
-static int by_path(const void *a, const void *b)
-{
-	return str_cmp(((const struct part *)a)->path, ((const struct part *)b)->path);
-}
-
-/* All parts by name as one hash; `skip` bytes at the beginning of each path are the tree's own and do not count. */
-static struct hash128 parts_hash(struct parts *p, size_t skip)
-{
-	struct hasher h = hasher_new();
-	unsigned char text[16];
-	struct hash128 out;
-
-	if (p->found.n)
-		qsort(p->found.p, p->found.n, sizeof *p->found.p, by_path);
-	for (size_t i = 0; i < p->found.n; i++) {
-		const struct part *part = &p->found.p[i];
-
-		hasher_add(&h, &part->kind, 1);
-		hasher_add_framed(&h, part->path.p + skip, part->path.n - skip);
-		hash_text(part->hash, text);
-		hasher_add(&h, text, sizeof text);
-	}
-	out = hasher_end(&h);
-	hasher_free(&h);
-	return out;
-}
-
-enum file_state filehash_tree(struct filehash *fh, struct str path, const struct filehash_skip *skip, struct hash128 *out, int *err, struct str *bad_path)
-{
-	struct parts p = {.fh = fh, .skip = skip};
-	struct filehash_file *f = filehash_file(fh, path);
 	const char *name = c_path(f);
 	struct stat st;
-	bool ok = true;
 
 	*err = 0;
-	*bad_path = f->path;
 	if (!name || fstatat(fh->root_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		*err = errno;
 		return missing_or_failed(errno);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return FILE_REGULAR; /* a link to a folder too: it is no folder of its own */
-	/* Noted before it is listed, as the folders in it are by parts_add. */
 	set_stat(fh, f, &st);
 	note_no_link(fh, f);
-	vec_push(&p.arena, &p.folders, f->path);
-	for (size_t i = 0; ok && i < p.folders.n; i++)
-		ok = read_folder(&p, p.folders.p[i]);
-	if (ok)
-		*out = parts_hash(&p, f->path.n + 1);
-	*err = p.err;
-	*bad_path = p.bad;
-	arena_free(&p.arena);
-	return ok ? FILE_FOLDER : FILE_FAILED;
+	return FILE_FOLDER;
 }
 
-enum file_state filehash_glob(struct filehash *fh, struct str pattern, const struct filehash_skip *skip, struct hash128 *out, size_t *count,
-                              int *err, struct str *bad_path)
+int filehash_root(const struct filehash *fh)
 {
-	struct parts p = {.fh = fh, .skip = skip};
-	struct glob_list list = {.seen = fh->seen};
-	struct str bad = STR_NONE;
-	bool ok = true;
+	return fh->root_fd;
+}
 
-	*count = 0;
-	*err = glob_walk(&p.arena, fh->root_fd, pattern, &list, &bad);
-	if (*err) {
-		*bad_path = arena_copy(fh->arena, bad);
-		arena_free(&p.arena);
-		return FILE_FAILED;
-	}
-	for (size_t i = 0; ok && i < list.paths.n; i++)
-		ok = parts_add(&p, list.paths.p[i]);
-	if (ok)
-		*out = parts_hash(&p, 0);
-	*count = p.found.n;
-	*err = p.err;
-	*bad_path = p.bad;
-	arena_free(&p.arena);
-	return ok ? FILE_REGULAR : FILE_FAILED;
+struct seen *filehash_seen(const struct filehash *fh)
+{
+	return fh->seen;
 }
 
 static bool is_output(const struct entry *e)

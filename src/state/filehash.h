@@ -10,6 +10,8 @@
 #include "base/hash.h"
 #include "base/seen.h"
 #include "base/str.h"
+#include "base/vec.h"
+#include "state/facts.h"
 #include "state/log.h"
 
 enum file_state {
@@ -71,6 +73,37 @@ struct filehash_skip {
 	bool (*fn)(const void *self, struct str path);
 	const void *self;
 };
+
+/* What an output is made of. */
+enum part_kind { PART_FILE = 'f', PART_PROGRAM = 'x', PART_LINK = 'l', PART_FOLDER = 'd', PART_SPECIAL = 's' };
+
+struct filehash_part {
+	struct str path; /* relative to the root; as long as the filehash */
+	enum part_kind kind;
+	struct hash128 content; /* of a file or program */
+	uint64_t size;
+	struct str link; /* a link's text */
+};
+
+struct filehash_parts {
+	VEC(struct filehash_part) of;
+};
+
+/* One path as filehash_output looks at it; a link's text goes into a. */
+enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, struct filehash_part *out, int *err);
+struct hash128 filehash_part_hash(const struct filehash_part *p);
+
+/* An output's parts in the order of their paths, all memory in a: of a file itself (a folder in its place has none), of a tree all in it but not itself, of a pattern what it
+ * finds. The state is that of filehash_output, filehash_tree, filehash_glob. */
+enum file_state filehash_parts(struct filehash *fh, struct arena *a, enum output_kind kind, struct str path, const struct filehash_skip *skip,
+			       struct filehash_parts *out, int *err, struct str *bad_path);
+/* The hash that these functions give. */
+struct hash128 filehash_parts_hash(enum output_kind kind, struct str path, const struct filehash_parts *parts);
+
+/* For filehash_parts.c. A folder that is about to be listed: FILE_FOLDER, FILE_REGULAR when it is none. */
+enum file_state filehash_folder(struct filehash *fh, struct filehash_file *f, int *err);
+int filehash_root(const struct filehash *fh);
+struct seen *filehash_seen(const struct filehash *fh);
 
 /* A folder as an output tree: relative names, kinds, x bits, contents, link texts, empty folders; what glob_passes_over says never. FILE_MISSING when absent, FILE_REGULAR when it is no folder. skip may be NULL. */
 enum file_state filehash_tree(struct filehash *fh, struct str path, const struct filehash_skip *skip, struct hash128 *out, int *err, struct str *bad_path);
