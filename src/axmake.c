@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
 #include "look.h"
@@ -87,6 +88,10 @@ static int dispatch(struct program *g)
 	}
 	if (o->mode == MODE_CLEAN)
 		return clean(g);
+	if (o->mode == MODE_CACHE_STATS || (o->mode == MODE_CACHE_GC && only_looks(o)))
+		return cacheinfo_stats(g);
+	if (o->mode == MODE_CACHE_GC)
+		return cacheinfo_gc(g);
 	if (o->mode == MODE_APPROVE || o->mode == MODE_REJECT)
 		return say_words(g);
 	if (o->mode == MODE_BUILD && o->touch_inherited && !o->touch && !o->dry_run && !o->question)

@@ -196,6 +196,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.store = &p->store,
 		.log = p->log,
 		.filehash = p->filehash,
+		.cache = p->cache,
+		.shares_cache = project_shares_cache(p),
 		.jobserver = j,
 		.loop = loop,
 		.observer = seen,
@@ -227,7 +229,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 /* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
-	bool nothing = (r->fresh || r->skipped) && !r->done && !r->ignored && !r->signal && !status_of(g, r);
+	bool nothing = (r->fresh || r->skipped) && !r->done && !r->restored && !r->ignored && !r->signal && !status_of(g, r);
 	struct sbuf said = {0};
 	if (!nothing || !g->project.seen || g->round || plain_warned(plain))
 		return;
@@ -249,11 +251,12 @@ int engine_build(struct program *g)
 	struct listeners all = {0};
 	/* Where nothing is known yet, what lacks can be said before anything is written. */
 	bool first = p->store.fd < 0 && !g->options.touch;
-	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen)) || !project_open(p, true, run_id)) {
+	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen, project_shares_cache(p))) || !project_open(p, true, run_id)) {
 		plain_free(plain);
 		return EXIT_TROUBLE;
 	}
 	engine_end_previous(g);
+	project_cache(p, true, false);
 	int err = process_become_reaper();
 	struct loop *loop = err ? NULL : loop_new();
 	if (!loop) {

@@ -106,9 +106,12 @@ int look(struct program *g)
 		return question(g);
 	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO)};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
-		v.verdicts = judge(g);
-		if (!v.verdicts)
+		struct verdict *verdicts = judge(g);
+		if (!verdicts)
 			return EXIT_TROUBLE;
+		if (o->mode != MODE_STATUS)
+			project_ask_cache(p, verdicts);
+		v.verdicts = verdicts;
 		v.graph = p->graph;
 	}
 	if (o->mode != MODE_LOG && o->mode != MODE_RESULT)

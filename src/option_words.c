@@ -255,7 +255,7 @@ void options_parse(struct options *o, struct arena *a, struct diag *d, int argc,
 	struct parse command = {.o = o, .arena = a, .diag = d, .from = FROM_COMMAND};
 	struct str *words = arena_array(a, struct str, (size_t)argc);
 
-	*o = (struct options){.print_directory = -1, .max_load = -1, .makeflags = str_of(makeflags)};
+	*o = (struct options){.print_directory = -1, .max_load = -1, .cache_size = CACHE_SIZE_UNSET, .makeflags = str_of(makeflags)};
 	if (axmakeflags && *axmakeflags)
 		read_axmakeflags(o, a, d, str_of(axmakeflags));
 	read_makeflags(o, a, d);
@@ -267,7 +267,7 @@ void options_parse(struct options *o, struct arena *a, struct diag *d, int argc,
 
 static void report_setting(struct diag *d, const struct setting *s)
 {
-	static const char *const not_built[] = {"cache_dir", "cache_size", "cache_url", "notify"};
+	static const char *const not_built[] = {"cache_url", "notify"};
 	struct suggestion near = {.wanted = s->name.s};
 	struct str name;
 
@@ -287,6 +287,8 @@ static void take_setting(struct options *o, struct arena *a, struct diag *d, con
 	struct parse p = {.o = o, .arena = a, .diag = d, .from = FROM_SETTINGS, .at = s->value.at, .spelled = s->name.s};
 	const struct row *row = row_of_name(s->name.s);
 
+	if (options_cache_setting(o, a, d, s))
+		return;
 	if (!row)
 		report_setting(d, s);
 	else if (option_not_built(row))

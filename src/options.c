@@ -314,6 +314,9 @@ const struct row option_rows[] = {
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
     {0, "watch", ARG_NONE, set_mode, 0, MODE_WATCH, ON_COMMAND_LINE, NULL, "run again whenever something changes that counts"},
+    {0, "no-cache", ARG_NONE, set_flag, FIELD(no_cache), 0, IN_SETTINGS, NULL, "restore nothing from the cache, store nothing"},
+    {0, "cache-stats", ARG_NONE, set_mode, 0, MODE_CACHE_STATS, 0, NULL, "say what is in the cache"},
+    {0, "cache-gc", ARG_NONE, set_mode, 0, MODE_CACHE_GC, 0, NULL, "remove what the cache need not keep"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
@@ -330,9 +333,6 @@ const struct row option_rows[] = {
     {0, "events", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "trace-file", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
     {0, "report", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
-    {0, "no-cache", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
-    {0, "cache-stats", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
-    {0, "cache-gc", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
 };
 
 _Static_assert(COUNT(option_rows) <= 64, "options.given has a bit for each row");

@@ -28,6 +28,8 @@ enum mode {
 	MODE_DOCTOR,   /* --doctor */
 	MODE_WATCH,    /* --watch */
 	MODE_CLEAN,    /* --clean[=all] */
+	MODE_CACHE_STATS, /* --cache-stats */
+	MODE_CACHE_GC,    /* --cache-gc */
 	MODE_HELP,
 	MODE_VERSION,
 };
@@ -36,6 +38,7 @@ enum output_sync { SYNC_TARGET, SYNC_NONE };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define JOBS_UNSET 0
+#define CACHE_SIZE_UNSET UINT64_MAX
 #define JOBS_UNLIMITED (-1)
 
 struct options {
@@ -65,6 +68,9 @@ struct options {
 	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */
 	bool as_json; /* --list=json, --status=json */
 	bool clean_all;
+	bool no_cache;
+	struct str cache_dir; /* as set, `~` expanded; p NULL: not set */
+	uint64_t cache_size;  /* bytes; CACHE_SIZE_UNSET */
 	enum graph_form graph_form;
 	struct str jobserver_style; /* "pipe" or "fifo" when given */
 	VEC(struct var_def) vars; /* VAR=value of the command line, then AXMAKEFLAGS */
@@ -86,6 +92,8 @@ struct options {
 void options_parse(struct options *o, struct arena *a, struct diag *d, int argc, char **argv, const char *axmakeflags, const char *makeflags);
 /* Adds `[axmake]` settings where neither the command line nor a variable said otherwise. */
 void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r);
+/* Takes `cache_dir` and `cache_size`; false: it is another setting. */
+bool options_cache_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s);
 /* Was the option said by more than a setting, in AXMAKEFLAGS say? name: its long one, without dashes. */
 bool options_given(const struct options *o, const char *name);
 /* Do two long names mean one option, or an option and its opposite? */

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "state/seal.h"
 #include "graph/approval.h"
+#include "graph/cached.h"
 
 static struct str current_folder(struct arena *a)
 {
@@ -296,8 +297,48 @@ struct verdict *project_judge(struct project *p)
 	return v;
 }
 
+bool project_shares_cache(const struct project *p)
+{
+	return p->options->cache_dir.p && !p->options->no_cache;
+}
+
+void project_cache(struct project *p, bool writable, bool always)
+{
+	const struct options *o = p->options;
+	uint64_t limit = o->cache_size == CACHE_SIZE_UNSET ? CACHE_LIMIT_DEFAULT : o->cache_size;
+	struct cache_config c = {
+		.store = &p->store,
+		.dir = o->cache_dir,
+		.owner_only = !o->cache_dir.p || path_under(path_normal(p->arena, o->cache_dir), STR(".axmake")),
+		.limit = limit,
+		.writable = writable,
+	};
+	if (always || (!o->no_cache && limit))
+		p->cache = cache_open(p->arena, &c);
+}
+
+void project_ask_cache(struct project *p, struct verdict *v)
+{
+	project_cache(p, false, false);
+	for (size_t i = 0; p->cache && i < p->graph->order.n; i++) {
+		struct task *t = p->graph->order.p[i];
+		struct arena a = {0};
+		struct cached found;
+		if (t->wanted && t->state == STATE_STALE && cached_find(&p->stale, p->cache, &a, t, &v[t->id], &found)) {
+			v[t->id].cached = true;
+			sbuf_free(&found.signing.fields);
+		}
+		arena_free(&a);
+	}
+	struct str note = p->cache ? cache_note(p->cache) : STR_NONE;
+	if (note.n)
+		fprintf(stderr, "axmake: warning: %.*s\n", STR_ARG(note));
+}
+
 int project_close(struct project *p)
 {
+	cache_close(p->cache);
+	p->cache = NULL;
 	int err = p->log ? log_close(p->log) : 0;
 	p->log = NULL;
 	if (!err && p->seal_said.p)

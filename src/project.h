@@ -8,6 +8,7 @@
 #include "load/rules.h"
 #include "load/workflow.h"
 #include "options.h"
+#include "state/cache.h"
 #include "state/log.h"
 #include "state/store.h"
 
@@ -38,6 +39,7 @@ struct project {
 	void (*closing)(void *self, struct project *p); /* called by project_close, when the log is closed and the lock still held; NULL: nobody */
 	void *closing_self;
 	bool own_ancestor;   /* project_open failed since a task of the run that holds the lock has called it */
+	struct cache *cache;      /* from project_cache on; NULL: none */
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
@@ -64,8 +66,16 @@ bool project_open(struct project *p, bool writable, uint64_t run_id);
 /* Opens for writing apart from the root, without its lock: in folder `fd`, which is taken over, and which the root sees as `folder`. */
 bool project_open_apart(struct project *p, int fd, struct str folder);
 
+/* The cache of the settings, for what the root's state was opened for. Nothing of it is opened before it is asked for; `always`: also where runs have none. */
+void project_cache(struct project *p, bool writable, bool always);
+/* May others have put something into it? */
+bool project_shares_cache(const struct project *p);
+
 /* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_SKIPPED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
+
+/* After project_judge: which of the stale tasks would be restored. */
+void project_ask_cache(struct project *p, struct verdict *v);
 
 /* Of reading.c, for project.c: the workflow's files, read and linked to a graph. An include that some task makes is read as it stands, but nothing of what it says runs before its maker
  * has ended; where the files cannot be used together, those that will be made anew are left out. */

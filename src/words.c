@@ -157,6 +157,7 @@ static bool reject(struct project *p, struct task *t, struct str why)
 	int err = str_eq(t->record->name, t->name) ? 0 : log_rename(p->log, workflow, t->record->name, t->name);
 	if (!recorded(t, p->arena, err ? err : log_reject(p->log, workflow, t->name, why)))
 		return false;
+	cache_forget(p->cache, t->record->signature);
 	sbuf_lit(&b, "rejected ");
 	phrase_line(&b, t->name);
 	if (why.n) {
@@ -187,6 +188,7 @@ int words_reject(struct project *p)
 	bool ok = true;
 
 	p->stale.planning = true;
+	project_cache(p, true, true);
 	project_judge(p); /* finds the record of a task that was renamed */
 	for (size_t i = 0; i < p->options->subjects.n; i++) {
 		struct str subject = p->options->subjects.p[i], name = name_in(p, subject);

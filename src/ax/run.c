@@ -354,7 +354,7 @@ static int run_one(struct one *one)
 	struct project *p = &one->g->project;
 	uint64_t run_id = os_random64();
 	struct observer seen = {hear, flush, one};
-	if (!sched_providers_there(p->graph, getenv("PATH"), &seen))
+	if (!sched_providers_there(p->graph, getenv("PATH"), &seen, false))
 		return EXIT_FAILED;
 	int fd = open_folder(one);
 	if (fd < 0 || !project_open_apart(p, fd, one->folder)) {

@@ -251,7 +251,7 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 	if (is_rejected(s, t, &why))
 		return because(WHY_REJECTED, why);
 	if ((t->kind == TASK_AGENT) != (t->record->provider.n > 0)) /* a script has become an agent's task, or the other way round */
-		return (struct verdict){WHY_CHANGED, STR("kind of task changed"), STR_NONE, STR_NONE};
+		return because(WHY_CHANGED, STR("kind of task changed"));
 	if (t->record->flags & RECORD_TAINTED)
 		return because(WHY_TAINTED, STR_NONE);
 	if (t->kind == TASK_AGENT && !(p = provider_of(t, t->record->provider)))
@@ -264,7 +264,7 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 		signature_compute(&s->hashing, scratch, t, p, false, true, &now);
 		struct difference d = difference_find(s->arena, t->record->fields, sbuf_view(&now.fields));
 		sbuf_free(&now.fields);
-		return (struct verdict){WHY_CHANGED, d.subject, d.before, d.now};
+		return (struct verdict){.why = WHY_CHANGED, .subject = d.subject, .before = d.before, .now = d.now};
 	}
 	struct verdict v = judge_outputs(s, t);
 	if (v.why == WHY_NOT && t->edits.n)

@@ -37,6 +37,7 @@ enum why {
 struct verdict {
 	enum why why;
 	struct str subject, before, now;
+	bool cached; /* planning, of one that is stale: it would be restored from the cache. See graph/cached.h */
 };
 
 /* Is it not to be run, but to be mended by a person? */

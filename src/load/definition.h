@@ -115,6 +115,7 @@ struct task_def {
 	bool optional, always;
 	bool leave; /* of a script: what it leaves running stays */
 	int8_t jobserver; /* -1 unset, else 0 or 1 */
+	int8_t cache;     /* likewise: may it be restored */
 	uint32_t slots;   /* of -j's; 1 unless set */
 	struct text pool; /* NFC */
 	uint32_t pool_number; /* place in workflow.pools, from 1; 0: none */

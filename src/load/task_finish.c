@@ -69,6 +69,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->always = d->always;
 	if (WANTED(SLOT_JOBSERVER))
 		t->jobserver = d->jobserver;
+	if (WANTED(SLOT_CACHE))
+		t->cache = d->cache;
 	if (WANTED(SLOT_BUDGET) && t->agent.s.p)
 		t->budget = d->budget;
 	if (WANTED(SLOT_SLOTS))
@@ -82,6 +84,20 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 #undef WANTED
 	if (d->n_env)
 		merge_env(r, t, d);
+}
+
+/* What cannot be had again from what is known of the task before it runs. */
+static void check_cache(struct reader *r, const struct task_def *t, const struct slots *own, bool runs)
+{
+	const char *why = !runs         ? "'cache' is for a task with an 'agent' or 'run'"
+			  : !t->cache   ? NULL
+			  : t->edits.n  ? "what 'edits' leave hangs on what stood there before: it cannot be restored"
+			  : t->leave    ? "what 'leave' leaves running cannot be restored"
+			  : t->always   ? "a task with 'always' runs every time, and is never restored"
+					: NULL;
+
+	if (own->pair[SLOT_CACHE] && why)
+		reader_error(r, key_at(own, SLOT_CACHE), "take it out", "%s", why);
 }
 
 /* Keys that contradict each other, and keys that would do nothing. */
@@ -125,6 +141,7 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 	if (t->leave && own->pair[SLOT_JOBSERVER] && t->jobserver == 1)
 		reader_error(r, key_at(own, SLOT_JOBSERVER), "take one of them out",
 		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
+	check_cache(r, t, own, agent || run);
 	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES, SLOT_BUDGET};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];

@@ -143,6 +143,15 @@ static void read_jobserver(struct reader *r, const struct key_row *row, const st
 	t->jobserver = yes;
 }
 
+static void read_cache(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
+{
+	bool yes = false;
+
+	(void)row;
+	read_bool(r, &(struct key_row){.offset = 0}, key, value, &yes);
+	((struct task_def *)into)->cache = yes;
+}
+
 static void read_attempts(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                           void *into)
 {
@@ -265,6 +274,7 @@ static const struct key_row task_rows[] = {
     {"always", SLOT_ALWAYS, read_bool, FIELD(always), NULL, true},
     {"jobserver", SLOT_JOBSERVER, read_jobserver, 0, NULL, true},
     {"context", SLOT_CONTEXT, read_context, 0, NULL, true},
+    {"cache", SLOT_CACHE, read_cache, 0, NULL, true},
     {"leave", SLOT_LEAVE, read_bool, FIELD(leave), NULL, false},
     {"slots", SLOT_SLOTS, read_slots, 0, NULL, true},
     {"pool", SLOT_POOL, read_pool, 0, NULL, true},
@@ -277,7 +287,6 @@ static const struct key_row task_rows[] = {
     {"when", SLOT_WHEN, read_text, FIELD(when), NULL, false},
     {"run_if", SLOT_RUN_IF, read_run_if, 0, NULL, false},
     {"isolate", SLOT_ISOLATE, read_isolate, 0, NULL, true},
-    NOT_YET("cache", "leave it out: outputs stay where they are, and nothing is restored from a cache"),
     NOT_YET("executor", "start the program from the task's own script"),
 };
 
@@ -300,7 +309,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", "budget",   "matrix", "when", "run_if", "isolate", NULL,
+	    "approve", "delegates", "budget",   "matrix", "when", "run_if", "isolate", "cache", NULL,
 	};
 
 	return keys;
@@ -325,6 +334,7 @@ void task_init(struct task_def *t, struct pos at)
 	t->at = at;
 	t->timeout_ns = TIMEOUT_UNSET;
 	t->jobserver = -1;
+	t->cache = -1;
 	t->slots = 1;
 	t->retry = (struct retry){.attempts = 1, .delay_ns = DEFAULT_RETRY_DELAY_NS, .on = TRY_RETRIED_BY_DEFAULT};
 }

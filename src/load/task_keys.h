@@ -43,6 +43,7 @@ enum task_slot {
 	SLOT_WHEN,
 	SLOT_RUN_IF,
 	SLOT_ISOLATE,
+	SLOT_CACHE,
 };
 
 /* A zeroed task, as one is before its keys are read. */

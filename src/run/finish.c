@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "graph/cached.h"
 #include "graph/content.h"
 #include "graph/difference.h"
 #include "run/choice.h"
@@ -126,6 +127,15 @@ static enum try_class class_of_agent(struct job *j, struct outcome *o)
 	return answer->class;
 }
 
+static enum file_state hash_output(struct job *j, size_t i, struct str *problem)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	struct task *t = j->task;
+	if (j->parts)
+		return content_parts(h, &j->arena, &t->outputs.p[i], &j->parts[i], &t->out_hash[i], problem);
+	return content_of_output(h, &j->arena, &t->outputs.p[i], &t->out_hash[i], problem);
+}
+
 /* Every declared output must stand there. */
 bool finish_outputs_made(struct job *j)
 {
@@ -133,10 +143,11 @@ bool finish_outputs_made(struct job *j)
 	struct task *t = j->task;
 	if (!t->out_hash)
 		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
+	j->parts = j->sched->c->cache && cached_wanted(j->sched->c->stale, t) ? arena_array(&j->arena, struct filehash_parts, t->outputs.n + 1) : NULL;
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		struct str problem = STR_NONE;
-		enum file_state st = content_of_output(&j->sched->c->stale->hashing, &j->arena, p, &t->out_hash[i], &problem);
+		enum file_state st = hash_output(j, i, &problem);
 		if (problem.n)
 			o->error = problem;
 		else if (st == FILE_MISSING)
@@ -230,7 +241,7 @@ static void hash_edits(struct job *j, struct task_record *r)
 	r->n_edits = all.n;
 }
 
-static int record_success(struct job *j, int64_t duration_ns, uint8_t flags)
+int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
@@ -420,6 +431,16 @@ static void note_live(struct job *j)
 	o->session = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, seen.session));
 }
 
+static void record_success(struct job *j)
+{
+	uint8_t flags = j->tainted ? RECORD_TAINTED : 0;
+	int err = finish_record(j, j->took_ns, flags);
+	if (err)
+		sched_state_lost(j->sched, err);
+	else if (!flags)
+		stash_task(j);
+}
+
 /* All that it made comes to stand in the root. From here on an agent's answer is not asked for again, should this be cut short. */
 static enum try_class publish(struct job *j)
 {
@@ -448,8 +469,8 @@ static void finish_judged(struct job *j, enum try_class class)
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
 	j->tainted = class == TRY_OK && !j->as && inputs_changed(j);
-	if (class == TRY_OK && !j->as && (err = record_success(j, j->took_ns, j->tainted ? RECORD_TAINTED : 0)))
-		sched_state_lost(j->sched, err);
+	if (class == TRY_OK && !j->as)
+		record_success(j);
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
 		j->session = STR_NONE;
 	o->class = class;
@@ -649,7 +670,7 @@ static bool touch(struct job *j, const char **why)
 	}
 	int err = store_mark_start(s->c->store, t->name, j->start_id);
 	if (!err)
-		err = record_success(j, t->record ? t->record->duration_ns : 0, RECORD_TOUCHED);
+		err = finish_record(j, t->record ? t->record->duration_ns : 0, RECORD_TOUCHED);
 	*why = err ? os_error(err) : "";
 	return !err;
 }

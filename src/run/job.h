@@ -73,6 +73,7 @@ struct job {
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
 	struct str mark;        /* this try's part of AX_RUN */
 	struct outcome outcome;
+	struct filehash_parts *parts; /* by output, as they were hashed last; NULL: they are not to be cached */
 	struct spent spent;     /* by its tries that have ended */
 	struct taken taken;     /* before */
 	int64_t last_first_byte_ns;
@@ -125,6 +126,7 @@ struct sched {
 	bool slot_came;                  /* one may have come free since none was */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
+	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
 };
@@ -180,6 +182,8 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error);
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* A watch does not try it again: state, and for those that run all the same what it left. */
 void finish_spared(struct sched *s, struct task *t);
+/* The success of a try that took so long goes on record, with the outputs' hashes and the result that the task has now. 0 or errno. */
+int finish_record(struct job *j, int64_t duration_ns, uint8_t flags);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 
@@ -203,6 +207,14 @@ struct str tries_dir(struct job *j);   /* "tasks/NAME/tries/N" in .axmake */
 void tries_forget(struct job *j);      /* those of earlier runs */
 void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */
 void tries_mask(struct job *j);     /* masks what the task's folder holds; part of tries_keep */
+
+/* The cache. Restores a stale task that has an entry, and ends it so; false: it has none that can be had, and is to run. */
+bool restore_task(struct sched *s, struct task *t, const struct verdict *v);
+void restore_sweep(struct sched *s);   /* what a restoring that was killed left */
+void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible */
+/* May the task have the entry of this signature? Not where another task of this run has it, unless both say so. It is the task's from here on. */
+bool stash_take(struct sched *s, struct hash128 signature, const struct task *t);
+void stash_warn(struct sched *s, const struct task *t); /* what the cache has to tell */
 
 /* Answers that outlive the run which paid for them. */
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */

@@ -49,6 +49,7 @@ struct outcome {
 	struct str session;  /* of its last try; empty: not known */
 	bool fell_back;     /* another provider failed before */
 	bool ignored;       /* failed, but optional or -i */
+	bool restored;      /* from the cache: nothing ran. duration_ns, tokens and cost are what making it took, and are saved now */
 	/* Its output: a file relative to the root to be shown as it is, in the order read; empty: nothing. */
 	struct str log_path;
 	uint64_t log_size;

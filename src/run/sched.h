@@ -12,6 +12,7 @@
 #include "run/jobserver.h"
 #include "run/loop.h"
 #include "run/observer.h"
+#include "state/cache.h"
 #include "state/log.h"
 #include "state/store.h"
 
@@ -29,6 +30,8 @@ struct sched_config {
 	struct store *store;
 	struct log *log;
 	struct filehash *filehash;
+	struct cache *cache;    /* NULL: none */
+	bool shares_cache;      /* others may have filled it: no provider need be there */
 	struct jobserver *jobserver;
 	struct loop *loop;
 	const struct observer *observer;
@@ -50,7 +53,7 @@ struct sched_config {
 };
 
 struct sched_result {
-	size_t done, fresh, failed, not_run, ignored; /* tasks; groups are not counted */
+	size_t done, fresh, failed, not_run, ignored, restored; /* tasks; groups are not counted */
 	size_t skipped; /* by `when` or `run_if` */
 	size_t held;   /* tasks that wait for a person's yes */
 	struct spent spent; /* with that of earlier rounds */
@@ -60,8 +63,8 @@ struct sched_result {
 };
 
 /* Has every wanted agent that never succeeded, or is known to be stale, a provider that may serve and is installed? What lacks is told by EVENT_REFUSED. sched_run asks before
- * its first start; a caller may ask before anything is written. path_env: PATH, or NULL. */
-bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o);
+ * its first start; a caller may ask before anything is written. path_env: PATH, or NULL. cached: of tasks that may be restored none is asked for until it is known that they are not. */
+bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o, bool cached);
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a);
 

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "run/choice.h"
 #include "graph/approval.h"
+#include "graph/cached.h"
 #include "graph/ended.h"
 #include "run/budget.h"
 #include "run/job.h"
@@ -255,26 +256,26 @@ static void judge(struct sched *s, struct task *t)
 			break;
 		else if (approval_lacks(s->c->stale, t, &v))
 			hold(s, t);
-		else
+		else if (!restore_task(s, t, &v))
 			sched_offer(s, t);
 	}
 }
 
 /* Is it an agent's task that will, as far as is known, ask a provider, and has none yet? */
-static bool will_ask(const struct task *t)
+static bool will_ask(const struct task *t, bool cached)
 {
 	bool ended = t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED || t->state == STATE_NOT_RUN;
 	bool perhaps = t->when || t->def->run_if == RUN_IF_FAILURE;
-	return t->wanted && t->kind == TASK_AGENT && (t->state == STATE_STALE || (!ended && !perhaps && !t->record));
+	return t->wanted && t->kind == TASK_AGENT && (t->state == STATE_STALE || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
 }
 
-bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o)
+bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o, bool cached)
 {
 	bool ok = true;
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		struct task *t = g->tasks.p[i];
 		struct arena a = {0};
-		struct str why = will_ask(t) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
+		struct str why = will_ask(t, cached) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
 		if (why.n) {
 			struct str text = arena_printf(&a, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
 			o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text, .at_ns = clock_ns()});
@@ -288,7 +289,7 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 static bool providers_there(struct sched *s)
 {
 	s->checked_providers = true;
-	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer) || !isolate_possible(s);
+	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s);
 	return !s->result.refused;
 }
 
@@ -558,6 +559,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.next_start_id = os_random64() | 1;
 	take_graph(&s);
 	prepare(&s, EVENT_RUN_BEGIN);
+	restore_sweep(&s);
 	do
 		turns(&s);
 	while (go_on(&s));
@@ -577,6 +579,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);
+	map_free(&s.cached);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);

@@ -38,6 +38,8 @@ static void explain_task(struct sbuf *b, const struct view *v, const struct task
 		sbuf_lit(b, ": ");
 		utf8_escape(b, stale_reason(v->arena, verdict));
 	}
+	if (verdict->cached)
+		sbuf_lit(b, "; the cache has what it made so");
 	if (t->state == STATE_HELD && verdict->why != WHY_HELD_BEHIND) {
 		sbuf_lit(b, "; ");
 		phrase_held(b, v->graph, t);

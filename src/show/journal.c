@@ -89,6 +89,16 @@ static void begin(struct journal *j)
 	write_lines(j);
 }
 
+/* What making it took, and now did not. */
+static json_t *saved(const struct task *t, const struct outcome *out)
+{
+	json_t *o = phrase_json_must(json_object());
+	phrase_json_set(o, "duration_ms", json_integer(out->duration_ns / NS_PER_MS));
+	if (t->kind == TASK_AGENT)
+		set_usage(o, out->input_tokens, out->output_tokens, out->cost_usd);
+	return o;
+}
+
 static void on_end(struct journal *j, const struct task *t, const struct outcome *out)
 {
 	struct sbuf why = {0};
@@ -98,10 +108,12 @@ static void on_end(struct journal *j, const struct task *t, const struct outcome
 	phrase_json_set(o, "name", phrase_json(t->name));
 	phrase_json_set(o, "agent", phrase_json(t->kind == TASK_AGENT ? t->agent->name : STR_NONE));
 	phrase_json_set(o, "provider", phrase_json(out->provider.n ? out->provider : STR_NONE));
-	phrase_json_set(o, "state", phrase_json(!failed ? STR("done") : out->ignored ? STR("ignored") : STR("failed")));
+	phrase_json_set(o, "state", phrase_json(out->restored ? STR("restored") : !failed ? STR("done") : out->ignored ? STR("ignored") : STR("failed")));
 	phrase_json_set(o, "tries", json_integer(out->tries));
-	phrase_json_set(o, "duration_ms", json_integer(out->duration_ns / NS_PER_MS));
-	if (t->kind == TASK_AGENT)
+	phrase_json_set(o, "duration_ms", json_integer(out->restored ? 0 : out->duration_ns / NS_PER_MS));
+	if (out->restored)
+		phrase_json_set(o, "saved", saved(t, out));
+	if (t->kind == TASK_AGENT && !out->restored)
 		set_usage(o, out->input_tokens, out->output_tokens, out->cost_usd);
 	if (failed)
 		failure_words(&why, t, out);

@@ -302,6 +302,37 @@ void phrase_script(struct sbuf *b, struct str script, size_t most)
 	sbuf_free(&shown);
 }
 
+void phrase_saved(struct sbuf *b, int64_t duration_ns, int64_t input_tokens, int64_t output_tokens, double usd)
+{
+	sbuf_lit(b, "saved ");
+	clock_duration(b, duration_ns);
+	if (input_tokens >= 0 || output_tokens >= 0) {
+		sbuf_lit(b, ", ");
+		phrase_tokens(b, input_tokens, output_tokens);
+	}
+	if (!isnan(usd)) {
+		sbuf_lit(b, ", ");
+		phrase_usd(b, usd);
+	}
+}
+
+void phrase_bytes(struct sbuf *b, uint64_t n)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	double of = (double)n / 1024;
+	size_t unit = 0;
+
+	if (n < 1024) {
+		sbuf_printf(b, "%u byte%s", (unsigned)n, n == 1 ? "" : "s");
+		return;
+	}
+	while (of >= 1024 && unit < sizeof units / sizeof *units - 1) {
+		of /= 1024;
+		unit++;
+	}
+	sbuf_printf(b, of == (double)(uint64_t)of || of >= 100 ? "%.0f %s" : "%.1f %s", of, units[unit]);
+}
+
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd)
 {
 	u->agents++;

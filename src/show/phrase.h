@@ -51,6 +51,10 @@ void phrase_held(struct sbuf *b, const struct graph *g, const struct task *t);
 
 /* "$ cc -c a.c …": the first line of a script that does something, neither empty nor a comment, in at most so many columns. */
 void phrase_script(struct sbuf *b, struct str script, size_t most);
+/* "saved 2m10s, 812+96 tokens, $0.01": what was made before, and is not made again. */
+void phrase_saved(struct sbuf *b, int64_t duration_ns, int64_t input_tokens, int64_t output_tokens, double usd);
+/* "512 bytes", "1.5 KiB", "5 GiB" */
+void phrase_bytes(struct sbuf *b, uint64_t n);
 
 /* What agents used, added up. A zeroed one is empty. */
 struct usage {

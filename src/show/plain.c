@@ -27,7 +27,8 @@ struct plain {
 	size_t fresh, skipped;
 	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
 	int64_t begin_ns, end_ns; /* -1: not yet */
-	struct usage usage;
+	struct usage usage, saved;
+	int64_t saved_ns;
 	struct spending spending; /* zeroed: there was no budget */
 	struct table table;
 	struct arena arena;                   /* the table's texts */
@@ -288,6 +289,13 @@ static void add_done(struct plain *p, const struct outcome *o)
 {
 	struct sbuf more = {0};
 
+	if (o->restored) {
+		phrase_color(&p->console.out, p->config.color_out, "32", "restored");
+		sbuf_lit(&p->console.out, " from the cache (");
+		phrase_saved(&p->console.out, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
+		sbuf_lit(&p->console.out, ")\n");
+		return;
+	}
 	if (!o->tries) {
 		sbuf_lit(&p->console.out, "recorded as up to date, not run\n");
 		return;
@@ -315,6 +323,14 @@ static void add_done(struct plain *p, const struct outcome *o)
 	sbuf_free(&more);
 }
 
+/* What was not spent, because the cache had it. */
+static void saved_add(struct plain *p, const struct outcome *o)
+{
+	p->saved_ns += o->duration_ns;
+	if (o->input_tokens >= 0 || o->output_tokens >= 0 || !isnan(o->cost_usd))
+		usage_add(&p->saved, o->input_tokens, o->output_tokens, o->cost_usd);
+}
+
 static void note_end(struct plain *p, const struct task *t, const struct outcome *o)
 {
 	struct row row = {.task = t,
@@ -324,19 +340,23 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 	                  .output_tokens = o->output_tokens,
 	                  .cost_usd = o->cost_usd};
 	struct sbuf why = {0}, log = {0};
-	enum row_state state = t->state != STATE_FAILED ? ROW_DONE : o->ignored ? ROW_IGNORED : ROW_FAILED;
+	enum row_state state = o->restored ? ROW_RESTORED : t->state != STATE_FAILED ? ROW_DONE : o->ignored ? ROW_IGNORED : ROW_FAILED;
 
+	if (o->restored) {
+		phrase_saved(&why, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
+		saved_add(p, o);
+	}
 	if (!o->tries) {
 		row.duration_ns = row.input_tokens = row.output_tokens = -1;
 		row.cost_usd = NAN;
 	}
 	if (t->kind == TASK_AGENT && o->tries)
 		usage_add(&p->usage, o->input_tokens, o->output_tokens, o->cost_usd);
-	if (state != ROW_DONE) {
+	if (state == ROW_FAILED || state == ROW_IGNORED) {
 		failure_words(&why, t, o);
-		row.why = sbuf_view(&why);
 		row.has_log = failure_log(&log, t, o);
 	}
+	row.why = sbuf_view(&why);
 	table_add(&p->table, &p->arena, state, &row);
 	sbuf_free(&why);
 	sbuf_free(&log);
@@ -543,6 +563,13 @@ static void add_elapsed(struct plain *p)
 		clock_duration(&p->console.out, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
 	}
 	usage_phrase(&p->console.out, &p->usage);
+	if (p->table.states[ROW_RESTORED].n) {
+		const struct usage *u = &p->saved;
+
+		sbuf_lit(&p->console.out, "; the cache ");
+		phrase_saved(&p->console.out, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
+		             u->costs_known ? u->cost_usd : NAN);
+	}
 	sbuf_char(&p->console.out, '\n');
 }
 
@@ -567,9 +594,14 @@ void plain_said(const struct plain *p, struct sbuf *b)
 /* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
 static void add_well(struct plain *p)
 {
+	size_t done = p->table.states[ROW_DONE].n, restored = p->table.states[ROW_RESTORED].n;
+	bool only_restored = restored && !done && !p->table.states[ROW_IGNORED].n;
+
 	sbuf_printf(&p->console.out, "%s: ", p->config.program);
-	phrase_count(&p->console.out, p->table.states[ROW_DONE].n, "task");
-	sbuf_lit(&p->console.out, " done");
+	phrase_count(&p->console.out, only_restored ? restored : done, "task");
+	sbuf_lit(&p->console.out, only_restored ? " restored" : " done");
+	if (restored && !only_restored)
+		sbuf_printf(&p->console.out, ", %zu restored", restored);
 	if (p->table.states[ROW_IGNORED].n)
 		sbuf_printf(&p->console.out, ", %zu failed and ignored", p->table.states[ROW_IGNORED].n);
 	if (p->skipped)
@@ -619,7 +651,7 @@ static void say_not_run(struct plain *p)
 static void add_end(struct plain *p)
 {
 	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_HELD].n + p->table.states[ROW_NOT_RUN].n;
-	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n;
+	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n + p->table.states[ROW_RESTORED].n;
 
 	if (p->config.hush && !ran && !p->table.states[ROW_FAILED].n)
 		return;

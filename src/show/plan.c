@@ -87,9 +87,14 @@ static void play_settle(struct play *p)
 	}
 }
 
-static int64_t usual_duration(const struct task *t)
+static bool is_cached(const struct play *p, const struct task *t)
 {
-	int64_t ns = usual_of(t).duration_ns;
+	return p->view->verdicts[t->id].cached;
+}
+
+static int64_t usual_duration(const struct play *p, const struct task *t)
+{
+	int64_t ns = is_cached(p, t) ? 0 : usual_of(t).duration_ns;
 
 	return ns > 0 ? ns : 0;
 }
@@ -100,7 +105,7 @@ static void play_step(struct play *p)
 
 	while (p->ready.tasks.n && (!p->slots || p->running.tasks.n < p->slots)) {
 		t = heap_pop(&p->ready);
-		p->ends_ns[t->id] = p->now_ns + usual_duration(t);
+		p->ends_ns[t->id] = p->now_ns + usual_duration(p, t);
 		heap_push(&p->running, p->view->arena, t);
 		vec_push(p->view->arena, &p->starts, t);
 	}
@@ -138,11 +143,13 @@ static void play_run(struct play *p, const struct view *v, size_t slots)
 
 static void print_task(struct sbuf *b, const struct view *v, const struct task *t)
 {
-	sbuf_lit(b, "would run ");
+	sbuf_lit(b, v->verdicts[t->id].cached ? "would restore " : "would run ");
 	utf8_escape(b, t->name);
 	sbuf_lit(b, ": ");
 	utf8_escape(b, stale_reason(v->arena, &v->verdicts[t->id]));
 	sbuf_char(b, '\n');
+	if (v->verdicts[t->id].cached)
+		return;
 	if (t->kind == TASK_RUN) {
 		phrase_lines(b, t->def->run.s, "    ");
 		return;
@@ -155,13 +162,16 @@ static void print_task(struct sbuf *b, const struct view *v, const struct task *
 /* ", about 2m10s with -j4, about $0.40 (from earlier runs); 2 tasks never ran: time unknown" */
 static void print_estimate(struct sbuf *b, const struct play *p)
 {
-	size_t never = 0, agents_never = 0;
+	size_t never = 0, agents_never = 0, cached = 0;
 	bool cost_known = false;
 	double cost = 0;
 
 	for (size_t i = 0; i < p->starts.n; i++) {
 		const struct task *t = p->starts.p[i];
 
+		cached += is_cached(p, t);
+		if (is_cached(p, t))
+			continue;
 		never += !t->record;
 		agents_never += !t->record && t->kind == TASK_AGENT;
 		double usd = t->kind == TASK_AGENT ? usual_of(t).cost_usd : NAN;
@@ -171,7 +181,7 @@ static void print_estimate(struct sbuf *b, const struct play *p)
 			cost += usd;
 		}
 	}
-	if (never < p->starts.n) {
+	if (never + cached < p->starts.n) {
 		sbuf_lit(b, ", about ");
 		clock_duration(b, p->now_ns);
 		sbuf_lit(b, " with -j");
@@ -247,6 +257,15 @@ static size_t print_held(const struct view *v, FILE *to)
 	return n;
 }
 
+static size_t count_cached(const struct play *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->starts.n; i++)
+		n += is_cached(p, p->starts.p[i]);
+	return n;
+}
+
 /* Those that would not run, though nothing of them is up to date; how many. */
 static size_t print_skipped(const struct view *v, FILE *to)
 {
@@ -281,9 +300,13 @@ static void print_end(const struct play *p, FILE *to, size_t errors, size_t held
 		sbuf_lit(&b, "nothing to be done");
 		phrase_nothing(&b, wanted - skipped, skipped);
 	} else {
-		sbuf_printf(&b, "%zu of ", p->starts.n);
+		size_t cached = count_cached(p);
+
+		sbuf_printf(&b, "%zu of ", p->starts.n - cached);
 		phrase_count(&b, wanted, "task");
 		sbuf_lit(&b, " would run");
+		if (cached)
+			sbuf_printf(&b, ", %zu would be restored", cached);
 		if (held)
 			sbuf_printf(&b, ", %zu held", held);
 		if (skipped)

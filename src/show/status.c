@@ -236,7 +236,7 @@ static void text_run(struct sbuf *b, const struct scene *s)
 	sbuf_char(b, '\n');
 }
 
-/* " (812+96 tokens, $0.01)": of the last success. */
+/* " (812+96 tokens, $0.01, restored)": of the last success. */
 static void text_usage(struct sbuf *b, const struct task_record *r)
 {
 	struct sbuf usage = {0};
@@ -246,6 +246,8 @@ static void text_usage(struct sbuf *b, const struct task_record *r)
 		sbuf_lit(&usage, usage.n ? ", " : "");
 		phrase_usd(&usage, r->cost_usd);
 	}
+	if (r->flags & RECORD_RESTORED)
+		sbuf_lit(&usage, usage.n ? ", restored" : "restored");
 	if (usage.n)
 		sbuf_printf(b, " (%s)", usage.p);
 	sbuf_free(&usage);
@@ -264,7 +266,7 @@ static void text_task(struct sbuf *b, const struct scene *s, const struct task *
 		sbuf_lit(b, ": ");
 		utf8_escape(b, st->reason);
 	}
-	if (t->kind == TASK_AGENT && st->record && !tells_of_start(st))
+	if (st->record && (t->kind == TASK_AGENT || st->record->flags & RECORD_RESTORED) && !tells_of_start(st))
 		text_usage(b, st->record);
 	sbuf_char(b, '\n');
 }
@@ -311,7 +313,7 @@ static void text_sums(struct sbuf *b, const struct scene *s)
 			continue;
 		if (t->taken)
 			add_taken(&ever, t->taken);
-		if (s->holder.held && st->state == S_DONE)
+		if (s->holder.held && st->state == S_DONE && !(st->record->flags & RECORD_RESTORED))
 			add_success(&run, st->record);
 	}
 	text_spent(b, "what this run has done", &run);

@@ -22,6 +22,7 @@ static const struct {
     [ROW_NOT_RUN] = {"not run", "33"},
     [ROW_SKIPPED] = {"skipped", "32"},
     [ROW_DONE] = {"done", "32"},
+    [ROW_RESTORED] = {"restored", "32"},
 };
 
 /* The texts of one line, in a buffer of their own each. */
@@ -139,7 +140,7 @@ static void print_line(struct sbuf *b, const struct layout *lay, const struct li
 
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh)
 {
-	static const char *const names[] = {"failed", "held", "failed and ignored", "not run", "skipped", "done"};
+	static const char *const names[] = {"failed", "held", "failed and ignored", "not run", "skipped", "done", "restored"};
 	const char *gap = "";
 
 	for (size_t s = 0; s < N_ROW_STATES; s++)

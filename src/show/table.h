@@ -16,7 +16,7 @@
 #define TABLE_LINES 30
 
 /* In the order in which a table shows them. */
-enum row_state { ROW_FAILED, ROW_HELD, ROW_IGNORED, ROW_NOT_RUN, ROW_SKIPPED, ROW_DONE, N_ROW_STATES };
+enum row_state { ROW_FAILED, ROW_HELD, ROW_IGNORED, ROW_NOT_RUN, ROW_SKIPPED, ROW_DONE, ROW_RESTORED, N_ROW_STATES };
 
 struct row {
 	const struct task *task;
@@ -24,7 +24,7 @@ struct row {
 	uint32_t tries;
 	int64_t input_tokens, output_tokens; /* -1: not reported */
 	double cost_usd;                     /* NaN: not reported */
-	struct str why;                      /* of a failure; of a task that was skipped or not run */
+	struct str why;                      /* of a failure; of a task that was skipped or not run; what was saved */
 	bool stopped;                        /* not run, but -k would have run it */
 	bool has_log;                        /* `--log` shows something */
 };

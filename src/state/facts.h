@@ -23,6 +23,7 @@ struct output_record {
 /* Flags of a success. */
 #define RECORD_TOUCHED 1 /* by -t */
 #define RECORD_TAINTED 2 /* an input changed while it ran: stays stale */
+#define RECORD_RESTORED 4 /* from the cache: what it took was taken elsewhere or earlier */
 
 /* A success. */
 struct task_record {

@@ -48,18 +48,30 @@ def workflow(tasks):
             text.append('  - {name: t%d, agent: backend, task: "WRITE out/%d\\nabout %s", isolate: %s, inputs: [%s], outputs: [out/%d]}' % (
                 i, i, ' '.join('t%d' % d for d in deps), isolate, ', '.join(ins), i))
         else:
-            text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; sleep 0.0%d; echo end >> out/%d", isolate: %s, inputs: [%s], outputs: [out/%d]}' % (
-                i, ' '.join(ins), i, i, rng.randint(0, 3), i, isolate, ', '.join(ins), i))
+            tree = 'tree/%d' % i  # large enough for a file of its own in the cache; what it removes would stay in the root if it had a view
+            isolate = 'none' if rng.random() < 0.5 else isolate
+            if isolate != 'none':
+                text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; sleep 0.0%d; echo end >> out/%d", isolate: %s, inputs: [%s], outputs: [out/%d]}' % (
+                    i, ' '.join(ins), i, i, rng.randint(0, 3), i, isolate, ', '.join(ins), i))
+                continue
+            text.append('  - {name: t%d, run: "{ cat %s; echo t%d; } > out/%d; rm -rf %s; mkdir -p %s/d; seq 5000 > %s/x$(cat src/%d | tr -d \' \'); '
+                        'sleep 0.0%d; echo end >> out/%d", inputs: [%s], outputs: [out/%d, %s/]}' % (
+                            i, ' '.join(ins), i, i, tree, tree, tree, i, rng.randint(0, 3), i, ', '.join(ins), i, tree))
     return '\n'.join(text) + '\n'
 
 
 def source(folder, i):
     with open(os.path.join(folder, 'src', str(i)), 'w') as f:
-        f.write('%d %d\n' % (i, rng.randint(0, 9)))
+        f.write('%d %d\n' % (i, rng.randint(0, 2)))
 
 
 def outputs(folder):
     found = {}
+    for at, folders, files in os.walk(os.path.join(folder, 'tree')):
+        found.update({os.path.relpath(at, folder): None})
+        for name in files:
+            with open(os.path.join(at, name), 'rb') as f:
+                found[os.path.relpath(os.path.join(at, name), folder)] = f.read()
     for name in os.listdir(os.path.join(folder, 'out')):
         if name.startswith('.ax-'):
             continue  # the unfinished file of an agent that was killed while it wrote
@@ -77,6 +89,22 @@ def fail(why, folder, out=''):
     global failed
     failed += 1
     print('FAIL (--seed %d): %s in %s\n%s' % (args.seed, why, folder, out))
+
+
+def lose_outputs(folder):
+    """So that what was made before is restored, and the kill may come in the middle of that."""
+    for top in ('out', 'tree'):
+        for name in os.listdir(os.path.join(folder, top)) if os.path.isdir(os.path.join(folder, top)) else ():
+            path = os.path.join(folder, top, name)
+            if rng.random() < 0.8:
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+
+def half_done(folder):
+    """What restoring and storing leave only when they are killed, and the next run takes away."""
+    tmp = os.path.join(folder, '.axmake/cache/v1/tmp')
+    found = os.listdir(tmp) if os.path.isdir(tmp) else []
+    return found + [n for n in os.listdir(os.path.join(folder, '.axmake')) if n == 'restore']
 
 
 def left_alive(folder):
@@ -104,8 +132,11 @@ def one_round(n):
     for i in range(tasks):
         source(folder, i)
     for _ in range(rng.randint(1, 4)):
+        if rng.random() < 0.4:
+            run(folder)
+            lose_outputs(folder)
         p = subprocess.Popen([AXMAKE, '-j4', '-s'], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.random() * 0.4)
+        time.sleep(rng.random() * rng.choice([0.03, 0.4]))
         p.send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         p.wait()
         for i in rng.sample(range(tasks), rng.randint(0, 2)):
@@ -119,7 +150,15 @@ def one_round(n):
         return fail('the run after the kills failed', folder, r.stdout)
     if run(folder, '-q').returncode:
         return fail('the run after that has something to do', folder, run(folder, '--explain').stdout)
-    shutil.copytree(folder, clean, ignore=shutil.ignore_patterns('.axmake', 'out'))
+    source(folder, 0)
+    run(folder)
+    if half_done(folder):
+        return fail('a killed run left %s' % half_done(folder), folder)
+    lose_outputs(folder)
+    r = run(folder)
+    if r.returncode or 'warning' in r.stdout:
+        return fail('what was lost does not come back', folder, r.stdout)
+    shutil.copytree(folder, clean, ignore=shutil.ignore_patterns('.axmake', 'out', 'tree'))
     run(clean)
     if outputs(folder) != outputs(clean):
         return fail('the outputs differ from those of a clean build', folder)

@@ -27,7 +27,7 @@ class History:
         self.box = os.path.realpath(tempfile.mkdtemp(prefix="axmake-model-"))
         self.root, self.home = self.path("root"), self.path("home")
         self.steps = []  # shell text that does the same
-        self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8"}
+        self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8", "AXMAKEFLAGS": "--no-cache"}
         self.env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         self.ref = Reference(answers)
         self.wf = generate.Maker(self.rng).workflow()

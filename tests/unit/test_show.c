@@ -242,7 +242,7 @@ static void explain_names_the_cause_and_what_is_unchecked(void **state)
 	struct fixture *f = *state;
 	struct task *a = add_task(f, "a", "true"), *b = add_task(f, "b", "true");
 
-	f->verdicts[a->id] = (struct verdict){WHY_CHANGED, STR("input x changed"), STR("3f2a"), STR("91bc")};
+	f->verdicts[a->id] = (struct verdict){.why = WHY_CHANGED, .subject = STR("input x changed"), .before = STR("3f2a"), .now = STR("91bc")};
 	f->verdicts[b->id].why = WHY_NOT;
 	b->outputs.n = 0;
 	add_task(f, "c", "true")->wanted = false;

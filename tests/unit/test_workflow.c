@@ -337,7 +337,7 @@ static void every_mistake_is_named_at_its_place(void **state)
 
 static void keys_that_are_not_built_are_named(void **state)
 {
-	static const char *const of_a_task[] = {"cache", "executor"};
+	static const char *const of_a_task[] = {"executor"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof of_a_task / sizeof *of_a_task; i++) {

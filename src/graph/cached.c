@@ -1,0 +1,74 @@
+#include "graph/cached.h"
+
+#include "graph/ended.h"
+
+static bool declares_root(const struct task *t)
+{
+	for (size_t i = 0; i < t->outputs.n; i++)
+		if (str_eq(t->outputs.p[i].path, STR(".")))
+			return true;
+	return false;
+}
+
+bool cached_kind(const struct task *t)
+{
+	const struct task_def *def = t->def;
+	if (t->kind == TASK_GROUP || t->asker || def->always || def->leave || t->edits.n || !def->cache || declares_root(t))
+		return false;
+	return def->cache > 0 || t->outputs.n;
+}
+
+/* With -o a signature speaks of contents that are not those on disk; and no signature tells of a failure that a task runs in spite of. */
+bool cached_wanted(const struct stale *s, const struct task *t)
+{
+	return cached_kind(t) && !(s->old_files && s->old_files->n) && !ended_without_success(t);
+}
+
+static bool may_be_restored(const struct stale *s, const struct task *t, const struct verdict *v)
+{
+	static const bool never[] = {
+		[WHY_NOT] = true,	[WHY_ALWAYS] = true,   [WHY_FORCED] = true,	 [WHY_WHAT_IF] = true, [WHY_EDIT_REFUSED] = true, [WHY_REJECTED] = true,
+		[WHY_DEPENDENCY] = true, [WHY_HELD_BEHIND] = true, [WHY_BLOCKED] = true, [WHY_PROBLEM] = true,
+	};
+	bool anew = (s->always_make && !s->spare_agents) || (s->new_files && s->new_files->n);
+	return !anew && !never[v->why] && cached_wanted(s, t);
+}
+
+/* Signatures hold the outputs' list, so this can only differ in a damaged or foreign entry. */
+static bool fits(const struct task *t, const struct cache_entry *e)
+{
+	if (e->n_outputs != t->outputs.n || (t->kind == TASK_AGENT && !e->has_result))
+		return false;
+	for (size_t i = 0; i < e->n_outputs; i++)
+		if ((int)e->outputs[i].kind != (int)t->outputs.p[i].kind || !str_eq(e->outputs[i].path, t->outputs.p[i].path))
+			return false;
+	return true;
+}
+
+static bool find_for(struct stale *s, struct cache *c, struct arena *a, struct task *t, const struct provider *p, struct cached *out)
+{
+	out->provider = p;
+	signature_compute(&s->hashing, a, t, p, false, false, &out->signing);
+	if (out->signing.problem.n || !cache_find(c, a, out->signing.hash, &out->entry))
+		return false;
+	if (!fits(t, &out->entry) || !str_eq(out->entry.provider, p ? p->name : STR_NONE))
+		return false;
+	/* As it stands now, and with its fields. */
+	signature_compute(&s->hashing, a, t, p, true, true, &out->signing);
+	if (!out->signing.problem.n && hash_eq(out->signing.hash, out->entry.signature))
+		return true;
+	sbuf_free(&out->signing.fields);
+	return false;
+}
+
+bool cached_find(struct stale *s, struct cache *c, struct arena *a, struct task *t, const struct verdict *v, struct cached *out)
+{
+	if (!c || !may_be_restored(s, t, v) || !cache_exists(c))
+		return false;
+	if (t->kind == TASK_RUN)
+		return find_for(s, c, a, t, NULL, out);
+	for (size_t i = 0; i < t->n_providers; i++)
+		if (find_for(s, c, a, t, t->providers[i], out))
+			return true;
+	return false;
+}

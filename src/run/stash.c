@@ -1,0 +1,107 @@
+/* What a task has just made goes into the cache. */
+#include <string.h>
+
+#include "base/os.h"
+#include "graph/cached.h"
+#include "graph/content.h"
+#include "run/job.h"
+
+void stash_warn(struct sched *s, const struct task *t)
+{
+	struct str note = cache_note(s->c->cache);
+	if (note.n)
+		sched_warn(s, t, "%.*s", STR_ARG(note));
+}
+
+/* Who has an entry in this run. By its name: the graph may be read again. */
+struct cached_by {
+	struct str name;
+	bool shares; /* `cache: true` */
+};
+
+bool stash_take(struct sched *s, struct hash128 signature, const struct task *t)
+{
+	struct str key = arena_copy(s->arena, (struct str){(const char *)&signature, sizeof signature});
+	void **slot = map_slot(&s->cached, key);
+	struct cached_by *by = *slot;
+	if (by && !str_eq(by->name, t->name) && !(by->shares && t->def->cache > 0))
+		return false;
+	if (!by)
+		*slot = by = arena_new(s->arena, struct cached_by);
+	*by = (struct cached_by){arena_copy(s->arena, t->name), t->def->cache > 0};
+	return true;
+}
+
+/* The parts of an output, and those of their contents that stand in the entry. false: it cannot be stored. */
+static bool store_output(struct job *j, struct cache_output *o)
+{
+	struct sched *s = j->sched;
+	o->here = arena_array(&j->arena, struct str, o->parts.of.n);
+	for (size_t i = 0; i < o->parts.of.n; i++) {
+		const struct filehash_part *p = &o->parts.of.p[i];
+		if (p->kind == PART_SPECIAL) {
+			sched_warn(s, j->task, "it is not stored in the cache: '%.*s' is neither a file, a folder nor a link", STR_ARG(p->path));
+			return false;
+		}
+		if ((p->kind == PART_FILE || p->kind == PART_PROGRAM) &&
+		    !cache_store_content(s->c->cache, &j->arena, s->c->store->root_fd, p->path.p, p->content, p->size, &o->here[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool store_result(struct job *j, struct cache_entry *e)
+{
+	struct task *t = j->task;
+	e->has_result = t->has_result;
+	e->result = (struct cache_content){.hash = t->result, .size = t->result_size};
+	if (!t->has_result)
+		return true;
+	if (!t->result_size) {
+		e->result.here = STR("");
+		return true;
+	}
+	return cache_store_content(j->sched->c->cache, &j->arena, j->sched->c->store->root_fd, store_result_path(&j->arena, t->result).p, t->result, t->result_size,
+				   &e->result.here);
+}
+
+static struct cache_entry entry_of(const struct job *j)
+{
+	const struct task_record *r = j->task->record;
+	return (struct cache_entry){
+		.signature = r->signature,
+		.provider = r->provider,
+		.made_at_ms = r->ended_at_ms,
+		.duration_ns = r->duration_ns,
+		.first_byte_ns = r->first_byte_ns,
+		.tries = r->tries,
+		.input_tokens = r->input_tokens,
+		.output_tokens = r->output_tokens,
+		.cache_read_tokens = r->cache_read_tokens,
+		.cache_write_tokens = r->cache_write_tokens,
+		.cost_usd = r->cost_usd,
+	};
+}
+
+void stash_task(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct cache *c = s->c->cache;
+	if (!c || !j->parts || !stash_take(s, j->signing.hash, t))
+		return;
+	struct cache_entry e = entry_of(j);
+	e.n_outputs = t->outputs.n;
+	e.outputs = arena_array(&j->arena, struct cache_output, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++)
+		e.outputs[i] = (struct cache_output){.path = t->outputs.p[i].path, .kind = (enum output_kind)t->outputs.p[i].kind, .hash = t->out_hash[i], .parts = j->parts[i]};
+	if (cache_store_begin(c, cache_entry_bytes(&e) + t->result_size)) {
+		bool ok = store_result(j, &e);
+		for (size_t i = 0; ok && i < e.n_outputs; i++)
+			ok = store_output(j, &e.outputs[i]);
+		if (ok)
+			cache_store_entry(c, &e);
+		cache_store_end(c);
+	}
+	stash_warn(s, t);
+}
