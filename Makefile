@@ -92,6 +92,7 @@ bench:
 	@.ci/setup.sh
 	+@$(AGAIN) all $B/bench/measure $B/bench/atonce
 	@python3 bench/run.py --axmake $(OUT)/axmake --measure $B/bench/measure
+	@python3 bench/cache.py --axmake $(OUT)/axmake
 	@python3 bench/agents.py --axmake $(OUT)/axmake --measure $B/bench/measure --atonce $B/bench/atonce
 
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
