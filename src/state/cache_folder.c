@@ -82,12 +82,13 @@ static mode_t folder_mode(const struct cache *c)
 bool cache_folder(struct cache *c, bool make)
 {
 	int at = c->config.dir.p ? c->config.store->root_fd : c->config.store->fd, err;
-	struct str path = arena_printf(c->arena, "%.*s/" VERSION, STR_ARG(c->config.dir.p ? c->config.dir : STR("cache")));
+	struct str path;
 
 	if (c->fd >= 0 || c->dead)
 		return !c->dead;
 	if (at < 0)
 		return false;
+	path = arena_printf(c->arena, "%.*s/" VERSION, STR_ARG(c->config.dir.p ? c->config.dir : STR("cache")));
 	if (make && (err = os_mkdirs(at, path.p, folder_mode(c))))
 		return die(c, err);
 	c->fd = openat(at, path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -41,7 +41,7 @@ struct survey {
 /* Calls fn for every regular file "WHAT/xx/…" with its status. 0 or errno. */
 static int each_file(struct survey *s, const char *what, void (*fn)(struct survey *s, const char *name, const struct stat *st))
 {
-	char folder[CACHE_NAME_ROOM], name[CACHE_NAME_ROOM * 2];
+	char folder[CACHE_NAME_ROOM], name[CACHE_NAME_ROOM + 256];
 	struct dirent *e;
 	struct stat st;
 
