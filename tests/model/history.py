@@ -17,7 +17,7 @@ from reference import Mismatch, Reference, Run, read_tree
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
 LIMIT_S = 60
-WOULD_RUN = re.compile(r"^would run (.+?): ", re.MULTILINE)
+WOULD_RUN = re.compile(r"^would (?:run|restore) (.+?): ", re.MULTILINE)
 
 
 class History:
@@ -27,9 +27,14 @@ class History:
         self.box = os.path.realpath(tempfile.mkdtemp(prefix="axmake-model-"))
         self.root, self.home = self.path("root"), self.path("home")
         self.steps = []  # shell text that does the same
-        self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8", "AXMAKEFLAGS": "--no-cache"}
+        self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8"}
         self.env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         self.ref = Reference(answers)
+        self.cached = seed % 2 == 0  # then no run is killed or ends early: what is stored would not be certain
+        if self.cached:
+            self.ref.cache = {}
+        else:
+            self.env["AXMAKEFLAGS"] = "--no-cache"
         self.wf = generate.Maker(self.rng).workflow()
         self.before = collections.defaultdict(list)  # path -> what it held
         self.keeps_edits = self.rng.random() < 0.5  # may somebody's change to an output stand?
@@ -109,7 +114,7 @@ class History:
         rng = self.rng
         overrides = {} if full or rng.random() < 0.9 else {"V1": "other"}
         targets = None if full or rng.random() < 0.7 else [rng.choice(self.wf.tasks).uid]
-        return rng.randint(1, 4), rng.choice([None, None, "", "x"]), overrides, targets, rng.random() < 0.5
+        return rng.randint(1, 4), rng.choice([None, None, "", "x"]), overrides, targets, self.cached or rng.random() < 0.5
 
     def run(self, full=False):
         rng = self.rng
@@ -125,7 +130,7 @@ class History:
         args = self.wf, env, overrides
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
         listed = self.look(words, env, imagined)
-        if not full and not targets and rng.random() < 0.12:
+        if not full and not targets and not self.cached and rng.random() < 0.12:
             return self.run_and_kill(words, args, shell_env(inherited))
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
@@ -157,7 +162,7 @@ class History:
         self.hold(status == 0, f"-n: exit status {status}", text)
         listed = set(WOULD_RUN.findall(text))
         if imagined:
-            stale = [u for u, s in imagined.states.items() if s in ("done", "failed")]
+            stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored")]
             self.hold(stale or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
@@ -168,7 +173,7 @@ class History:
         if self.ref.unsure:
             return
         again = Run(self.ref.clone(), *args).go(targets)
-        stale = [u for u, s in again.states.items() if s in ("done", "failed")]
+        stale = [u for u, s in again.states.items() if s in ("done", "failed", "restored")]
         if not stale:
             self.seal(words, args[1])
         words = [x for x in words if x[:2] not in ("-j", "-k")]
@@ -255,6 +260,7 @@ class History:
         os.mkdir(os.path.join(copy, "out"))
         clean = Reference(self.answers)
         clean.disk = {p: b for p, b in self.ref.disk.items() if not p.startswith("out/")}
+        clean.cache = {} if self.cached else None
         self.root, self.ref = copy, clean
         self.steps.append("# in a fresh copy without out/ and .axmake/:")
         self.run(full=True)

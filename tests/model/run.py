@@ -21,7 +21,7 @@ from reference import Answers, Mismatch  # noqa: E402
 from workflow import MODEL_AGENT  # noqa: E402
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPT = """export AXMAKEFLAGS=--no-cache HOME=$(mktemp -d) LC_ALL=C.UTF-8; export PATH="$HOME:$PATH"
+SCRIPT = """export HOME=$(mktemp -d) LC_ALL=C.UTF-8; {cache}export PATH="$HOME:$PATH"
 cat > "$HOME/model-agent" <<'END'
 {agent}END
 chmod +x "$HOME/model-agent"; mkdir -p "$HOME/root/out"; cd "$HOME/root"
@@ -31,7 +31,7 @@ look() {{ sort "$HOME/ran"; : > "$HOME/ran"; }}
 
 
 def script(history):
-    return SCRIPT.format(agent=MODEL_AGENT, steps="\n".join(history.steps))
+    return SCRIPT.format(cache="" if history.cached else "export AXMAKEFLAGS=--no-cache; ", agent=MODEL_AGENT, steps="\n".join(history.steps))
 
 
 def one_round(axmake, answers, seed):
