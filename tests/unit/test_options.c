@@ -504,7 +504,7 @@ static void help_fits_80_columns_and_a_tall_screen(void **state)
 	assert_true(lines <= 52);
 	assert_non_null(strstr(text, "  -j, --jobs[=N]"));
 	assert_non_null(strstr(text, "      --no-print-directory"));
-	assert_null(strstr(text, "--cache-gc"));
+	assert_null(strstr(text, "--report"));
 	free(text);
 }
 
