@@ -323,14 +323,6 @@ static void add_done(struct plain *p, const struct outcome *o)
 	sbuf_free(&more);
 }
 
-/* What was not spent, because the cache had it. */
-static void saved_add(struct plain *p, const struct outcome *o)
-{
-	p->saved_ns += o->duration_ns;
-	if (o->input_tokens >= 0 || o->output_tokens >= 0 || !isnan(o->cost_usd))
-		usage_add(&p->saved, o->input_tokens, o->output_tokens, o->cost_usd);
-}
-
 static void note_end(struct plain *p, const struct task *t, const struct outcome *o)
 {
 	struct row row = {.task = t,
@@ -344,7 +336,8 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 
 	if (o->restored) {
 		phrase_saved(&why, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
-		saved_add(p, o);
+		p->saved_ns += o->duration_ns;
+		usage_add(&p->saved, o->input_tokens, o->output_tokens, o->cost_usd);
 	}
 	if (!o->tries) {
 		row.duration_ns = row.input_tokens = row.output_tokens = -1;

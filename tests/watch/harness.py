@@ -25,7 +25,7 @@ class Watch:
         os.makedirs(self.root, exist_ok=True)
         if workflow:
             self.put("workflow.ax.yaml", workflow)
-        env = {**box.env, **how.pop("env", {})}
+        env = {"AXMAKEFLAGS": "--no-cache", **box.env, **how.pop("env", {})}
         command = how.pop("before", []) + [box.axmake, "--watch", *args]
         self.process = subprocess.Popen(
             command, cwd=box.path(cwd), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
