@@ -1,12 +1,15 @@
 /* Delegates: agents that an answer asks, each a job of its own, whose answers are added to it. */
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include "graph/context.h"
+#include "run/call_left.h"
 #include "run/delegation.h"
 #include "run/job.h"
 
@@ -154,6 +157,7 @@ static void start_more(struct job *j)
 		struct delegate *d = all->of[all->started++];
 		struct job *own = sched_ask(j->sched, &d->task);
 		own->as = d;
+		own->start_id = j->start_id; /* by which the next run tells answers to this one's from earlier ones' */
 		own->dir = arena_printf(&own->arena, "%.*s/delegates/%zu", STR_ARG(j->dir), all->started);
 	}
 }
@@ -228,6 +232,23 @@ static struct str why_none(struct arena *a, const struct outcome *o)
 	struct str s = arena_copy(a, sbuf_view(&b));
 	sbuf_free(&b);
 	return s;
+}
+
+static void forget_below(int at, struct arena *a, struct str dir, unsigned depth)
+{
+	for (size_t i = 1; depth && i <= DELEGATES_AT_MOST; i++) {
+		struct str below = arena_printf(a, "%.*s/delegates/%zu", STR_ARG(dir), i);
+		if (faccessat(at, below.p, F_OK, AT_SYMLINK_NOFOLLOW))
+			return;
+		call_left_forget(at, below);
+		forget_below(at, a, below, depth - 1);
+	}
+}
+
+void delegate_forget(struct job *j)
+{
+	if (j->task->n_delegates && !j->sched->c->store->apart)
+		forget_below(j->sched->c->store->fd, &j->arena, j->dir, DELEGATES_DEEP);
 }
 
 void delegate_ended(struct job *j)

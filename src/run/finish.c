@@ -476,13 +476,19 @@ static void finish_judged(struct job *j, enum try_class class)
 	o->class = class;
 	/* An own answer that was whole stands to be taken up by the next run. */
 	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished), lacks = j->unfit && !j->asked;
-	if (unjudged || lacks)
+	/* A delegate's answer is on no record before its asker's is. */
+	bool waits = class == TRY_OK && j->as;
+	if (waits)
+		salvage_complete(j);
+	if (unjudged || lacks || waits)
 		salvage_stay(j);
 	tries_keep(j);
 	if (lacks && !j->masked)
 		salvage_unfit(j);
-	else if (!unjudged || j->masked)
+	else if ((!unjudged && !waits) || j->masked)
 		salvage_forget(j);
+	if (!unjudged && !j->as)
+		delegate_forget(j);
 	if (class == TRY_OK)
 		end_task(j, class);
 	else
@@ -583,10 +589,13 @@ void finish_salvaged(struct job *j)
 	if (!j->paid_before)
 		count_usage(j);
 	choice_release(j); /* nobody was called */
-	sched_warn(j->sched, j->task,
-		   j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"
-		   : j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
-				  : "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again");
+	const char *why = j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"
+		: j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
+				 : "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again";
+	if (j->as)
+		sched_warn(j->sched, j->task, "'%.*s', which its answer asks, had answered an earlier run: that is kept", STR_ARG(j->task->agent->name));
+	else
+		sched_warn(j->sched, j->task, "%s", why);
 	finish_command(j, TRY_OK);
 }
 

@@ -248,6 +248,8 @@ bool delegate_ask(struct job *j);
 bool delegate_keep(struct job *j);
 /* A delegate has ended, its outcome says how. Frees it, and goes on with its asker. */
 void delegate_ended(struct job *j);
+/* What those it asked have answered is part of its result by now, or never will be: the next run takes none of it up. */
+void delegate_forget(struct job *j);
 /* The task of the graph behind any. */
 const struct task *delegate_task_for(const struct task *t);
 

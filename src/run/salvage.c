@@ -119,6 +119,9 @@ bool salvage_take(struct job *j)
 	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
 	if (!is_kept(j) || asks_anew || !call_left_read(&j->arena, store_of(j), j->dir, &left))
 		return false;
+	/* A delegate's answer may be part of a recorded one: it stands for that start of its asker alone. */
+	if (j->as && left.complete && left.start_id != j->start_id)
+		return false;
 	const struct provider *answered = provider_named(j->task, left.provider);
 	if (!answered)
 		return false;
