@@ -161,7 +161,8 @@ struct include_def {
 	struct str path;   /* normal, relative to the root */
 	struct pos at;
 	uint32_t from;     /* in workflow.includes, from 1: by which the file came that says it; 0: the main file says it */
-	struct pos output; /* an output that makes it, as far as its text tells; POS_NONE: it is no task's */
+	struct pos output; /* an output that may make it, as far as its text tells; POS_NONE: it is no task's */
+	bool output_sure;  /* it does */
 	struct str text;   /* as it was read; p == NULL: it was not, or by another include */
 	bool left_out;     /* it was not read, and that is no mistake */
 	bool missing;      /* there is no such file, as far as was looked */

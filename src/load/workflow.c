@@ -246,7 +246,7 @@ static void find_makers(struct loader *l)
 	for (size_t i = 0; i < wf->includes.n; i++) {
 		struct include_def *inc = &wf->includes.p[i];
 
-		inc->output = makers_find(&makers, inc->path);
+		inc->output = makers_find(&makers, inc->path, &inc->output_sure);
 		if (inc->missing && inc->output.source && !is_in(&l->how->final, inc->path))
 			inc->left_out = true;
 		wf->partial = wf->partial || (inc->left_out && !l->how->strict);
@@ -256,7 +256,7 @@ static void find_makers(struct loader *l)
 
 static void report_missing(struct loader *l, const struct include_def *inc)
 {
-	bool made = inc->output.source;
+	bool made = inc->output_sure;
 
 	if (is_in(&l->how->may_lack, inc->path))
 		return;
