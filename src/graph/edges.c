@@ -291,7 +291,7 @@ static void pattern_edge(struct builder *b, struct task *t, const struct pattern
 	if (b->mark[o->id] != t->id + 1 && after[o->id])
 		return; /* it comes after this task already: its files do not count here */
 	if (b->mark[o->id] != t->id + 1 && meets_back(b->a, o, t)) {
-		if (o->id > t->id) /* said once a pair */
+		if (o->id > t->id && !b->c->workflow->partial) /* said once a pair */
 			diag_warn(b->d, in->at, "name the order with 'dependencies'",
 				  "the patterns of '%.*s' and '%.*s' meet each other's outputs: neither counts the other's files", STR_ARG(t->name),
 				  STR_ARG(o->name));
@@ -358,10 +358,10 @@ static bool path_of(struct builder *b, const struct task *t, const struct templa
 
 void build_check_conditions(struct builder *b, struct task *t)
 {
-	if (t->def->run_if != RUN_IF_SUCCESS && !t->deps.n)
+	if (t->def->run_if != RUN_IF_SUCCESS && !t->deps.n && !b->c->workflow->partial)
 		diag_error(b->d, t->def->run_if_at, "name under 'dependencies' or 'after' what it is to wait for",
 			   "'run_if' asks how dependencies ended, and '%.*s' has none", STR_ARG(t->name));
-	for (size_t i = 0; t->when && i < t->when->n_operands; i++) {
+	for (size_t i = 0; t->when && !b->c->workflow->partial && i < t->when->n_operands; i++) {
 		const struct operand *o = &t->when->operands[i];
 		struct str path;
 		struct task *maker = o->is_path && path_of(b, t, &o->value, &path) ? graph_producer(b->g, graph_path(b->g, b->a, path)) : NULL;

@@ -222,9 +222,13 @@ void graph_recall(struct graph *g, struct log *log);
 /* Marks as wanted who makes includes and has not ended, with all they need, but for those that need, or are themselves, what an include says that is yet to be made, or a name that may
  * come with it: their turn comes later. false: nobody is left to want. */
 bool graph_want_makers(struct graph *g);
+/* Is what the workflow says of the task itself not certain before somebody has made a file? */
+bool graph_uncertain(const struct graph *g, const struct task *t);
 /* The first task that has not ended and makes an include; NULL: there is none. */
 const struct task *graph_maker_left(const struct graph *g);
 
+/* Does the task (directly or not) name what nobody bears? */
+bool graph_needs_unknown(const struct graph *g, const struct task *t);
 /* Does task a (directly or not) need task b? */
 bool graph_needs(const struct graph *g, const struct task *a, const struct task *b);
 

@@ -26,12 +26,18 @@ const struct task *graph_maker_left(const struct graph *g)
 	return NULL;
 }
 
-/* Is what the workflow says of it, or of what it needs, not certain before somebody has made a file? By task id. */
-static bool uncertain(const struct graph *g, const struct task *t, const bool *known)
+bool graph_uncertain(const struct graph *g, const struct task *t)
 {
 	bool yes = t->lacks_name || t->def->lacks_pool;
 	for (uint32_t i = t->def->include; i && !yes; i = g->workflow->includes.p[i - 1].from)
 		yes = g->makers[i - 1] && !g->makers[i - 1]->ended;
+	return yes;
+}
+
+/* The same of the task and all that it needs; known: of those before it, by id. */
+static bool needs_uncertain(const struct graph *g, const struct task *t, const bool *known)
+{
+	bool yes = graph_uncertain(g, t);
 	for (size_t i = 0; i < t->deps.n && !yes; i++)
 		yes = known[t->deps.p[i].task->id];
 	return yes;
@@ -44,7 +50,7 @@ bool graph_want_makers(struct graph *g)
 		return false;
 	later = xcalloc(g->tasks.n + 1, sizeof *later);
 	for (size_t i = 0; i < g->order.n; i++)
-		later[g->order.p[i]->id] = uncertain(g, g->order.p[i], later);
+		later[g->order.p[i]->id] = needs_uncertain(g, g->order.p[i], later);
 	for (size_t i = 0; i < g->workflow->includes.n; i++) {
 		struct task *t = g->makers[i];
 		if (!t || t->ended || later[t->id])

@@ -114,19 +114,24 @@ void build_order(struct builder *b)
 	free(left);
 }
 
-bool graph_needs(const struct graph *g, const struct task *a, const struct task *b)
+static bool is_it(const struct task *t, const struct task *wanted)
+{
+	return wanted ? t == wanted : t->lacks_name;
+}
+
+/* The task that is wanted, or for NULL any that lacks a name, among those that t needs? */
+static bool reaches(const struct graph *g, const struct task *from, const struct task *wanted)
 {
 	bool *seen = xcalloc(g->tasks.n, sizeof *seen);
 	VEC(const struct task *) todo = {0};
 	bool found = false;
-	vec_push(NULL, &todo, a);
+	vec_push(NULL, &todo, from);
 	while (todo.n && !found) {
 		const struct task *t = todo.p[--todo.n];
 		for (size_t i = 0; i < t->deps.n && !found; i++) {
 			const struct task *to = t->deps.p[i].task;
-			if (to == b)
-				found = true;
-			else if (!seen[to->id]) {
+			found = is_it(to, wanted);
+			if (!found && !seen[to->id]) {
 				seen[to->id] = true;
 				vec_push(NULL, &todo, to);
 			}
@@ -135,6 +140,16 @@ bool graph_needs(const struct graph *g, const struct task *a, const struct task 
 	vec_free(&todo);
 	free(seen);
 	return found;
+}
+
+bool graph_needs(const struct graph *g, const struct task *a, const struct task *b)
+{
+	return reaches(g, a, b);
+}
+
+bool graph_needs_unknown(const struct graph *g, const struct task *t)
+{
+	return t->lacks_name || (g->workflow->partial && reaches(g, t, NULL));
 }
 
 /* A path that a task changes: an edit, or an output which someone else edits. */
@@ -175,6 +190,8 @@ static void check_pair(struct builder *b, const struct change *x, const struct c
 		link_changes(b, y->task, x->task);
 		return;
 	}
+	if (graph_needs_unknown(b->g, x->task) || graph_needs_unknown(b->g, y->task))
+		return; /* what orders them may come */
 	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
 	const char *quote = early->task->def->matrix ? "\"" : ""; /* its name holds brackets */
 	diag_error(b->d, late->pattern->at,

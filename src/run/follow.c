@@ -165,17 +165,45 @@ void follow_stop(struct sched *s)
 			taskheap_push(&s->ready, g->tasks.p[i]);
 }
 
+static bool is_over(const struct task *t)
+{
+	return t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED ||
+	       (t->state == STATE_NOT_RUN && !t->waiting_for);
+}
+
+bool follow_stuck(struct sched *s)
+{
+	const struct graph *g = s->c->graph;
+	s->stuck = s->stopping = s->stop_followed = true;
+	s->handlers = false;
+	for (size_t i = 0; i < g->order.n; i++) {
+		struct task *t = g->order.p[i];
+		if (!t->wanted || t->state != STATE_IDLE)
+			continue;
+		t->waiting_for = 0;
+		for (size_t k = 0; k < t->deps.n; k++)
+			t->waiting_for += !is_over(t->deps.p[k].task);
+		if (t->def->run_if == RUN_IF_SUCCESS || graph_uncertain(g, t)) {
+			follow_not_run(s, t, s->c->more.rest, false);
+			continue;
+		}
+		t->state = t->waiting_for ? STATE_WAITING : STATE_READY;
+		s->handlers = true;
+	}
+	return s->handlers;
+}
+
 void follow_end(struct sched *s)
 {
 	struct str why = s->signal	     ? STR("interrupted")
 			 : s->result.refused ? STR("nothing was started")
 			 : s->broken	     ? STR("the log cannot be written")
+			 : s->stuck	     ? s->c->more.rest
 					     : STOPPED_BY_FAILURE;
-	bool undisturbed = !s->signal && !s->result.refused && !s->broken;
+	bool stopped = !s->signal && !s->result.refused && !s->broken && !s->stuck;
 	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
 		struct task *t = s->c->graph->tasks.p[i];
-		bool late = t->state == STATE_IDLE; /* wanted only now, to be told of */
-		if (t->wanted && (late || !has_begun(t)))
-			leave(s, t, late && undisturbed ? s->c->more.rest : why, undisturbed && !late);
+		if (t->wanted && (t->state == STATE_IDLE || !has_begun(t)))
+			leave(s, t, why, stopped);
 	}
 }

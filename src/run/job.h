@@ -115,6 +115,7 @@ struct sched {
 	bool judging_all;                /* see judge_all */
 	bool checked_providers;
 	bool stopping;                   /* a failure: nothing new starts but what runs after failures */
+	bool stuck;                      /* nothing more is known of the workflow */
 	bool stop_followed;              /* what follows from that was done */
 	bool handlers;                   /* when it was, some tasks that run after failures had not begun */
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
@@ -262,6 +263,8 @@ void follow_left(struct sched *s, struct task *t);           /* it is stale, but
 void follow_not_run(struct sched *s, struct task *t, struct str because, bool stopped); /* stopped: with -k it would have had its turn */
 void follow_spared(struct sched *s, struct task *t, struct str why); /* a watch does not try it again: what needs it is not run, but what bears its failure */
 void follow_stop(struct sched *s); /* once, after a failure without -k. Where tasks are left that run after failures, judging goes on for their sake, and what is stale is left */
+/* After tasks that should have made some of the workflow: of what is wanted now and was not before, only tasks that run after failures have their turn. Are there any? */
+bool follow_stuck(struct sched *s);
 void follow_end(struct sched *s);  /* of a run: what never came to its turn */
 
 /* Back to the scheduler. */

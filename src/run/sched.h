@@ -20,7 +20,7 @@
 struct sched_more {
 	bool (*go_on)(void *self, bool well); /* NULL: there is no more */
 	void *self;
-	struct str rest; /* set by go_on: why what is wanted now, but was not before, is not run */
+	struct str rest; /* set by go_on: where there is no more: why what is wanted now, but was not before, is not run */
 };
 
 struct sched_config {

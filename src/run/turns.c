@@ -534,6 +534,8 @@ static bool go_on(struct sched *s)
 	const struct graph *g = s->c->graph;
 	bool well = may_start(s) && !s->stopping && !r->failed && !r->held && !r->not_run && !r->untouched;
 	bool more = false;
+	if (s->stuck)
+		return false;
 	if (s->c->more.go_on) {
 		s->c->observer->flush(s->c->observer->self);
 		more = s->c->more.go_on(s->c->more.self, well);
@@ -544,7 +546,7 @@ static bool go_on(struct sched *s)
 		prepare(s, EVENT_GO_ON);
 	else if (s->c->graph != g)
 		sched_send(s, &(struct event){.kind = EVENT_GO_ON, .graph = s->c->graph});
-	return more;
+	return more || (s->c->more.rest.n && !is_over(s) && follow_stuck(s));
 }
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
