@@ -205,11 +205,19 @@ static void watch_place(struct watcher *w, const struct place *p)
 	}
 }
 
+/* A folder that was removed can be watched still, and nothing will ever happen in it. */
+static bool is_gone(void)
+{
+	struct stat st;
+
+	return stat(".", &st) || !st.st_nlink;
+}
+
 static int watch_all(struct watcher *w)
 {
 	size_t n = w->order.n; /* what is added on the way is only reached */
 
-	w->err = 0;
+	w->err = is_gone() ? ENOENT : 0;
 	for (size_t i = 0; i < n; i++)
 		w->order.p[i]->step = false;
 	folders_begin(w->folders);

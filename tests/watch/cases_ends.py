@@ -93,6 +93,14 @@ def without_readers_it_ends(box):
     check("write error" in err, err)
 
 
+def without_its_folder_it_ends(box):
+    with Watch(box, workflow="tasks:\n  - {name: t, run: echo}\n") as w:
+        w.idle()
+        shutil.rmtree(w.root)
+        equal(w.ended(), 2, w.text)
+        check("cannot watch: No such file or directory" in w.text, w.text)
+
+
 def inside_a_run_of_the_same_root_it_is_an_error(box):
     write(box.path("root", "workflow.ax.yaml"), "tasks:\n  - {name: t, run: axmake --watch}\n")
     r = box.call("axmake", box.path("root"))
