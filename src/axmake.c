@@ -154,7 +154,7 @@ static int run(struct program *g, int argc, char **argv)
 	if (!program_report(g))
 		return EXIT_TROUBLE;
 	if (g->options.mode == MODE_HELP) {
-		options_help(stdout);
+		options_help(stdout, g->options.help_all);
 		return 0;
 	}
 	if (g->options.mode == MODE_VERSION) {

@@ -84,7 +84,7 @@ static const struct row *row_of_prefix(struct parse *p, struct str prefix)
 	if (!found) {
 		const char *hint = diag_did_you_mean(p->diag, &near);
 
-		diag_error(p->diag, p->at, hint ? hint : "axmake --help lists them", "unknown option '--%.*s'", STR_ARG(prefix));
+		diag_error(p->diag, p->at, hint ? hint : "axmake --help=all lists them", "unknown option '--%.*s'", STR_ARG(prefix));
 	}
 	return found;
 }
@@ -131,7 +131,7 @@ static void report_letter(struct parse *p, char letter)
 	static const char others[] = "bmeERLI";
 	bool make_has_it = str_find(STR(others), (struct str){&letter, 1}, 0) < sizeof others - 1;
 
-	diag_error(p->diag, p->at, make_has_it ? "make has it, axmake does not" : "axmake --help lists them",
+	diag_error(p->diag, p->at, make_has_it ? "make has it, axmake does not" : "axmake --help=all lists them",
 	           "unknown option '-%c'", letter);
 }
 
@@ -325,26 +325,42 @@ bool options_same(struct str a, const char *b)
 	return x && y && bits_of(x) & bits_of(y);
 }
 
-void options_help(FILE *to)
+static void help_line(FILE *to, const struct row *row)
+{
+	struct sbuf left = {0};
+	const char *names = row->names, *form = row->form ? row->form : "";
+	struct str name;
+
+	next_name(&names, &name);
+	sbuf_printf(&left, row->letter ? "  -%c, " : "      ", row->letter);
+	sbuf_printf(&left, "--%.*s%s%s", STR_ARG(name), row->arg == ARG_REQUIRED ? "=" : "", form);
+	fprintf(to, "%-29s %s\n", left.p, row->help);
+	sbuf_free(&left);
+}
+
+/* Is it one of those that somebody needs who does not know axmake yet? With all else they fit a terminal of 24 lines. */
+static bool is_usual(const struct row *row)
+{
+	static const char *const usual[] = {"file",   "jobs", "keep-going", "dry-run", "always-make", "explain",  "graph",  "list", "status",
+					    "watch",  "log",  "result",     "approve", "reject",      "provider", "budget", "init", "doctor"};
+
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		if (row == row_of_name(str_of(usual[i])))
+			return true;
+	return false;
+}
+
+void options_help(FILE *to, bool all)
 {
 	fputs("Usage: axmake [options] [VAR=value ...] [target ...]\n"
 	      "Brings the targets (tasks, or files that tasks make; by default all) up to date.\n\n",
 	      to);
-	for (size_t i = 0; i < option_rows_n; i++) {
-		const struct row *row = &option_rows[i];
-		struct sbuf left = {0};
-		const char *names = row->names, *form = row->form ? row->form : "";
-		struct str name;
-
-		if (!row->help)
-			continue;
-		next_name(&names, &name);
-		sbuf_printf(&left, row->letter ? "  -%c, " : "      ", row->letter);
-		sbuf_printf(&left, "--%.*s%s%s", STR_ARG(name), row->arg == ARG_REQUIRED ? "=" : "", form);
-		fprintf(to, "%-29s %s\n", left.p, row->help);
-		sbuf_free(&left);
-	}
-	fputs("\nAXMAKEFLAGS holds defaults for these options, axmake.ini's [axmake] too.\n"
-	      "Exit status: 0 done, 1 stale (-q), 2 a task failed or the input is wrong.\n",
+	for (size_t i = 0; i < option_rows_n; i++)
+		if (option_rows[i].help && (all || is_usual(&option_rows[i])))
+			help_line(to, &option_rows[i]);
+	fputs(all ? "\nAXMAKEFLAGS holds defaults for these options, axmake.ini's [axmake] too.\n"
+		    "Exit status: 0 done, 1 stale (-q), 2 a task failed or the input is wrong.\n"
+		    "`man axmake` says more.\n"
+		  : "\n`axmake --help=all` lists all options, `man axmake` explains them.\n",
 	      to);
 }

@@ -262,6 +262,16 @@ static void set_graph_mode(struct parse *p, const struct row *row, struct str va
 		p->o->graph_form = (enum graph_form)form;
 }
 
+static void set_help_mode(struct parse *p, const struct row *row, struct str value)
+{
+	static const char *const whats[] = {"all"};
+
+	if (str_eq(p->spelled, STR("-h"))) /* what follows are letters, and help comes before them all */
+		value = STR_NONE;
+	if ((!value.p || choose(p, value, whats, COUNT(whats)) >= 0) && enter_mode(p, (enum mode)row->value))
+		p->o->help_all = value.p != NULL;
+}
+
 static void set_clean_mode(struct parse *p, const struct row *row, struct str value)
 {
 	static const char *const whats[] = {"all"};
@@ -323,7 +333,7 @@ const struct row option_rows[] = {
     {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, tty, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",
      "pipe or fifo, for the makes below"},
-    {'h', "help", ARG_NONE, set_mode, 0, MODE_HELP, 0, NULL, "print this"},
+    {'h', "help", ARG_OPTIONAL, set_help_mode, 0, MODE_HELP, 0, "[=all]", "print the usual options, or all"},
     {'v', "version", ARG_NONE, set_mode, 0, MODE_VERSION, 0, NULL, "print the version"},
     {0, "jobserver-auth jobserver-fds", ARG_REQUIRED, set_auth, 0, 0, IN_MAKEFLAGS, "AUTH", NULL},
 

@@ -71,6 +71,7 @@ struct options {
 	bool no_cache;
 	struct str cache_dir; /* as set, `~` expanded; p NULL: not set */
 	uint64_t cache_size;  /* bytes; CACHE_SIZE_UNSET */
+	bool help_all; /* --help=all */
 	enum graph_form graph_form;
 	struct str jobserver_style; /* "pipe" or "fifo" when given */
 	VEC(struct var_def) vars; /* VAR=value of the command line, then AXMAKEFLAGS */
@@ -98,6 +99,7 @@ bool options_cache_setting(struct options *o, struct arena *a, struct diag *d, c
 bool options_given(const struct options *o, const char *name);
 /* Do two long names mean one option, or an option and its opposite? */
 bool options_same(struct str a, const char *b);
-void options_help(FILE *to); /* lines of 80 columns, at most 52 */
+/* What --help prints, in lines of 80 columns: the usual options on at most 24 of them, or all options. */
+void options_help(FILE *to, bool all);
 
 #endif

@@ -490,22 +490,66 @@ static void wrong_settings_are_reported_even_when_overridden(void **state)
 	}
 }
 
-static void help_fits_80_columns_and_a_tall_screen(void **state)
+/* Frees the text of the last call. */
+static const char *help_text(bool all, size_t *lines)
 {
-	char *text = NULL;
-	size_t n = 0, lines = 0;
-	FILE *to = open_memstream(&text, &n);
+	static char *text;
+	size_t n = 0;
+	FILE *to;
+
+	free(text);
+	to = open_memstream(&text, &n);
+	options_help(to, all);
+	fclose(to);
+	*lines = 0;
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, ++*lines)
+		assert_true(end - line <= 80);
+	return text;
+}
+
+static void help_fits_a_screen_of_24_lines_and_points_to_the_rest(void **state)
+{
+	size_t lines;
+	const char *text = help_text(false, &lines);
 
 	(void)state;
-	options_help(to);
-	fclose(to);
-	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, lines++)
-		assert_true(end - line <= 80);
-	assert_true(lines <= 52);
+	assert_true(lines <= 24);
+	assert_non_null(strstr(text, "  -j, --jobs[=N]"));
+	assert_non_null(strstr(text, "--explain"));
+	assert_null(strstr(text, "--jobserver-style"));
+	assert_non_null(strstr(text, "axmake --help=all"));
+	assert_non_null(strstr(text, "man axmake"));
+}
+
+static void help_all_lists_what_is_built(void **state)
+{
+	size_t lines;
+	const char *text = help_text(true, &lines);
+
+	(void)state;
 	assert_non_null(strstr(text, "  -j, --jobs[=N]"));
 	assert_non_null(strstr(text, "      --no-print-directory"));
-	assert_null(strstr(text, "--report"));
-	free(text);
+	assert_non_null(strstr(text, "--jobserver-style"));
+	assert_null(strstr(text, "--jobserver-auth"));
+	assert_null(strstr(text, "--print-data-base"));
+}
+
+static void help_takes_nothing_but_all(void **state)
+{
+	static const struct {
+		const char *line;
+		bool all;
+	} rows[] = {{"--help", false}, {"--help=all", true}, {"-h", false}, {"-hk", false}, {"-kh all", false}, {"--list --help=all", true}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		parse(f, rows[i].line, NULL, NULL);
+		assert_clean(f);
+		assert_int_equal(f->o.mode, MODE_HELP);
+		assert_int_equal(f->o.help_all, rows[i].all);
+	}
+	parse(f, "--help=everything", NULL, NULL);
+	assert_reports(f, "'--help' wants all, not 'everything'");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -529,7 +573,9 @@ int main(void)
 	    TEST(a_first_word_with_an_equals_sign_is_no_flags),
 	    TEST(settings_fill_what_nobody_said),
 	    TEST(wrong_settings_are_reported_even_when_overridden),
-	    TEST(help_fits_80_columns_and_a_tall_screen),
+	    TEST(help_fits_a_screen_of_24_lines_and_points_to_the_rest),
+	    TEST(help_all_lists_what_is_built),
+	    TEST(help_takes_nothing_but_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
