@@ -112,17 +112,21 @@ BIN   = $(DESTDIR)$(PREFIX)/bin
 EXEC  = $(DESTDIR)$(PREFIX)/libexec/axmake
 SHARE = $(DESTDIR)$(PREFIX)/share/axmake
 DOC   = $(DESTDIR)$(PREFIX)/share/doc/axmake
+MAN   = $(DESTDIR)$(PREFIX)/share/man
 install: all
-	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc
+	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
 	install -m 755 $(OUT)/axmake-offline $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
-	install -m 644 doc/* $(DOC)/doc
+	install -m 644 doc/*.md $(DOC)/doc
+	install -m 644 doc/*.1 $(MAN)/man1
+	install -m 644 doc/*.5 $(MAN)/man5
 	tar -cf - --exclude .axmake examples | tar -xof - -C $(DOC)
 uninstall:
 	rm -f $(BIN)/axmake $(BIN)/ax
+	rm -f $(patsubst doc/%.1,$(MAN)/man1/%.1,$(wildcard doc/*.1)) $(patsubst doc/%.5,$(MAN)/man5/%.5,$(wildcard doc/*.5))
 	rm -rf $(EXEC) $(SHARE) $(DOC)
 dist:
 	@mkdir -p $B

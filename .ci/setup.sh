@@ -40,6 +40,7 @@ find_check() {
 	have python3 || want python3
 	have ps || want procps
 	have tmux || want tmux
+	have mandoc || want mandoc
 }
 
 explain() {

@@ -18,6 +18,10 @@ class Failed(Exception):
     pass
 
 
+class Skipped(Exception):
+    """The machine lacks what a case needs; the text says what."""
+
+
 def check(holds, *what):
     if not holds:
         raise Failed("\n".join(str(w) for w in what))
@@ -103,22 +107,24 @@ def run_cases(cases):
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
     p.add_argument("cases", nargs="*", help="parts of names")
     options = p.parse_args()
-    counts = [0, 0]
+    counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     for case in cases:
         name = case.__name__
         if options.cases and not any(c in name for c in options.cases):
             continue
         begin = time.monotonic()
-        box, fault = Box(os.path.abspath(options.axmake)), ""
+        box, outcome, fault = Box(os.path.abspath(options.axmake)), "ok", ""
         try:
             case(box)
+        except Skipped as e:
+            outcome, name = "skipped", f"{name}: {e}"
         except Failed as e:
-            fault = str(e)
+            outcome, fault = "FAILED", str(e)
         except Exception:  # a case that cannot be judged has failed
-            fault = traceback.format_exc()
+            outcome, fault = "FAILED", traceback.format_exc()
         finally:
             box.close()
-        counts[bool(fault)] += 1
-        print(f"{'FAILED' if fault else 'ok':8}{name} ({time.monotonic() - begin:.1f} s)", *(f"    {line}" for line in fault.splitlines()), sep="\n", flush=True)
-    print(f"{counts[0]} passed, {counts[1]} failed")
-    return 1 if counts[1] or not counts[0] else 0
+        counts[outcome] += 1
+        print(f"{outcome:8}{name} ({time.monotonic() - begin:.1f} s)", *(f"    {line}" for line in fault.splitlines()), sep="\n", flush=True)
+    print(f"{counts['ok']} passed, {counts['FAILED']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
+    return 1 if counts["FAILED"] or not counts["ok"] + counts["skipped"] else 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What stands around the program: setting up a machine, installing and taking away again.
+"""What stands around the program: setting up a machine, installing and taking away again, manual pages.
 
     python3 tests/project/run.py [--axmake ./axmake] [CASE...]
 """
@@ -12,6 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import pages  # noqa: E402
 from suite import TREE, check, equal, read, run_cases, write  # noqa: E402
 
 SETUP = os.path.join(TREE, ".ci", "setup.sh")
@@ -59,7 +60,7 @@ ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson cmocka"
 
 
 def setup_is_silent_and_asks_no_apt_where_nothing_is_missing(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "apt-get", "sudo"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get", "sudo"])
     r = set_up(box, path, have=ALL_MODULES).ok()
     equal(r.text, "")
     equal(read(box.path("log")), "")
@@ -83,14 +84,14 @@ def setup_installs_all_on_a_bare_machine(box):
     r = set_up(box, path).ok()
     log = read(box.path("log"))
     equal(log.count("\n"), 1, log)
-    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux"]
+    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux", "mandoc"]
     equal(log.split("--no-install-recommends ")[1].split(), wanted)
     check("sudo" not in log, log)
     check(r.text.startswith("axmake: installing make gcc"), r.text)
 
 
 def setup_installs_only_what_is_missing_and_by_sudo_for_others_than_root(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "apt-get", "sudo"], user=1000)
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get", "sudo"], user=1000)
     set_up(box, path, have=ALL_MODULES.replace("inih ", "")).ok()
     log = read(box.path("log"))
     check(log.startswith("sudo\n"), log)
@@ -104,14 +105,14 @@ def setup_for_a_build_wants_no_tests(box):
 
 
 def setup_fetches_the_lists_when_they_are_old(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "apt-get"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get"])
     set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
     log = read(box.path("log")).splitlines()
     check(len(log) == 3 and log[1].endswith("update") and log[0] == log[2], log)
 
 
 def setup_shows_why_apt_failed(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "apt-get"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get"])
     r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="always")
     equal(r.status, 1)
     check("E: no network" in r.text and "libjansson-dev" in r.text, r.text)
@@ -125,7 +126,7 @@ def setup_says_what_to_do_without_apt(box):
 
 
 def setup_says_what_to_do_without_root_and_sudo(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "apt-get"], user=1000)
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get"], user=1000)
     r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""))
     equal(r.status, 1)
     check("run 'apt-get install libjansson-dev' as root" in r.text, r.text)
@@ -146,8 +147,9 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     to = box.path("to")
     make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline DESTDIR={to} PREFIX=/opt/ax"
     box.call(f"{make} install").ok()
-    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md"):
+    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/doc/axmake/doc/reference.md", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
         check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
+    equal([f for f in os.listdir(os.path.join(to, "opt/ax/share/doc/axmake/doc")) if not f.endswith(".md")], [])
     r = box.call("axmake -j4", box.example("auth"), PATH=f"{to}/opt/ax/bin:/usr/bin:/bin").ok()
     equal(len(r.tasks), 7, r.text)
     box.call(f"{make} uninstall").ok()
@@ -170,7 +172,7 @@ def every_test_that_the_table_of_failures_names_exists(_box):
     check(len(rows) > 30, rows)
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)]
+CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES))
