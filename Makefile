@@ -121,6 +121,7 @@ install: all
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
 	install -m 644 doc/*.md $(DOC)/doc
+	install -m 644 doc/workflow.schema.json $(SHARE)
 	install -m 644 doc/*.1 $(MAN)/man1
 	install -m 644 doc/*.5 $(MAN)/man5
 	tar -cf - --exclude .axmake examples | tar -xof - -C $(DOC)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What stands around the program: setting up a machine, installing and taking away again, manual pages.
+"""What stands around the program: setting up a machine, installing and taking away again, manual pages and the schema.
 
     python3 tests/project/run.py [--axmake ./axmake] [CASE...]
 """
@@ -13,6 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pages  # noqa: E402
+import schema  # noqa: E402
 from suite import TREE, check, equal, read, run_cases, write  # noqa: E402
 
 SETUP = os.path.join(TREE, ".ci", "setup.sh")
@@ -147,7 +148,7 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     to = box.path("to")
     make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline DESTDIR={to} PREFIX=/opt/ax"
     box.call(f"{make} install").ok()
-    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/doc/axmake/doc/reference.md", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
+    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", "share/doc/axmake/doc/reference.md", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
         check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
     equal([f for f in os.listdir(os.path.join(to, "opt/ax/share/doc/axmake/doc")) if not f.endswith(".md")], [])
     r = box.call("axmake -j4", box.example("auth"), PATH=f"{to}/opt/ax/bin:/usr/bin:/bin").ok()
@@ -172,7 +173,7 @@ def every_test_that_the_table_of_failures_names_exists(_box):
     check(len(rows) > 30, rows)
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES
+CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES + schema.CASES
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES))
