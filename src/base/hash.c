@@ -131,6 +131,21 @@ static int hash_rest(int fd, struct hasher *h, off_t *n, bool seeks)
 	return err;
 }
 
+int hash_small_fd(int fd, struct hash128 *out, uint64_t *size)
+{
+	char buf[HASH_SMALL];
+	ssize_t got;
+
+	do
+		got = pread(fd, buf, sizeof buf, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 || (size_t)got == sizeof buf)
+		return got < 0 ? errno : EFBIG;
+	*out = hash_bytes(buf, (size_t)got);
+	*size = (uint64_t)got;
+	return 0;
+}
+
 int hash_fd(int fd, struct hash128 *out, uint64_t *size)
 {
 	char buf[PIECE];
