@@ -151,7 +151,8 @@ class Maker:
             t.says = "const" if t.says == "none" else t.says
         t.always = rng.random() < 0.04
         t.on_edit = rng.choice(["", "", "keep", "rerun"]) if t.outputs else ""
-
+        if not t.always and rng.random() < 0.3:
+            t.cache = rng.choice(["true", "true", "false"])
 
     def conditions(self, t):
         """When it is to run at all. What is for failures makes nothing and is used by nobody: no plan can tell whether it will run."""

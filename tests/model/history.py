@@ -1,6 +1,7 @@
 """A random history of one workflow: changes and runs, each run compared with what the reference says."""
 
 import collections
+import copy
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import changes
 import generate
 import workflow as w
 from reference import Mismatch, Reference, Run, read_tree
@@ -17,7 +19,8 @@ from reference import Mismatch, Reference, Run, read_tree
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
 LIMIT_S = 60
-WOULD_RUN = re.compile(r"^would (?:run|restore) (.+?): ", re.MULTILINE)
+WOULD = re.compile(r"^would (run|restore) (.+?): ", re.MULTILINE)
+RESTORED = re.compile(r"^\[\d+/\d+\] (.+?): restored from the cache", re.MULTILINE)
 
 
 class History:
@@ -30,15 +33,17 @@ class History:
         self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8"}
         self.env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         self.ref = Reference(answers)
-        self.cached = seed % 2 == 0  # then no run is killed or ends early: what is stored would not be certain
-        if self.cached:
-            self.ref.cache = {}
-        else:
-            self.env["AXMAKEFLAGS"] = "--no-cache"
         self.wf = generate.Maker(self.rng).workflow()
+        self.caches = self.rng.choice(["none", "own", "own", "shared", "shared"])
+        if self.caches == "none":
+            self.env["AXMAKEFLAGS"] = "--no-cache"
+        elif self.caches == "shared":
+            self.wf.cache_dir = "../cache"
+        self.elsewhere = None  # the other clone: its root, workflow and reference
+        self.branches = []  # (workflow, files) as they were
         self.before = collections.defaultdict(list)  # path -> what it held
         self.keeps_edits = self.rng.random() < 0.5  # may somebody's change to an output stand?
-        self.runs = 0
+        self.runs, self.n_steps = 0, 0
         self.plan = ""  # what -n said before the run
 
     def path(self, *parts):
@@ -55,7 +60,9 @@ class History:
         self.run()
         for _ in range(self.rng.randint(4, 9)):
             for _ in range(self.rng.randint(0, 3)):
-                self.rng.choices(*zip(*CHANGES))[0](self)
+                before = len(self.steps)
+                self.rng.choices(*zip(*changes.ALL))[0](self)
+                self.n_steps += len(self.steps) > before  # not all can always be done
             self.run()
         self.finish()
 
@@ -74,21 +81,28 @@ class History:
 
     # Changes to files
 
+    def at(self, path):
+        return os.path.join(self.root, path)
+
+    def remove(self, path):
+        self.steps.append(f"rm {path}")
+        os.unlink(self.at(path))
+        del self.ref.disk[path]
+
     def write(self, path, data):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as f:
             f.write(data)
 
     def change(self, path, data):
-        text = data.decode()
-        self.steps.append(f"mkdir -p {os.path.dirname(path)}; printf %s {shell_quote(text)} > {path}")
+        self.steps.append(f"mkdir -p {os.path.dirname(path)}; printf %s {shell_quote(data.decode())} > {path}")
         self.before[path].append(data)
-        self.write(self.path("root", path), data)
+        self.write(self.at(path), data)
         self.ref.disk[path] = data
 
     def save(self):
         for name, text in zip(OURS, (w.workflow_yaml(self.wf), w.settings_ini(self.wf))):
-            path = self.path("root", name)
+            path = self.at(name)
             if not os.path.exists(path) or read(path) != text.encode():
                 self.write(path, text.encode())
                 self.steps.append(f"cat > {name} <<'END'\n{text}END")
@@ -109,28 +123,35 @@ class History:
         self.write(path, b"")
         return collections.Counter(int(line[1:]) for line in lines)
 
+    def restored(self, text):
+        """uids"""
+        names = set(RESTORED.findall(text))
+        return {t.uid for t in self.wf.tasks if t.name in names}
+
     def ask(self, full):
         """How axmake is called: jobs, $INHERITED, variables, targets, -k."""
         rng = self.rng
         overrides = {} if full or rng.random() < 0.9 else {"V1": "other"}
         targets = None if full or rng.random() < 0.7 else [rng.choice(self.wf.tasks).uid]
-        return rng.randint(1, 4), rng.choice([None, None, "", "x"]), overrides, targets, self.cached or rng.random() < 0.5
+        words = ["-k"] * (rng.random() < 0.5) + ["--no-cache"] * (rng.random() < 0.1)
+        return rng.randint(1, 4), rng.choice([None, None, "", "x"]), overrides, targets, words
 
     def run(self, full=False):
         rng = self.rng
         self.runs += 1
+        self.n_steps += 1
         if full or not self.asked or rng.random() < 0.4:  # else as last time: that is what a seal is for
             self.asked = self.ask(full)
-        jobs, inherited, overrides, targets, keep_going = self.asked
+        jobs, inherited, overrides, targets, extra = self.asked
         env = dict(self.env)
         if inherited is not None:
             env["INHERITED"] = inherited
-        words = [f"-j{jobs}"] + ["-k"] * keep_going + [f"{n}={v}" for n, v in overrides.items()]
+        words = [f"-j{jobs}"] + extra + [f"{n}={v}" for n, v in overrides.items()]
         words += [self.target_word(t) for t in targets or ()]
-        args = self.wf, env, overrides
+        args = self.wf, env, overrides, self.caches != "none" and "--no-cache" not in extra
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
         listed = self.look(words, env, imagined)
-        if not full and not targets and not self.cached and rng.random() < 0.12:
+        if not full and not targets and rng.random() < 0.12:
             return self.run_and_kill(words, args, shell_env(inherited))
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
@@ -141,7 +162,7 @@ class History:
         missed = [self.wf.of(u).name for u in ran if self.wf.of(u).name not in listed and self.wf.of(u).run_if != "failure"]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            real = Run(self.ref, *args, ran=ran, free=not keep_going).go(targets)
+            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free="-k" not in extra).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)
@@ -156,11 +177,11 @@ class History:
 
     def look(self, words, env, imagined):
         """-n and -q before the run; the names that -n listed."""
-        words = [x for x in words if x[:2] not in ("-j", "-k")]
+        words = questions(words)
         status, text = self.command("-n", *words, env=env)
         self.plan = "-n said before:\n" + "".join(line + "\n" for line in text.splitlines() if line[:1] != " ")
         self.hold(status == 0, f"-n: exit status {status}", text)
-        listed = set(WOULD_RUN.findall(text))
+        listed = {name for _, name in WOULD.findall(text)}
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored")]
             self.hold(stale or not listed, "-n lists what is up to date", self.explain(words, env), text)
@@ -176,7 +197,7 @@ class History:
         stale = [u for u, s in again.states.items() if s in ("done", "failed", "restored")]
         if not stale:
             self.seal(words, args[1])
-        words = [x for x in words if x[:2] not in ("-j", "-k")]
+        words = questions(words)
         status, said = self.command("-q", *words, env=args[1])
         self.hold(status == bool(stale), f"-q after the run: exit status {status}, stale are u{stale}", self.explain(words, args[1]), text + said)
         failed = [u for u, s in again.states.items() if s == "failed"]
@@ -203,23 +224,27 @@ class History:
             f"{setting}axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
             f"kill -{how.name[3:]} $!; wait; sleep 1; look"
         )
-        nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        p = subprocess.Popen([self.axmake, *words], cwd=self.root, env=args[1], **nowhere)
-        while p.poll() is None and (not os.path.exists(log) or read(log).count(b"\n") < wait):
-            time.sleep(0.001)
-        p.send_signal(how)
-        p.wait(LIMIT_S)
-        self.wait_for_the_rest()
-        ran = self.ran()
-        Run(self.ref, *args, ran=ran, free=True, killed=True).go()
+        with open(self.path("home", "said"), "w+b") as said:
+            p = subprocess.Popen([self.axmake, *words], cwd=self.root, env=args[1], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            while p.poll() is None and (not os.path.exists(log) or read(log).count(b"\n") < wait):
+                time.sleep(0.001)
+            p.send_signal(how)
+            p.wait(LIMIT_S)
+            self.wait_for_the_rest()
+            said.seek(0)
+            text = said.read().decode(errors="replace")
+        try:
+            Run(self.ref, *args, ran=self.ran(), restored=self.restored(text), free=True, killed=True).go()
+        except Mismatch as e:
+            raise Mismatch(f"{e}\n{self.plan}killed:\n{text}") from None
         disk = self.real_disk()
         for t in self.wf.tasks:
-            if t.name in self.ref.began:
+            if t.name in self.ref.began or t.name in self.ref.unsure:
                 for d in (*t.outputs, *t.edits):
                     for p in self.ref.content(d):
                         del self.ref.disk[p]
                     self.ref.disk.update({p: b for p, b in disk.items() if w.hits(d, p)})
-        self.compare_disk("after the kill")
+        self.compare_disk("after the kill\n" + text)
 
     def wait_for_the_rest(self):
         deadline = time.monotonic() + LIMIT_S
@@ -255,15 +280,29 @@ class History:
 
     def compare_clean_build(self):
         """A fresh copy, built by axmake."""
-        copy = self.path("copy")
-        shutil.copytree(self.root, copy, ignore=shutil.ignore_patterns(*HIDDEN, "out"))
-        os.mkdir(os.path.join(copy, "out"))
-        clean = Reference(self.answers)
-        clean.disk = {p: b for p, b in self.ref.disk.items() if not p.startswith("out/")}
-        clean.cache = {} if self.cached else None
-        self.root, self.ref = copy, clean
         self.steps.append("# in a fresh copy without out/ and .axmake/:")
+        self.clone("copy")
+        self.asked, self.ref.cache, self.ref.perhaps = None, {}, {}
+        self.caches = "own" if self.caches == "shared" else self.caches
+        self.wf.cache_dir, self.wf.comment = "", self.wf.comment + 1
+        self.save()
         self.run(full=True)
+
+    def clone(self, name):
+        """Go on in a copy of the root, as git clones it: without outputs, and what axmake knows."""
+        shutil.copytree(self.root, self.path(name), ignore=shutil.ignore_patterns(*HIDDEN, "out"))
+        os.mkdir(self.path(name, "out"))
+        self.steps.append(f"cp -r . ../{name}; cd ../{name}; rm -rf .axmake .automatosx out; mkdir out")
+        old = self.ref
+        self.root, self.ref, self.wf = self.path(name), Reference(self.answers), copy.deepcopy(self.wf)
+        self.ref.disk = {p: b for p, b in old.disk.items() if not p.startswith("out/")}
+        self.ref.tainted = old.tainted
+        if self.caches == "shared":
+            self.ref.cache, self.ref.perhaps = old.cache, old.perhaps
+
+
+def questions(words):
+    return [x for x in words if x[:2] not in ("-j", "-k")]
 
 
 def works_in(pid, folder):
@@ -289,118 +328,3 @@ def shell_quote(text):
 
 def shell_env(inherited):
     return "" if inherited is None else f"INHERITED='{inherited}' "
-
-
-# What people do between runs
-
-
-def edit_source(h):
-    h.change(h.rng.choice([*generate.SOURCES, *generate.FOUND[:2]]), generate.content(h.rng, 0.15).encode())
-
-
-def edit_back(h):
-    path = h.rng.choice(generate.SOURCES)
-    h.change(path, h.rng.choice(h.before[path]))
-
-
-def touch(h):
-    path = h.rng.choice(sorted(h.ref.disk))
-    h.steps.append(f"touch {path}")
-    os.utime(h.path("root", path))
-
-
-def add_or_remove(h):
-    path = h.rng.choice([*generate.FOUND, "d/new.txt", "d/sub/new.txt", "tree/new"])
-    if path not in h.ref.disk:
-        return h.change(path, generate.content(h.rng).encode())
-    h.steps.append(f"rm {path}")
-    os.unlink(h.path("root", path))
-    del h.ref.disk[path]
-
-
-def outputs(h, kept):
-    """Outputs that stand there; with kept only those where a change stays, without it only where it is made again."""
-    tasks = [t for t in h.wf.tasks if kept is None or kept == ((t.on_edit or ("keep" if t.kind == "agent" else "rerun")) == "keep")]
-    return [(o, p) for t in tasks for o in t.outputs for p in sorted(h.ref.content(o))]
-
-
-def delete_output(h):
-    found = [] if h.ref.unsure else outputs(h, None)
-    for o, _ in h.rng.sample(found, min(1, len(found))):  # the whole of a glob too: where edits are kept, a part of it is just edited
-        for p in h.ref.content(o):
-            os.unlink(h.path("root", p))
-            del h.ref.disk[p]
-        if w.is_tree(o):
-            os.rmdir(h.path("root", o))
-        h.steps.append(f"rm -r {o}")
-
-
-def edit_output(h):
-    kept = h.keeps_edits and h.rng.random() < 0.5
-    found = [] if h.ref.unsure else outputs(h, kept)
-    for _, path in h.rng.sample(found, min(1, len(found))):
-        h.change(path, generate.content(h.rng).encode())
-        h.ref.tainted = h.ref.tainted or kept
-
-
-def edit_edited(h):
-    """A file that some task changes in place."""
-    found = [e for t in h.wf.tasks for e in t.edits if e in h.ref.disk and e in generate.EDITED]
-    if found and h.keeps_edits and not h.ref.unsure:
-        h.change(h.rng.choice(found), generate.content(h.rng).encode())
-        h.ref.tainted = True
-
-
-def rename(h):
-    if not h.ref.unsure:
-        t = h.rng.choice(h.wf.tasks)
-        taken = {u.name for u in h.wf.tasks}  # after swap_names also by another task than the number says
-        t.name = h.rng.choice([n for n in (f"t{t.uid}", f"new-{t.uid}", f"Task {t.uid}", f"t-{t.uid}") if n not in taken])
-        h.save()
-
-
-def swap_names(h):
-    if not h.ref.unsure:
-        a, b = h.rng.sample(h.wf.tasks, 2)
-        a.name, b.name = b.name, a.name
-        h.save()
-
-
-def change_var(h):
-    name = h.rng.choice(sorted(h.wf.vars))
-    h.wf.vars[name] = h.rng.choice(generate.MOODS if name == "MOOD" else ("one", "two", "three"))
-    h.save()
-
-
-def reorder(h):
-    t = h.rng.choice(h.wf.tasks)
-    for items in (t.inputs, t.deps, t.outputs, t.edits, t.env, t.env_inputs, t.after, h.wf.tasks):
-        h.rng.shuffle(items)
-    h.save()
-
-
-def say_nothing_new(h):
-    """Comments, and keys that do not count."""
-    h.wf.comment = h.rng.randint(0, 3)
-    t = h.rng.choice(h.wf.tasks)
-    if t.kind != "group":
-        t.cosmetic = h.rng.choice([[], ["timeout: 50"], ["description: a task"], ["# a comment", "timeout: 2m"]])
-    if t.agent in ("plain", "twin"):
-        t.agent = h.rng.choice(["plain", "twin"])
-    h.save()
-
-
-def change_command(h):
-    h.rng.choice(h.wf.tasks).salt = h.rng.randint(0, 2)
-    h.save()
-
-
-def change_role(h):
-    h.wf.roles["wise"] = h.rng.choice([("You are wise", "m1"), ("You are wiser", "m1"), ("You are wise", "m2")])
-    h.save()
-
-
-CHANGES = [
-    (edit_source, 5), (edit_back, 4), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 3), (edit_edited, 1), (rename, 3),
-    (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1),
-]

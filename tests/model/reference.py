@@ -74,7 +74,8 @@ class Reference:
         self.starts = {}  # name -> the order of its last start
         self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
         self.order = 0
-        self.cache = None  # signature -> the outputs and result of a success; None: runs have no cache
+        self.cache = {}  # signature -> the outputs and result of a success; another clone may have the same one
+        self.perhaps = {}  # the same, of successes in a run that was killed: stored or not
         self.tainted = False  # somebody's change to an output stands: a clean build makes something else
 
     def clone(self):
@@ -82,7 +83,7 @@ class Reference:
         other = copy.copy(self)
         other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
         other.starts = dict(self.starts)
-        other.cache = None if self.cache is None else dict(self.cache)
+        other.cache, other.perhaps = dict(self.cache), dict(self.perhaps)
         return other
 
     def content(self, declared):
@@ -90,13 +91,14 @@ class Reference:
 
 
 class Run:
-    """One run of axmake. `ran` holds the uids that really ran; None: the run that ought to be is imagined.
+    """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
     free: what could run need not have (after a failure without -k, or before a kill).
     """
 
-    def __init__(self, ref, wf, env, overrides, ran=None, free=False, killed=False):
+    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False):
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
+        self.cached, self.restored = cached, restored
         self.vars = {**wf.vars, **overrides}
         self.edges = w.edges(wf)
         self.before = {u: w.before(self.edges, u) for u in self.edges}
@@ -111,15 +113,20 @@ class Run:
             uid = min(u for u in todo if not self.edges[u].keys() & todo)
             todo.remove(uid)
             self.states[uid] = self.visit(self.wf.of(uid))
-            if self.states[uid] not in ("done", "failed") and self.ran and uid in self.ran:
-                why = ", ".join(f"{self.wf.of(d).name} is {self.states[d]}: {self.reasons.get(d)}" for d in self.edges[uid])
-                raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) ran, but it was {self.states[uid]} ({why}); ran: {sorted(self.ran)}")
+            self.check(uid, self.states[uid])
         failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
         left = [u for u, s in self.states.items() if s == "left"]
         if left and not failed and not self.killed:
             raise Mismatch(self.must_run(left[0]))
         self.status = 2 if failed else 0
         return self
+
+    def check(self, uid, state):
+        """Did axmake as was to be done?"""
+        did = "ran" if self.ran and uid in self.ran else "was restored" if uid in self.restored else ""
+        if did == "ran" and state not in ("done", "failed") or did == "was restored" and state != "restored":
+            why = ", ".join(f"{self.wf.of(d).name} is {self.states[d]}: {self.reasons.get(d)}" for d in self.edges[uid])
+            raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) {did}, but it was {state} ({self.reasons.get(uid)}; {why}); ran: {sorted(self.ran)}")
 
     def must_run(self, uid):
         return f"{self.wf.of(uid).name} (u{uid}) did not run, but it is stale: {self.reasons[uid]}"
@@ -141,13 +148,13 @@ class Run:
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
             return "up to date"
-        if reason != "always" and self.key(t, signature) in (self.ref.cache or ()):
+        if self.is_restored(t, self.key(t, signature)):
             return self.restore(t, signature)
         if self.ran is not None and t.uid not in self.ran:
             if not self.free or t.run_if and not self.killed:
                 raise Mismatch(self.must_run(t.uid))
             if self.killed:
-                self.ref.unsure.setdefault(t.name, ())
+                self.maybe_restored(t, signature)
             return "left"
         return self.perform(t, signature)
 
@@ -280,7 +287,7 @@ class Run:
         return all(self.ref.content(d) == c for d, c in (record.outputs | record.edits).items())
 
     def judge_unsure(self, t, signature):
-        ref, possible, ran = self.ref, self.ref.unsure[t.name], self.ran and t.uid in self.ran
+        ref, possible, ran = self.ref, self.ref.unsure[t.name], self.ran and t.uid in self.ran or t.uid in self.restored
         own = ref.records.get(t.name)
         if not own or own.signature != signature:
             self.take_over(t, signature, own)
@@ -359,27 +366,46 @@ class Run:
         ref.order += 1
         record = Record(signature, {o: ref.content(o) for o in t.outputs}, {e: ref.content(e) for e in t.edits}, result, ref.order)
         self.results[t.uid] = result
-        if self.killed and not any(t.uid in self.edges[u] for u in self.ran):
-            ref.unsure[t.name] = (*possible, record)
-        else:
+        sure = not self.killed or self.was_used(t)
+        if sure:
             ref.records[t.name] = record
             ref.began.discard(t.name)
-        if ref.cache is not None and self.key(t, signature):
-            ref.cache[self.key(t, signature)] = record.outputs, result
+        else:
+            ref.unsure[t.name] = (*possible, record)
+        self.store(self.key(t, signature), record, sure)
         return "done"
+
+    def was_used(self, t):
+        return any(t.uid in self.before[u] for u in self.ran)
 
     # What is had again without a run
 
     def key(self, t, signature):
         """Nothing for what is not cached."""
-        if not t.outputs or t.edits or t.always or t.run_if and self.unsuccessful(t):
-            return None
-        return t.kind + repr(sorted(signature.items()))
+        kind = t.kind != "group" and not t.edits and not t.always and t.cache != "false" and (t.outputs or t.cache == "true")
+        return t.kind + repr(sorted(signature.items())) if self.cached and kind and not signature["a failure"] else None
+
+    def store(self, key, record, sure):
+        if key:
+            (self.ref.cache if sure else self.ref.perhaps)[key] = record.outputs, record.result
+
+    def is_restored(self, t, key):
+        """axmake is believed only where both would be right: what a killed run made is stored or not, and after a failure without -k it is restored or not."""
+        ref = self.ref
+        if key not in ref.cache and key not in ref.perhaps:
+            return False
+        if self.ran is None or t.uid in self.restored:
+            return True
+        if t.uid in self.ran:
+            return key in ref.cache
+        return not self.free and key in ref.cache or self.killed and self.was_used(t)
 
     def restore(self, t, signature):
         """Each output becomes what it was; but what somebody else put beside a task's own files stays."""
-        ref, (outputs, result) = self.ref, self.ref.cache[self.key(t, signature)]
-        old, begun = ref.records.get(t.name), t.kind == "run" and t.name in ref.began
+        ref, key = self.ref, self.key(t, signature)
+        ref.cache.setdefault(key, ref.perhaps.get(key))
+        outputs, result = ref.cache[key]
+        old, begun = ref.records.get(t.name), t.kind == "run" and (t.name in ref.began or t.name in ref.unsure)
         for o, made in outputs.items():
             now = ref.content(o)
             if begun or old and (now == old.outputs.get(o) or o in old.outputs and self.left_by_editor(t, o, old, True)):
@@ -392,8 +418,18 @@ class Run:
         ref.starts[t.name] = ref.order - 1
         ref.records[t.name] = Record(signature, {o: ref.content(o) for o in t.outputs}, {}, result, ref.order)
         ref.began.discard(t.name)
+        ref.unsure.pop(t.name, None)
         self.results[t.uid] = result
         return "restored"
+
+    def maybe_restored(self, t, signature):
+        """It had perhaps begun when axmake was killed, or its restoring, or that was even over."""
+        ref, key = self.ref, self.key(t, signature)
+        known, possible = ref.cache.get(key) or ref.perhaps.get(key), ref.unsure.get(t.name, ())
+        if known:
+            ref.order += 1
+            possible = (*possible, Record(signature, known[0], {}, known[1], ref.order))
+        ref.unsure[t.name] = possible
 
     def answer(self, t):
         return self.ref.answers.ask(self.prompt(t), *self.wf.roles[t.agent])

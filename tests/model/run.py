@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""A model check: random workflows and random histories; each run of axmake is compared with what a small reference says has to run.
+"""The oracle: random workflows and random histories; each run of axmake is compared with what a small reference says has to run.
 
-    run.py [--axmake PATH] [--rounds N] [--seed S]
+    run.py [--axmake PATH] [--steps N | --rounds N] [--seed S] [-j N]
 
-A round that fails prints its seed and a shell script that does the same. Repeat it with `--rounds 1 --seed SEED`.
+A step is one action of a history: a change, a run, a kill. Rounds, each a history of its own, are played until there are so many of them. A round that fails
+prints its seed and a shell script that does the same. Repeat it with `--rounds 1 --seed SEED`.
 """
 
 import argparse
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -31,11 +34,16 @@ look() {{ sort "$HOME/ran"; : > "$HOME/ran"; }}
 
 
 def script(history):
-    return SCRIPT.format(cache="" if history.cached else "export AXMAKEFLAGS=--no-cache; ", agent=MODEL_AGENT, steps="\n".join(history.steps))
+    return SCRIPT.format(cache="" if history.env.get("AXMAKEFLAGS") is None else "export AXMAKEFLAGS=--no-cache; ", agent=MODEL_AGENT, steps="\n".join(history.steps))
 
 
-def one_round(axmake, answers, seed):
-    """(what went wrong or nothing, how many runs)"""
+def start_worker(axmake):
+    global answers  # what was asked before need not be asked again
+    answers = Answers(axmake)
+
+
+def one_round(axmake, seed):
+    """(seed, what went wrong or nothing, how many steps, how many runs)"""
     history, fault = History(axmake, answers, seed), ""
     try:
         history.play()
@@ -47,27 +55,43 @@ def one_round(axmake, answers, seed):
         fault = traceback.format_exc()
     finally:
         shutil.rmtree(history.box, ignore_errors=True)
-    return fault and f"{fault}\n--- the history as a script, axmake on the PATH:\n{script(history)}", history.runs
+    fault = fault and f"{fault}\n--- the history as a script, axmake on the PATH:\n{script(history)}"
+    return seed, fault, history.n_steps, history.runs
+
+
+def play(options, pool):
+    """(rounds, failed, steps, runs)"""
+    axmake, seed, pending, done = os.path.abspath(options.axmake), options.seed, set(), [0, 0, 0, 0]
+    more = lambda: seed - options.seed < options.rounds if options.rounds else done[2] < options.steps
+    while pending or more():
+        while more() and len(pending) < options.jobs:
+            pending.add(pool.submit(one_round, axmake, seed))
+            seed += 1
+        ready, pending = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
+        for at, fault, steps, runs in (f.result() for f in ready):
+            done = [a + b for a, b in zip(done, (1, bool(fault), steps, runs))]
+            if fault:
+                print(f"FAILED  --rounds 1 --seed {at}", fault, sep="\n", flush=True)
+    return done
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
-    p.add_argument("--rounds", type=int, default=12)
+    p.add_argument("--steps", type=int, default=300)
+    p.add_argument("--rounds", type=int)
     p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     options = p.parse_args()
-    axmake = os.path.abspath(options.axmake)
-    answers, failed, runs = Answers(axmake), 0, 0
-    print(f"seeds {options.seed} to {options.seed + options.rounds - 1}", flush=True)
-    for seed in range(options.seed, options.seed + options.rounds):
-        fault, n = one_round(axmake, answers, seed)
-        runs += n
-        if fault:
-            failed += 1
-            print(f"FAILED  --rounds 1 --seed {seed}", fault, sep="\n", flush=True)
-    print(f"{runs} runs")
-    print(f"{options.rounds - failed} passed, {failed} failed")
-    return 1 if failed or not options.rounds else 0
+    if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
+        tempfile.tempdir = "/dev/shm"
+    begin = time.monotonic()
+    print(f"from --seed {options.seed}", flush=True)
+    with concurrent.futures.ProcessPoolExecutor(options.jobs, initializer=start_worker, initargs=(os.path.abspath(options.axmake),)) as pool:
+        rounds, failed, steps, runs = play(options, pool)
+    print(f"{steps} steps, {runs} runs, seeds {options.seed} to {options.seed + rounds - 1}, {time.monotonic() - begin:.1f} s")
+    print(f"{rounds - failed} passed, {failed} failed")
+    return 1 if failed or not rounds else 0
 
 
 if __name__ == "__main__":

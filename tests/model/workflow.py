@@ -34,6 +34,7 @@ class Task:
     optional: bool = False
     always: bool = False
     on_edit: str = ""
+    cache: str = ""
     run_if: str = ""
     when: tuple = ()  # ("equal", var, value), ("exists", path), ("said", uid, mark), ("not", x), ("and", x, y), ("or", x, y)
     agent: str = ""
@@ -47,6 +48,7 @@ class Workflow:
     vars: dict
     roles: dict  # agent -> (role, model)
     comment: int = 0
+    cache_dir: str = ""
 
     def of(self, uid):
         return next(t for t in self.tasks if t.uid == uid)
@@ -249,8 +251,9 @@ def task_yaml(wf, t):
         text += f"    run_if: {t.run_if}\n"
     if t.when:
         text += f"    when: {json.dumps(condition(wf, t.when))}\n"
-    if t.on_edit:
-        text += f"    on_edit: {t.on_edit}\n"
+    for key in ("on_edit", "cache"):
+        if getattr(t, key):
+            text += f"    {key}: {getattr(t, key)}\n"
     return text + "".join(f"    {line}\n" for line in t.cosmetic)
 
 
@@ -267,7 +270,7 @@ def settings_ini(wf):
     )
     for name, (role, model) in wf.roles.items():
         text += f"[agent {name}]\nprovider = model\n" + (f"role = {role}\n" if role else "") + (f"model = {model}\n" if model else "")
-    return text
+    return text + (f"[axmake]\ncache_dir = {wf.cache_dir}\n" if wf.cache_dir else "")
 
 
 MODEL_AGENT = """#!/bin/sh
