@@ -48,9 +48,16 @@ def delete_output(h):
 def edit_output(h):
     kept = h.keeps_edits and h.rng.random() < 0.5
     found = [] if h.ref.unsure else outputs(h, kept)
-    for _, path in h.rng.sample(found, min(1, len(found))):
-        h.change(path, generate.content(h.rng).encode())
-        h.ref.tainted = h.ref.tainted or kept
+    for o, path in h.rng.sample(found, min(1, len(found))):
+        beside = [p for p in h.ref.content(o) if p != path]
+        if w.has_more(o) and h.rng.random() < 0.5:
+            h.change(o + "stray" if w.is_tree(o) else o.replace("*", "stray"), generate.content(h.rng).encode())
+            h.ref.taint[0] = True  # an agent removes nothing
+        elif beside and h.rng.random() < 0.5:
+            h.remove(path)
+        else:
+            h.change(path, generate.content(h.rng).encode())
+        h.ref.taint[0] |= kept
 
 
 def edit_edited(h):
@@ -58,21 +65,60 @@ def edit_edited(h):
     found = [e for t in h.wf.tasks for e in t.edits if e in h.ref.disk and e in generate.EDITED]
     if found and h.keeps_edits and not h.ref.unsure:
         h.change(h.rng.choice(found), generate.content(h.rng).encode())
-        h.ref.tainted = True
+        h.ref.taint[0] = True
 
 
 def rename(h):
     if not h.ref.unsure:
         t = h.rng.choice(h.wf.tasks)
         taken = {u.name for u in h.wf.tasks}  # after swap_names also by another task than the number says
-        t.name = h.rng.choice([n for n in (f"t{t.uid}", f"new-{t.uid}", f"Task {t.uid}", f"t-{t.uid}") if n not in taken])
+        n = t.family or t.uid
+        name = h.rng.choice([n for n in (f"t{n}", f"new-{n}", f"Task {n}", f"t-{n}") if n not in taken])
+        for u in h.wf.alike(t):
+            u.name = w.full_name(name, u)
         h.save()
 
 
 def swap_names(h):
-    if not h.ref.unsure:
-        a, b = h.rng.sample(h.wf.tasks, 2)
+    plain = [t for t in h.wf.tasks if not t.family]
+    if not h.ref.unsure and len(plain) > 1:
+        a, b = h.rng.sample(plain, 2)
         a.name, b.name = b.name, a.name
+        h.save()
+
+
+def change_matrix(h):
+    """A value more, or less: what made it stays. Who needs all of them needs this one too."""
+    family = h.rng.choice([t.family for t in (*h.wf.tasks, *h.wf.spare)])
+    if not family or h.ref.unsure:
+        return
+    old = {t.uid for t in h.wf.members(family)}
+    whole = lambda uids: old <= {*uids}
+    if h.wf.spare:
+        t = h.wf.spare.pop()
+        h.wf.tasks.append(t)
+    else:
+        t = h.wf.members(family)[-1]
+        h.wf.tasks.remove(t)
+        h.wf.spare.append(t)
+    for u in h.wf.tasks:
+        for uids in (u.deps, u.after):
+            if whole(uids):
+                uids[:] = [d for d in uids if d != t.uid] + [t.uid] * (t in h.wf.tasks)
+    h.ref.taint[0] = True
+    h.save()
+
+
+def use_field(h):
+    """Another field, or the same more or less strictly."""
+    users = [t for t in h.wf.tasks if t.fields]
+    if users:
+        t = h.rng.choice(users)
+        uid = h.rng.choice(sorted(t.fields))
+        strict = not h.wf.of(uid).optional and not t.run_if
+        way = h.rng.choice(w.FIELDS), h.rng.choice(["", "?"]) if strict else "?"
+        for u in h.wf.alike(t):
+            u.fields[uid] = way
         h.save()
 
 
@@ -101,7 +147,9 @@ def say_nothing_new(h):
 
 
 def change_command(h):
-    h.rng.choice(h.wf.tasks).salt = h.rng.randint(0, 2)
+    salt = h.rng.randint(0, 2)
+    for t in h.wf.alike(h.rng.choice(h.wf.tasks)):
+        t.salt = salt
     h.save()
 
 
@@ -124,7 +172,7 @@ def check_out(h, wf, files):
         if h.ref.disk.get(path) != data:
             h.change(path, data)
     h.wf = copy.deepcopy(wf)
-    h.ref.tainted = h.ref.tainted or any(t.edits for t in h.wf.tasks)
+    h.ref.taint[0] |= any(t.edits for t in h.wf.tasks)
     h.save()
 
 
@@ -152,12 +200,14 @@ def go_elsewhere(h):
 def allow_cache(h):
     t = h.rng.choice(h.wf.tasks)
     if t.kind != "group" and not t.edits and not t.always:
-        t.cache = h.rng.choice(["", "true", "false"])
+        word = h.rng.choice(["", "true", "false"])
+        for u in h.wf.alike(t):
+            u.cache = word
         h.save()
 
 
 ALL = [
-    (edit_source, 5), (edit_back, 4), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 3), (edit_edited, 1), (rename, 3),
-    (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1),
-    (switch_branch, 2), (go_elsewhere, 1.5), (allow_cache, 1),
+    (edit_source, 5), (edit_back, 4), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 4), (edit_edited, 1), (rename, 3),
+    (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1.5),
+    (switch_branch, 3), (go_elsewhere, 2), (allow_cache, 1), (change_matrix, 1.5), (use_field, 1.5),
 ]

@@ -1,11 +1,14 @@
 """Random workflows and the files that they start from."""
 
+import copy
+
 import workflow as w
 
 SOURCES = ("src/a", "src/b", "src/c")
 FOUND = ("d/1.txt", "d/2.txt", "d/sub/3.txt", "d/skip.txt", "tree/x", "tree/deep/y")  # by globs and trees
 EDITED = ("ed/1", "ed/2")
 PATTERNS = (["d/*.txt"], ["d/**/*.txt", "!d/skip.txt"], ["tree/"], ["d/*.txt", "tree/"])
+VALUES = ("Ka7", "Kb7", "Kc7")  # of a matrix's key, and nowhere else in the text of a workflow
 MOODS = ("fine", "good", "FAIL: not today")
 
 
@@ -20,8 +23,11 @@ def pick(rng, items, most):
 
 
 class Maker:
-    def __init__(self, rng):
+    def __init__(self, rng, views):
         self.rng = rng
+        self.views = views
+        self.spare = []
+        self.untidy = rng.random() < 0.25
         self.tasks = []
         self.editors = {}  # uid of a task whose outputs are edited, or an edited file -> uids that edit, in their order
         self.used = set()
@@ -30,12 +36,27 @@ class Maker:
 
     def workflow(self):
         rng = self.rng
-        for uid in range(rng.randint(3, 9)):
-            self.tasks.append(self.task(uid))
+        most, family = rng.randint(3, 9), rng.randint(0, 9) if rng.random() < 0.5 else None
+        for uid in range(most):
+            t = self.task(uid)
+            self.tasks += self.family(t) if uid == family and t.kind in ("run", "agent") and not t.edits else [t]
         roles = {"plain": ("", ""), "twin": ("", ""), "wise": ("You are wise", "m1")}
         order = list(self.tasks)
         rng.shuffle(order)
-        return w.Workflow(order, {"V1": "one", "V2": "two", "MOOD": "fine", "UNUSED": "u"}, roles)
+        return w.Workflow(order, {"V1": "one", "V2": "two", "MOOD": "fine", "UNUSED": "u"}, roles, spare=self.spare)
+
+    def family(self, t):
+        """Tasks of one matrix; the last one comes and goes."""
+        of = []
+        for i, value in enumerate(VALUES):
+            u = copy.deepcopy(t)
+            u.uid, u.family, u.value = 100 + i, t.uid + 20, value
+            u.outputs = [o.replace(f"t{t.uid}", f"m{value}") for o in t.outputs]
+            u.name = w.full_name(t.name, u)
+            of.append(u)
+        self.used.update(u.uid for u in of)  # nobody edits its outputs
+        self.spare = of[2:]
+        return of[:2]
 
     def task(self, uid):
         rng = self.rng
@@ -113,6 +134,9 @@ class Maker:
                 t.deps.append(u.uid)
             if t.kind == "run" and u.optional:
                 t.results[u.uid] = "?"
+        for u in pick(rng, [u for u in self.tasks if u.says == "json" and u.run_if != "failure"], 2):
+            self.used.add(u.uid)
+            t.fields[u.uid] = rng.choice(w.FIELDS), "?" if u.optional or rng.random() < 0.5 else ""
         t.after = [u for u in t.after if u not in t.deps]
         t.vars = pick(rng, ["V1", "V2"], 1)
         for u in {*t.deps, *(u.uid for u in self.tasks for i in t.inputs if w.makes(u, i))}:
@@ -128,7 +152,9 @@ class Maker:
             kinds = kinds[1:]
         t.outputs = [k % t.uid for k in pick(rng, kinds, 2)]
         t.makes = rng.choices(["full", "keys", "const"], [3, 3, 1])[0]
-        t.says = rng.choice(["none", "full", "keys", "const"])
+        t.says = rng.choice(["none", "full", "keys", "const", "json", "json"])
+        t.tidy = not self.untidy or rng.random() < 0.5
+        t.isolate = rng.choice(self.views) if rng.random() < 0.1 else ""
 
     def ways(self, t):
         rng = self.rng
@@ -143,6 +169,8 @@ class Maker:
                 t.env = [("E1", ["e ", ("var", "V1")]), ("E2", ["plain"])]
                 for u in t.results if rng.random() < 0.5 else ():
                     t.env[1] = ("E2", [("result", u)])
+            if t.fields:
+                t.env.append(("E3", ["f ", *(("field", u) for u in t.fields)]))
         else:
             t.agent = rng.choice(w.AGENTS)
             t.guard = "MOOD" if rng.random() < 0.3 else ""
@@ -150,7 +178,7 @@ class Maker:
             t.optional = True
             t.says = "const" if t.says == "none" else t.says
         t.always = rng.random() < 0.04
-        t.on_edit = rng.choice(["", "", "keep", "rerun"]) if t.outputs else ""
+        t.on_edit = rng.choice(["", "", "", "keep", "rerun", "fail"]) if t.outputs else ""
         if not t.always and rng.random() < 0.3:
             t.cache = rng.choice(["true", "true", "false"])
 
@@ -160,6 +188,7 @@ class Maker:
         if (t.deps or t.after) and rng.random() < 0.25:
             t.run_if = rng.choice(["failure", "done"])
             t.results = {u: "?" for u in t.results}
+            t.fields = {u: (path, "?") for u, (path, _) in t.fields.items()}
             t.env = [(n, [p for p in pieces if p[0] != "result"]) for n, pieces in t.env]
             if t.run_if == "failure":
                 t.outputs, t.on_edit = [], ""

@@ -18,7 +18,11 @@ class Mismatch(Exception):
 
 
 class NoResult(Exception):
-    """`${x}` of an optional task that failed."""
+    """`${x}` of an optional task that failed, a field that is not there."""
+
+
+class Refused(Exception):
+    """`on_edit: fail`."""
 
 
 class Answers:
@@ -76,15 +80,20 @@ class Reference:
         self.order = 0
         self.cache = {}  # signature -> the outputs and result of a success; another clone may have the same one
         self.perhaps = {}  # the same, of successes in a run that was killed: stored or not
-        self.tainted = False  # somebody's change to an output stands: a clean build makes something else
+        self.taint = [False]  # somebody's change to an output stands: a clean build makes something else. Clones have one in common
 
     def clone(self):
         """Records and bytes are never changed, only replaced."""
         other = copy.copy(self)
         other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
-        other.starts = dict(self.starts)
+        other.starts, other.taint = dict(self.starts), list(self.taint)
         other.cache, other.perhaps = dict(self.cache), dict(self.perhaps)
         return other
+
+    def write(self, files):
+        """None: it is removed."""
+        self.disk.update(files)
+        self.disk = {p: b for p, b in self.disk.items() if b is not None}
 
     def content(self, declared):
         return {p: b for p, b in self.disk.items() if w.hits(declared, p)}
@@ -104,6 +113,7 @@ class Run:
         self.before = {u: w.before(self.edges, u) for u in self.edges}
         self.names = {t.name for t in wf.tasks}
         self.states, self.reasons, self.results = {}, {}, {}
+        self.unrun = set()  # failed without a start
 
     def go(self, targets=None):
         todo = set(targets or self.edges)
@@ -124,7 +134,7 @@ class Run:
     def check(self, uid, state):
         """Did axmake as was to be done?"""
         did = "ran" if self.ran and uid in self.ran else "was restored" if uid in self.restored else ""
-        if did == "ran" and state not in ("done", "failed") or did == "was restored" and state != "restored":
+        if did == "ran" and (state not in ("done", "failed") or uid in self.unrun) or did == "was restored" and state != "restored":
             why = ", ".join(f"{self.wf.of(d).name} is {self.states[d]}: {self.reasons.get(d)}" for d in self.edges[uid])
             raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) {did}, but it was {state} ({self.reasons.get(uid)}; {why}); ran: {sorted(self.ran)}")
 
@@ -142,8 +152,9 @@ class Run:
                 return self.skip(t)
             signature = self.signature(t)
             reason = self.reasons[t.uid] = self.judge(t, signature)
-        except NoResult as e:
+        except (NoResult, Refused) as e:
             self.reasons[t.uid] = str(e)
+            self.unrun.add(t.uid)
             return "failed"
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
@@ -171,7 +182,8 @@ class Run:
             return self.skip(t)
         if t.run_if and not self.killed:
             return "left" if t.run_if == "failure" and set(bad.values()) == {"left"} else ""
-        if any(s == "not run" or s == "failed" and not self.wf.of(d).optional for d, s in bad.items()):
+        lost = {d for d, s in bad.items() if s == "not run" or s == "failed" and not self.wf.of(d).optional}
+        if lost - w.tolerated(self.edges, t):
             return "not run" if not t.run_if else ""
         return "left" if "left" in bad.values() else ""
 
@@ -225,12 +237,23 @@ class Run:
             raise NoResult(f"there is no result of {self.wf.of(uid).name}")
         return (result or b"").decode().rstrip("\n")
 
+    def field_of(self, t, uid):
+        (path, mark), result = t.fields[uid], self.results.get(uid)
+        value = None if result is None else field_in(result, path)
+        if value is None and mark != "?":
+            raise NoResult(f"there is no {path} of {self.wf.of(uid).name}")
+        return value or ""
+
+    def lacks_field(self, t, result):
+        return any(u.fields[t.uid][1] != "?" and field_in(result, u.fields[t.uid][0]) is None for u in self.wf.tasks if t.uid in u.fields)
+
     def environment(self, t):
-        join = lambda pieces: "".join(p if isinstance(p, str) else self.vars[p[1]] if p[0] == "var" else self.text_of(p[1]) for p in pieces)
-        return {n: join(pieces) for n, pieces in t.env}
+        piece = {"var": lambda v: self.vars[v], "result": self.text_of, "field": lambda uid: self.field_of(t, uid)}
+        return {n: "".join(p if isinstance(p, str) else piece[p[0]](p[1]) for p in pieces) for n, pieces in t.env}
 
     def prompt(self, t):
-        return w.prompt(t, self.text_of, lambda v: "\n".join(self.input_files(t)) if v == "inputs" else self.vars[v])
+        var = lambda v: "\n".join(self.input_files(t)) if v == "inputs" else self.vars[v]
+        return w.prompt(t, self.text_of, lambda uid: self.field_of(t, uid), var)
 
     def signature(self, t):
         s = {f"env {n}": v for n, v in self.environment(t).items()}
@@ -322,7 +345,10 @@ class Run:
                 continue
             if begun:
                 return f"a failed try left {o}"
-            if (t.on_edit or ("keep" if t.kind == "agent" else "rerun")) == "rerun":
+            rule = t.on_edit or ("keep" if t.kind == "agent" else "rerun")
+            if rule == "fail":
+                raise Refused(f"output {o} was changed")
+            if rule == "rerun":
                 return f"output {o} was changed"
         return ""
 
@@ -358,8 +384,10 @@ class Run:
         ref.starts[t.name] = ref.order
         possible = ref.unsure.pop(t.name, ())
         result, wrote = self.answer(t) if t.kind == "agent" else self.execute(t)
-        ref.disk.update(wrote)
-        if result is None:
+        failed = result is None or self.lacks_field(t, result)
+        if not (t.isolate and failed):
+            ref.write(wrote)
+        if failed:
             if possible:
                 ref.unsure[t.name] = possible
             return "failed"
@@ -392,7 +420,8 @@ class Run:
     def is_restored(self, t, key):
         """axmake is believed only where both would be right: what a killed run made is stored or not, and after a failure without -k it is restored or not."""
         ref = self.ref
-        if key not in ref.cache and key not in ref.perhaps:
+        known = ref.cache.get(key) or ref.perhaps.get(key)
+        if not known or self.lacks_field(t, known[1]):
             return False
         if self.ran is None or t.uid in self.restored:
             return True
@@ -412,7 +441,7 @@ class Run:
                 for p in now:
                     del ref.disk[p]
             elif now.keys() - made.keys():
-                ref.tainted = True  # a run might have removed it
+                ref.taint[0] = True  # a run might have removed it
             ref.disk.update(made)
         ref.order += 2
         ref.starts[t.name] = ref.order - 1
@@ -438,20 +467,20 @@ class Run:
         """The script: see workflow.script."""
         disk, wrote = self.ref.disk, {}
         fails = t.guard and b"BAD" in disk[t.guard]
-        if fails and not t.guard_late:
+        if fails and (t.isolate or not t.guard_late):
             return None, {}
+        everything = self.read_all(t)
         for o in t.outputs:
-            if w.is_tree(o):
-                for p in self.ref.content(o):
-                    del disk[p]
+            for p in self.ref.content(o) if w.has_more(o) else ():
+                if t.tidy:
+                    wrote[p] = None
             wrote[w.files_made(o)[0]] = b"half\n"
         if fails:
             return None, wrote
-        everything = self.read_all(t)
         for o in t.outputs:
             wrote.update({f: drain(t.makes, everything) for f in w.files_made(o)})
-            if w.is_tree(o):
-                wrote[f"{o}n{everything.count(10)}"] = b"k\n"
+            if w.has_more(o):
+                wrote[w.one_more(o, everything.count(10))] = b"k\n"
         for e in t.edits:
             for f in w.files_made(e):
                 mark, old = b"k mark%d" % t.uid, disk.get(f, b"")
@@ -473,7 +502,22 @@ class Run:
         return out + (f"k {t.name}\n".encode() if t.uses_name else b"")
 
 
+def field_in(result, path):
+    """Its text, or None."""
+    try:
+        value = json.loads(result)
+        for key in path.split("."):
+            value = value[key]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def drain(how, everything):
+    if how == "json":
+        lines = everything.split(b"\n")
+        n, x = sum(line.startswith(b"k 1") for line in lines), sum(line.startswith(b"x 1") for line in lines)
+        return b'{"n": %d, "in": %s, "all": %d}\n' % (n, b'{"x": %d}' % x if x else b"{}", everything.count(10))
     if how == "keys":
         lines = everything.split(b"\n")
         return b"".join(line + b"\n" for line in lines if line.startswith(b"k"))

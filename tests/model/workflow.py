@@ -1,6 +1,7 @@
 """Random workflows for the model check: what their tasks are, how they are written for axmake, and as what shell scripts they run.
 
-A task has a number that never changes, which stands in what it logs and in its outputs' paths, and a name, which may change.
+A task has a number that never changes, which stands in what it logs and in its outputs' paths, and a name, which may change. The tasks of one matrix are tasks
+like others, that differ by a value only; they are written as one.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ import functools
 import json
 import re
 
+FIELDS = ("n", "in.x")
 AGENTS = ("plain", "twin", "wise")  # `twin` differs from `plain` by its name only
 
 
@@ -22,11 +24,13 @@ class Task:
     deps: list = dataclasses.field(default_factory=list)  # uids; `dependencies`
     after: list = dataclasses.field(default_factory=list)  # uids
     results: dict = dataclasses.field(default_factory=dict)  # uid -> "" or "?": named in the prompt, or as AX_RESULT_
+    fields: dict = dataclasses.field(default_factory=dict)  # uid -> (one of FIELDS, "" or "?"): used of that result
     vars: list = dataclasses.field(default_factory=list)
-    env: list = dataclasses.field(default_factory=list)  # (name, pieces); a piece is text, ("var", name) or ("result", uid)
+    env: list = dataclasses.field(default_factory=list)  # (name, pieces); a piece is text, ("var", name), ("result", uid) or ("field", uid)
     env_inputs: list = dataclasses.field(default_factory=list)
     makes: str = "full"  # what of all that it read goes into its outputs: full, keys (lines that begin with k), const
-    says: str = "none"  # the same for its standard output
+    says: str = "none"  # the same for its standard output, or json
+    tidy: bool = True  # it clears its trees and patterns first; else what an earlier run left stays
     guard: str = ""  # run: it fails when this input holds BAD; agent: a var whose value may tell it to fail
     guard_late: bool = False  # after it has written half an output
     uses_name: bool = False
@@ -35,11 +39,19 @@ class Task:
     always: bool = False
     on_edit: str = ""
     cache: str = ""
+    isolate: str = ""
+    family: int = 0  # the number of its matrix
+    value: str = ""  # of the matrix's key k
     run_if: str = ""
     when: tuple = ()  # ("equal", var, value), ("exists", path), ("said", uid, mark), ("not", x), ("and", x, y), ("or", x, y)
     agent: str = ""
     salt: int = 0  # part of the script or prompt
     cosmetic: list = dataclasses.field(default_factory=list)  # lines of YAML that count for nothing
+
+
+    @property
+    def log(self):
+        return f"u{self.family}{self.value}" if self.family else f"u{self.uid}"
 
 
 @dataclasses.dataclass
@@ -49,6 +61,14 @@ class Workflow:
     roles: dict  # agent -> (role, model)
     comment: int = 0
     cache_dir: str = ""
+    spare: list = dataclasses.field(default_factory=list)  # tasks of a matrix for a value that it does not have now
+
+    def members(self, family):
+        return sorted((t for t in self.tasks if t.family == family), key=lambda t: t.uid)
+
+    def alike(self, t):
+        """All tasks of its matrix, those to come too."""
+        return [u for u in (*self.tasks, *self.spare) if u.family == t.family] if t.family else [t]
 
     def of(self, uid):
         return next(t for t in self.tasks if t.uid == uid)
@@ -84,10 +104,19 @@ def hits(pattern, path):
 
 
 def files_made(output):
-    """The files that a task writes for one declared output (a tree has one more, whose name hangs on what was read)."""
+    """The files that a task writes for one declared output, but for one_more."""
     if is_tree(output):
         return [output + "a"]
     return [output.replace("*", "a"), output.replace("*", "b")] if is_glob(output) else [output]
+
+
+def has_more(output):
+    """Does it take in files whose names hang on what was read?"""
+    return is_tree(output) or is_glob(output)
+
+
+def one_more(output, count):
+    return f"{output}n{count}" if is_tree(output) else output.replace("*", f"n{count}")
 
 
 def makes(task, path):
@@ -107,10 +136,18 @@ def literal_edges(wf, task):
 
 
 def results_in(when):
-    """uids of the tasks whose results a condition asks for."""
+    """(uid, mark) of the tasks whose results a condition asks for."""
     if not when:
         return []
-    return [when[1]] if when[0] == "said" else [u for part in when[1:] if isinstance(part, tuple) for u in results_in(part)]
+    return [when[1:]] if when[0] == "said" else [u for part in when[1:] if isinstance(part, tuple) for u in results_in(part)]
+
+
+def tolerated(found, t):
+    """uids of those that it uses as `${x?}` only: their failure is nothing."""
+    strict = {*t.deps, *t.after, *(u for u, mark in results_in(t.when) if mark != "?"), *(p[1] for _, pieces in t.env for p in pieces if p[0] == "result")}
+    strict |= {u for u, mark in t.results.items() if mark != "?"} | {u for u, (_, mark) in t.fields.items() if mark != "?"}
+    named = {u for u, _ in results_in(t.when)} | t.results.keys() | t.fields.keys()
+    return {u for u in found[t.uid] if u in named - strict and not found[t.uid][u] == "file"}
 
 
 def condition(wf, when):
@@ -127,20 +164,22 @@ def condition(wf, when):
 
 
 def edges(wf):
-    """uid -> {uid: does its content count?}; edges by name first, then those of globs to tasks that do not come after."""
+    """uid -> {uid: does its content count? "file": that of files}; edges by name first, then those of globs to tasks that do not come after."""
     found = {}
     for t in wf.tasks:
         found[t.uid] = {d: False for d in t.after}
         found[t.uid].update({d: True for d in (*t.deps, *t.results, *literal_edges(wf, t))})
+        found[t.uid].update({u: True for u in t.fields})
         found[t.uid].update({p[1]: True for _, pieces in t.env for p in pieces if p[0] == "result"})
-        found[t.uid] = {u: False for u in results_in(t.when)} | found[t.uid]
+        found[t.uid] = {u: False for u, _ in results_in(t.when)} | found[t.uid]
+        found[t.uid].update({d: "file" for d in literal_edges(wf, t)})
     for t in wf.tasks:
         for p in t.inputs:
             if p[0] == "!" or not is_glob(p):
                 continue
             for u in wf.tasks:
                 if u is not t and any(hits(p, f) for o in u.outputs for f in files_made(o)) and t.uid not in before(found, u.uid):
-                    found[t.uid][u.uid] = True
+                    found[t.uid][u.uid] = "file"
     return found
 
 
@@ -156,6 +195,13 @@ def before(found, uid):
 
 
 # As scripts and prompts
+
+
+JSON = [
+    "n=$(all | grep -c '^k 1' || :); x=$(all | grep -c '^x 1' || :)",
+    r'''[ $x = 0 ] && in='{}' || in="{\"x\": $x}"''',
+    r'''echo "{\"n\": $n, \"in\": $in, \"all\": $(all | wc -l)}"''',
+]
 
 
 def sink(how):
@@ -184,33 +230,37 @@ def read_lines(wf, t):
 
 def script(wf, t):
     fail = f"if grep -q BAD {t.guard}; then exit 3; fi"
-    lines = [f'echo u{t.uid} >> "$HOME/ran" # {t.salt}', "all() {", *("\t" + line for line in read_lines(wf, t)), "}"]
+    lines = [f'echo {t.log} >> "$HOME/ran" # {t.salt}', "all() {", *("\t" + line for line in read_lines(wf, t)), "}"]
     if t.guard and not t.guard_late:
         lines.append(fail)
     for o in sorted(t.outputs):
-        lines += [f"rm -rf {o}; mkdir {o}"] if is_tree(o) else []
+        lines += [f"rm -rf {o}" if is_tree(o) else f"rm -f {o}"] if t.tidy and has_more(o) else []
+        lines += [f"mkdir -p {o}"] if is_tree(o) else []
         lines.append(f"echo half > {files_made(o)[0]}")
     if t.guard and t.guard_late:
         lines.append(fail)
     for o in sorted(t.outputs):
         lines += [f"{{ {sink(t.makes)}; }} > {f}" for f in files_made(o)]
-        lines += [f"echo k > {o}n$(all | wc -l)"] if is_tree(o) else []
+        lines += [f"echo k > {one_more(o, '$(all | wc -l)')}"] if has_more(o) else []
     for e in sorted(t.edits):
         lines += [f"grep -q '^k mark{t.uid}$' {f} || printf '\\nk mark{t.uid}\\n' >> {f}" for f in files_made(e)]
-    lines += [sink(t.says)] if t.says != "none" else []
+    lines += JSON if t.says == "json" else [sink(t.says)] if t.says != "none" else []
     return "\n".join(lines) + "\n"
 
 
-def prompt(t, name, var):
-    """The text; name(uid, mark) and var(name) say how a reference looks there, or what it means."""
-    lines = [f"LOG u{t.uid}", f"This is question {t.salt}."]
+def prompt(t, name, field, var):
+    """The text; name(uid, mark), field(uid) and var(name) say how a reference looks there, or what it means."""
+    lines = [f"LOG {t.log}", f"This is question {t.salt}."]
     lines += [f"k {name(d, t.results[d])}" for d in sorted(t.results)]
+    lines += [f"k {field(d)}" for d in sorted(t.fields)]
     lines += [f"k {v}={var(v)}" for v in sorted(t.vars)]
     if t.lists_inputs:
         lines.append("Read " + var("inputs"))
     if t.guard:
         lines.append(var(t.guard))
-    if t.makes == "const":
+    if t.says == "json":
+        lines.append('JSON {"n": "%s", "in": {"x": "%s"}}' % (var("V1"), var("V2")))
+    elif t.makes == "const":
         lines.append('JSON {"k": 1}')
     lines += [f"WRITE {f}" for o in sorted(t.outputs) for f in files_made(o)]
     return "\n".join(lines) + "\n"
@@ -223,44 +273,64 @@ def block(text):
     return "|\n" + "".join(" " * 6 + line + "\n" for line in text.splitlines())
 
 
-def flow(items):
-    return "[" + ", ".join(i if re.fullmatch(r"[\w/.-]+", i) else json.dumps(i) for i in items) + "]\n"
+def flow(items, quoted=False):
+    return "[" + ", ".join(i if re.fullmatch(r"[\w/.-]+", i) and not quoted else json.dumps(i) for i in items) + "]\n"
+
+
+def full_name(name, t):
+    return f"{name}[k={t.value}]" if t.family else name
+
+
+def names(wf, uids):
+    """Where all tasks of a matrix are meant, its own name says so."""
+    out = []
+    for uid in uids:
+        t = wf.of(uid)
+        whole = t.family and {u.uid for u in wf.members(t.family)} <= {*uids}
+        out.append(t.name.split("[")[0] if whole else t.name)
+    return list(dict.fromkeys(out))
 
 
 def task_yaml(wf, t):
     ref = lambda uid, mark="": "${" + wf.of(uid).name + mark + "}"
+    field = lambda uid: ref(uid, "." + "".join(t.fields[uid]))
     var = lambda v: "${" + v + "}"
-    text = f"  - name: {t.name}\n"
+    text = ""
     if t.kind == "run":
-        text += "    run: " + block(script(wf, t))
+        code = script(wf, t)
+        text += "    run: " + block(code.replace(t.value, "$k") if t.family else code)
     elif t.kind == "agent":
-        text += f"    agent: {t.agent}\n    task: " + block(prompt(t, ref, var))
+        text += f"    agent: {t.agent}\n    task: " + block(prompt(t, ref, field, var))
     for key in ("inputs", "outputs", "edits", "env_inputs"):
         if getattr(t, key):
-            text += f"    {key}: " + flow(getattr(t, key))
+            text += f"    {key}: " + flow(getattr(t, key), t.family)
     for key, uids in (("dependencies", t.deps), ("after", t.after)):
         if uids:
-            text += f"    {key}: " + flow([wf.of(d).name for d in uids])
+            text += f"    {key}: " + flow(names(wf, uids))
     if t.env:
-        values = {n: "".join(p if isinstance(p, str) else var(p[1]) if p[0] == "var" else ref(p[1]) for p in pieces) for n, pieces in t.env}
+        piece = {"var": var, "result": ref, "field": field}
+        values = {n: "".join(p if isinstance(p, str) else piece[p[0]](p[1]) for p in pieces) for n, pieces in t.env}
         text += "    env:\n" + "".join(f"      {n}: {json.dumps(v)}\n" for n, v in values.items())
     for key in ("optional", "always"):
         if getattr(t, key):
             text += f"    {key}: true\n"
-    if t.run_if:
-        text += f"    run_if: {t.run_if}\n"
     if t.when:
         text += f"    when: {json.dumps(condition(wf, t.when))}\n"
-    for key in ("on_edit", "cache"):
+    for key in ("run_if", "on_edit", "cache", "isolate"):
         if getattr(t, key):
             text += f"    {key}: {getattr(t, key)}\n"
-    return text + "".join(f"    {line}\n" for line in t.cosmetic)
+    text += "".join(f"    {line}\n" for line in t.cosmetic)
+    head = f"  - name: {t.name.split('[')[0]}\n"
+    if not t.family:
+        return head + text
+    values = flow([u.value for u in wf.members(t.family)]).rstrip()
+    return head + f"    matrix: {{k: {values}}}\n" + text.replace(t.value, "${k}")
 
 
 def workflow_yaml(wf):
     text = "".join(f"# comment {i}\n" for i in range(wf.comment))
     text += "vars:\n" + "".join(f"  {n}: {json.dumps(v)}\n" for n, v in wf.vars.items())
-    return text + "tasks:\n" + "".join(task_yaml(wf, t) for t in wf.tasks)
+    return text + "tasks:\n" + "".join(task_yaml(wf, t) for t in wf.tasks if not t.family or t is wf.members(t.family)[0])
 
 
 def settings_ini(wf):
