@@ -77,7 +77,7 @@ class History:
         self.wf.vars["MOOD"] = "fine"
         for t in self.wf.tasks:  # what is skipped keeps what it made when it was not, and what somebody changed is in the way
             t.when = ()
-            t.on_edit = "" if t.on_edit == "fail" else t.on_edit
+            t.on_edit = "rerun" if t.on_edit == "fail" else t.on_edit
         self.save()
         self.run(full=True)
         self.compare_result()

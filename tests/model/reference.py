@@ -239,6 +239,8 @@ class Run:
 
     def field_of(self, t, uid):
         (path, mark), result = t.fields[uid], self.results.get(uid)
+        if self.states[uid] == "skipped":
+            return ""  # its result is empty, with all its fields
         value = None if result is None else field_in(result, path)
         if value is None and mark != "?":
             raise NoResult(f"there is no {path} of {self.wf.of(uid).name}")
