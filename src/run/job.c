@@ -335,6 +335,15 @@ static bool sign(struct job *j)
 	return false;
 }
 
+/* Needed where an edited output is kept. Under another `on_edit` today it may be tomorrow; of a script, no mark says no less than the right one, but an old one does. */
+static bool is_marked(const struct job *j)
+{
+	const struct task *t = j->task;
+	if (!t->outputs.n)
+		return false;
+	return t->kind == TASK_AGENT || t->def->on_edit == ON_EDIT_KEEP || store_marked_start(j->sched->c->store, t->name);
+}
+
 /* Everything before the first try; false after ending the task. */
 static bool prepare(struct job *j)
 {
@@ -353,8 +362,7 @@ static bool prepare(struct job *j)
 		return true; /* its asker is on record */
 	/* On record before the program runs: what it leaves must never be taken for somebody's edit. */
 	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
-	bool keeps_edits = t->def->on_edit == ON_EDIT_KEEP || (t->def->on_edit == ON_EDIT_DEFAULT && t->kind == TASK_AGENT);
-	if (!err && keeps_edits && t->outputs.n)
+	if (!err && is_marked(j))
 		err = store_mark_start(s->c->store, t->name, j->start_id);
 	if (err) {
 		sched_state_lost(s, err);
