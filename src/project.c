@@ -280,7 +280,7 @@ static enum task_state state_of(struct project *p, struct task *t, const struct 
 	if (verdict_is_skip(v))
 		return STATE_SKIPPED;
 	if (verdict_is_error(v))
-		return STATE_FAILED;
+		return v->why == WHY_BLOCKED ? STATE_NOT_RUN : STATE_FAILED;
 	return v->why == WHY_HELD_BEHIND || approval_lacks(&p->stale, t, v) ? STATE_HELD : STATE_STALE;
 }
 
