@@ -23,7 +23,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo check check-agents check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo check check-agents check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -76,6 +76,12 @@ check-agents:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@python3 tests/agents/run.py --all --axmake $(OUT)/axmake --store $B/agents
+
+# Random histories, with all processors; some minutes. `make check` plays a few of them.
+check-oracle:
+	@.ci/setup.sh make build
+	+@$(AGAIN) all
+	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:

@@ -28,7 +28,7 @@ class History:
     def __init__(self, axmake, answers, seed):
         self.asked = None
         self.axmake, self.answers, self.rng = axmake, answers, random.Random(seed)
-        self.box = os.path.realpath(tempfile.mkdtemp(prefix="axmake-model-"))
+        self.box = os.path.realpath(tempfile.mkdtemp(prefix="axmake-oracle-"))
         self.root, self.home = self.path("root"), self.path("home")
         self.steps = []  # shell text that does the same
         self.env = {"PATH": f"{self.home}:{os.path.dirname(axmake)}:{os.environ['PATH']}", "HOME": self.home, "LC_ALL": "C.UTF-8"}

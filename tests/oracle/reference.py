@@ -18,7 +18,7 @@ class Mismatch(Exception):
 
 
 class NoResult(Exception):
-    """`${x}` of an optional task that failed, a field that is not there."""
+    """`${x}` of an optional task that failed, a field that is not there, an input whose maker was not run."""
 
 
 class Refused(Exception):
@@ -215,6 +215,9 @@ class Run:
                 continue
             if path in hit or not any(w.makes(u, path) for u in later):
                 found.append(path)
+        lacking = [p for p in t.inputs if p[0] != "!" and not w.has_more(p) and p not in (*t.edits, *self.ref.disk)]
+        if lacking:
+            raise NoResult(f"input {lacking[0]} is not there")
         return sorted(found)
 
     def contribution(self, dep, user):

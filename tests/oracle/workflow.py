@@ -1,4 +1,4 @@
-"""Random workflows for the model check: what their tasks are, how they are written for axmake, and as what shell scripts they run.
+"""Random workflows for the oracle: what their tasks are, how they are written for axmake, and as what shell scripts they run.
 
 A task has a number that never changes, which stands in what it logs and in its outputs' paths, and a name, which may change. The tasks of one matrix are tasks
 like others, that differ by a value only; they are written as one.
