@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 static int64_t now_ns(clockid_t id)
@@ -47,7 +48,8 @@ void clock_duration(struct sbuf *b, int64_t ns)
 		sbuf_printf(b, "%" PRId64 "h%02dm", in_units(ns, 60 * NS_PER_S) / 60, (int)(in_units(ns, 60 * NS_PER_S) % 60));
 }
 
-void clock_iso(struct sbuf *b, int64_t wall_ns)
+/* With `fraction`, which is at most ".123". */
+static void add_iso(struct sbuf *b, int64_t wall_ns, const char *fraction)
 {
 	time_t t = wall_ns / NS_PER_S - (wall_ns % NS_PER_S < 0);
 	struct tm tm;
@@ -55,5 +57,20 @@ void clock_iso(struct sbuf *b, int64_t wall_ns)
 
 	/* 64 bits of nanoseconds span only the years 1677 to 2262. */
 	gmtime_r(&t, &tm);
-	sbuf_add(b, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm));
+	sbuf_add(b, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm));
+	sbuf_printf(b, "%sZ", fraction);
+}
+
+void clock_iso(struct sbuf *b, int64_t wall_ns)
+{
+	add_iso(b, wall_ns, "");
+}
+
+void clock_iso_ms(struct sbuf *b, int64_t wall_ns)
+{
+	char fraction[8];
+	int ms = (int)(wall_ns / NS_PER_MS % 1000);
+
+	snprintf(fraction, sizeof fraction, ".%03d", ms < 0 ? (ms + 1000) % 1000 : ms);
+	add_iso(b, wall_ns, fraction);
 }

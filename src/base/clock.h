@@ -15,5 +15,7 @@ int64_t clock_wall_ns(void); /* since 1970, UTC */
 void clock_duration(struct sbuf *b, int64_t ns);
 /* "2026-11-24T06:48:46Z" */
 void clock_iso(struct sbuf *b, int64_t wall_ns);
+/* "2026-11-24T06:48:46.123Z" */
+void clock_iso_ms(struct sbuf *b, int64_t wall_ns);
 
 #endif

@@ -409,5 +409,7 @@ void job_go(struct job *j)
 	} else if (j->provider != j->signed_for && !sign(j)) {
 		return;
 	}
+	if (j->tries && !j->as)
+		sched_send(s, &(struct event){.kind = EVENT_TRY, .task = j->task, .count = j->tries + 1, .text = j->provider ? j->provider->name : STR_NONE});
 	start_try(j);
 }

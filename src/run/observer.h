@@ -14,6 +14,7 @@ enum event_kind {
 	EVENT_START,       /* of the first try; verdict says why */
 	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
 	EVENT_ACTIVITY,    /* what a running agent says of itself has changed */
+	EVENT_TRY,         /* a further try starts; count: which, text: its provider */
 	EVENT_RETRY,       /* a try failed, another will follow after delay_ns; text: by this other provider */
 	EVENT_END,         /* with success, failure (task->state says) */
 	EVENT_HELD,        /* a stale task waits for a person's yes and is not run; verdict says why it is stale */
