@@ -1,0 +1,365 @@
+#include "show/ledger.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "graph/stale.h"
+#include "run/mask.h"
+#include "show/failure.h"
+
+struct ledger {
+	const struct graph *graph;
+	struct arena arena;
+	struct mask mask;
+	struct map by_name; /* struct ledger_entry * */
+	VEC(struct ledger_entry *) order;
+	VEC(struct ledger_warning) warnings;
+	VEC(bool) lanes;    /* taken */
+	struct ledger_sums sums;
+};
+
+const char *ledger_state_name(enum ledger_state s)
+{
+	static const char *const names[N_LEDGER_STATES] = {
+		[LEDGER_FAILED] = "failed",   [LEDGER_REFUSED] = "refused", [LEDGER_HELD] = "held",         [LEDGER_IGNORED] = "ignored",
+		[LEDGER_NOT_RUN] = "not-run", [LEDGER_RUNNING] = "running", [LEDGER_DONE] = "done",         [LEDGER_RECORDED] = "recorded",
+		[LEDGER_SKIPPED] = "skipped", [LEDGER_FRESH] = "up-to-date",
+	};
+	return names[s];
+}
+
+struct str ledger_masked(const struct ledger *l, struct str text)
+{
+	struct arena *a = &((struct ledger *)l)->arena;
+	struct str masked = mask_copy(&l->mask, a, text);
+	return masked.p == text.p ? arena_copy(a, text) : masked;
+}
+
+static struct ledger_entry *entry_of(struct ledger *l, const struct task *t)
+{
+	struct ledger_entry **e = (struct ledger_entry **)map_slot(&l->by_name, t->name);
+	if (!*e) {
+		*e = arena_new(&l->arena, struct ledger_entry);
+		**e = (struct ledger_entry){.state = N_LEDGER_STATES, .status = -1, .signal = -1, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1,
+					    .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .saved_ns = -1, .saved_tokens = -1, .saved_usd = NAN};
+		vec_push(&l->arena, &l->order, *e);
+	}
+	(*e)->task = t;
+	return *e;
+}
+
+/* A task is counted in one state: the last one. */
+static void set_state(struct ledger *l, struct ledger_entry *e, enum ledger_state s)
+{
+	if (e->state < N_LEDGER_STATES)
+		l->sums.states[e->state]--;
+	l->sums.states[s]++;
+	e->state = s;
+}
+
+static void set_reason(struct ledger *l, struct ledger_entry *e, const struct verdict *v)
+{
+	struct arena a = {0};
+	if (v)
+		e->reason = ledger_masked(l, stale_reason(&a, v));
+	arena_free(&a);
+}
+
+static unsigned take_lane(struct ledger *l)
+{
+	unsigned i = 0;
+	while (i < l->lanes.n && l->lanes.p[i])
+		i++;
+	if (i == l->lanes.n)
+		vec_push(&l->arena, &l->lanes, true);
+	l->lanes.p[i] = true;
+	if (l->sums.lanes < i + 1)
+		l->sums.lanes = i + 1;
+	return i;
+}
+
+static void begin_try(struct ledger *l, struct ledger_entry *e, const struct event *ev)
+{
+	struct ledger_try t = {.began_ns = ev->at_ns, .ended_ns = ev->at_ns, .lane = take_lane(l), .provider = ledger_masked(l, ev->text), .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	vec_push(&l->arena, &e->tries, t);
+	e->running = true;
+	set_state(l, e, LEDGER_RUNNING);
+}
+
+/* What was not reported before is all of a sum. */
+static int64_t minus(int64_t sum, int64_t before)
+{
+	return sum < 0 ? -1 : before < 0 ? sum : sum - before;
+}
+
+static double minus_usd(double sum, double before)
+{
+	return isnan(before) ? sum : sum - before;
+}
+
+/* The outcome's sums are of all tries so far; the entry's of those before. */
+static void end_try(struct ledger *l, struct ledger_entry *e, int64_t at_ns, const struct outcome *o, bool well)
+{
+	if (!e->running)
+		return;
+	struct ledger_try *t = &e->tries.p[e->tries.n - 1];
+	struct sbuf why = {0};
+	e->running = false;
+	l->lanes.p[t->lane] = false;
+	t->ended_ns = at_ns;
+	if (o) {
+		t->input_tokens = minus(o->input_tokens, e->input_tokens);
+		t->output_tokens = minus(o->output_tokens, e->output_tokens);
+		t->cost_usd = minus_usd(o->cost_usd, e->cost_usd);
+	}
+	if (o && !well) {
+		failure_words(&why, e->task, o);
+		t->class = try_class_name(o->class);
+		t->error = ledger_masked(l, sbuf_view(&why));
+	}
+	sbuf_free(&why);
+}
+
+static void take_usage(struct ledger_entry *e, const struct outcome *o)
+{
+	e->n_tries = o->tries;
+	e->input_tokens = o->input_tokens;
+	e->output_tokens = o->output_tokens;
+	e->cache_read_tokens = o->cache_read_tokens;
+	e->cache_write_tokens = o->cache_write_tokens;
+	e->cost_usd = o->cost_usd;
+}
+
+static void take_failure(struct ledger *l, struct ledger_entry *e, const struct outcome *o)
+{
+	struct sbuf why = {0};
+	failure_words(&why, e->task, o);
+	e->note = ledger_masked(l, sbuf_view(&why));
+	e->class = try_class_name(o->class);
+	e->tail = ledger_masked(l, failure_tail(o->tail));
+	e->session = ledger_masked(l, o->session);
+	sbuf_free(&why);
+}
+
+static void on_end(struct ledger *l, struct ledger_entry *e, const struct event *ev)
+{
+	const struct outcome *o = ev->outcome;
+	bool failed = ev->task->state == STATE_FAILED;
+	struct sbuf log = {0};
+	end_try(l, e, ev->at_ns, o, !failed);
+	take_usage(e, o);
+	set_reason(l, e, ev->verdict);
+	set_state(l, e, failed ? (o->ignored ? LEDGER_IGNORED : LEDGER_FAILED) : o->tries ? LEDGER_DONE : LEDGER_RECORDED);
+	e->ended_ns = ev->at_ns;
+	e->duration_ns = o->tries ? o->duration_ns : -1;
+	e->provider = ledger_masked(l, o->provider);
+	e->status = o->signaled || !o->tries ? -1 : o->status;
+	e->signal = o->signaled ? o->status : -1;
+	if (failed)
+		take_failure(l, e, o);
+	if (failure_log(&log, ev->task, o))
+		e->log = ledger_masked(l, sbuf_view(&log));
+	if (ev->task->kind == TASK_AGENT && o->tries)
+		usage_add(&l->sums.usage, o->input_tokens, o->output_tokens, o->cost_usd);
+	sbuf_free(&log);
+}
+
+static int64_t sum_of(int64_t a, int64_t b)
+{
+	return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+/* What is up to date was paid for once, and not again. */
+static void on_fresh(struct ledger *l, struct ledger_entry *e)
+{
+	const struct task_record *r = e->task->record;
+	set_state(l, e, LEDGER_FRESH);
+	if (!r)
+		return;
+	e->provider = ledger_masked(l, r->provider);
+	e->saved_ns = r->duration_ns;
+	e->saved_tokens = sum_of(r->input_tokens, r->output_tokens);
+	e->saved_usd = r->cost_usd;
+	l->sums.saved_ns += r->duration_ns;
+	l->sums.saved_tokens += e->saved_tokens > 0 ? e->saved_tokens : 0;
+	l->sums.saved_usd += isnan(r->cost_usd) ? 0 : r->cost_usd;
+}
+
+static void on_not_run(struct ledger *l, struct ledger_entry *e, const struct event *ev)
+{
+	end_try(l, e, ev->at_ns, NULL, true);
+	set_state(l, e, LEDGER_NOT_RUN);
+	e->note = ledger_masked(l, ev->text);
+}
+
+static void on_task(struct ledger *l, const struct event *ev)
+{
+	struct ledger_entry *e = entry_of(l, ev->task);
+	switch (ev->kind) {
+	case EVENT_START:
+		set_reason(l, e, ev->verdict);
+		begin_try(l, e, ev);
+		break;
+	case EVENT_TRY:
+		begin_try(l, e, ev);
+		break;
+	case EVENT_RETRY:
+		end_try(l, e, ev->at_ns, ev->outcome, false);
+		take_usage(e, ev->outcome);
+		break;
+	case EVENT_END:
+		on_end(l, e, ev);
+		break;
+	case EVENT_FOUND_FRESH:
+		on_fresh(l, e);
+		break;
+	case EVENT_NOT_RUN:
+		on_not_run(l, e, ev);
+		break;
+	case EVENT_HELD:
+		set_reason(l, e, ev->verdict);
+		e->note = ledger_masked(l, ev->task->def->approve.s);
+		set_state(l, e, LEDGER_HELD);
+		break;
+	case EVENT_SKIPPED:
+		set_reason(l, e, ev->verdict);
+		e->note = e->reason;
+		e->reason = STR_NONE;
+		set_state(l, e, LEDGER_SKIPPED);
+		break;
+	case EVENT_REFUSED:
+		e->note = ledger_masked(l, ev->text);
+		set_state(l, e, LEDGER_REFUSED);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What had ended is the same task of another graph. */
+static void on_go_on(struct ledger *l, const struct graph *g)
+{
+	l->graph = g;
+	for (size_t i = 0; i < l->order.n; i++) {
+		const struct task *t = graph_task(g, l->order.p[i]->task->name);
+		if (t)
+			l->order.p[i]->task = t;
+	}
+}
+
+/* Whatever still runs then was left. */
+static void on_run_end(struct ledger *l, const struct event *ev)
+{
+	l->sums.ended_ns = ev->at_ns;
+	for (size_t i = 0; i < l->order.n; i++)
+		end_try(l, l->order.p[i], ev->at_ns, NULL, true);
+}
+
+static void hear(void *self, const struct event *ev)
+{
+	struct ledger *l = self;
+	switch (ev->kind) {
+	case EVENT_RUN_BEGIN:
+		l->sums.began_ns = l->sums.ended_ns = ev->at_ns;
+		break;
+	case EVENT_WARNING:
+		vec_push(&l->arena, &l->warnings, (struct ledger_warning){ev->task, ledger_masked(l, ev->text)});
+		break;
+	case EVENT_BUDGET:
+		l->sums.has_budget = true;
+		l->sums.budget = *ev->spending;
+		break;
+	case EVENT_GO_ON:
+		on_go_on(l, ev->graph);
+		break;
+	case EVENT_RUN_END:
+		on_run_end(l, ev);
+		break;
+	case EVENT_DATA:
+	case EVENT_ACTIVITY:
+	case EVENT_WHY:
+	case EVENT_ASKED:
+		break;
+	default:
+		if (ev->task && ev->task->kind != TASK_GROUP)
+			on_task(l, ev);
+	}
+}
+
+static void nothing_to_flush(void *self)
+{
+	(void)self;
+}
+
+struct ledger *ledger_new(const struct graph *g, const char *const *environ)
+{
+	struct ledger *l = xcalloc(1, sizeof *l);
+	l->graph = g;
+	l->sums.began_wall_ns = clock_wall_ns();
+	l->sums.began_ns = l->sums.ended_ns = clock_ns();
+	mask_read(&l->mask, &l->arena, environ);
+	return l;
+}
+
+struct observer ledger_observer(struct ledger *l)
+{
+	return (struct observer){hear, nothing_to_flush, l};
+}
+
+void ledger_free(struct ledger *l)
+{
+	map_free(&l->by_name);
+	arena_free(&l->arena);
+	free(l);
+}
+
+const struct ledger_sums *ledger_sums(const struct ledger *l)
+{
+	return &l->sums;
+}
+
+const struct graph *ledger_graph(const struct ledger *l)
+{
+	return l->graph;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct task *x = (*(struct ledger_entry *const *)a)->task, *y = (*(struct ledger_entry *const *)b)->task;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n)
+{
+	*n = l->order.n;
+	if (l->order.n)
+		qsort(l->order.p, l->order.n, sizeof *l->order.p, by_place);
+	return l->order.p;
+}
+
+const struct ledger_entry *ledger_find(const struct ledger *l, struct str name)
+{
+	return map_get(&l->by_name, name);
+}
+
+const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n)
+{
+	*n = l->warnings.n;
+	return l->warnings.p;
+}
+
+void ledger_counts(struct sbuf *b, const struct ledger *l)
+{
+	static const char *const names[N_LEDGER_STATES] = {"failed", "refused", "held", "failed and ignored", "not run", "left running", "done", "recorded as up to date", "skipped", "up to date"};
+	const char *gap = "";
+	for (size_t s = 0; s < N_LEDGER_STATES; s++)
+		if (l->sums.states[s]) {
+			sbuf_printf(b, "%s%zu %s", gap, l->sums.states[s], names[s]);
+			gap = ", ";
+		}
+	if (!*gap)
+		sbuf_lit(b, "nothing to be done");
+}
