@@ -1,0 +1,19 @@
+#include "show/report.h"
+
+#include "base/clock.h"
+
+const char *report_state(const struct report *r)
+{
+	return r->signal ? "interrupted" : r->status ? "failed" : "done";
+}
+
+void report_summary(struct sbuf *b, const struct report *r)
+{
+	const struct ledger_sums *s = ledger_sums(r->ledger);
+	ledger_counts(b, r->ledger);
+	if (r->signal)
+		sbuf_lit(b, "; interrupted");
+	sbuf_lit(b, " in ");
+	clock_duration(b, s->ended_ns - s->began_ns);
+	usage_phrase(b, &s->usage);
+}

@@ -1,0 +1,31 @@
+/* What a run was, once it has ended, for people and programs: each adds a whole file. */
+#ifndef AXMAKE_SHOW_REPORT_H
+#define AXMAKE_SHOW_REPORT_H
+
+#include "base/diag.h"
+#include "show/ledger.h"
+
+#define REPORT_VERSION 1
+
+struct report {
+	const struct ledger *ledger;
+	const struct diag *diag; /* for places */
+	const char *version;     /* of axmake */
+	int signal, status;      /* what ended the run, or 0; its exit status */
+};
+
+/* All that is known, as one JSON object. */
+void report_json(struct sbuf *b, const struct report *r);
+/* JUnit's XML, as servers for continuous integration read it. */
+void report_junit(struct sbuf *b, const struct report *r);
+/* A table and what failed, in Markdown; at most so many rows and failures. */
+void report_markdown(struct sbuf *b, const struct report *r, size_t most);
+/* Chrome's trace events: a lane a task at a time, arrows along the chain of dependencies that took longest. */
+void report_trace(struct sbuf *b, const struct report *r);
+
+/* "done", "failed", "interrupted" */
+const char *report_state(const struct report *r);
+/* "3 done, 1 failed in 1m04s (812+96 tokens, $0.01)" */
+void report_summary(struct sbuf *b, const struct report *r);
+
+#endif
