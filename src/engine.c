@@ -112,6 +112,12 @@ static void say_plain_targets(const struct program *g)
 	fflush(stdout); /* what follows goes out another way */
 }
 
+/* Files alone are asked for that are there and that nobody makes: that was said. */
+static bool only_plain_targets(const struct program *g)
+{
+	return g->project.plain_targets.items.n && !anything_wanted(g->project.graph);
+}
+
 static struct plain *open_plain(const struct program *g)
 {
 	const struct options *o = &g->options;
@@ -119,7 +125,7 @@ static struct plain *open_plain(const struct program *g)
 		.graph = g->project.graph,
 		.diag = g->project.diag,
 		.root_fd = g->project.store.root_fd,
-		.silent = o->silent,
+		.silent = o->silent || only_plain_targets(g),
 		.hush = g->round && g->round->hush,
 		.why = g->round && g->round->hush ? g->round->why : STR_NONE,
 		.quiet = str_eq(o->progress, STR("none")),
@@ -231,7 +237,7 @@ static void ask_for_seal(struct program *g, const struct sched_result *r, const 
 {
 	bool nothing = (r->fresh || r->skipped) && !r->done && !r->restored && !r->ignored && !r->signal && !status_of(g, r);
 	struct sbuf said = {0};
-	if (!nothing || !g->project.seen || g->round || plain_warned(plain))
+	if (!nothing || !g->project.seen || g->round || plain_warned(plain) || listeners_wanted(&g->options))
 		return;
 	add_plain_targets(g, &said);
 	plain_said(plain, &said);
@@ -239,40 +245,40 @@ static void ask_for_seal(struct program *g, const struct sched_result *r, const 
 	sbuf_free(&said);
 }
 
-int engine_build(struct program *g)
+/* Has every agent a provider? What lacks is told as part of a run that begins with it. */
+struct refusal {
+	struct observer to;
+	size_t wanted;
+	bool begun;
+};
+
+static void refuse(void *self, const struct event *e)
+{
+	struct refusal *r = self;
+	if (!r->begun)
+		r->to.event(r->to.self, &(struct event){.kind = EVENT_RUN_BEGIN, .at_ns = e->at_ns, .count = r->wanted});
+	r->begun = true;
+	r->to.event(r->to.self, e);
+}
+
+static bool providers_there(const struct project *p, struct observer to)
+{
+	const struct graph *gr = p->graph;
+	struct refusal r = {.to = to};
+	for (size_t i = 0; i < gr->tasks.n; i++)
+		r.wanted += gr->tasks.p[i]->wanted && gr->tasks.p[i]->kind != TASK_GROUP;
+	return sched_providers_there(gr, getenv("PATH"), &(struct observer){refuse, NULL, &r}, project_shares_cache(p));
+}
+
+/* The lock is held, the log open: runs, and says what came of it. Exit status; *signal: what ended the run, or 0. */
+static int build(struct program *g, struct loop *loop, struct plain *plain, struct listeners *all, uint64_t run_id, int *signal)
 {
 	struct project *p = &g->project;
-	uint64_t run_id = os_random64();
-	say_plain_targets(g);
-	if (p->plain_targets.items.n && !anything_wanted(p->graph))
-		return 0;
-	struct plain *plain = open_plain(g);
-	struct observer seen = plain_observer(plain);
-	struct listeners all = {0};
-	/* Where nothing is known yet, what lacks can be said before anything is written. */
-	bool first = p->store.fd < 0 && !g->options.touch;
-	if ((first && !sched_providers_there(p->graph, getenv("PATH"), &seen, project_shares_cache(p))) || !project_open(p, true, run_id)) {
-		plain_free(plain);
-		return EXIT_TROUBLE;
-	}
-	engine_end_previous(g);
-	project_cache(p, true, false);
-	int err = process_become_reaper();
-	struct loop *loop = err ? NULL : loop_new();
-	if (!loop) {
-		fprintf(stderr, "%s: *** cannot watch processes: %s\n", g->name, os_error(err ? err : errno));
-		return EXIT_TROUBLE;
-	}
-	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1};
-	if (g->round)
-		tee_add(&all.tee, round_observer(g->round));
-	tee_add(&all.tee, seen);
-	listeners_add_files(&all, g, &lc);
-	struct drawn drawn = drawn_open(g, loop, plain, &all.tee, program_slots(g));
+	struct drawn drawn = drawn_open(g, loop, plain, &all->tee, program_slots(g));
 	g->follow = drawn.terminal;
-	seen = listeners_observer(&all);
+	struct observer seen = listeners_observer(all);
 	struct sched_result r = engine_run(g, loop, &seen, run_id);
-	listeners_close(&all, g, &r, status_of(g, &r));
+	listeners_close(all, g, &r, status_of(g, &r));
 	if (diag_errors(p->diag))
 		plain_mistaken(plain);
 	int unseen = plain_end(plain);
@@ -285,11 +291,54 @@ int engine_build(struct program *g)
 	plain_free(plain);
 	drawn_close(&drawn);
 	loop_free(loop);
-	err = project_close(p);
+	int err = project_close(p);
 	if (err && !r.refused)
 		fprintf(stderr, "%s: warning: cannot write .axmake/log: %s\n", g->name, os_error(err));
 	fflush(stdout);
-	if (r.signal)
-		engine_raise(r.signal);
+	*signal = r.signal;
 	return err || unseen ? EXIT_TROUBLE : status_of(g, &r);
+}
+
+/* Nothing ran, for a reason that was said. */
+static int end_refused(struct program *g, struct plain *plain, struct listeners *all)
+{
+	listeners_close(all, g, &(struct sched_result){.refused = true}, EXIT_TROUBLE);
+	plain_free(plain);
+	return EXIT_TROUBLE;
+}
+
+int engine_build(struct program *g)
+{
+	struct project *p = &g->project;
+	uint64_t run_id = os_random64();
+	say_plain_targets(g);
+	if (only_plain_targets(g) && !listeners_wanted(&g->options))
+		return 0;
+	struct plain *plain = open_plain(g);
+	struct listeners all = {0};
+	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1, .files = true};
+	if (g->round)
+		tee_add(&all.tee, round_observer(g->round));
+	tee_add(&all.tee, plain_observer(plain));
+	if (!listeners_begin(&all, g, &lc)) {
+		plain_free(plain);
+		return EXIT_TROUBLE;
+	}
+	/* Where nothing is known yet, what lacks can be said before anything is written. */
+	bool first = p->store.fd < 0 && !g->options.touch;
+	if ((first && !providers_there(p, listeners_observer(&all))) || !project_open(p, true, run_id))
+		return end_refused(g, plain, &all);
+	engine_end_previous(g);
+	project_cache(p, true, false);
+	int err = process_become_reaper();
+	struct loop *loop = err ? NULL : loop_new();
+	if (!loop) {
+		fprintf(stderr, "%s: *** cannot watch processes: %s\n", g->name, os_error(err ? err : errno));
+		return EXIT_TROUBLE;
+	}
+	listeners_keep(&all, g, &lc);
+	int signal = 0, status = build(g, loop, plain, &all, run_id, &signal);
+	if (signal)
+		engine_raise(signal);
+	return status;
 }

@@ -43,6 +43,10 @@ struct row {
 /* All options, in the order of --help. */
 extern const struct row option_rows[];
 extern const size_t option_rows_n;
+/* Setters of option_files.c. */
+void option_set_file(struct parse *p, const struct row *row, struct str value);
+void option_add_report(struct parse *p, const struct row *row, struct str value);
+
 /* Is it one that is refused by name? */
 bool option_not_built(const struct row *row);
 /* -lLOAD of MAKEFLAGS. What no make could have written is passed over. */

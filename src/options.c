@@ -329,6 +329,9 @@ const struct row option_rows[] = {
     {0, "cache-gc", ARG_NONE, set_mode, 0, MODE_CACHE_GC, 0, NULL, "remove what the cache need not keep"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
+    {0, "events", ARG_REQUIRED, option_set_file, FIELD(events), 0, IN_SETTINGS, "FILE", "write what happens to FILE, as lines of JSON"},
+    {0, "trace-file", ARG_REQUIRED, option_set_file, FIELD(trace_file), 0, IN_SETTINGS, "FILE", "at the end write a trace for Perfetto"},
+    {0, "report", ARG_REQUIRED, option_add_report, FIELD(reports), 0, IN_SETTINGS, "FILE", "at the end write FILE.json, .xml or .md"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
     {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, tty, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",
@@ -340,9 +343,6 @@ const struct row option_rows[] = {
     {'p', "print-data-base", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {'d', "debug", ARG_OPTIONAL, set_not_built, 0, 0, 0, NULL, NULL},
     {0, "init", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
-    {0, "events", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
-    {0, "trace-file", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
-    {0, "report", ARG_REQUIRED, set_not_built, 0, 0, 0, "FILE", NULL},
 };
 
 _Static_assert(COUNT(option_rows) <= 64, "options.given has a bit for each row");

@@ -37,6 +37,12 @@ enum mode {
 enum output_sync { SYNC_TARGET, SYNC_NONE };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
+/* A file to be written. */
+struct file_option {
+	struct str path; /* n == 0: none */
+	bool of_root;    /* relative to the root, else to the folder in which axmake was started (after -C) */
+};
+
 #define JOBS_UNSET 0
 #define CACHE_SIZE_UNSET UINT64_MAX
 #define JOBS_UNLIMITED (-1)
@@ -64,6 +70,8 @@ struct options {
 	struct str progress; /* auto, tty, plain or none */
 	double budget_usd; /* --budget; 0: not given */
 	struct str provider; /* --provider */
+	struct file_option events, trace_file; /* --events, --trace-file */
+	VEC(struct file_option) reports;       /* --report: its ending is one of those that there are */
 	struct str subject;  /* task of --log, --result */
 	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */
 	bool as_json; /* --list=json, --status=json */

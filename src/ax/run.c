@@ -268,7 +268,8 @@ static struct sched_result run(struct one *one, struct loop *loop, uint64_t run_
 	struct listeners_config c = {.run_id = run_id, .asked = one->asked, .id = one->id, .run_fd = p->store.fd};
 	c.what = arena_printf(p->arena, "ax run %.*s", STR_ARG(one->task->name));
 	tee_add(&all.tee, (struct observer){hear, flush, one});
-	listeners_add_files(&all, one->g, &c);
+	listeners_begin(&all, one->g, &c);
+	listeners_keep(&all, one->g, &c);
 	struct observer seen = listeners_observer(&all);
 	struct sched_result r = engine_run(one->g, loop, &seen, run_id);
 	listeners_close(&all, one->g, &r, r.failed || r.refused ? EXIT_FAILED : 0);

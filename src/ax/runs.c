@@ -54,7 +54,7 @@ static struct told read_journal(struct arena *a, int state_fd, struct str id)
 			t.begin = o;
 		else if (str_eq(ev, STR("end")))
 			t.end = o;
-		else if (str_eq(ev, STR("task")))
+		else if (str_eq(ev, STR("ended")) || str_eq(ev, STR("task"))) /* as records of before version 1 call it */
 			vec_push(a, &t.tasks, o);
 		at = end + 1;
 	}
@@ -169,7 +169,7 @@ static void print_task(const json_t *o)
 	sbuf_lit(&b, "  ");
 	phrase_cell(&b, text_of(o, "state"), 9);
 	phrase_cell(&b, sbuf_view(&took), 8);
-	phrase_line(&b, text_of(o, "name"));
+	phrase_line(&b, json_object_get(o, "task") ? text_of(o, "task") : text_of(o, "name"));
 	if (agent.n) {
 		struct usage u = {0};
 		sbuf_lit(&b, "  agent ");

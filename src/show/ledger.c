@@ -26,6 +26,7 @@ const char *ledger_state_name(enum ledger_state s)
 	static const char *const names[N_LEDGER_STATES] = {
 		[LEDGER_FAILED] = "failed",   [LEDGER_REFUSED] = "refused", [LEDGER_HELD] = "held",         [LEDGER_IGNORED] = "ignored",
 		[LEDGER_NOT_RUN] = "not-run", [LEDGER_RUNNING] = "running", [LEDGER_DONE] = "done",         [LEDGER_RECORDED] = "recorded",
+		[LEDGER_RESTORED] = "restored",
 		[LEDGER_SKIPPED] = "skipped", [LEDGER_FRESH] = "up-to-date",
 	};
 	return names[s];
@@ -144,6 +145,31 @@ static void take_failure(struct ledger *l, struct ledger_entry *e, const struct 
 	sbuf_free(&why);
 }
 
+static void add_saved(struct ledger *l, struct ledger_entry *e, int64_t ns, int64_t tokens, double usd)
+{
+	e->saved_ns = ns;
+	e->saved_tokens = tokens;
+	e->saved_usd = usd;
+	l->sums.saved_ns += ns;
+	l->sums.saved_tokens += tokens > 0 ? tokens : 0;
+	l->sums.saved_usd += isnan(usd) ? 0 : usd;
+}
+
+static int64_t sum_of(int64_t a, int64_t b)
+{
+	return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+static void on_restored(struct ledger *l, struct ledger_entry *e, const struct event *ev)
+{
+	const struct outcome *o = ev->outcome;
+	set_reason(l, e, ev->verdict);
+	set_state(l, e, LEDGER_RESTORED);
+	e->ended_ns = ev->at_ns;
+	e->provider = ledger_masked(l, o->provider);
+	add_saved(l, e, o->duration_ns, sum_of(o->input_tokens, o->output_tokens), o->cost_usd);
+}
+
 static void on_end(struct ledger *l, struct ledger_entry *e, const struct event *ev)
 {
 	const struct outcome *o = ev->outcome;
@@ -167,11 +193,6 @@ static void on_end(struct ledger *l, struct ledger_entry *e, const struct event 
 	sbuf_free(&log);
 }
 
-static int64_t sum_of(int64_t a, int64_t b)
-{
-	return a < 0 ? b : b < 0 ? a : a + b;
-}
-
 /* What is up to date was paid for once, and not again. */
 static void on_fresh(struct ledger *l, struct ledger_entry *e)
 {
@@ -180,12 +201,7 @@ static void on_fresh(struct ledger *l, struct ledger_entry *e)
 	if (!r)
 		return;
 	e->provider = ledger_masked(l, r->provider);
-	e->saved_ns = r->duration_ns;
-	e->saved_tokens = sum_of(r->input_tokens, r->output_tokens);
-	e->saved_usd = r->cost_usd;
-	l->sums.saved_ns += r->duration_ns;
-	l->sums.saved_tokens += e->saved_tokens > 0 ? e->saved_tokens : 0;
-	l->sums.saved_usd += isnan(r->cost_usd) ? 0 : r->cost_usd;
+	add_saved(l, e, r->duration_ns, sum_of(r->input_tokens, r->output_tokens), r->cost_usd);
 }
 
 static void on_not_run(struct ledger *l, struct ledger_entry *e, const struct event *ev)
@@ -193,6 +209,13 @@ static void on_not_run(struct ledger *l, struct ledger_entry *e, const struct ev
 	end_try(l, e, ev->at_ns, NULL, true);
 	set_state(l, e, LEDGER_NOT_RUN);
 	e->note = ledger_masked(l, ev->text);
+}
+
+static bool is_of_task(const struct event *ev)
+{
+	static const bool kinds[EVENT_RUN_END + 1] = {[EVENT_START] = true,   [EVENT_TRY] = true,  [EVENT_RETRY] = true,   [EVENT_END] = true,    [EVENT_FOUND_FRESH] = true,
+						      [EVENT_NOT_RUN] = true, [EVENT_HELD] = true, [EVENT_SKIPPED] = true, [EVENT_REFUSED] = true};
+	return kinds[ev->kind] && ev->task->kind != TASK_GROUP;
 }
 
 static void on_task(struct ledger *l, const struct event *ev)
@@ -211,7 +234,7 @@ static void on_task(struct ledger *l, const struct event *ev)
 		take_usage(e, ev->outcome);
 		break;
 	case EVENT_END:
-		on_end(l, e, ev);
+		(ev->outcome->restored ? on_restored : on_end)(l, e, ev);
 		break;
 	case EVENT_FOUND_FRESH:
 		on_fresh(l, e);
@@ -278,13 +301,8 @@ static void hear(void *self, const struct event *ev)
 	case EVENT_RUN_END:
 		on_run_end(l, ev);
 		break;
-	case EVENT_DATA:
-	case EVENT_ACTIVITY:
-	case EVENT_WHY:
-	case EVENT_ASKED:
-		break;
 	default:
-		if (ev->task && ev->task->kind != TASK_GROUP)
+		if (is_of_task(ev))
 			on_task(l, ev);
 	}
 }
@@ -353,7 +371,7 @@ const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n)
 
 void ledger_counts(struct sbuf *b, const struct ledger *l)
 {
-	static const char *const names[N_LEDGER_STATES] = {"failed", "refused", "held", "failed and ignored", "not run", "left running", "done", "recorded as up to date", "skipped", "up to date"};
+	static const char *const names[N_LEDGER_STATES] = {"failed", "refused", "held", "failed and ignored", "not run", "left running", "done", "recorded as up to date", "restored", "skipped", "up to date"};
 	const char *gap = "";
 	for (size_t s = 0; s < N_LEDGER_STATES; s++)
 		if (l->sums.states[s]) {

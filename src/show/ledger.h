@@ -21,6 +21,7 @@ enum ledger_state {
 	LEDGER_RUNNING,  /* the run ended before it */
 	LEDGER_DONE,
 	LEDGER_RECORDED, /* by -t */
+	LEDGER_RESTORED, /* from the cache */
 	LEDGER_SKIPPED,
 	LEDGER_FRESH,
 	N_LEDGER_STATES

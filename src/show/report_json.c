@@ -92,7 +92,7 @@ static json_t *saved_of(int64_t ns, int64_t tokens, double cost)
 /* What stands on record of the task as it is now: nothing of it counts where the task did not come out well. */
 static void set_record(json_t *o, const struct report *r, const struct ledger_entry *e)
 {
-	bool stands = e->state == LEDGER_DONE || e->state == LEDGER_RECORDED || e->state == LEDGER_FRESH;
+	bool stands = e->state == LEDGER_DONE || e->state == LEDGER_RECORDED || e->state == LEDGER_RESTORED || e->state == LEDGER_FRESH;
 	const struct task_record *rec = stands ? e->task->record : NULL;
 	phrase_json_set(o, "signature", rec ? hash(rec->signature) : json_null());
 	phrase_json_set(o, "fields", rec ? fields_of(r, rec) : phrase_json_must(json_array()));

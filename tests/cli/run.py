@@ -23,7 +23,7 @@ is written `\\--- `.
 In `out` and `err` [[…]] encloses a Python regular expression that matches within the line; [[ROOT]] is the case's folder,
 [[BASE]] the one that it lies in, and [[TIME]] a span of time as axmake writes it. A line `...` stands for any number of lines.
 
-Beside the folder (`../home`) lies an empty home. `unprivileged COMMAND …` calls the command as a user who may not do
+`$TREE` is the project's own tree. Beside the folder (`../home`) lies an empty home. `unprivileged COMMAND …` calls the command as a user who may not do
 everything.
 """
 
@@ -338,6 +338,8 @@ class Runner:
             "PATH": f"{tools}:{self.base}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": os.path.join(self.base, "home"),
             "LC_ALL": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TREE": os.path.dirname(os.path.dirname(HERE)),
             MARK: self.mark,
         }
 

@@ -302,8 +302,7 @@ static void what_is_not_built_is_refused_by_name(void **state)
 	static const char *const lines[] = {"-p",          "-d",
 	                                    "--debug=b",
 	                                    "--init",
-	                                    "--events x",  "--trace-file=x",
-	                                    "--report x"};
+	                                    "--report x.html"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -465,7 +464,7 @@ static void wrong_settings_are_reported_even_when_overridden(void **state)
 	    {"jobs", "many", "'jobs' wants a number from 1 on, not 'many'"},
 	    {"silent", "perhaps", "'perhaps' is no value for 'silent'"},
 	    {"clean", "all", "'clean' is an option, but no setting"},
-	    {"report", "x.html", "'report' is not built yet"},
+	    {"report", "x.html", "'.html' of 'report' is not built yet"},
 	    {"cache_size", "1X", "'1X' is no size for 'cache_size'"},
 	    {"cache_size", "-1", "'-1' is no size for 'cache_size'"},
 	    {"cache_url", "http://x", "'cache_url' is not built yet"},

@@ -1,0 +1,74 @@
+#include "reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/os.h"
+#include "base/path.h"
+#include "show/linefile.h"
+#include "show/report.h"
+#include "version.h"
+
+bool reports_wanted(const struct options *o)
+{
+	return o->trace_file.path.n || o->reports.n;
+}
+
+const char *reports_path(const struct program *g, const struct file_option *file)
+{
+	struct arena *a = g->project.arena;
+	struct str start = file->of_root ? STR_NONE : g->project.start;
+	return arena_copy(a, start.n ? path_join(a, start, path_normal(a, file->path)) : file->path).p;
+}
+
+/* By rename; a pipe or a device, which that would replace, is written to. */
+static int write_whole(const char *path, struct str text)
+{
+	struct stat st;
+	struct linefile l;
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return os_replace_file(AT_FDCWD, path, 0666, text);
+	int err = S_ISDIR(st.st_mode) ? EISDIR : linefile_open(&l, path, false);
+	if (err)
+		return err;
+	linefile_add(&l, text);
+	return linefile_close(&l);
+}
+
+static void write_file(const struct program *g, const struct file_option *file, const struct sbuf *text)
+{
+	const char *path = reports_path(g, file);
+	int err = write_whole(path, sbuf_view(text));
+	if (err)
+		fprintf(stderr, "%s: warning: cannot write '%s': %s\n", g->name, path, os_error(err));
+}
+
+static void write_report(const struct program *g, const struct file_option *file, const struct report *r)
+{
+	struct sbuf b = {0};
+	if (str_ends(file->path, STR(".json")))
+		report_json(&b, r);
+	else if (str_ends(file->path, STR(".xml")))
+		report_junit(&b, r);
+	else
+		report_markdown(&b, r, SIZE_MAX);
+	write_file(g, file, &b);
+	sbuf_free(&b);
+}
+
+void reports_write(const struct program *g, const struct ledger *l, int signal, int status)
+{
+	const struct options *o = &g->options;
+	struct report r = {.ledger = l, .diag = g->project.diag, .version = AXMAKE_VERSION, .signal = signal, .status = status};
+	struct sbuf trace = {0};
+	for (size_t i = 0; i < o->reports.n; i++)
+		write_report(g, &o->reports.p[i], &r);
+	if (o->trace_file.path.n) {
+		report_trace(&trace, &r);
+		write_file(g, &o->trace_file, &trace);
+	}
+	sbuf_free(&trace);
+}

@@ -1,0 +1,408 @@
+#include "show/eventline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "graph/stale.h"
+#include "run/mask.h"
+#include "show/failure.h"
+#include "show/phrase.h"
+
+/* What an agent does is told so often at most. */
+#define ACTIVITY_NS NS_PER_S
+
+struct eventline {
+	struct eventline_run run;
+	struct arena arena;
+	struct mask mask;
+	int64_t began_ns;
+	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never */
+	size_t n_told;
+	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
+	struct usage usage;
+};
+
+/* An event's line on its way. */
+struct line {
+	struct eventline *of;
+	const struct event *e;
+	struct arena arena;
+	json_t *o;
+};
+
+static void set_text(struct line *l, const char *key, struct str text)
+{
+	phrase_json_set(l->o, key, phrase_json(text.p ? mask_copy(&l->of->mask, &l->arena, text) : text));
+}
+
+/* NULL where it is empty. */
+static void set_known(struct line *l, const char *key, struct str text)
+{
+	set_text(l, key, text.n ? text : STR_NONE);
+}
+
+static void set_number(json_t *o, const char *key, int64_t n)
+{
+	phrase_json_set(o, key, n < 0 ? json_null() : phrase_json_must(json_integer(n)));
+}
+
+static void set_count(json_t *o, const char *key, size_t n)
+{
+	set_number(o, key, (int64_t)n);
+}
+
+static void set_usd(json_t *o, const char *key, double usd)
+{
+	phrase_json_set(o, key, isnan(usd) ? json_null() : phrase_json_must(json_real(usd)));
+}
+
+static json_t *tokens_object(int64_t input, int64_t output)
+{
+	json_t *tokens = phrase_json_must(json_object());
+	set_number(tokens, "input", input);
+	set_number(tokens, "output", output);
+	return tokens;
+}
+
+static struct line line_begin(struct eventline *of, const struct event *e, const char *name)
+{
+	struct line l = {.of = of, .e = e, .o = phrase_json_must(json_object())};
+	struct sbuf at = {0};
+	clock_iso_ms(&at, clock_wall_ns());
+	set_count(l.o, "v", EVENTLINE_VERSION);
+	phrase_json_set(l.o, "ev", phrase_json(str_of(name)));
+	phrase_json_set(l.o, "at", phrase_json(sbuf_view(&at)));
+	set_number(l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
+	if (e && e->task)
+		phrase_json_set(l.o, "task", phrase_json(e->task->name));
+	sbuf_free(&at);
+	return l;
+}
+
+static void line_end(struct line *l, struct sbuf *b)
+{
+	phrase_json_line(b, l->o);
+	arena_free(&l->arena);
+}
+
+static void set_reason(struct line *l)
+{
+	if (l->e->verdict)
+		set_text(l, "reason", stale_reason(&l->arena, l->e->verdict));
+}
+
+static void on_fresh(struct line *l)
+{
+	(void)l; /* its task is all */
+}
+
+static void on_held(struct line *l)
+{
+	set_reason(l);
+	set_text(l, "question", l->e->task->def->approve.s);
+}
+
+static void on_not_run(struct line *l)
+{
+	set_text(l, "reason", l->e->text);
+	phrase_json_set(l->o, "stopped", json_boolean(l->e->stopped));
+}
+
+static void set_agent(struct line *l)
+{
+	const struct task *t = l->e->task;
+	phrase_json_set(l->o, "agent", t->kind == TASK_AGENT ? phrase_json(t->agent->name) : json_null());
+}
+
+static void on_start(struct line *l)
+{
+	set_reason(l);
+	set_agent(l);
+	set_known(l, "provider", l->e->text);
+	set_count(l->o, "try", 1);
+}
+
+static void on_try(struct line *l)
+{
+	set_known(l, "provider", l->e->text);
+	set_count(l->o, "try", l->e->count);
+}
+
+static void set_failure(struct line *l, const struct outcome *out)
+{
+	struct sbuf why = {0};
+	failure_words(&why, l->e->task, out);
+	set_text(l, "error", sbuf_view(&why));
+	sbuf_free(&why);
+}
+
+/* How its program ended: a signal only where the program died of it. */
+static void set_status(struct line *l, const struct outcome *out)
+{
+	set_number(l->o, "status", out->signaled ? -1 : out->status);
+	set_number(l->o, "signal", out->signaled ? out->status : -1);
+}
+
+static void on_retry(struct line *l)
+{
+	const struct outcome *out = l->e->outcome;
+	set_count(l->o, "try", out->tries);
+	phrase_json_set(l->o, "class", phrase_json(str_of(try_class_name(out->class))));
+	set_failure(l, out);
+	set_status(l, out);
+	set_number(l->o, "delay_ms", l->e->delay_ns > 0 ? l->e->delay_ns / NS_PER_MS : 0);
+	set_known(l, "provider", l->e->text);
+}
+
+static void on_activity(struct line *l)
+{
+	const struct activity *now = l->e->activity;
+	set_known(l, "activity", now->text);
+	set_known(l, "session", now->session);
+	phrase_json_set(l->o, "tokens", tokens_object(now->input_tokens, now->output_tokens));
+	set_usd(l->o, "cost_usd", now->cost_usd);
+}
+
+static void on_text(struct line *l)
+{
+	set_text(l, "text", l->e->text);
+}
+
+static const char *state_of(const struct task *t, const struct outcome *out)
+{
+	if (t->state == STATE_FAILED)
+		return out->ignored ? "ignored" : "failed";
+	return out->restored ? "restored" : out->tries ? "done" : "recorded";
+}
+
+static void set_usage(json_t *o, const struct outcome *out)
+{
+	json_t *tokens = tokens_object(out->input_tokens, out->output_tokens);
+	set_number(tokens, "cache_read", out->cache_read_tokens);
+	set_number(tokens, "cache_write", out->cache_write_tokens);
+	phrase_json_set(o, "tokens", tokens);
+	set_usd(o, "cost_usd", out->cost_usd);
+}
+
+/* What making it took, and now did not. */
+static void set_saved(struct line *l, const struct outcome *out)
+{
+	json_t *o = phrase_json_must(json_object());
+	set_number(o, "duration_ms", out->duration_ns / NS_PER_MS);
+	if (l->e->task->kind == TASK_AGENT)
+		set_usage(o, out);
+	phrase_json_set(l->o, "saved", o);
+}
+
+static void set_result(struct line *l)
+{
+	const struct task *t = l->e->task;
+	char hex[HASH_HEX];
+	bool has = t->state != STATE_FAILED && t->has_result;
+	phrase_json_set(l->o, "result", has ? phrase_json(str_of(hash_hex(t->result, hex))) : json_null());
+}
+
+static void on_end(struct line *l)
+{
+	const struct task *t = l->e->task;
+	const struct outcome *out = l->e->outcome;
+	struct sbuf log = {0};
+	bool failed = t->state == STATE_FAILED;
+	phrase_json_set(l->o, "state", phrase_json(str_of(state_of(t, out))));
+	phrase_json_set(l->o, "class", failed ? phrase_json(str_of(try_class_name(out->class))) : json_null());
+	if (failed)
+		set_failure(l, out);
+	set_status(l, out);
+	set_agent(l);
+	set_known(l, "provider", out->provider);
+	set_count(l->o, "tries", out->tries);
+	set_number(l->o, "duration_ms", out->restored ? 0 : out->duration_ns / NS_PER_MS);
+	if (out->restored)
+		set_saved(l, out);
+	else if (t->kind == TASK_AGENT)
+		set_usage(l->o, out);
+	phrase_json_set(l->o, "log", failure_log(&log, t, out) ? phrase_json(sbuf_view(&log)) : json_null());
+	set_result(l);
+	sbuf_free(&log);
+}
+
+static void on_asked(struct line *l)
+{
+	phrase_json_set(l->o, "agent", phrase_json(l->e->delegate->agent->name));
+	set_text(l, "text", l->e->text);
+}
+
+static void on_answered(struct line *l)
+{
+	const struct outcome *out = l->e->outcome;
+	phrase_json_set(l->o, "agent", phrase_json(l->e->delegate->agent->name));
+	phrase_json_set(l->o, "class", out->class == TRY_OK ? json_null() : phrase_json(str_of(try_class_name(out->class))));
+	set_known(l, "provider", out->provider);
+	set_count(l->o, "tries", out->tries);
+	set_number(l->o, "duration_ms", out->duration_ns / NS_PER_MS);
+	set_usage(l->o, out);
+}
+
+static void on_budget(struct line *l)
+{
+	const struct spending *s = l->e->spending;
+	json_t *limit = phrase_json_must(json_object()), *spent = phrase_json_must(json_object());
+	set_usd(limit, "cost_usd", s->limit.cost_usd > 0 ? s->limit.cost_usd : (double)NAN);
+	set_number(limit, "tokens", s->limit.tokens > 0 ? (int64_t)s->limit.tokens : -1);
+	set_usd(spent, "cost_usd", s->spent.cost_usd);
+	set_number(spent, "tokens", s->spent.tokens);
+	set_count(spent, "calls", s->spent.calls);
+	set_count(spent, "unpriced", s->spent.unpriced);
+	set_count(spent, "uncounted", s->spent.uncounted);
+	phrase_json_set(l->o, "limit", limit);
+	phrase_json_set(l->o, "spent", spent);
+	phrase_json_set(l->o, "over", json_boolean(s->over));
+}
+
+static json_t *options_object(struct line *l, const struct eventline_run *r)
+{
+	json_t *o = phrase_json_must(json_object()), *targets = phrase_json_must(json_array());
+	for (size_t i = 0; i < r->n_targets; i++)
+		phrase_json_add(targets, phrase_json(mask_copy(&l->of->mask, &l->arena, r->targets[i])));
+	set_number(o, "jobs", r->jobs ? (int64_t)r->jobs : -1);
+	phrase_json_set(o, "keep_going", json_boolean(r->keep_going));
+	phrase_json_set(o, "targets", targets);
+	return o;
+}
+
+static void on_begin(struct line *l)
+{
+	const struct eventline_run *r = &l->of->run;
+	phrase_json_set(l->o, "run", phrase_json(arena_printf(&l->arena, "%llx", (unsigned long long)r->run_id)));
+	set_text(l, "id", r->id);
+	set_text(l, "what", r->what);
+	phrase_json_set(l->o, "version", phrase_json(str_of(r->version)));
+	set_number(l->o, "pid", getpid());
+	set_count(l->o, "tasks", l->e->count);
+	phrase_json_set(l->o, "options", options_object(l, r));
+}
+
+static void on_more(struct line *l)
+{
+	set_count(l->o, "tasks", l->e->count);
+}
+
+static const struct {
+	const char *name; /* NULL: it has no line */
+	void (*fill)(struct line *l);
+	enum eventline_kind kind;
+} kinds[] = {
+	[EVENT_RUN_BEGIN] = {"begin", on_begin, EVENTLINE_FACT},
+	[EVENT_FOUND_FRESH] = {"fresh", on_fresh, EVENTLINE_DETAIL},
+	[EVENT_SKIPPED] = {"skipped", set_reason, EVENTLINE_FACT},
+	[EVENT_HELD] = {"held", on_held, EVENTLINE_FACT},
+	[EVENT_NOT_RUN] = {"not-run", on_not_run, EVENTLINE_FACT},
+	[EVENT_REFUSED] = {"refused", on_text, EVENTLINE_FACT},
+	[EVENT_START] = {"start", on_start, EVENTLINE_FACT},
+	[EVENT_TRY] = {"try", on_try, EVENTLINE_FACT},
+	[EVENT_RETRY] = {"retry", on_retry, EVENTLINE_FACT},
+	[EVENT_ACTIVITY] = {"activity", on_activity, EVENTLINE_DETAIL},
+	[EVENT_ASKED] = {"asked", on_asked, EVENTLINE_FACT},
+	[EVENT_ANSWERED] = {"answered", on_answered, EVENTLINE_FACT},
+	[EVENT_WAITS] = {"waits", on_text, EVENTLINE_FACT},
+	[EVENT_WARNING] = {"warning", on_text, EVENTLINE_FACT},
+	[EVENT_END] = {"ended", on_end, EVENTLINE_FACT},
+	[EVENT_BUDGET] = {"budget", on_budget, EVENTLINE_FACT},
+	[EVENT_GO_ON] = {"more", on_more, EVENTLINE_FACT},
+	[EVENT_RUN_END] = {NULL, NULL, EVENTLINE_NONE},
+};
+
+/* Is it too soon to tell again what the agent does? */
+static bool too_soon(struct eventline *l, const struct event *e)
+{
+	int64_t *told_ns = e->task->id < l->n_told ? &l->told_ns[e->task->id] : NULL;
+	if (!told_ns || (*told_ns && e->at_ns - *told_ns < ACTIVITY_NS))
+		return true;
+	*told_ns = e->at_ns;
+	return false;
+}
+
+static void take_graph(struct eventline *l, const struct graph *g)
+{
+	free(l->told_ns);
+	l->n_told = g->tasks.n;
+	l->told_ns = xcalloc(l->n_told + 1, sizeof *l->told_ns);
+}
+
+static void count_end(struct eventline *l, const struct task *t, const struct outcome *out)
+{
+	bool failed = t->state == STATE_FAILED;
+	l->done += !failed && !out->restored;
+	l->restored += out->restored;
+	l->failed += failed && !out->ignored;
+	l->ignored += failed && out->ignored;
+	if (t->kind == TASK_AGENT && out->tries && !out->restored)
+		usage_add(&l->usage, out->input_tokens, out->output_tokens, out->cost_usd);
+}
+
+static void count(struct eventline *l, const struct event *e)
+{
+	l->fresh += e->kind == EVENT_FOUND_FRESH;
+	l->skipped += e->kind == EVENT_SKIPPED;
+	l->held += e->kind == EVENT_HELD;
+	l->not_run += e->kind == EVENT_NOT_RUN;
+	if (e->kind == EVENT_END)
+		count_end(l, e->task, e->outcome);
+	if (e->kind == EVENT_GO_ON)
+		take_graph(l, e->graph);
+}
+
+enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const struct event *e, bool details)
+{
+	enum eventline_kind kind = kinds[e->kind].kind;
+	if (e->task && e->task->kind == TASK_GROUP)
+		return EVENTLINE_NONE;
+	count(l, e);
+	if (!kind || (kind == EVENTLINE_DETAIL && !details) || (e->kind == EVENT_ACTIVITY && too_soon(l, e)))
+		return EVENTLINE_NONE;
+	struct line line = line_begin(l, e, kinds[e->kind].name);
+	kinds[e->kind].fill(&line);
+	line_end(&line, b);
+	return kind;
+}
+
+void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status)
+{
+	const struct usage *u = &l->usage;
+	struct line line = line_begin(l, NULL, "end");
+	json_t *o = line.o;
+	phrase_json_set(o, "state", phrase_json(signal ? STR("interrupted") : status ? STR("failed") : STR("done")));
+	set_number(o, "status", signal ? 128 + signal : status);
+	set_number(o, "duration_ms", (clock_ns() - l->began_ns) / NS_PER_MS);
+	set_count(o, "done", l->done);
+	set_count(o, "restored", l->restored);
+	set_count(o, "failed", l->failed);
+	set_count(o, "ignored", l->ignored);
+	set_count(o, "fresh", l->fresh);
+	set_count(o, "skipped", l->skipped);
+	set_count(o, "held", l->held);
+	set_count(o, "not_run", l->not_run);
+	phrase_json_set(o, "tokens", tokens_object(u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1));
+	set_usd(o, "cost_usd", u->costs_known ? u->cost_usd : (double)NAN);
+	line_end(&line, b);
+}
+
+struct eventline *eventline_new(const struct eventline_run *run, const struct graph *g)
+{
+	struct eventline *l = xcalloc(1, sizeof *l);
+	l->run = *run;
+	l->began_ns = clock_ns();
+	mask_read(&l->mask, &l->arena, run->environ);
+	take_graph(l, g);
+	return l;
+}
+
+void eventline_free(struct eventline *l)
+{
+	free(l->told_ns);
+	arena_free(&l->arena);
+	free(l);
+}

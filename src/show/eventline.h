@@ -1,0 +1,34 @@
+/* What happens in a run as JSON, one object a line: doc/events.md. One writer for all who keep or follow such lines. */
+#ifndef AXMAKE_SHOW_EVENTLINE_H
+#define AXMAKE_SHOW_EVENTLINE_H
+
+#include <stdbool.h>
+
+#include "run/observer.h"
+
+#define EVENTLINE_VERSION 1
+
+/* What a run's first line says of it. Lives as long as the writer. */
+struct eventline_run {
+	uint64_t run_id;   /* as in AX_RUN */
+	struct str id;     /* of .axmake/runs/ID */
+	const char *version; /* of axmake */
+	struct str what;   /* the workflow's file, or "ax run AGENT" */
+	size_t jobs;       /* at once; 0: any number */
+	bool keep_going;
+	const struct str *targets; /* as asked for; none: the default */
+	size_t n_targets;
+	const char *const *environ; /* whose secrets are masked */
+};
+
+struct eventline;
+struct eventline *eventline_new(const struct eventline_run *run, const struct graph *g);
+void eventline_free(struct eventline *l);
+/* A detail is a line that only a follower wants: of what was up to date already, or of what an agent does just now. */
+enum eventline_kind { EVENTLINE_NONE, EVENTLINE_DETAIL, EVENTLINE_FACT };
+/* Counts the event, and adds its line, if it has one. Without `details` those are left out. */
+enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const struct event *e, bool details);
+/* The last line. signal: what ended the run, or 0; status: its exit status. */
+void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status);
+
+#endif

@@ -1,0 +1,101 @@
+#include "show/linefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LAST_WAIT_NS (2 * NS_PER_S)
+
+/* Which of standard output and error leads to this file; -1: neither. */
+static int standard_stream(const struct stat *st)
+{
+	struct stat other;
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (!fstat(fd, &other) && other.st_dev == st->st_dev && other.st_ino == st->st_ino)
+			return fd;
+	return -1;
+}
+
+/* Emptied only now: O_TRUNC would also take what was printed before from a log that is both. There all writers have to share one place to write at. */
+static int take_file(struct linefile *l, bool anew)
+{
+	struct stat st;
+	if (fstat(l->fd, &st))
+		return errno;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	int stream = standard_stream(&st);
+	if (stream < 0)
+		return anew && ftruncate(l->fd, 0) ? errno : 0;
+	close(l->fd);
+	l->fd = fcntl(stream, F_DUPFD_CLOEXEC, 3);
+	return l->fd < 0 ? errno : 0;
+}
+
+int linefile_open(struct linefile *l, const char *path, bool anew)
+{
+	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666)};
+	if (l->fd < 0)
+		return errno;
+	int err = take_file(l, anew);
+	if (err && l->fd >= 0)
+		close(l->fd);
+	if (err)
+		l->fd = -1;
+	return err;
+}
+
+static void give_up(struct linefile *l, int err)
+{
+	l->err = err;
+	close(l->fd);
+	l->fd = -1;
+	sbuf_free(&l->waiting);
+}
+
+void linefile_add(struct linefile *l, struct str lines)
+{
+	if (l->fd >= 0)
+		sbuf_str(&l->waiting, lines);
+}
+
+void linefile_flush(struct linefile *l)
+{
+	while (l->fd >= 0 && l->written < l->waiting.n) {
+		ssize_t n = write(l->fd, l->waiting.p + l->written, l->waiting.n - l->written);
+		if (n >= 0)
+			l->written += (size_t)n;
+		else if (errno == EAGAIN && l->waiting.n - l->written < LINEFILE_ROOM)
+			break;
+		else if (errno != EINTR)
+			give_up(l, errno);
+	}
+	if (l->fd < 0 || !l->written)
+		return;
+	memmove(l->waiting.p, l->waiting.p + l->written, l->waiting.n - l->written);
+	l->waiting.n -= l->written;
+	l->written = 0;
+}
+
+int linefile_close(struct linefile *l)
+{
+	int64_t until = clock_ns() + LAST_WAIT_NS;
+	linefile_flush(l);
+	for (int64_t left; l->fd >= 0 && l->waiting.n && (left = until - clock_ns()) > 0; linefile_flush(l)) {
+		struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+		if (poll(&p, 1, (int)(left / NS_PER_MS) + 1) < 0 && errno != EINTR)
+			break;
+	}
+	if (l->fd >= 0 && l->waiting.n)
+		give_up(l, EAGAIN);
+	if (l->fd >= 0 && close(l->fd))
+		l->err = errno;
+	l->fd = -1;
+	sbuf_free(&l->waiting);
+	return l->err;
+}
