@@ -1,5 +1,6 @@
 #include "graph/cached.h"
 
+#include "base/path.h"
 #include "graph/ended.h"
 
 static bool declares_root(const struct task *t)
@@ -34,13 +35,41 @@ static bool may_be_restored(const struct stale *s, const struct task *t, const s
 	return !anew && !never[v->why] && cached_wanted(s, t);
 }
 
+static const struct filehash_part *part_at(const struct cache_output *o, struct str path)
+{
+	for (size_t lo = 0, hi = o->parts.of.n; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+		int order = str_cmp(o->parts.of.p[mid].path, path);
+		if (!order)
+			return &o->parts.of.p[mid];
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* Does it lie behind a link that is part of another output? Where that leads is not the task's to fill. */
+static bool behind_link(const struct cache_entry *e, const struct cache_output *o)
+{
+	for (struct str dir = path_dir(o->path); !str_eq(dir, STR(".")); dir = path_dir(dir))
+		for (size_t i = 0; i < e->n_outputs; i++) {
+			const struct filehash_part *p = part_at(&e->outputs[i], dir);
+			if (p && p->kind == PART_LINK)
+				return true;
+		}
+	return false;
+}
+
 /* Signatures hold the outputs' list, so this can only differ in a damaged or foreign entry. */
 static bool fits(const struct task *t, const struct cache_entry *e)
 {
 	if (e->n_outputs != t->outputs.n || (t->kind == TASK_AGENT && !e->has_result))
 		return false;
 	for (size_t i = 0; i < e->n_outputs; i++)
-		if ((int)e->outputs[i].kind != (int)t->outputs.p[i].kind || !str_eq(e->outputs[i].path, t->outputs.p[i].path))
+		if ((int)e->outputs[i].kind != (int)t->outputs.p[i].kind || !str_eq(e->outputs[i].path, t->outputs.p[i].path) ||
+		    behind_link(e, &e->outputs[i]))
 			return false;
 	return true;
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,14 +19,72 @@ static struct str base_of(const struct pattern *output)
 	return output->kind == PATTERN_GLOB ? glob_prefix(output->path) : path_dir(output->path);
 }
 
-int destination_open(struct destination *p, struct arena *a, int root_fd, const struct pattern *output)
+static bool may_make(const struct task *t, struct str path)
 {
-	*p = (struct destination){.a = a, .base = arena_copy(a, base_of(output)), .base_fd = -1, .dir_fd = -1};
-	int err = str_eq(p->base, STR(".")) ? 0 : os_mkdirs(root_fd, p->base.p, 0777);
-	if (err)
-		return err;
-	p->base_fd = openat(root_fd, p->base.p, FOLDER_FLAGS);
-	return p->base_fd < 0 ? errno : 0;
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		const struct pattern *o = &t->outputs.p[i];
+		if (o->kind == PATTERN_GLOB ? glob_match(o->path, path, false) : path_under(path, o->path))
+			return true;
+	}
+	return false;
+}
+
+/* The folder above the first on the way to `dir` that the task may have made a link. */
+static struct str not_its_own(const struct task *t, struct str dir)
+{
+	for (size_t i = 0; i < dir.n; i++) {
+		size_t end = str_find(dir, STR("/"), i);
+		if (may_make(t, str_sub(dir, 0, end)))
+			return path_dir(str_sub(dir, 0, end));
+		i = end;
+	}
+	return dir;
+}
+
+static ssize_t where_is(int fd, char out[PATH_MAX])
+{
+	char name[64];
+	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	return readlink(name, out, PATH_MAX);
+}
+
+/* A link that was made since the workflow was read may lead anywhere. */
+static bool is_inside(int root_fd, int fd)
+{
+	char root[PATH_MAX], path[PATH_MAX];
+	ssize_t n = where_is(root_fd, root), m = where_is(fd, path);
+	return n < 0 || m < 0 || path_under((struct str){path, (size_t)m}, (struct str){root, (size_t)n});
+}
+
+/* The innermost folder on the way to the base that is there. -1 with errno. */
+static int enter_base(struct destination *p, int root_fd, struct str *at)
+{
+	int fd = -1;
+	for (*at = p->base; fd < 0; *at = path_dir(*at)) {
+		fd = openat(root_fd, arena_copy(p->a, *at).p, FOLDER_FLAGS);
+		if (fd >= 0 || errno != ENOENT || str_eq(*at, STR(".")))
+			break;
+	}
+	if (fd < 0 || str_eq(*at, STR(".")) || is_inside(root_fd, fd))
+		return fd;
+	close(fd);
+	errno = EXDEV;
+	return -1;
+}
+
+int destination_open(struct destination *p, struct arena *a, int root_fd, const struct task *t, const struct pattern *output)
+{
+	*p = (struct destination){.a = a, .base = arena_copy(a, not_its_own(t, base_of(output))), .base_fd = -1, .dir_fd = -1};
+	struct str at;
+	int fd = enter_base(p, root_fd, &at), err = fd < 0 ? errno : 0;
+	if (!err && !str_eq(at, p->base)) {
+		close(fd);
+		err = os_mkdirs(root_fd, p->base.p, 0777);
+		fd = err ? -1 : openat(root_fd, p->base.p, FOLDER_FLAGS);
+		err = err ? err : fd < 0 ? errno : 0;
+	}
+	p->base_fd = fd;
+	return err;
 }
 
 static void close_dir(struct destination *p)

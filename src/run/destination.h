@@ -14,8 +14,9 @@ struct destination {
 	int dir_fd;
 };
 
-/* Folders above the output are taken as they are, links too: that is where its task would write. They are made. 0 or errno. */
-int destination_open(struct destination *p, struct arena *a, int root_fd, const struct pattern *output);
+/* Folders above an output of t are taken as they are, links too: that is where the task would write. But no link is followed in whose place t itself may have put it, as part of
+ * another output, and none out of the root (EXDEV). They are made. 0 or errno. */
+int destination_open(struct destination *p, struct arena *a, int root_fd, const struct task *t, const struct pattern *output);
 void destination_close(struct destination *p);
 /* The folder `dir` at or below the base, without following a link. Where it is not there it is made (`make`), else ENOENT. 0 or errno; *fd stays the destination's. */
 int destination_folder(struct destination *p, struct str dir, bool make, int *fd);

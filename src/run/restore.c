@@ -49,7 +49,7 @@ static struct sched *sched_of(const struct restoring *r)
 
 static bool problem(struct restoring *r, struct str path, int err)
 {
-	r->problem = arena_printf(&r->j->arena, "cannot restore '%.*s' from the cache: %s", STR_ARG(path), os_error(err));
+	r->problem = arena_printf(&r->j->arena, "cannot restore '%.*s' from the cache: %s", STR_ARG(path), err == EXDEV ? "a link leads out of the root there" : os_error(err));
 	return false;
 }
 
@@ -254,7 +254,7 @@ static bool remove_extra(struct restoring *r, struct output *o, struct destinati
 static bool put(struct restoring *r, struct output *o)
 {
 	struct destination p;
-	int fd, err = destination_open(&p, &r->j->arena, sched_of(r)->c->store->root_fd, o->pattern);
+	int fd, err = destination_open(&p, &r->j->arena, sched_of(r)->c->store->root_fd, r->j->task, o->pattern);
 	if (!err && o->pattern->kind == PATTERN_TREE)
 		err = destination_folder(&p, o->pattern->path, true, &fd);
 	bool ok = (!err || problem(r, o->pattern->path, err)) && remove_extra(r, o, &p);
