@@ -73,7 +73,7 @@ int cacheinfo_stats(struct program *g)
 	sbuf_lit(&b, "\nobjects  ");
 	sbuf_printf(&b, "%zu\nsize     ", s.objects);
 	add_size(&b, &s);
-	if (s.entries) {
+	if (s.newest_ns) {
 		sbuf_lit(&b, "\nused     from ");
 		clock_iso(&b, s.oldest_ns);
 		sbuf_lit(&b, " to ");

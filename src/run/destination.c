@@ -186,28 +186,90 @@ static int copy_link(int from_fd, const char *from, int to_fd, const char *to)
 	return symlinkat(text, to_fd, to) ? errno : 0;
 }
 
+struct place {
+	int fd;
+	const char *name;
+};
+
+/* Any rename changes the ctime. */
+static bool is_what_was(struct place at, const struct file_stat *was)
+{
+	struct stat st;
+	if (fstatat(at.fd, at.name, &st, AT_SYMLINK_NOFOLLOW))
+		return false;
+	struct file_stat now = file_stat_of(&st);
+	return now.ino == was->ino && now.size == was->size && now.mtime_ns == was->mtime_ns;
+}
+
+static int swap(struct place from, struct place to)
+{
+	return renameat2(from.fd, from.name, to.fd, to.name, RENAME_EXCHANGE) ? errno : 0;
+}
+
+static int move_over(struct place from, struct place to)
+{
+	return renameat(from.fd, from.name, to.fd, to.name) ? errno : 0;
+}
+
+/* Some file systems cannot spare what is there, or exchange two files. */
+static bool is_unknown(int err)
+{
+	return err == EINVAL || err == ENOSYS;
+}
+
+static int move_to_none(struct place from, struct place to)
+{
+	int err = renameat2(from.fd, from.name, to.fd, to.name, RENAME_NOREPLACE) ? errno : 0;
+	return is_unknown(err) ? move_over(from, to) : err == EEXIST ? EBUSY : err;
+}
+
+/* Looked at after the exchange, when nobody finds it by its name any more. */
+static int move(struct place from, struct place to, const struct file_stat *was)
+{
+	int err = was ? swap(from, to) : ENOENT;
+	if (err == ENOENT)
+		return move_to_none(from, to);
+	if (is_unknown(err))
+		return is_what_was(to, was) ? move_over(from, to) : EBUSY;
+	if (err || is_what_was(from, was))
+		return err;
+	err = swap(from, to);
+	return err ? err : EBUSY;
+}
+
 /* To a folder on another file system: beside its place, then into it. */
-static int move_across(struct destination *p, int from_fd, const char *from, int to_fd, const char *to)
+static int move_across(struct destination *p, int from_fd, const char *from, int to_fd, const char *to, bool over, const struct file_stat *was)
 {
 	struct stat st;
 	const char *beside = arena_printf(p->a, ".ax-%016" PRIx64 ".tmp", os_random64()).p;
 	if (fstatat(from_fd, from, &st, AT_SYMLINK_NOFOLLOW))
 		return errno;
 	int err = S_ISLNK(st.st_mode) ? copy_link(from_fd, from, to_fd, beside) : copy_file(from_fd, from, to_fd, beside, st.st_mode & 0100 ? 0777 : 0666);
-	if (!err && renameat(to_fd, beside, to_fd, to))
-		err = errno;
-	if (err)
-		unlinkat(to_fd, beside, 0);
+	struct place at = {to_fd, beside}, place = {to_fd, to};
+	if (!err)
+		err = over ? move_over(at, place) : move(at, place, was);
+	unlinkat(to_fd, beside, 0); /* what was there, or what could not be moved */
 	return err;
 }
 
-int destination_move(struct destination *p, int from_fd, const char *from, struct str path)
+static int move_to(struct destination *p, int from_fd, const char *from, struct str path, bool over, const struct file_stat *was)
 {
 	int fd, err = destination_folder(p, path_dir(path), true, &fd);
-	const char *name = arena_copy(p->a, path_base(path)).p;
-	if (err || !renameat(from_fd, from, fd, name))
+	if (err)
 		return err;
-	return errno == EXDEV ? move_across(p, from_fd, from, fd, name) : errno;
+	struct place at = {from_fd, from}, to = {fd, arena_copy(p->a, path_base(path)).p};
+	err = over ? move_over(at, to) : move(at, to, was);
+	return err == EXDEV ? move_across(p, from_fd, from, fd, to.name, over, was) : err;
+}
+
+int destination_move(struct destination *p, int from_fd, const char *from, struct str path, const struct file_stat *was)
+{
+	return move_to(p, from_fd, from, path, false, was);
+}
+
+int destination_move_over(struct destination *p, int from_fd, const char *from, struct str path)
+{
+	return move_to(p, from_fd, from, path, true, NULL);
 }
 
 int destination_remove(struct destination *p, struct str path, bool folder)

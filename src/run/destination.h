@@ -3,6 +3,7 @@
 #define AXMAKE_RUN_DESTINATION_H
 
 #include "base/arena.h"
+#include "base/filestat.h"
 #include "graph/graph.h"
 
 /* The folder above an output, and the last one below it that was asked for. */
@@ -20,8 +21,10 @@ int destination_open(struct destination *p, struct arena *a, int root_fd, const 
 void destination_close(struct destination *p);
 /* The folder `dir` at or below the base, without following a link. Where it is not there it is made (`make`), else ENOENT. 0 or errno; *fd stays the destination's. */
 int destination_folder(struct destination *p, struct str dir, bool make, int *fd);
-/* Moves `from` of folder from_fd to `path`, over a file or link that stands there. 0 or errno. */
-int destination_move(struct destination *p, int from_fd, const char *from, struct str path);
+/* Moves `from` of folder from_fd to `path`, in the place of what `was` there (NULL: nothing). EBUSY: something else stands there, and stays. 0 or errno. */
+int destination_move(struct destination *p, int from_fd, const char *from, struct str path, const struct file_stat *was);
+/* The same whatever stands there, but a folder. */
+int destination_move_over(struct destination *p, int from_fd, const char *from, struct str path);
 /* Removes a file, link or empty folder. 0 or errno. */
 int destination_remove(struct destination *p, struct str path, bool folder);
 

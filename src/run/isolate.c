@@ -105,13 +105,6 @@ static bool mount_view(struct job *j, struct str *why)
 	return false;
 }
 
-/* A copy takes a while: who asks this run to end is not kept waiting. */
-static bool asked_to_end(void)
-{
-	sigset_t pending;
-	return !sigpending(&pending) && (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGHUP) == 1);
-}
-
 /* .axmake is the real one there too. */
 static int link_state(struct job *j, int copy_fd)
 {
@@ -127,7 +120,7 @@ static bool copy_root(struct job *j, struct str *why)
 	struct str bad = STR(".");
 	int fd = views_open(store, v->dir, VIEW_COPY), err = fd < 0 ? errno : 0;
 	if (!err)
-		err = treecopy(&j->arena, store->root_fd, fd, j->sched->c->graph->root, v->root, asked_to_end, &folders, &bad);
+		err = treecopy(&j->arena, store->root_fd, fd, j->sched->c->graph->root, v->root, sched_asked_to_end, &folders, &bad);
 	if (!err)
 		err = link_state(j, fd);
 	for (char **at = wanted_folders(j); !err && *at; at++)

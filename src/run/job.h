@@ -271,6 +271,8 @@ void follow_end(struct sched *s);  /* of a run: what never came to its turn */
 bool sched_may_start(const struct sched *s, const struct task *t); /* or be tried again: is it not too late for that? */
 struct job *sched_ask(struct sched *s, struct task *t);  /* a delegate's job, to be started when there is a slot; sets the task's id */
 void sched_send(struct sched *s, const struct event *e);
+bool sched_asked_to_end(void);                           /* within the loop: by a signal that is not read yet */
+bool sched_turn(struct sched *s);                        /* within what takes long, never within the loop: attends what runs. false: the run is to end */
 void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void sched_release(struct job *j);                       /* its places and the provider's */
 void sched_offer(struct sched *s, struct task *t);       /* to be started when its turn comes */

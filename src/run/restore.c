@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/os.h"
 #include "base/path.h"
@@ -14,31 +15,18 @@
 #include "graph/fields.h"
 #include "run/job.h"
 #include "run/destination.h"
+#include "run/standing.h"
 
 #define ASIDE "restore" /* in .axmake: what is not in its place yet. One run at a time has it */
-
-/* A part that is not as it was made, or is not there. */
-struct missing {
-	const struct filehash_part *part;
-	struct str here;
-	const char *aside; /* the file in ASIDE; NULL: a folder */
-};
-
-/* One output, as it stands and as it is to stand. */
-struct output {
-	const struct pattern *pattern;
-	const struct cache_output *made;
-	struct filehash_parts stands;
-	bool own; /* what stands there is what the task left itself, or one that may edit it */
-	VEC(struct missing) missing;
-	VEC(const struct filehash_part *) extra; /* stands there, but was not made */
-};
+#define TURN_NS (20 * NS_PER_MS)
+#define LOOKS 3 /* at outputs that somebody changes again and again */
 
 struct restoring {
 	struct job *j;
 	struct cached found;
-	struct output *outputs;
+	struct standing *outputs;
 	size_t aside; /* files made there */
+	int64_t turn_ns; /* when the loop has its next turn */
 	struct str problem; /* of the task's own, to be told */
 };
 
@@ -47,86 +35,25 @@ static struct sched *sched_of(const struct restoring *r)
 	return r->j->sched;
 }
 
+/* EINTR: the run is to end, which is none of the cache's. */
 static bool problem(struct restoring *r, struct str path, int err)
 {
+	if (err == EINTR)
+		return false;
 	r->problem = arena_printf(&r->j->arena, "cannot restore '%.*s' from the cache: %s", STR_ARG(path), err == EXDEV ? "a link leads out of the root there" : os_error(err));
 	return false;
 }
 
-static bool same(const struct filehash_part *a, const struct filehash_part *b)
+/* A restoring takes as long as it takes; what runs meanwhile is attended all the same. false: the run is to end. */
+static bool go_on(void *restoring)
 {
-	return a->kind == b->kind && hash_eq(a->content, b->content) && str_eq(a->link, b->link);
-}
-
-static bool is_folder(const struct filehash_part *p)
-{
-	return p->kind == PART_FOLDER;
-}
-
-/* Both lists are in the order of their paths. */
-static void compare(struct arena *a, struct output *o)
-{
-	const struct filehash_parts *stands = &o->stands, *made = &o->made->parts;
-	size_t i = 0, k = 0;
-	while (i < stands->of.n || k < made->of.n) {
-		const struct filehash_part *s = i < stands->of.n ? &stands->of.p[i] : NULL, *m = k < made->of.n ? &made->of.p[k] : NULL;
-		int order = !s ? 1 : !m ? -1 : str_cmp(s->path, m->path);
-		if (order < 0 || (!order && is_folder(s) != is_folder(m)))
-			vec_push(a, &o->extra, s);
-		if (order > 0 || (!order && !same(s, m)))
-			vec_push(a, &o->missing, (struct missing){.part = m, .here = o->made->here[k]});
-		i += order <= 0;
-		k += order >= 0;
-	}
-}
-
-/* What a failed or killed try of a script left is its own, as before a run. */
-static bool is_own(const struct restoring *r, const struct pattern *p, struct hash128 now)
-{
-	const struct sched *s = sched_of(r);
-	struct task *t = r->j->task;
-	const struct output_record *record = content_output_record(t, p);
-	if (t->kind == TASK_RUN && log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open)
+	struct restoring *r = restoring;
+	int64_t now = clock_ns();
+	if (now < r->turn_ns)
 		return true;
-	return record && (hash_eq(record->hash, now) || stale_left_by_editor(s->c->stale, t, p, now));
-}
-
-static const struct filehash_part *standing(const struct output *o, struct str path)
-{
-	for (size_t lo = 0, hi = o->stands.of.n; lo < hi;) {
-		size_t mid = (lo + hi) / 2;
-		int order = str_cmp(o->stands.of.p[mid].path, path);
-		if (!order)
-			return &o->stands.of.p[mid];
-		if (order < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
-/* Does a folder of somebody else stand where a file is to be, or the other way round? */
-static bool blocks(const struct output *o)
-{
-	for (size_t i = 0; !o->own && i < o->missing.n; i++) {
-		const struct filehash_part *s = standing(o, o->missing.p[i].part->path);
-		if (s && is_folder(s) != is_folder(o->missing.p[i].part))
-			return true;
-	}
-	return false;
-}
-
-static bool look_at(struct restoring *r, struct output *o)
-{
-	struct hash128 now = {0, 0};
-	struct str why = STR_NONE;
-	enum file_state st = content_parts(&sched_of(r)->c->stale->hashing, &r->j->arena, o->pattern, &o->stands, &now, &why);
-	if (st == FILE_FAILED || st == FILE_SPECIAL)
-		return false; /* the run says what it thinks of that */
-	o->own = st == FILE_MISSING || is_own(r, o->pattern, now);
-	compare(&r->j->arena, o);
-	return !blocks(o);
+	bool on = sched_turn(sched_of(r));
+	r->turn_ns = clock_ns() + TURN_NS;
+	return on;
 }
 
 static int fill(struct cache *c, int at, struct restoring *r, struct missing *m)
@@ -165,9 +92,9 @@ static bool fetch(struct restoring *r)
 	for (size_t i = 0; i < r->found.entry.n_outputs; i++)
 		for (size_t k = 0; k < r->outputs[i].missing.n; k++) {
 			struct missing *m = &r->outputs[i].missing.p[k];
-			if (is_folder(m->part))
+			if (standing_is_folder(m->part))
 				continue;
-			err = fill(s->c->cache, at, r, m);
+			err = go_on(r) ? fill(s->c->cache, at, r, m) : EINTR;
 			if (err)
 				return !lost(r, err) && problem(r, m->part->path, err);
 		}
@@ -219,39 +146,64 @@ static bool keep(struct restoring *r, struct str path)
 	return !err || err == ENOENT || problem(r, path, err);
 }
 
-/* What somebody else made of an output is kept before it is written over; an agent's own file too that is to go, for it was paid for. */
-static bool keep_others(struct restoring *r, struct output *o)
+static void warn_kept(struct restoring *r, struct str what)
+{
+	sched_warn(sched_of(r), r->j->task, "'%.*s' was changed by someone else and is restored from the cache; what stood there is kept in .axmake/%.*s/edited", STR_ARG(what),
+		   STR_ARG(r->j->dir));
+}
+
+/* Of what is to go: an agent's own file was paid for, and what a failed try left may be somebody's, too. */
+static bool spares_extra(const struct restoring *r, const struct standing *o)
+{
+	return o->owner == OWNER_LEFT || (o->owner == OWNER_TASK && r->j->task->kind == TASK_AGENT);
+}
+
+/* What somebody else made of an output is kept before it is written over. */
+static bool keep_others(struct restoring *r, struct standing *o)
 {
 	bool any = false;
-	for (size_t i = 0; !o->own && i < o->missing.n; i++) {
-		const struct filehash_part *s = standing(o, o->missing.p[i].part->path);
-		if (!s || is_folder(s))
+	for (size_t i = 0; o->owner == OWNER_OTHERS && i < o->missing.n; i++) {
+		const struct filehash_part *s = standing_part(o, o->missing.p[i].part->path);
+		if (!s || standing_is_folder(s))
 			continue;
 		any = true;
 		if (!keep(r, s->path))
 			return false;
 	}
 	if (any)
-		sched_warn(sched_of(r), r->j->task, "'%.*s' was changed by someone else and is restored from the cache; what stood there is kept in .axmake/%.*s/edited",
-			   STR_ARG(content_label(&r->j->arena, o->pattern)), STR_ARG(r->j->dir));
-	for (size_t i = 0; o->own && r->j->task->kind == TASK_AGENT && i < o->extra.n; i++)
-		if (!is_folder(o->extra.p[i]) && !keep(r, o->extra.p[i]->path))
+		warn_kept(r, content_label(&r->j->arena, o->pattern));
+	for (size_t i = 0; spares_extra(r, o) && i < o->extra.n; i++)
+		if (!standing_is_folder(o->extra.p[i]) && !keep(r, o->extra.p[i]->path))
 			return false;
 	return true;
 }
 
 /* Nothing else than what was made stands where all that stood there was the task's own; what others put beside it stays. */
-static bool remove_extra(struct restoring *r, struct output *o, struct destination *p)
+static bool remove_extra(struct restoring *r, struct standing *o, struct destination *p)
 {
-	for (size_t i = o->own ? o->extra.n : 0; i-- > 0;) {
-		int err = destination_remove(p, o->extra.p[i]->path, is_folder(o->extra.p[i]));
+	for (size_t i = o->owner != OWNER_OTHERS ? o->extra.n : 0; i-- > 0;) {
+		int err = destination_remove(p, o->extra.p[i]->path, standing_is_folder(o->extra.p[i]));
 		if (err)
 			return problem(r, o->extra.p[i]->path, err);
 	}
 	return true;
 }
 
-static bool put(struct restoring *r, struct output *o)
+/* What stands there only since it was last looked at is somebody's. */
+static bool put_part(struct restoring *r, struct destination *p, const struct missing *m)
+{
+	int fd, at = sched_of(r)->c->store->fd;
+	int err = m->aside ? destination_move(p, at, m->aside, m->part->path, m->over ? &m->was : NULL) : destination_folder(p, m->part->path, true, &fd);
+	if (err == EBUSY && m->aside) {
+		if (!keep(r, m->part->path))
+			return false;
+		warn_kept(r, m->part->path);
+		err = destination_move_over(p, at, m->aside, m->part->path);
+	}
+	return !err || problem(r, m->part->path, err);
+}
+
+static bool put(struct restoring *r, struct standing *o)
 {
 	struct destination p;
 	int fd, err = destination_open(&p, &r->j->arena, sched_of(r)->c->store->root_fd, r->j->task, o->pattern);
@@ -259,9 +211,8 @@ static bool put(struct restoring *r, struct output *o)
 		err = destination_folder(&p, o->pattern->path, true, &fd);
 	bool ok = (!err || problem(r, o->pattern->path, err)) && remove_extra(r, o, &p);
 	for (size_t i = 0; ok && i < o->missing.n; i++) {
-		const struct missing *m = &o->missing.p[i];
-		err = m->aside ? destination_move(&p, sched_of(r)->c->store->fd, m->aside, m->part->path) : destination_folder(&p, m->part->path, true, &fd);
-		ok = !err || problem(r, m->part->path, err);
+		go_on(r); /* to its end in any case: what stands there half is of no use */
+		ok = put_part(r, &p, &o->missing.p[i]);
 	}
 	destination_close(&p);
 	return ok;
@@ -288,10 +239,10 @@ static bool take_hashes(struct restoring *r)
 	if (!t->out_hash)
 		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
 	for (size_t i = 0; i < t->outputs.n; i++) {
-		struct output *o = &r->outputs[i];
+		struct standing *o = &r->outputs[i];
 		struct str why = STR_NONE;
 		t->out_hash[i] = o->made->hash;
-		if (!o->own && o->extra.n && content_of_output(&j->sched->c->stale->hashing, &j->arena, o->pattern, &t->out_hash[i], &why) == FILE_FAILED)
+		if (o->owner == OWNER_OTHERS && o->extra.n && content_of_output(&j->sched->c->stale->hashing, &j->arena, o->pattern, &t->out_hash[i], &why) == FILE_FAILED)
 			return problem(r, o->pattern->path, EIO);
 	}
 	return true;
@@ -329,16 +280,39 @@ static bool put_all(struct restoring *r)
 	return take_hashes(r) && record(r);
 }
 
-static bool restore(struct restoring *r)
+static bool look(struct restoring *r)
 {
 	struct task *t = r->j->task;
-	r->outputs = arena_array(&r->j->arena, struct output, t->outputs.n + 1);
+	r->outputs = arena_array(&r->j->arena, struct standing, t->outputs.n + 1);
 	for (size_t i = 0; i < t->outputs.n; i++) {
-		r->outputs[i] = (struct output){.pattern = &t->outputs.p[i], .made = &r->found.entry.outputs[i]};
-		if (!look_at(r, &r->outputs[i]))
+		r->outputs[i] = (struct standing){.pattern = &t->outputs.p[i], .made = &r->found.entry.outputs[i]};
+		if (!standing_look(&r->outputs[i], sched_of(r)->c, &r->j->arena, t))
 			return false;
 	}
-	return fetch(r) && fetch_result(r) && is_fit(r) && put_all(r);
+	return true;
+}
+
+static bool still(struct restoring *r)
+{
+	for (size_t i = 0; i < r->found.entry.n_outputs; i++)
+		if (!standing_still(&r->outputs[i], sched_of(r)->c))
+			return false;
+	return true;
+}
+
+/* Fetching takes a while, in which somebody may have changed what stands there: that is then his, and kept. */
+static bool restore(struct restoring *r)
+{
+	bool ok = fetch_result(r) && is_fit(r), stands = false;
+	for (int i = 0; ok && !stands && i < LOOKS; i++) {
+		if (i)
+			restore_sweep(sched_of(r));
+		ok = look(r) && fetch(r);
+		stands = ok && still(r);
+	}
+	if (ok && !stands)
+		r->problem = STR("cannot restore from the cache what somebody is changing");
+	return stands && put_all(r);
 }
 
 void restore_sweep(struct sched *s)
@@ -378,7 +352,9 @@ bool restore_task(struct sched *s, struct task *t, const struct verdict *v)
 		j.last_first_byte_ns = e->first_byte_ns;
 		j.outcome = (struct outcome){.input_tokens = e->input_tokens, .output_tokens = e->output_tokens, .cache_read_tokens = e->cache_read_tokens,
 					     .cache_write_tokens = e->cache_write_tokens, .cost_usd = e->cost_usd};
+		struct cache_attend before = cache_attend(s->c->cache, (struct cache_attend){go_on, &r});
 		done = stash_take(s, r.found.signing.hash, t) && restore(&r);
+		cache_attend(s->c->cache, before);
 		restore_sweep(s);
 	}
 	if (r.problem.n)

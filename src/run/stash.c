@@ -32,6 +32,15 @@ bool stash_take(struct sched *s, struct hash128 signature, const struct task *t)
 	return true;
 }
 
+/* Storing is done within the loop: who asks this run to end is not kept waiting. */
+static bool not_asked_to_end(void *unused)
+{
+	(void)unused;
+	return !sched_asked_to_end();
+}
+
+#define ASK_EVERY 64 /* files */
+
 /* The parts of an output, and those of their contents that stand in the entry. false: it cannot be stored. */
 static bool store_output(struct job *j, struct cache_output *o)
 {
@@ -43,6 +52,8 @@ static bool store_output(struct job *j, struct cache_output *o)
 			sched_warn(s, j->task, "it is not stored in the cache: '%.*s' is neither a file, a folder nor a link", STR_ARG(p->path));
 			return false;
 		}
+		if (i % ASK_EVERY == ASK_EVERY - 1 && sched_asked_to_end())
+			return false;
 		if ((p->kind == PART_FILE || p->kind == PART_PROGRAM) &&
 		    !cache_store_content(s->c->cache, &j->arena, s->c->store->root_fd, p->path.p, p->content, p->size, &o->here[i]))
 			return false;
@@ -95,6 +106,7 @@ void stash_task(struct job *j)
 	e.outputs = arena_array(&j->arena, struct cache_output, t->outputs.n);
 	for (size_t i = 0; i < t->outputs.n; i++)
 		e.outputs[i] = (struct cache_output){.path = t->outputs.p[i].path, .kind = (enum output_kind)t->outputs.p[i].kind, .hash = t->out_hash[i], .parts = j->parts[i]};
+	struct cache_attend before = cache_attend(c, (struct cache_attend){not_asked_to_end, NULL});
 	if (cache_store_begin(c, cache_entry_bytes(&e) + t->result_size)) {
 		bool ok = store_result(j, &e);
 		for (size_t i = 0; ok && i < e.n_outputs; i++)
@@ -103,5 +115,6 @@ void stash_task(struct job *j)
 			cache_store_entry(c, &e);
 		cache_store_end(c);
 	}
+	cache_attend(c, before);
 	stash_warn(s, t);
 }

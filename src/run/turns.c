@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,20 @@ void sched_retry_later(struct job *j, int64_t delay_ns)
 static bool is_over(const struct sched *s)
 {
 	return s->broken || s->signal || s->result.refused;
+}
+
+bool sched_turn(struct sched *s)
+{
+	loop_turn(s->c->loop, false);
+	if (s->children_ended)
+		reaper_collect(s);
+	return !is_over(s);
+}
+
+bool sched_asked_to_end(void)
+{
+	sigset_t pending;
+	return !sigpending(&pending) && (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGHUP) == 1);
 }
 
 static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)

@@ -27,6 +27,12 @@ struct cache_config {
 
 struct cache;
 
+/* Asked between pieces of large contents. false: gives up, with EINTR. */
+struct cache_attend {
+	bool (*go_on)(void *self); /* NULL: never asked */
+	void *self;
+};
+
 /* Nothing is opened before it is asked for. */
 struct cache *cache_open(struct arena *a, const struct cache_config *c);
 /* Goes below the limit if it is above, unless somebody is storing. NULL: nothing. */
@@ -34,6 +40,8 @@ void cache_close(struct cache *c);
 /* What is to be told, "cannot use the cache 'x': …", and then is forgotten; n 0: nothing. */
 struct str cache_note(struct cache *c);
 struct str cache_where(const struct cache *c);
+/* Asks this from now on; returns what was asked before. It may use the cache itself. */
+struct cache_attend cache_attend(struct cache *c, struct cache_attend a);
 /* Was anything ever stored there? */
 bool cache_exists(struct cache *c);
 
@@ -60,7 +68,7 @@ bool cache_store_entry(struct cache *c, const struct cache_entry *e);
 struct cache_stats {
 	size_t entries, objects;
 	uint64_t bytes, limit;
-	int64_t oldest_ns, newest_ns; /* use, wall clock; 0 where there is no entry */
+	int64_t oldest_ns, newest_ns; /* use, wall clock; 0: of none it is known */
 	int64_t duration_ns;          /* that making all entries took */
 	double cost_usd;
 	int64_t tokens;

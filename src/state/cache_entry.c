@@ -6,6 +6,7 @@
 #include "base/glob.h"
 #include "base/map.h"
 #include "base/path.h"
+#include "base/vec.h"
 #include "state/bytes.h"
 
 static const unsigned char magic[8] = {'a', 'x', 'c', 'a', 'c', 'h', 'e', 1};
@@ -13,7 +14,7 @@ static const unsigned char magic[8] = {'a', 'x', 'c', 'a', 'c', 'h', 'e', 1};
 enum {
 	HEAD = sizeof magic + 16,     /* the magic and the checksum */
 	LEAST_OUTPUT = 1 + 4 + 16 + 4, /* bytes of an output and of a part, at the least: no count leads to more memory than the file has bytes */
-	LEAST_PART = 1 + 4,
+	LEAST_PART = 1 + 4 + 1,
 };
 
 static void put_content(struct sbuf *b, struct hash128 hash, uint64_t size, struct str here)
@@ -147,19 +148,23 @@ static bool read_part(struct reader *r, struct arena *a, struct filehash_part *p
 
 static bool read_parts(struct reader *r, struct arena *a, struct cache_output *o, size_t n, struct map *folders)
 {
-	struct filehash_part *parts = arena_array(a, struct filehash_part, n);
+	VEC(struct str) here = {0};
 
-	o->here = arena_array(a, struct str, n);
+	/* Grown as they come: a count that lies costs no more memory than there are bytes. */
 	for (size_t i = 0; i < n; i++) {
-		if (!read_part(r, a, &parts[i], &o->here[i]) || !is_in_place(o, &parts[i], folders))
+		struct filehash_part p = {0};
+		struct str content;
+
+		if (!read_part(r, a, &p, &content) || !is_in_place(o, &p, folders))
 			return false;
-		if (i && str_cmp(parts[i - 1].path, parts[i].path) >= 0)
+		if (i && str_cmp(o->parts.of.p[i - 1].path, p.path) >= 0)
 			return false;
-		if (parts[i].kind == PART_FOLDER)
-			*map_slot(folders, parts[i].path) = &parts[i];
+		vec_push(a, &o->parts.of, p);
+		vec_push(a, &here, content);
+		if (p.kind == PART_FOLDER)
+			*map_slot(folders, p.path) = o;
 	}
-	o->parts.of.p = parts;
-	o->parts.of.n = o->parts.of.cap = n;
+	o->here = here.p;
 	return (o->kind != OUTPUT_FILE || n == 1) && hash_eq(filehash_parts_hash(o->kind, o->path, &o->parts), o->hash);
 }
 

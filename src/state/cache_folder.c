@@ -38,6 +38,14 @@ struct str cache_where(const struct cache *c)
 	return c->where;
 }
 
+struct cache_attend cache_attend(struct cache *c, struct cache_attend a)
+{
+	struct cache_attend before = c->attend;
+
+	c->attend = a;
+	return before;
+}
+
 void cache_say(struct cache *c, const char *fmt, ...)
 {
 	struct sbuf b = {0};

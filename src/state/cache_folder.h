@@ -15,6 +15,7 @@ struct cache {
 	bool swept;          /* what killed runs left was looked for */
 	bool locked;
 	bool no_clone;       /* FICLONE does not work here */
+	struct cache_attend attend;
 	struct str note;
 	size_t in_entry;     /* bytes that the entry in the making holds itself */
 	uint64_t added, reserved; /* bytes that this run stored; that it has put into the file `size` for them */

@@ -45,15 +45,6 @@ static bool clone(struct cache *c, int in, int out, uint64_t size)
 	return !c->no_clone;
 }
 
-static int check(int fd, struct hash128 want, uint64_t size)
-{
-	struct hash128 h;
-	uint64_t n;
-	int err = hash_fd(fd, &h, &n);
-
-	return err ? err : hash_eq(h, want) && n == size ? 0 : EBADMSG;
-}
-
 /* Up to a whole piece, unless the end comes first. -1 with errno. */
 static ssize_t read_piece(int fd, unsigned char *p, size_t n)
 {
@@ -73,29 +64,23 @@ static ssize_t read_piece(int fd, unsigned char *p, size_t n)
 	return (ssize_t)done;
 }
 
-int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t size)
+static bool goes_on(const struct cache *c)
 {
+	return !c->attend.go_on || c->attend.go_on(c->attend.self);
+}
+
+/* Reads `in` to its end, in pieces; to `out` too where that is none of -1. */
+static int copy_pieces(struct cache *c, int in, int out, ssize_t got, struct hash128 want, uint64_t size)
+{
+	struct hasher h = hasher_new();
 	uint64_t n = 0;
-	struct hasher h;
-	ssize_t got;
 	int err = 0;
 
-	if (clone(c, in, out, size))
-		return check(out, want, size);
-	if (!c->piece)
-		c->piece = xmalloc(CACHE_PIECE);
-	got = read_piece(in, c->piece, CACHE_PIECE);
-	if (got < 0)
-		return errno;
-	if ((size_t)got < CACHE_PIECE) {
-		if ((uint64_t)got != size || !hash_eq(hash_bytes(c->piece, (size_t)got), want))
-			return EBADMSG;
-		return os_write_all(out, c->piece, (size_t)got);
-	}
-	h = hasher_new();
 	while (!err && got > 0 && (n += (uint64_t)got) <= size) {
 		hasher_add(&h, c->piece, (size_t)got);
-		err = os_write_all(out, c->piece, (size_t)got);
+		err = out < 0 ? 0 : os_write_all(out, c->piece, (size_t)got);
+		if (!err && !goes_on(c))
+			err = EINTR;
 		got = err ? 0 : read_piece(in, c->piece, CACHE_PIECE);
 		if (got < 0)
 			err = errno;
@@ -104,6 +89,24 @@ int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t s
 		err = EBADMSG;
 	hasher_free(&h);
 	return err;
+}
+
+int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t size)
+{
+	bool cloned = clone(c, in, out, size);
+	ssize_t got;
+
+	if (!c->piece)
+		c->piece = xmalloc(CACHE_PIECE);
+	/* A clone is read as what it has become: the object may change still. */
+	got = read_piece(cloned ? out : in, c->piece, CACHE_PIECE);
+	if (got < 0)
+		return errno;
+	if ((size_t)got == CACHE_PIECE)
+		return copy_pieces(c, cloned ? out : in, cloned ? -1 : out, got, want, size);
+	if ((uint64_t)got != size || !hash_eq(hash_bytes(c->piece, (size_t)got), want))
+		return EBADMSG;
+	return cloned ? 0 : os_write_all(out, c->piece, (size_t)got);
 }
 
 static void drop(struct cache *c, struct hash128 hash)

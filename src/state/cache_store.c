@@ -177,7 +177,7 @@ static bool store_object(struct cache *c, int in, struct hash128 hash, uint64_t 
 		unlinkat(c->fd, temporary, 0);
 	if (!err)
 		err = cache_place(c, temporary, name);
-	if (err && err != EBADMSG)
+	if (err && err != EBADMSG && err != EINTR)
 		cache_give_up(c, "store", err);
 	c->added += err ? 0 : size;
 	return !err;

@@ -14,6 +14,8 @@
 #include "base/os.h"
 #include "state/cache_folder.h"
 
+#define CLOCKS_DIFFER_S 86400 /* those of machines that share a cache */
+
 /* An object, by its name. */
 struct object {
 	uint64_t size;
@@ -105,9 +107,17 @@ static void add_worth(struct cache_stats *st, const struct cache_entry *e, const
 	st->newest_ns = h->used_ns > st->newest_ns ? h->used_ns : st->newest_ns;
 }
 
+/* Of a use that lies well ahead, or before 1970, nothing is known but that some clock was wrong: it is the first to go. Else it would be the last for ever. */
+static int64_t used_at(const struct stat *st)
+{
+	int64_t at_s = st->st_mtim.tv_sec;
+
+	return at_s < 0 || at_s > clock_wall_ns() / NS_PER_S + CLOCKS_DIFFER_S ? 0 : at_s * NS_PER_S + st->st_mtim.tv_nsec;
+}
+
 static void note_entry(struct survey *s, const char *name, const struct stat *st)
 {
-	struct held h = {.used_ns = st->st_mtim.tv_sec * NS_PER_S + st->st_mtim.tv_nsec, .size = (uint64_t)st->st_size};
+	struct held h = {.used_ns = used_at(st), .size = (uint64_t)st->st_size};
 	struct cache_entry e;
 	struct arena a = {0};
 	struct str file;

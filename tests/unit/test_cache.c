@@ -299,6 +299,25 @@ static void the_least_recently_used_goes_and_shared_objects_stay(void **state)
 	cache_close(c);
 }
 
+static void what_was_used_in_the_future_goes_first(void **state)
+{
+	struct box *b = *state;
+	struct cache *c;
+	struct cache_stats before, after;
+
+	open_store(b);
+	c = open_cache(b, 25000, true);
+	assert_true(store(b, c, "ahead", 10000, 'a'));
+	assert_true(store(b, c, "old", 10000, 'o'));
+	age("ahead", -400000000);
+	age("old", 30);
+	c->config.limit = 15000;
+	assert_int_equal(cache_sweep(c, true, &before, &after), 0);
+	assert_true(after.entries == 1 && find(b, c, "old") && !find(b, c, "ahead"));
+	assert_true(after.oldest_ns == after.newest_ns && after.newest_ns <= clock_wall_ns());
+	cache_close(c);
+}
+
 static void a_run_that_stores_much_stays_below_the_limit(void **state)
 {
 	struct box *b = *state;
@@ -366,6 +385,7 @@ int main(void)
 	    TEST(what_was_stored_is_found),
 	    TEST(a_content_that_changed_since_is_not_stored),
 	    TEST(the_least_recently_used_goes_and_shared_objects_stay),
+	    TEST(what_was_used_in_the_future_goes_first),
 	    TEST(a_run_that_stores_much_stays_below_the_limit),
 	    TEST(who_only_looks_changes_nothing),
 	    TEST(storing_keeps_removing_away),
