@@ -1,4 +1,4 @@
-#include "show/plain.h"
+#include "show/plain_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,36 +11,9 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "graph/stale.h"
-#include "show/console.h"
 #include "show/failure.h"
-#include "show/phrase.h"
-#include "show/table.h"
-#include "show/undeclared.h"
 
 #define SCRIPT_COLUMNS 160
-
-struct plain {
-	struct plain_config config;
-	struct console console;
-	uint32_t *ordinals;    /* of started tasks, by id */
-	size_t total, reached; /* tasks wanted; found up to date or started */
-	size_t fresh, skipped;
-	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
-	int64_t begin_ns, end_ns; /* -1: not yet */
-	struct usage usage, saved;
-	int64_t saved_ns;
-	struct spending spending; /* zeroed: there was no budget */
-	struct table table;
-	struct arena arena;                   /* the table's texts */
-	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
-	bool refused; /* nothing was started, and why was said */
-	bool warned, mistaken;
-};
-
-static bool quiet(const struct plain *p)
-{
-	return p->config.silent || p->config.quiet;
-}
 
 static void number(struct plain *p, const struct task *t)
 {
@@ -131,7 +104,7 @@ static void on_skipped(struct plain *p, const struct event *e)
 	table_add(&p->table, &p->arena, ROW_SKIPPED, &row);
 	p->skipped++;
 	number(p, e->task);
-	if (quiet(p))
+	if (plain_quiet(p))
 		return;
 	add_name(p, e->task);
 	phrase_color(&p->console.out, p->config.color_out, "32", "skipped");
@@ -156,7 +129,7 @@ static void say_why(struct plain *p)
 {
 	struct sbuf b = {0};
 
-	if (!p->config.why.n || quiet(p))
+	if (!p->config.why.n || plain_quiet(p))
 		return;
 	sbuf_printf(&b, "%s: %.*s\n", p->config.program, STR_ARG(p->config.why));
 	p->config.why = STR_NONE;
@@ -172,7 +145,7 @@ static void on_start(struct plain *p, const struct event *e)
 	say_why(p);
 	number(p, t);
 	trace_reason(p, t, e->verdict);
-	if ((quiet(p) || (p->console.drawn && !p->config.live)) && !p->config.trace)
+	if ((plain_quiet(p) || (p->console.drawn && !p->config.live)) && !p->config.trace)
 		return;
 	add_head(p, e);
 	if (p->config.trace && t->kind == TASK_RUN)
@@ -183,7 +156,7 @@ static void on_start(struct plain *p, const struct event *e)
 
 static void on_asked(struct plain *p, const struct event *e)
 {
-	if (quiet(p))
+	if (plain_quiet(p))
 		return;
 	add_name(p, e->task);
 	sbuf_lit(&p->console.out, "asks ");
@@ -376,7 +349,7 @@ static void on_end(struct plain *p, const struct event *e)
 	note_end(p, t, o);
 	if (t->state == STATE_FAILED) {
 		say_failure(p, t, o);
-	} else if (!quiet(p)) {
+	} else if (!plain_quiet(p)) {
 		add_name(p, t);
 		add_done(p, o);
 	}
@@ -459,7 +432,7 @@ static void on_waits(struct plain *p, const struct event *e)
 {
 	struct sbuf b = {0};
 
-	if (quiet(p))
+	if (plain_quiet(p))
 		return;
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);
@@ -549,118 +522,6 @@ void plain_draw(struct plain *p, struct terminal *t)
 	p->console.drawn = t;
 }
 
-static void add_elapsed(struct plain *p)
-{
-	if (p->begin_ns >= 0) {
-		sbuf_lit(&p->console.out, " in ");
-		clock_duration(&p->console.out, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
-	}
-	usage_phrase(&p->console.out, &p->usage);
-	if (p->table.states[ROW_RESTORED].n) {
-		const struct usage *u = &p->saved;
-
-		sbuf_lit(&p->console.out, "; the cache ");
-		phrase_saved(&p->console.out, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
-		             u->costs_known ? u->cost_usd : NAN);
-	}
-	sbuf_char(&p->console.out, '\n');
-}
-
-static void add_nothing(const struct plain *p, struct sbuf *b)
-{
-	if (quiet(p) || p->mistaken)
-		return;
-	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
-	if (p->total && !p->fresh && !p->skipped)
-		return;
-	sbuf_printf(b, "%s: nothing to be done", p->config.program);
-	phrase_nothing(b, p->fresh, p->skipped);
-	sbuf_char(b, '\n');
-}
-
-void plain_said(const struct plain *p, struct sbuf *b)
-{
-	sbuf_str(b, sbuf_view(&p->skips));
-	add_nothing(p, b);
-}
-
-/* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
-static void add_well(struct plain *p)
-{
-	size_t done = p->table.states[ROW_DONE].n, restored = p->table.states[ROW_RESTORED].n;
-	bool only_restored = restored && !done && !p->table.states[ROW_IGNORED].n;
-
-	sbuf_printf(&p->console.out, "%s: ", p->config.program);
-	phrase_count(&p->console.out, only_restored ? restored : done, "task");
-	sbuf_lit(&p->console.out, only_restored ? " restored" : " done");
-	if (restored && !only_restored)
-		sbuf_printf(&p->console.out, ", %zu restored", restored);
-	if (p->table.states[ROW_IGNORED].n)
-		sbuf_printf(&p->console.out, ", %zu failed and ignored", p->table.states[ROW_IGNORED].n);
-	if (p->skipped)
-		sbuf_printf(&p->console.out, ", %zu skipped", p->skipped);
-	if (p->fresh)
-		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
-	add_elapsed(p);
-}
-
-/* "axmake: budget: $5.10 of $5.00 spent" */
-static void add_budget(struct sbuf *b, const struct plain *p)
-{
-	if (!p->spending.over)
-		return;
-	sbuf_printf(b, "%s: budget: ", p->config.program);
-	phrase_spending(b, &p->spending);
-	sbuf_lit(b, " spent\n");
-}
-
-static void add_table(struct plain *p)
-{
-	sbuf_char(&p->console.out, '\n');
-	table_rows(&p->console.out, &p->table, p->config.color_out, console_columns(&p->console));
-	sbuf_printf(&p->console.out, "%s: ", p->config.program);
-	table_counts(&p->console.out, &p->table, p->fresh);
-	add_elapsed(p);
-	add_budget(&p->console.out, p);
-	table_hints(&p->console.out, &p->table, p->config.graph);
-	if (p->spending.over)
-		sbuf_lit(&p->console.out, "  --budget=USD lets a run spend more\n");
-}
-
-/* Where no table is wanted, what was not run is still said: make says so under -s too. */
-static void say_not_run(struct plain *p)
-{
-	struct sbuf b = {0};
-
-	if (!p->table.states[ROW_NOT_RUN].n)
-		return;
-	sbuf_printf(&b, "%s: ", p->config.program);
-	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
-	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
-	add_budget(&b, p);
-	console_say(&p->console, &b);
-}
-
-static void add_end(struct plain *p)
-{
-	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_HELD].n + p->table.states[ROW_NOT_RUN].n;
-	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n + p->table.states[ROW_RESTORED].n;
-
-	if (p->config.hush && !ran && !p->table.states[ROW_FAILED].n)
-		return;
-
-	if (quiet(p))
-		say_not_run(p);
-	else if (bad)
-		add_table(p);
-	else if (ran)
-		add_well(p);
-	else
-		add_nothing(p, &p->console.out);
-	if (!quiet(p) && p->usage.agents && p->begin_ns >= 0)
-		undeclared_line(&p->console.out, p->config.graph, p->config.root_fd, clock_wall_ns() - (clock_ns() - p->begin_ns));
-}
-
 bool plain_warned(const struct plain *p)
 {
 	return p->warned;
@@ -669,21 +530,6 @@ bool plain_warned(const struct plain *p)
 void plain_mistaken(struct plain *p)
 {
 	p->mistaken = true;
-}
-
-int plain_end(struct plain *p)
-{
-	if (!p->refused || p->table.states[ROW_DONE].n) /* something may have been done before the rest was refused */
-		add_end(p);
-	console_flush(&p->console);
-	console_drain(&p->console);
-	if (p->console.write_error) {
-		struct sbuf b = {0};
-
-		sbuf_printf(&b, "%s: write error: stdout: %s\n", p->config.program, os_error(p->console.write_error));
-		console_say(&p->console, &b);
-	}
-	return p->console.write_error;
 }
 
 void plain_free(struct plain *p)

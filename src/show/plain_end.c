@@ -1,0 +1,141 @@
+#include "show/plain_parts.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "show/undeclared.h"
+
+bool plain_quiet(const struct plain *p)
+{
+	return p->config.silent || p->config.quiet;
+}
+
+static void add_elapsed(struct plain *p)
+{
+	if (p->begin_ns >= 0) {
+		sbuf_lit(&p->console.out, " in ");
+		clock_duration(&p->console.out, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
+	}
+	usage_phrase(&p->console.out, &p->usage);
+	if (p->table.states[ROW_RESTORED].n) {
+		const struct usage *u = &p->saved;
+
+		sbuf_lit(&p->console.out, "; the cache ");
+		phrase_saved(&p->console.out, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
+		             u->costs_known ? u->cost_usd : NAN);
+	}
+	sbuf_char(&p->console.out, '\n');
+}
+
+static void add_nothing(const struct plain *p, struct sbuf *b)
+{
+	if (plain_quiet(p) || p->mistaken)
+		return;
+	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
+	if (p->total && !p->fresh && !p->skipped)
+		return;
+	sbuf_printf(b, "%s: nothing to be done", p->config.program);
+	phrase_nothing(b, p->fresh, p->skipped);
+	sbuf_char(b, '\n');
+}
+
+void plain_said(const struct plain *p, struct sbuf *b)
+{
+	sbuf_str(b, sbuf_view(&p->skips));
+	add_nothing(p, b);
+}
+
+/* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
+static void add_well(struct plain *p)
+{
+	size_t done = p->table.states[ROW_DONE].n, restored = p->table.states[ROW_RESTORED].n;
+	bool only_restored = restored && !done && !p->table.states[ROW_IGNORED].n;
+
+	sbuf_printf(&p->console.out, "%s: ", p->config.program);
+	phrase_count(&p->console.out, only_restored ? restored : done, "task");
+	sbuf_lit(&p->console.out, only_restored ? " restored" : " done");
+	if (restored && !only_restored)
+		sbuf_printf(&p->console.out, ", %zu restored", restored);
+	if (p->table.states[ROW_IGNORED].n)
+		sbuf_printf(&p->console.out, ", %zu failed and ignored", p->table.states[ROW_IGNORED].n);
+	if (p->skipped)
+		sbuf_printf(&p->console.out, ", %zu skipped", p->skipped);
+	if (p->fresh)
+		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
+	add_elapsed(p);
+}
+
+/* "axmake: budget: $5.10 of $5.00 spent" */
+static void add_budget(struct sbuf *b, const struct plain *p)
+{
+	if (!p->spending.over)
+		return;
+	sbuf_printf(b, "%s: budget: ", p->config.program);
+	phrase_spending(b, &p->spending);
+	sbuf_lit(b, " spent\n");
+}
+
+static void add_table(struct plain *p)
+{
+	sbuf_char(&p->console.out, '\n');
+	table_rows(&p->console.out, &p->table, p->config.color_out, console_columns(&p->console));
+	sbuf_printf(&p->console.out, "%s: ", p->config.program);
+	table_counts(&p->console.out, &p->table, p->fresh);
+	add_elapsed(p);
+	add_budget(&p->console.out, p);
+	table_hints(&p->console.out, &p->table, p->config.graph);
+	if (p->spending.over)
+		sbuf_lit(&p->console.out, "  --budget=USD lets a run spend more\n");
+}
+
+/* Where no table is wanted, what was not run is still said: make says so under -s too. */
+static void say_not_run(struct plain *p)
+{
+	struct sbuf b = {0};
+
+	if (!p->table.states[ROW_NOT_RUN].n)
+		return;
+	sbuf_printf(&b, "%s: ", p->config.program);
+	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
+	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
+	add_budget(&b, p);
+	console_say(&p->console, &b);
+}
+
+static void add_end(struct plain *p)
+{
+	size_t bad = p->table.states[ROW_FAILED].n + p->table.states[ROW_HELD].n + p->table.states[ROW_NOT_RUN].n;
+	size_t ran = p->table.states[ROW_DONE].n + p->table.states[ROW_IGNORED].n + p->table.states[ROW_RESTORED].n;
+
+	if (p->config.hush && !ran && !p->table.states[ROW_FAILED].n)
+		return;
+
+	if (plain_quiet(p))
+		say_not_run(p);
+	else if (bad)
+		add_table(p);
+	else if (ran)
+		add_well(p);
+	else
+		add_nothing(p, &p->console.out);
+	if (!plain_quiet(p) && p->usage.agents && p->begin_ns >= 0)
+		undeclared_line(&p->console.out, p->config.graph, p->config.root_fd, clock_wall_ns() - (clock_ns() - p->begin_ns));
+}
+
+int plain_end(struct plain *p)
+{
+	if (!p->refused || p->table.states[ROW_DONE].n) /* something may have been done before the rest was refused */
+		add_end(p);
+	console_flush(&p->console);
+	console_drain(&p->console);
+	if (p->console.write_error) {
+		struct sbuf b = {0};
+
+		sbuf_printf(&b, "%s: write error: stdout: %s\n", p->config.program, os_error(p->console.write_error));
+		console_say(&p->console, &b);
+	}
+	return p->console.write_error;
+}

@@ -1,0 +1,33 @@
+/* Private to plain*.c: a run as plain lines while it goes on (plain.c), and at its end (plain_end.c). */
+#ifndef AXMAKE_SHOW_PLAIN_PARTS_H
+#define AXMAKE_SHOW_PLAIN_PARTS_H
+
+#include <stdint.h>
+
+#include "show/console.h"
+#include "show/phrase.h"
+#include "show/plain.h"
+#include "show/table.h"
+
+struct plain {
+	struct plain_config config;
+	struct console console;
+	uint32_t *ordinals;    /* of started tasks, by id */
+	size_t total, reached; /* tasks wanted; found up to date or started */
+	size_t fresh, skipped;
+	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
+	int64_t begin_ns, end_ns; /* -1: not yet */
+	struct usage usage, saved;
+	int64_t saved_ns;
+	struct spending spending; /* zeroed: there was no budget */
+	struct table table;
+	struct arena arena;                   /* the table's texts */
+	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
+	bool refused; /* nothing was started, and why was said */
+	bool warned, mistaken;
+};
+
+/* Are only failures, warnings and outputs wanted? */
+bool plain_quiet(const struct plain *p);
+
+#endif
