@@ -408,6 +408,20 @@ void content_forget(struct task *t)
 	vec_free(&todo);
 }
 
+void content_as_it_stands(struct hashing *h, struct arena *a, struct task *t)
+{
+	struct arena scratch = {0};
+	if (!t->out_hash)
+		t->out_hash = arena_array(a, struct hash128, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		struct str problem = STR_NONE;
+		t->out_hash[i] = (struct hash128){0, 0};
+		content_of_output(h, &scratch, &t->outputs.p[i], &t->out_hash[i], &problem);
+	}
+	content_forget(t);
+	arena_free(&scratch);
+}
+
 struct hash128 content_contribution(struct hashing *h, struct task *dep, const struct task *user)
 {
 	return contribution(h, dep, user, 0);

@@ -387,6 +387,18 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 	return judge_record(s, t, scratch);
 }
 
+static struct verdict judge_whole(struct stale *s, struct task *t)
+{
+	struct arena scratch = {0};
+	struct verdict v = judge_gate(s, t);
+	if (v.why == WHY_NOT && kept_old(s, t))
+		content_as_it_stands(&s->hashing, s->arena, t);
+	else if (v.why == WHY_NOT)
+		v = judge(s, t, &scratch);
+	arena_free(&scratch);
+	return v;
+}
+
 /* Who is to make the file with which the names may come that are not known. */
 static struct str maker_left(const struct stale *s)
 {
@@ -408,19 +420,11 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 		return because(WHY_BLOCKED, which);
 	if (s->planning && waits_for(t, STATE_HELD, &which))
 		return because(WHY_HELD_BEHIND, which);
-	v = judge_gate(s, t);
-	if (v.why != WHY_NOT)
-		return v;
-	if (kept_old(s, t)) {
-		v = judge_outputs(s, t); /* only for what stands there now */
-		v = because(WHY_NOT, STR_NONE);
-	} else {
-		struct arena scratch = {0};
-		v = judge(s, t, &scratch);
-		arena_free(&scratch);
-	}
+	v = judge_whole(s, t);
 	if (v.why == WHY_NOT)
 		take_result(t);
+	else if (v.why == WHY_PROBLEM || v.why == WHY_EDIT_REFUSED)
+		content_as_it_stands(&s->hashing, s->arena, t); /* it fails before it starts, and not all its outputs were looked at */
 	return v;
 }
 

@@ -280,17 +280,7 @@ int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 /* What a failed task left counts for those that run all the same. */
 static void content_after_failure(struct sched *s, struct task *t)
 {
-	struct arena a = {0};
-	struct str problem;
-	if (!t->out_hash)
-		t->out_hash = arena_array(s->arena, struct hash128, t->outputs.n);
-	for (size_t i = 0; i < t->outputs.n; i++) {
-		problem = STR_NONE;
-		t->out_hash[i] = (struct hash128){0, 0};
-		content_of_output(&s->c->stale->hashing, &a, &t->outputs.p[i], &t->out_hash[i], &problem);
-	}
-	content_forget(t);
-	arena_free(&a);
+	content_as_it_stands(&s->c->stale->hashing, s->arena, t);
 }
 
 void finish_spared(struct sched *s, struct task *t)
