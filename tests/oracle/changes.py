@@ -158,6 +158,12 @@ def change_role(h):
     h.save()
 
 
+def change_plan(h):
+    if h.wf.planner:
+        h.ref.taint[0] |= h.runs > 0  # what an earlier plan made stays
+        h.change("src/plan", h.rng.choice(sorted(h.wf.plans)).encode())
+
+
 def remember_branch(h):
     files = {p: b for p, b in h.ref.disk.items() if not p.startswith("out/")}
     h.branches.append((copy.deepcopy(h.wf), files))
@@ -172,7 +178,7 @@ def check_out(h, wf, files):
         if h.ref.disk.get(path) != data:
             h.change(path, data)
     h.wf = copy.deepcopy(wf)
-    h.ref.taint[0] |= any(t.edits for t in h.wf.tasks)
+    h.ref.taint[0] |= (any(t.edits for t in h.wf.tasks) or h.wf.planner > 0)
     h.save()
 
 
@@ -209,5 +215,5 @@ def allow_cache(h):
 ALL = [
     (edit_source, 5), (edit_back, 4), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 4), (edit_edited, 1), (rename, 3),
     (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1.5),
-    (switch_branch, 3), (go_elsewhere, 2), (allow_cache, 1), (change_matrix, 1.5), (use_field, 1.5),
+    (switch_branch, 3), (go_elsewhere, 2), (allow_cache, 1), (change_matrix, 1.5), (use_field, 1.5), (change_plan, 1.5),
 ]

@@ -41,9 +41,31 @@ class Maker:
             t = self.task(uid)
             self.tasks += self.family(t) if uid == family and t.kind in ("run", "agent") and not t.edits else [t]
         roles = {"plain": ("", ""), "twin": ("", ""), "wise": ("You are wise", "m1")}
-        order = list(self.tasks)
-        rng.shuffle(order)
-        return w.Workflow(order, {"V1": "one", "V2": "two", "MOOD": "fine", "UNUSED": "u"}, roles, spare=self.spare)
+        wf = w.Workflow(list(self.tasks), {"V1": "one", "V2": "two", "MOOD": "fine", "UNUSED": "u"}, roles, spare=self.spare)
+        if rng.random() < 0.3:
+            self.plans(wf)
+        rng.shuffle(wf.tasks)
+        return wf
+
+    def plans(self, wf):
+        """A task that makes an included file, and what that may say."""
+        rng = self.rng
+        planner = w.Task(90, "plan", inputs=["src/plan", *pick(rng, SOURCES, 1)], outputs=[w.PLAN], makes="plan", says=rng.choice(["none", "const"]))
+        planner.guard = planner.inputs[1] if len(planner.inputs) > 1 and rng.random() < 0.5 else ""
+        planner.guard_late = rng.random() < 0.5
+        wf.planner = planner.uid
+        wf.tasks.append(planner)
+        made = [f for t in self.tasks for o in t.outputs for f in w.files_made(o) if not t.optional and not t.when and not t.run_if and t.uid not in self.editors]
+        for _ in range(3):
+            tasks = []
+            for uid in range(91, 91 + rng.randint(0, 3)):
+                t = w.Task(uid, f"g{uid}", salt=rng.randint(0, 1), makes=rng.choice(["full", "keys", "const"]), says=rng.choice(["none", "keys"]))
+                t.inputs = pick(rng, SOURCES, 1) + pick(rng, made, 1)
+                t.outputs = [f"out/g{uid}.{rng.choice('kx')}"]
+                t.deps = pick(rng, [u.uid for u in tasks], 1)
+                tasks.append(t)
+            both = w.Workflow(wf.tasks + tasks, wf.vars, wf.roles)
+            wf.plans["tasks:\n" + "".join(w.task_yaml(both, t) for t in tasks) if tasks else "tasks: []\n"] = tasks
 
     def family(self, t):
         """Tasks of one matrix; the last one comes and goes."""

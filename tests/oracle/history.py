@@ -40,7 +40,7 @@ class History:
             self.env["AXMAKEFLAGS"] = "--no-cache"
         elif self.caches == "shared":
             self.wf.cache_dir = "../cache"
-        self.logs = {t.log: t.uid for t in (*self.wf.tasks, *self.wf.spare)}
+        self.logs = {t.log: t.uid for t in (*self.wf.tasks, *self.wf.spare, *self.wf.planned)}
         self.ref.taint = [any(not t.tidy for t in self.wf.tasks)]
         self.elsewhere = None  # the other clone: its root, workflow and reference
         self.branches = []  # (workflow, files) as they were
@@ -59,6 +59,8 @@ class History:
         os.chmod(self.path("home", "model-agent"), 0o755)
         for path, data in generate.sources(self.rng).items():
             self.change(path, data)
+        if self.wf.planner:
+            changes.change_plan(self)
         self.save()
         self.run()
         for _ in range(self.rng.randint(4, 9)):
@@ -130,7 +132,7 @@ class History:
     def restored(self, text):
         """uids"""
         names = set(RESTORED.findall(text))
-        return {t.uid for t in self.wf.tasks if t.name in names}
+        return {t.uid for t in (*self.wf.tasks, *self.wf.planned) if t.name in names}
 
     def ask(self, full):
         """How axmake is called: jobs, $INHERITED, variables, targets, -k."""
@@ -163,7 +165,8 @@ class History:
         twice = [u for u, n in ran.items() if n > 1]
         self.hold(not twice, f"u{twice} ran twice in one run", text)
         self.hold(status in (0, 2), f"exit status {status}", text)
-        missed = [self.wf.of(u).name for u in ran if self.wf.of(u).name not in listed and self.wf.of(u).run_if != "failure"]
+        known = [t for t in self.wf.tasks if t.uid in ran and t.run_if != "failure" and not (self.wf.planner in ran and t.collects)]
+        missed = [t.name for t in known if t.name not in listed]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
             real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free="-k" not in extra).go(targets)
@@ -189,7 +192,7 @@ class History:
         listed = {name for _, name in WOULD.findall(text)}
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored") and u not in unrun]
-            self.hold(stale or not listed, "-n lists what is up to date", self.explain(words, env), text)
+            self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
                 self.hold(status == bool(stale) or unrun and status == 2, f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
@@ -243,7 +246,7 @@ class History:
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}killed:\n{text}") from None
         disk = self.real_disk()
-        for t in self.wf.tasks:
+        for t in (*self.wf.tasks, *self.wf.planned):
             if t.name in self.ref.began or t.name in self.ref.unsure:
                 for d in (*t.outputs, *t.edits):
                     for p in self.ref.content(d):

@@ -109,21 +109,44 @@ class Run:
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
         self.cached, self.restored = cached, restored
         self.vars = {**wf.vars, **overrides}
-        self.edges = w.edges(wf)
-        self.before = {u: w.before(self.edges, u) for u in self.edges}
-        self.names = {t.name for t in wf.tasks}
         self.states, self.reasons, self.results = {}, {}, {}
+        self.link()
         self.unrun = set()  # failed without a start
 
+    def link(self):
+        self.edges = w.edges(self.wf)
+        self.before = {u: w.before(self.edges, u) for u in self.edges}
+        self.names = {t.name for t in self.wf.tasks}
+
+    def plan(self):
+        """First the planner, then what it planned. Is there a plan to go by?"""
+        self.do(self.wf.planner)
+        if self.states[self.wf.planner] not in ("done", "restored", "up to date"):
+            return False
+        text = self.ref.disk[w.PLAN].decode()
+        if text not in self.wf.plans:
+            raise Mismatch(f"this is no plan: {text}")
+        self.wf = dataclasses.replace(self.wf, tasks=self.wf.tasks + self.wf.plans[text])
+        self.link()
+        return True
+
+    def do(self, uid):
+        self.states[uid] = self.visit(self.wf.of(uid))
+        self.check(uid, self.states[uid])
+
     def go(self, targets=None):
+        known = not self.wf.planner or self.plan()
         todo = set(targets or self.edges)
         for t in list(todo):
             todo |= self.before[t]
+        todo -= self.states.keys()
         while todo:
             uid = min(u for u in todo if not self.edges[u].keys() & todo)
             todo.remove(uid)
-            self.states[uid] = self.visit(self.wf.of(uid))
-            self.check(uid, self.states[uid])
+            if known:
+                self.do(uid)
+            else:
+                self.check(uid, "without a plan")
         failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
         left = [u for u, s in self.states.items() if s == "left"]
         if left and not failed and not self.killed:
@@ -409,7 +432,7 @@ class Run:
         return "done"
 
     def was_used(self, t):
-        return any(t.uid in self.before[u] for u in self.ran)
+        return any(t.uid in self.before[u] or self.wf.planner and u != t.uid == self.wf.planner for u in self.ran if u in self.before)
 
     # What is had again without a run
 
@@ -483,7 +506,7 @@ class Run:
         if fails:
             return None, wrote
         for o in t.outputs:
-            wrote.update({f: drain(t.makes, everything) for f in w.files_made(o)})
+            wrote.update({f: disk["src/plan"] if t.makes == "plan" else drain(t.makes, everything) for f in w.files_made(o)})
             if w.has_more(o):
                 wrote[w.one_more(o, everything.count(10))] = b"k\n"
         for e in t.edits:

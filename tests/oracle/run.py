@@ -11,6 +11,7 @@ import argparse
 import concurrent.futures
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,8 @@ def main():
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     options = p.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`: axmake would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
         tempfile.tempdir = "/dev/shm"
     begin = time.monotonic()

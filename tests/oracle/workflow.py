@@ -9,6 +9,7 @@ import functools
 import json
 import re
 
+PLAN = "out/plan.ax.yaml"  # included, and made by a task
 FIELDS = ("n", "in.x")
 AGENTS = ("plain", "twin", "wise")  # `twin` differs from `plain` by its name only
 
@@ -50,6 +51,11 @@ class Task:
 
 
     @property
+    def collects(self):
+        """Does it take in what tasks make that it does not name?"""
+        return any(i.startswith("out/") and is_glob(i) for i in self.inputs)
+
+    @property
     def log(self):
         return f"u{self.family}{self.value}" if self.family else f"u{self.uid}"
 
@@ -61,7 +67,14 @@ class Workflow:
     roles: dict  # agent -> (role, model)
     comment: int = 0
     cache_dir: str = ""
+    planner: int = 0  # uid of the task that makes PLAN, if there is one
+    plans: dict = dataclasses.field(default_factory=dict)  # what PLAN may say -> the tasks in it
     spare: list = dataclasses.field(default_factory=list)  # tasks of a matrix for a value that it does not have now
+
+    @property
+    def planned(self):
+        """All tasks that a plan may have, each as each plan has it."""
+        return [t for tasks in self.plans.values() for t in tasks]
 
     def members(self, family):
         return sorted((t for t in self.tasks if t.family == family), key=lambda t: t.uid)
@@ -173,6 +186,8 @@ def edges(wf):
         found[t.uid].update({p[1]: True for _, pieces in t.env for p in pieces if p[0] == "result"})
         found[t.uid] = {u: False for u, _ in results_in(t.when)} | found[t.uid]
         found[t.uid].update({d: "file" for d in literal_edges(wf, t)})
+        if t in wf.planned:
+            found[t.uid].setdefault(wf.planner, False)
     for t in wf.tasks:
         for p in t.inputs:
             if p[0] == "!" or not is_glob(p):
@@ -205,7 +220,7 @@ JSON = [
 
 
 def sink(how):
-    return {"full": "all", "keys": "all | grep '^k' || :", "const": "echo k same"}[how]
+    return {"full": "all", "keys": "all | grep '^k' || :", "const": "echo k same", "plan": "cat src/plan"}[how]
 
 
 def read_lines(wf, t):
@@ -329,6 +344,7 @@ def task_yaml(wf, t):
 
 def workflow_yaml(wf):
     text = "".join(f"# comment {i}\n" for i in range(wf.comment))
+    text += f"include: [{PLAN}]\n" if wf.planner else ""
     text += "vars:\n" + "".join(f"  {n}: {json.dumps(v)}\n" for n, v in wf.vars.items())
     return text + "tasks:\n" + "".join(task_yaml(wf, t) for t in wf.tasks if not t.family or t is wf.members(t.family)[0])
 
