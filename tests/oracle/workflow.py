@@ -51,11 +51,6 @@ class Task:
 
 
     @property
-    def collects(self):
-        """Does it take in what tasks make that it does not name?"""
-        return any(i.startswith("out/") and is_glob(i) for i in self.inputs)
-
-    @property
     def log(self):
         return f"u{self.family}{self.value}" if self.family else f"u{self.uid}"
 
