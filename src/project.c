@@ -100,16 +100,37 @@ static void want(struct project *p)
 	name_set(p, &p->old_files, p->options->old_files.p, p->options->old_files.n);
 }
 
+/* A cache is a folder's, whether or not there is one workflow in it; it is asked for where only settings and state are. */
+static bool without_workflow(struct project *p)
+{
+	if ((p->options->mode != MODE_CACHE_STATS && p->options->mode != MODE_CACHE_GC) || p->options->file.p)
+		return false;
+	size_t mark = diag_mark(p->diag);
+	bool none = !workflow_find(p->arena, p->diag, NULL, STR_NONE).p;
+	diag_rewind(p->diag, mark);
+	return none;
+}
+
+static void load_state(struct project *p, struct options *o)
+{
+	struct store_error err = {0};
+	project_load_settings(p, o);
+	store_open(&p->store, p->arena, false, &err);
+}
+
 void project_load(struct project *p, struct options *o)
 {
 	p->options = o;
+	if (without_workflow(p)) {
+		p->root = current_folder(p->arena);
+		load_state(p, o);
+		return;
+	}
 	if (!p->workflow && !load_workflow(p))
 		return;
 	if (!enter_root(p))
 		return;
-	project_load_settings(p, o);
-	struct store_error err = {0};
-	store_open(&p->store, p->arena, false, &err);
+	load_state(p, o);
 	p->filehash = filehash_new(p->arena, p->store.root_fd, NULL);
 	filehash_see(p->filehash, p->seen);
 	if (diag_errors(p->diag))

@@ -46,7 +46,8 @@ struct project {
 /* Reads rules and settings of the current folder alone. Mistakes are in diag. */
 void project_load_settings(struct project *p, struct options *o);
 
-/* Reads and checks everything, but for a workflow that p has already; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further. */
+/* Reads and checks everything, but for a workflow that p has already; changes into the root. Writes nothing. Mistakes are in diag: the caller prints them and goes no further.
+ * The options that ask for the cache alone need no workflow: without one the root is the current folder, and there is no graph. */
 void project_load(struct project *p, struct options *o);
 
 /* To be called when all that was wanted has ended well: with what its tasks have made of the workflow's includes, what comes next? true: more is wanted, of p->graph, which may be

@@ -54,6 +54,10 @@ static int each_file(struct survey *s, const char *what, void (*fn)(struct surve
 
 		if (!d && errno == ENOENT)
 			continue;
+		if (!d && (errno == ENOTDIR || errno == ELOOP)) { /* no folder of ours: nothing could be stored there */
+			vec_push(&s->arena, &s->damaged, arena_copy(&s->arena, str_of(folder)).p);
+			continue;
+		}
 		if (!d) {
 			int err = errno;
 
