@@ -15,14 +15,14 @@
 #include "run/job.h"
 #include "run/script_call.h"
 
-/* Bytes that someone else put into an output are kept before a rerun writes over them. */
-static void keep_edited(struct job *j)
+/* Bytes that someone else put into an output are kept before a rerun writes over them. false with the reason: else they would be lost. */
+static bool keep_edited(struct job *j, struct str *why)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
 	/* What a failed or killed try of a script left is its own; of an agent's file nobody can tell, so it is kept as well. */
 	if (!t->record || (t->kind == TASK_RUN && log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open))
-		return;
+		return true;
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		const struct output_record *r = content_output_record(t, p);
@@ -33,12 +33,14 @@ static void keep_edited(struct job *j)
 		    stale_left_by_editor(s->c->stale, t, p, now))
 			continue; /* the files of a pattern are not known one by one */
 		int err = store_keep_edited(s->c->store, t->name, p->path);
-		if (err)
-			sched_warn(s, t, "cannot keep the edited '%.*s' under .axmake: %s", STR_ARG(p->path), os_error(err));
-		else
-			sched_warn(s, t, "'%.*s' was changed by someone else and is made again; what stood there is kept in .axmake/%.*s/edited",
-				   STR_ARG(content_label(&j->arena, p)), STR_ARG(j->dir));
+		if (err) {
+			*why = arena_printf(&j->arena, "cannot keep the edited '%.*s' under .axmake: %s; move it away", STR_ARG(p->path), os_error(err));
+			return false;
+		}
+		sched_warn(s, t, "'%.*s' was changed by someone else and is made again; what stood there is kept in .axmake/%.*s/edited",
+			   STR_ARG(content_label(&j->arena, p)), STR_ARG(j->dir));
 	}
+	return true;
 }
 
 /* Folders that outputs will lie in. false with the reason. */
@@ -353,8 +355,7 @@ static bool prepare(struct job *j)
 	if (!sign(j))
 		return false;
 	tries_forget(j);
-	keep_edited(j);
-	if (!j->task->def->isolate && !make_folders(j, &why)) {
+	if (!keep_edited(j, &why) || (!j->task->def->isolate && !make_folders(j, &why))) {
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;
 	}
