@@ -349,11 +349,12 @@ class Run:
             return reasons[1] if ran else reasons[0]
         if ran:
             return "it was killed"
-        seen = not self.killed or any(t.uid in self.edges[u] for u in self.ran)
+        stopped = self.killed or self.free and not t.run_if  # it may have had no turn
+        seen = not stopped or any(t.uid in self.edges[u] for u in self.ran if u in self.edges)
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
                 if not seen:
-                    return "it was killed, and had no turn in the run that was killed next"
+                    return "it was killed, and perhaps had no turn in the next run"
                 ref.records[t.name] = r
                 ref.began.discard(t.name)
                 del ref.unsure[t.name]
