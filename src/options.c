@@ -157,15 +157,10 @@ static void set_load(struct parse *p, const struct row *row, struct str value)
 
 static void set_output_sync(struct parse *p, const struct row *row, struct str value)
 {
-	static const char *const kinds[] = {[SYNC_TARGET] = "target", [SYNC_NONE] = "none"};
-	int kind;
+	static const char *const kinds[] = {[SYNC_TARGET] = "target", [SYNC_LINE] = "line", [SYNC_NONE] = "none"};
+	int kind = value.p ? choose(p, value, kinds, COUNT(kinds)) : SYNC_TARGET;
 
 	(void)row;
-	if (str_eq(value, STR("line"))) {
-		diag_error(p->diag, p->at, "target and none are", "'line' of '%.*s' is not built yet", STR_ARG(p->spelled));
-		return;
-	}
-	kind = value.p ? choose(p, value, kinds, COUNT(kinds)) : SYNC_TARGET;
 	if (kind >= 0)
 		p->o->sync = (enum output_sync)kind;
 }
@@ -305,7 +300,7 @@ const struct row option_rows[] = {
     {'o', "old-file assume-old", ARG_REQUIRED, add_old_file, 0, 0, 0, "NAME", "take this file or task for up to date"},
     {'W', "what-if new-file assume-new", ARG_REQUIRED, add_new_file, 0, 0, 0, "NAME", "take this file or task for changed"},
     {'O', "output-sync", ARG_OPTIONAL, set_output_sync, 0, 0, IN_SETTINGS, "[=HOW]",
-     "print output whole (target) or as it comes (none)"},
+     "whole output (target), or as it comes (line, none)"},
     {'w', "print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 1, IN_MAKEFLAGS, NULL,
      "print the directory at start and end"},
     {0, "no-print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 0, IN_MAKEFLAGS, NULL,

@@ -34,7 +34,7 @@ enum mode {
 	MODE_VERSION,
 };
 
-enum output_sync { SYNC_TARGET, SYNC_NONE };
+enum output_sync { SYNC_TARGET, SYNC_LINE, SYNC_NONE };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* A file to be written. */

@@ -128,6 +128,7 @@ static struct str yes_no(bool on)
 
 static void print_options(struct program *g)
 {
+	static const char *const syncs[] = {[SYNC_TARGET] = "target", [SYNC_LINE] = "line", [SYNC_NONE] = "none"};
 	static const char *const colors[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
 	const struct options *o = &g->options;
 	struct arena *a = &g->arena;
@@ -138,7 +139,7 @@ static void print_options(struct program *g)
 	print_setting(g, "keep-going", yes_no(o->keep_going), NULL);
 	print_setting(g, "ignore-errors", yes_no(o->ignore_errors), NULL);
 	print_setting(g, "silent", yes_no(o->silent), NULL);
-	print_setting(g, "output-sync", o->sync == SYNC_NONE ? STR("none") : STR("target"), NULL);
+	print_setting(g, "output-sync", str_of(syncs[o->sync]), NULL);
 	print_setting(g, "trace", yes_no(o->trace), NULL);
 	print_setting(g, "color", str_of(colors[o->color]), NULL);
 	print_setting(g, "progress", o->progress.n ? o->progress : STR("auto"), NULL);

@@ -12,7 +12,7 @@ enum event_kind {
 	EVENT_RUN_BEGIN,   /* count: tasks wanted (groups not counted) */
 	EVENT_FOUND_FRESH, /* a task is up to date */
 	EVENT_START,       /* of the first try; verdict says why */
-	EVENT_DATA,        /* output as it is read; only sent where output_sync is none */
+	EVENT_DATA,        /* output as it is read; only sent where it is asked for */
 	EVENT_ACTIVITY,    /* what a running agent says of itself has changed */
 	EVENT_TRY,         /* a further try starts; count: which, text: its provider */
 	EVENT_RETRY,       /* a try failed, another will follow after delay_ns; text: by this other provider */

@@ -13,7 +13,9 @@
 #include "show/screen.h"
 
 #define GATHERED (64u << 10)
-#define LIVE_LINE (64u << 10) /* a line without an end is shown in pieces of this size */
+/* A line without an end is shown in pieces of this size: each has its task's name, or is a line by itself to whoever reads it. */
+#define LIVE_LINE (64u << 10)
+#define BARE_LINE (8u << 20)
 
 static bool same_file(int a, int b)
 {
@@ -125,8 +127,10 @@ static void live_line(struct console *c, struct str name, bool agent, bool is_st
 	struct sbuf b = {0};
 	struct screen v = {.mode = screen_mode(agent, is_stderr ? c->error_terminal : c->terminal)};
 
-	utf8_escape(&b, name);
-	sbuf_lit(&b, " | ");
+	if (!c->bare) {
+		utf8_escape(&b, name);
+		sbuf_lit(&b, " | ");
+	}
 	screen_add(&v, &b, line.p, line.n);
 	screen_add(&v, &b, "\n", 1); /* through the same door: a line's end may be of two bytes */
 	screen_end(&v, &b);
@@ -142,7 +146,7 @@ void console_live(struct console *c, struct str name, bool agent, bool is_stderr
 {
 	struct sbuf **slot = (struct sbuf **)map_slot(&c->lines[is_stderr], name);
 	struct sbuf *held;
-	size_t at = 0;
+	size_t at = 0, longest = c->bare ? BARE_LINE : LIVE_LINE;
 
 	if (!*slot)
 		*slot = xcalloc(1, sizeof **slot);
@@ -151,7 +155,7 @@ void console_live(struct console *c, struct str name, bool agent, bool is_stderr
 	while (at < held->n) {
 		size_t end = str_find(sbuf_view(held), STR("\n"), at);
 
-		if (end == held->n && end - at < LIVE_LINE)
+		if (end == held->n && end - at < longest)
 			break;
 		live_line(c, name, agent, is_stderr, str_sub(sbuf_view(held), at, end));
 		at = end < held->n ? end + 1 : end;

@@ -15,6 +15,7 @@ struct console {
 	bool terminal, error_terminal; /* standard output, or error, is one: what scripts print is not passed as it is */
 	bool one_place;      /* standard output and error lead to the same file */
 	struct terminal *drawn; /* where standard output goes, so that nobody waits for it; NULL: written as it comes */
+	bool bare;           /* live lines are shown without the names of their tasks */
 	struct map lines[2]; /* live output without its line's end yet, of standard output and error: name -> struct sbuf * */
 };
 
@@ -35,7 +36,7 @@ void console_drain(struct console *c);
 /* Copies an open file, an agent's or a script's output, to standard output in pieces, and ends its last line. 0 or errno of reading; *any: it held something. */
 int console_stream(struct console *c, bool agent, int fd, bool *any);
 
-/* Live output: whole lines, each behind "NAME | ". */
+/* Live output: whole lines, each behind "NAME | " unless they are to be bare. */
 void console_live(struct console *c, struct str name, bool agent, bool is_stderr, struct str text);
 /* The task has ended: what it left without a line's end. */
 void console_live_end(struct console *c, struct str name, bool agent);

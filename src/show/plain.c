@@ -507,6 +507,7 @@ struct plain *plain_new(const struct plain_config *c)
 	p->config = *c;
 	p->ordinals = xcalloc(c->graph->tasks.n + 1, sizeof *p->ordinals);
 	p->console = console_open();
+	p->console.bare = c->bare;
 	p->begin_ns = p->end_ns = -1;
 	return p;
 }

@@ -18,7 +18,8 @@ struct plain_config {
 	bool hush;   /* of a run in which nothing is started nothing is said at the end */
 	struct str why; /* said before the first task; empty: nothing */
 	bool quiet;  /* --progress=none: as silent, and no outputs of tasks that succeeded */
-	bool live;   /* -O none: outputs come as EVENT_DATA */
+	bool live;   /* -O none, -O line: outputs come as EVENT_DATA */
+	bool bare;   /* -O line: live lines are shown as they are, without the name of their task */
 	bool trace;  /* --trace: why each task starts, and what is run */
 	bool color_out, color_err;
 	const char *program; /* "axmake", or "axmake[2]" under make, as make says it */
