@@ -10,6 +10,7 @@
 #include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
+#include "init.h"
 #include "look.h"
 #include "sealed.h"
 #include "state/seal.h"
@@ -166,7 +167,9 @@ static int run(struct program *g, int argc, char **argv)
 	struct str folder = current_folder(g);
 	directory_line(g, "Entering", folder);
 	int status = 0;
-	if (g->options.mode == MODE_DOCTOR) {
+	if (g->options.mode == MODE_INIT) {
+		status = init(g);
+	} else if (g->options.mode == MODE_DOCTOR) {
 		status = doctor(g);
 	} else if (g->options.mode == MODE_WATCH) {
 		status = watch(g, build);

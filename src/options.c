@@ -315,6 +315,7 @@ const struct row option_rows[] = {
     {0, "result", ARG_REQUIRED, set_subject_mode, 0, MODE_RESULT, 0, "TASK", "print the task's result"},
     {0, "approve", ARG_REQUIRED, add_subject, 0, MODE_APPROVE, 0, "TASK", "say yes to a task that is held"},
     {0, "reject", ARG_REQUIRED, add_subject, 0, MODE_REJECT, 0, "TASK[=WHY]", "what it made is bad; WHY joins its prompt"},
+    {0, "init", ARG_NONE, set_mode, 0, MODE_INIT, 0, NULL, "write a starter workflow; never over anything"},
     {0, "doctor", ARG_NONE, set_mode, 0, MODE_DOCTOR, 0, NULL, "say which providers are installed and usable"},
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
@@ -337,7 +338,6 @@ const struct row option_rows[] = {
 
     {'p', "print-data-base", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
     {'d', "debug", ARG_OPTIONAL, set_not_built, 0, 0, 0, NULL, NULL},
-    {0, "init", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
 };
 
 _Static_assert(COUNT(option_rows) <= 64, "options.given has a bit for each row");

@@ -26,6 +26,7 @@ enum mode {
 	MODE_APPROVE,  /* --approve TASK */
 	MODE_REJECT,   /* --reject TASK[=WHY] */
 	MODE_DOCTOR,   /* --doctor */
+	MODE_INIT,     /* --init */
 	MODE_WATCH,    /* --watch */
 	MODE_CLEAN,    /* --clean[=all] */
 	MODE_CACHE_STATS, /* --cache-stats */

@@ -300,7 +300,6 @@ static void what_is_not_built_is_refused_by_name(void **state)
 {
 	static const char *const lines[] = {"-p",          "-d",
 	                                    "--debug=b",
-	                                    "--init",
 	                                    "--report x.html"};
 
 	(void)state;
