@@ -119,8 +119,11 @@ EXEC  = $(DESTDIR)$(PREFIX)/libexec/axmake
 SHARE = $(DESTDIR)$(PREFIX)/share/axmake
 DOC   = $(DESTDIR)$(PREFIX)/share/doc/axmake
 MAN   = $(DESTDIR)$(PREFIX)/share/man
+BASH  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 install: all
-	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5
+	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH)
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
 	install -m 755 $(OUT)/axmake-offline $(EXEC)
@@ -130,9 +133,14 @@ install: all
 	install -m 644 doc/workflow.schema.json $(SHARE)
 	install -m 644 doc/*.1 $(MAN)/man1
 	install -m 644 doc/*.5 $(MAN)/man5
+	install -m 644 completions/axmake.bash $(BASH)/axmake
+	ln -sf axmake $(BASH)/ax
+	install -m 644 completions/_axmake $(ZSH)
+	install -m 644 completions/axmake.fish $(FISH)
+	ln -sf axmake.fish $(FISH)/ax.fish
 	tar -cf - --exclude .axmake examples | tar -xof - -C $(DOC)
 uninstall:
-	rm -f $(BIN)/axmake $(BIN)/ax
+	rm -f $(BIN)/axmake $(BIN)/ax $(BASH)/axmake $(BASH)/ax $(ZSH)/_axmake $(FISH)/axmake.fish $(FISH)/ax.fish
 	rm -f $(patsubst doc/%.1,$(MAN)/man1/%.1,$(wildcard doc/*.1)) $(patsubst doc/%.5,$(MAN)/man5/%.5,$(wildcard doc/*.5))
 	rm -rf $(EXEC) $(SHARE) $(DOC)
 dist:

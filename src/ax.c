@@ -4,29 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ax/complete.h"
 #include "ax/verb.h"
 #include "base/os.h"
 #include "version.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* Every verb, in the order of help. Each entry is a table of its own module. */
-static const struct ax_verb *const tables[] = {ax_run_verbs, ax_monitor_verbs, ax_spec_verbs, ax_list_verbs, ax_runs_verbs};
-
-static const struct ax_verb *verb_at(size_t i)
-{
-	for (size_t k = 0; k < COUNT(tables); k++)
-		for (const struct ax_verb *v = tables[k]; v->name; v++)
-			if (!i--)
-				return v;
-	return NULL;
-}
 
 static void help(FILE *to)
 {
 	fputs("usage: ax VERB ...\n\n", to);
 	const struct ax_verb *v;
-	for (size_t i = 0; (v = verb_at(i)); i++) {
+	for (size_t i = 0; (v = ax_verb_at(i)); i++) {
 		struct sbuf left = {0};
 		sbuf_printf(&left, "%s %s", v->name, v->args);
 		fprintf(to, "  ax %-19s %s\n", left.p, v->help);
@@ -54,18 +41,6 @@ static void verb_help(const struct ax_verb *v, FILE *to)
 	}
 }
 
-/* How many of the words are this verb's name; 0: it is another. */
-static int words_of(const struct ax_verb *v, int argc, char **argv)
-{
-	struct str name = str_of(v->name);
-	size_t blank = str_find(name, STR(" "), 0);
-	if (argc < 2 || !str_eq(str_sub(name, 0, blank), str_of(argv[1])))
-		return 0;
-	if (blank == name.n)
-		return 1;
-	return argc > 2 && str_eq(str_sub(name, blank + 1, name.n), str_of(argv[2])) ? 2 : 0;
-}
-
 /* Says that there is no such verb, and what it may have been. */
 static void unknown(struct program *g, int argc, char **argv)
 {
@@ -73,7 +48,7 @@ static void unknown(struct program *g, int argc, char **argv)
 	struct suggestion near = {.wanted = first};
 	struct sbuf kin = {0};
 	const struct ax_verb *v;
-	for (size_t i = 0; (v = verb_at(i)); i++) {
+	for (size_t i = 0; (v = ax_verb_at(i)); i++) {
 		struct str name = str_of(v->name);
 		size_t blank = str_find(name, STR(" "), 0);
 		suggestion_offer(&near, str_sub(name, 0, blank));
@@ -114,6 +89,10 @@ static int dispatch(struct program *g, int argc, char **argv)
 		help(stderr);
 		return EXIT_TROUBLE;
 	}
+	if (str_eq(first, STR("--complete"))) {
+		ax_complete(g, argc - 2, argv + 2);
+		return 0;
+	}
 	if (str_eq(first, STR("--help")) || str_eq(first, STR("-h")) || str_eq(first, STR("help"))) {
 		help(stdout);
 		return 0;
@@ -122,8 +101,8 @@ static int dispatch(struct program *g, int argc, char **argv)
 		printf("ax %s\n", AXMAKE_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; (v = verb_at(i)); i++) {
-		int words = words_of(v, argc, argv);
+	for (size_t i = 0; (v = ax_verb_at(i)); i++) {
+		int words = ax_verb_words(v, argc, argv);
 		if (words)
 			return call(g, v, 1 + words, argc, argv);
 	}

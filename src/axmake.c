@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "complete.h"
 #include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
@@ -147,6 +148,10 @@ static int run(struct program *g, int argc, char **argv)
 	struct project *p = &g->project;
 	p->arena = &g->arena;
 	p->diag = diag_new();
+	if (argc > 1 && str_eq(str_of(argv[1]), STR("--complete"))) {
+		complete(g, argc - 2, argv + 2);
+		return 0;
+	}
 	const char *level = getenv("MAKELEVEL");
 	g->name = level && atoi(level) > 0 ? arena_printf(&g->arena, "axmake[%d]", atoi(level)).p : "axmake";
 	options_parse(&g->options, &g->arena, p->diag, argc, argv, getenv("AXMAKEFLAGS"), getenv("MAKEFLAGS"));

@@ -16,6 +16,12 @@ enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED }; /* A
 /* Everything is allowed on the command line, and but for what is ON_COMMAND_LINE alone in AXMAKEFLAGS: that is inherited by all that tasks call. */
 enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2, ON_COMMAND_LINE = 4 };
 
+/* The values that an option knows by name. */
+struct choices {
+	const char *const *p;
+	size_t n;
+};
+
 /* One place that options come from. */
 struct parse {
 	struct options *o;
@@ -27,6 +33,7 @@ struct parse {
 	struct str mode_spelled; /* the mode that this place has asked for */
 	const struct str *words;
 	size_t n, i; /* words, and the next one */
+	struct choices *choices; /* nothing is to be set: which values would do is asked. NULL: it is not */
 };
 
 struct row {
@@ -47,6 +54,12 @@ extern const size_t option_rows_n;
 void option_set_file(struct parse *p, const struct row *row, struct str value);
 void option_add_report(struct parse *p, const struct row *row, struct str value);
 
+/* The name that is shown, without dashes. */
+struct str option_name(const struct row *row);
+/* By any of its whole long names; NULL: there is none. */
+const struct row *option_named(struct str name);
+/* The values that the option, which takes one, would take; none where it does not know them by name. */
+void option_choices(const struct row *row, struct arena *a, struct choices *all);
 /* Is it one that is refused by name? */
 bool option_not_built(const struct row *row);
 /* -lLOAD of MAKEFLAGS. What no make could have written is passed over. */

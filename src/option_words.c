@@ -24,7 +24,16 @@ static const struct row *row_of_letter(char letter)
 	return NULL;
 }
 
-static const struct row *row_of_name(struct str wanted)
+struct str option_name(const struct row *row)
+{
+	const char *names = row->names;
+	struct str name;
+
+	next_name(&names, &name);
+	return name;
+}
+
+const struct row *option_named(struct str wanted)
 {
 	struct str name;
 
@@ -105,6 +114,8 @@ static struct str following_value(struct parse *p, const struct row *row)
 	if (p->i < p->n && (row->arg == ARG_REQUIRED || (row->arg == ARG_NUMBER && is_number(p->words[p->i])) ||
 	                    (row->arg == ARG_DECIMAL && value_load(p->words[p->i], &load))))
 		return p->words[p->i++];
+	if (row->arg == ARG_REQUIRED)
+		p->o->open = row;
 	return STR_NONE;
 }
 
@@ -112,7 +123,7 @@ static void read_long(struct parse *p, struct str word)
 {
 	size_t eq = str_find(word, STR("="), 0);
 	struct str name = str_sub(word, 2, eq), value = eq < word.n ? str_sub(word, eq + 1, word.n) : STR_NONE;
-	const struct row *row = row_of_name(name);
+	const struct row *row = option_named(name);
 
 	p->spelled = str_sub(word, 0, eq);
 	if (!row)
@@ -216,7 +227,7 @@ static void read_words(struct parse *p)
 static void take_inherited(struct parse *p, struct str option)
 {
 	size_t eq = str_find(option, STR("="), 0);
-	const struct row *row = option.n == 1 ? row_of_letter(option.p[0]) : row_of_name(str_sub(option, 0, eq));
+	const struct row *row = option.n == 1 ? row_of_letter(option.p[0]) : option_named(str_sub(option, 0, eq));
 
 	if (row && row->where & IN_MAKEFLAGS && (row->arg == ARG_NONE) == (eq == option.n))
 		apply(p, row, eq < option.n ? str_sub(option, eq + 1, option.n) : STR_NONE);
@@ -285,7 +296,7 @@ static void report_setting(struct diag *d, const struct setting *s)
 static void take_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s)
 {
 	struct parse p = {.o = o, .arena = a, .diag = d, .from = FROM_SETTINGS, .at = s->value.at, .spelled = s->name.s};
-	const struct row *row = row_of_name(s->name.s);
+	const struct row *row = option_named(s->name.s);
 
 	if (options_cache_setting(o, a, d, s))
 		return;
@@ -304,7 +315,7 @@ static void take_setting(struct options *o, struct arena *a, struct diag *d, con
 void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r)
 {
 	for (size_t i = 0; i < r->settings.n; i++) {
-		const struct row *row = row_of_name(r->settings.p[i].name.s);
+		const struct row *row = option_named(r->settings.p[i].name.s);
 		struct options unused = {0};
 
 		take_setting(row && o->given & bits_of(row) ? &unused : o, a, d, &r->settings.p[i]);
@@ -313,14 +324,14 @@ void options_settings(struct options *o, struct arena *a, struct diag *d, const 
 
 bool options_given(const struct options *o, const char *name)
 {
-	const struct row *row = row_of_name(str_of(name));
+	const struct row *row = option_named(str_of(name));
 
 	return row && o->given & bits_of(row);
 }
 
 bool options_same(struct str a, const char *b)
 {
-	const struct row *x = row_of_name(a), *y = row_of_name(str_of(b));
+	const struct row *x = option_named(a), *y = option_named(str_of(b));
 
 	return x && y && bits_of(x) & bits_of(y);
 }
@@ -328,10 +339,9 @@ bool options_same(struct str a, const char *b)
 static void help_line(FILE *to, const struct row *row)
 {
 	struct sbuf left = {0};
-	const char *names = row->names, *form = row->form ? row->form : "";
-	struct str name;
+	const char *form = row->form ? row->form : "";
+	struct str name = option_name(row);
 
-	next_name(&names, &name);
 	sbuf_printf(&left, row->letter ? "  -%c, " : "      ", row->letter);
 	sbuf_printf(&left, "--%.*s%s%s", STR_ARG(name), row->arg == ARG_REQUIRED ? "=" : "", form);
 	fprintf(to, "%-29s %s\n", left.p, row->help);
@@ -345,7 +355,7 @@ static bool is_usual(const struct row *row)
 					    "watch",  "log",  "result",     "approve", "reject",      "provider", "budget", "init", "doctor"};
 
 	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-		if (row == row_of_name(str_of(usual[i])))
+		if (row == option_named(str_of(usual[i])))
 			return true;
 	return false;
 }

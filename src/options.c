@@ -30,6 +30,10 @@ static void report_choice(struct parse *p, struct str value, const char *const *
 /* Finds value among n choices; -1 after saying which there are. */
 static int choose(struct parse *p, struct str value, const char *const *choices, size_t n)
 {
+	if (p->choices) {
+		*p->choices = (struct choices){choices, n};
+		return -1;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (str_eq(value, str_of(choices[i])))
 			return (int)i;
@@ -323,7 +327,7 @@ const struct row option_rows[] = {
     {0, "no-cache", ARG_NONE, set_flag, FIELD(no_cache), 0, IN_SETTINGS, NULL, "restore nothing from the cache, store nothing"},
     {0, "cache-stats", ARG_NONE, set_mode, 0, MODE_CACHE_STATS, 0, NULL, "say what is in the cache"},
     {0, "cache-gc", ARG_NONE, set_mode, 0, MODE_CACHE_GC, 0, NULL, "remove what the cache need not keep"},
-    {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "NAME", "let this provider answer for every agent"},
+    {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "PROVIDER", "let this provider answer for every agent"},
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "events", ARG_REQUIRED, option_set_file, FIELD(events), 0, IN_SETTINGS, "FILE", "write what happens to FILE, as lines of JSON"},
     {0, "trace-file", ARG_REQUIRED, option_set_file, FIELD(trace_file), 0, IN_SETTINGS, "FILE", "at the end write a trace for Perfetto"},
@@ -343,6 +347,15 @@ const struct row option_rows[] = {
 _Static_assert(COUNT(option_rows) <= 64, "options.given has a bit for each row");
 
 const size_t option_rows_n = COUNT(option_rows);
+
+void option_choices(const struct row *row, struct arena *a, struct choices *all)
+{
+	struct options nobodys = {0};
+	struct parse p = {.o = &nobodys, .arena = a, .diag = diag_new(), .from = FROM_COMMAND, .choices = all};
+
+	row->set(&p, row, STR(""));
+	diag_free(p.diag);
+}
 
 bool option_not_built(const struct row *row)
 {

@@ -48,6 +48,8 @@ struct file_option {
 #define CACHE_SIZE_UNSET UINT64_MAX
 #define JOBS_UNLIMITED (-1)
 
+struct row;
+
 struct options {
 	enum mode mode;
 	struct str file; /* -f */
@@ -94,6 +96,7 @@ struct options {
 	struct str makeflags;      /* the whole variable as it was inherited */
 	bool makeflags_dry_run;    /* included in dry_run */
 	bool no_builtin;           /* -r: no built-in rules */
+	const struct row *open;    /* the last word is this option, and the value that it wants lacks; NULL: none */
 	uint64_t given;            /* by row of the option table: said by more than a setting. Private to the options */
 };
 

@@ -394,7 +394,7 @@ static int call(struct program *g, const struct ax_verb *v, const struct ax_word
 
 static const struct ax_option options[] = {
 	{"timeout", 0, "SECONDS", "end it after so long; 30, or 500ms, 10m, 1h"},
-	{"provider", 0, "P", "ask this provider, not the agent's own"},
+	{"provider", 0, "PROVIDER", "ask this provider, not the agent's own"},
 	{"model", 0, "M", "use this model, not the agent's own"},
 	{"parallel", 0, NULL, "do at once what its answer asks of other agents: lines @AGENT: TASK"},
 	{"json", 0, NULL, "print one object: result, status, tokens, cost, time"},

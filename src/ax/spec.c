@@ -173,18 +173,18 @@ static int gen_dag(struct program *g, const struct ax_verb *v, const struct ax_w
 
 static const struct ax_option no_options[] = {{0}};
 static const struct ax_option run_options[] = {
-	{"task", 0, "NAME", "only this task, and what it needs"},
+	{"task", 0, "TASK", "only this task, and what it needs"},
 	{"parallel", 0, NULL, "as many scripts at once as can; agents stay at their limit"},
 	{"dry-run", 'n', NULL, "say what would run; run nothing"},
 	{"jobs", 'j', "N", "run N tasks at once"},
 	{0},
 };
 static const struct ax_option status_options[] = {{"json", 0, NULL, "print one object"}, {0}};
-static const struct ax_option graph_options[] = {{"format", 0, "FORM", "text, dot, mermaid or json"}, {0}};
-static const struct ax_option output_options[] = {{"output", 'o', "F", "write to file F instead of standard output"}, {0}};
+static const struct ax_option graph_options[] = {{"format", 0, "text|dot|mermaid|json", "text is usual"}, {0}};
+static const struct ax_option output_options[] = {{"output", 'o', "FILE", "write to FILE instead of standard output"}, {0}};
 static const struct ax_option dag_options[] = {
-	{"format", 0, "FORM", "mermaid, which is usual, or dot"},
-	{"output", 'o', "F", "write to file F instead of standard output"},
+	{"format", 0, "mermaid|dot", "mermaid is usual"},
+	{"output", 'o', "FILE", "write to FILE instead of standard output"},
 	{0},
 };
 

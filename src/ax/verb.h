@@ -18,6 +18,11 @@ struct ax_verb {
 	const char *too_many; /* hint where there are more words; may be NULL */
 };
 
+/* The i-th of all verbs, in the order of help; NULL: there are no more. */
+const struct ax_verb *ax_verb_at(size_t i);
+/* How many of the words behind argv[0] are this verb's name; 0: it is another. */
+int ax_verb_words(const struct ax_verb *v, int argc, char **argv);
+
 /* Each table ends with a NULL name. */
 extern const struct ax_verb ax_run_verbs[], ax_monitor_verbs[], ax_spec_verbs[], ax_list_verbs[], ax_runs_verbs[];
 

@@ -94,6 +94,16 @@ void ax_words_read(struct ax_words *w, struct arena *a, struct diag *d, const st
 	}
 }
 
+const struct ax_option *ax_words_open(const struct ax_option *options, struct str word)
+{
+	const struct ax_option *o = NULL;
+	if (str_starts(word, STR("--")))
+		o = by_name(options, str_sub(word, 2, word.n));
+	else if (word.n == 2 && word.p[0] == '-')
+		o = by_letter(options, word.p[1]);
+	return o && o->value ? o : NULL;
+}
+
 struct str ax_words_value(const struct ax_words *w, const char *name)
 {
 	const struct ax_option *o = by_name(w->options, str_of(name));

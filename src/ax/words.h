@@ -26,6 +26,9 @@ struct ax_words {
 /* Takes argv[from..argc) apart; mistakes go to d. `--` ends the options; an option is known by its whole name. */
 void ax_words_read(struct ax_words *w, struct arena *a, struct diag *d, const struct ax_option *options, int from, int argc, char **argv);
 
+/* Is the word an option of the table that still wants its value? NULL: it is not. */
+const struct ax_option *ax_words_open(const struct ax_option *options, struct str word);
+
 /* The value of an option; p == NULL: it was not given. */
 struct str ax_words_value(const struct ax_words *w, const char *name);
 bool ax_words_has(const struct ax_words *w, const char *name);

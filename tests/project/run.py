@@ -57,6 +57,10 @@ def set_up(box, path, words="", have="", fails=""):
     return box.call(f"{SETUP} {words}", PATH=path, HAVE=have, LOG=box.path("log"), FAILS=fails)
 
 
+COMPLETIONS = [
+    "share/bash-completion/completions/axmake", "share/bash-completion/completions/ax", "share/zsh/site-functions/_axmake",
+    "share/fish/vendor_completions.d/axmake.fish", "share/fish/vendor_completions.d/ax.fish",
+]
 ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson cmocka"
 
 
@@ -148,13 +152,13 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     to = box.path("to")
     make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline DESTDIR={to} PREFIX=/opt/ax"
     box.call(f"{make} install").ok()
-    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", "share/doc/axmake/doc/reference.md", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
+    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", *COMPLETIONS, "share/doc/axmake/doc/reference.md", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
         check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
     equal([f for f in os.listdir(os.path.join(to, "opt/ax/share/doc/axmake/doc")) if not f.endswith(".md")], [])
     r = box.call("axmake -j4", box.example("auth"), PATH=f"{to}/opt/ax/bin:/usr/bin:/bin").ok()
     equal(len(r.tasks), 7, r.text)
     box.call(f"{make} uninstall").ok()
-    left = [os.path.join(p, f) for p, _, files in os.walk(to) for f in files]
+    left = [os.path.join(p, f) for p, folders, files in os.walk(to) for f in files + [d for d in folders if os.path.islink(os.path.join(p, d))]]
     equal(left, [])
 
 
