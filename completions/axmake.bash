@@ -33,15 +33,16 @@ _axmake() {
 		COMPREPLY+=("$word")
 	done
 	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
-	[[ $words[-1] == --*=* ]] && typed=${typed#--*=}
+	# Where bash does not cut words at =, the option stands before the path.
+	[[ $typed == --*=* ]] && drop=${typed%%=*}= typed=${typed#*=} || drop=
 	case ${lines[0]} in
 	files)
 		compopt -o filenames
-		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$typed")
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -P "$drop" -- "$typed")
 		;;
 	folders)
 		compopt -o filenames
-		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$typed")
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -P "$drop" -- "$typed")
 		;;
 	esac
 }

@@ -128,6 +128,11 @@ def bash_completes(box):
     all_lines(Shell(box, [program_of("bash"), "--norc", "--noprofile", "-i"], begin))
 
 
+def bash_completes_where_words_end_at_blanks_alone(box):
+    begin = f"bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; COMP_WORDBREAKS=' '; . {HERE}/axmake.bash; echo begun$((40+2))"
+    all_lines(Shell(box, [program_of("bash"), "--norc", "--noprofile", "-i"], begin))
+
+
 def zsh_completes(box):
     begin = (
         f"unset zle_bracketed_paste; setopt nopromptsp nobeep noautoremoveslash; fpath=({HERE} $fpath); autoload -Uz compinit; compinit -u -D;"
@@ -174,4 +179,4 @@ def many_tasks_take_no_time(box):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([bash_completes, zsh_completes, fish_completes, many_tasks_take_no_time]))
+    sys.exit(run_cases([bash_completes, bash_completes_where_words_end_at_blanks_alone, zsh_completes, fish_completes, many_tasks_take_no_time]))
