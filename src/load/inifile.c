@@ -311,3 +311,19 @@ struct inifile *inifile_read(struct arena *a, struct diag *d, uint32_t source, s
 	end_section(&s);
 	return s.out;
 }
+
+void ini_said_note(struct ini_said *said, struct arena *a, const struct ini_key *key)
+{
+	size_t i = 0;
+
+	while (i < said->keys.n && !str_eq(said->keys.p[i].name.s, key->name.s))
+		i++;
+	if (i == said->keys.n && key->value.s.n) {
+		vec_push(a, &said->keys, *key);
+	} else if (i < said->keys.n && key->value.s.n) {
+		said->keys.p[i] = *key;
+	} else if (i < said->keys.n) {
+		said->keys.n--;
+		memmove(said->keys.p + i, said->keys.p + i + 1, (said->keys.n - i) * sizeof *said->keys.p);
+	}
+}

@@ -31,6 +31,13 @@ struct inifile {
  * repeated, an empty section. What could be read stands in the result. */
 struct inifile *inifile_read(struct arena *a, struct diag *d, uint32_t source, struct str text);
 
+/* Keys as they hold in the end, in the order in which they were first said. */
+struct ini_said {
+	VEC(struct ini_key) keys;
+};
+/* A later value takes an earlier one's place; an empty one clears it. */
+void ini_said_note(struct ini_said *said, struct arena *a, const struct ini_key *key);
+
 /* `key`'s entry, or NULL. */
 const struct ini_key *ini_section_get(const struct ini_section *s, struct str key);
 

@@ -494,6 +494,7 @@ static void apply_key(struct apply *ap, const struct ini_key *key)
 		return;
 	}
 	ap->key = key;
+	ini_said_note(&ap->provider->said, ap->arena, key);
 	if (key->value.s.n)
 		def->set(ap, def);
 	else
@@ -519,6 +520,19 @@ static bool other_command(const struct provider *p, struct arena *a, const struc
 	return false;
 }
 
+/* What a provider keeps when it starts afresh with another command. */
+static struct ini_said kept_of(const struct ini_said *said, struct arena *a)
+{
+	static const char *const kept[] = {"max_prompt", "privacy", "rate_capacity", "rate_refill", "max_concurrent", "ask"};
+	struct ini_said out = {0};
+
+	for (size_t i = 0; i < said->keys.n; i++)
+		for (size_t k = 0; k < COUNT(kept); k++)
+			if (str_eq(said->keys.p[i].name.s, str_of(kept[k])))
+				vec_push(a, &out.keys, said->keys.p[i]);
+	return out;
+}
+
 void provider_apply(struct provider *p, struct arena *a, struct diag *d, const struct ini_section *section, bool user)
 {
 	struct apply ap = {.provider = p, .arena = a, .diag = d, .user = user};
@@ -532,13 +546,28 @@ void provider_apply(struct provider *p, struct arena *a, struct diag *d, const s
 		                       .rate_capacity = p->rate_capacity,
 		                       .rate_refill = p->rate_refill,
 		                       .max_concurrent = p->max_concurrent,
-		                       .only_when_asked = p->only_when_asked};
+		                       .only_when_asked = p->only_when_asked,
+		                       .said = kept_of(&p->said, a)};
 	for (size_t i = 0; i < section->keys.n; i++)
 		apply_key(&ap, &section->keys.p[i]);
 }
 
+/* As it could have been said; a word with blanks in it is quoted. */
+static void note_command(struct provider *p, struct arena *a, struct pos at)
+{
+	struct sbuf b = {0};
+
+	for (size_t i = 0; i < p->command.n; i++) {
+		bool blank = str_find(p->command.p[i], STR(" "), 0) < p->command.p[i].n;
+
+		sbuf_printf(&b, "%s%s%.*s%s", i ? " " : "", blank ? "'" : "", STR_ARG(p->command.p[i]), blank ? "'" : "");
+	}
+	ini_said_note(&p->said, a, &(struct ini_key){.name = {STR("command"), at, 0, false}, .value = {arena_copy(a, sbuf_view(&b)), at, 0, false}});
+	sbuf_free(&b);
+}
+
 /* The rule's words with another program. */
-static void set_program(struct provider *p, struct arena *a, struct str program)
+static void set_program(struct provider *p, struct arena *a, struct str program, struct pos at)
 {
 	struct words *w = &p->command;
 	struct apply ap = {.provider = p, .arena = a};
@@ -549,6 +578,7 @@ static void set_program(struct provider *p, struct arena *a, struct str program)
 	memcpy(words, w->p, w->n * sizeof *words);
 	words[0] = program;
 	w->p = words;
+	note_command(p, a, at);
 	p->user_shape = with_line(a, p->user_shape, STR("command"), shape_value(&ap, key_def_of(STR("command"))));
 }
 
@@ -559,7 +589,7 @@ void provider_set_command(struct provider *p, struct arena *a, struct diag *d, s
 	struct ini_section section = {.kind = {.s = STR("provider"), .at = command.at}};
 
 	if (words && n == 1 && p->command.n && words[0].n && str_find(words[0], STR("${"), 0) == words[0].n) {
-		set_program(p, a, words[0]);
+		set_program(p, a, words[0], command.at);
 		return;
 	}
 	vec_push(a, &section.keys, (struct ini_key){.name = {.s = STR("command"), .at = command.at}, .value = command});

@@ -9,9 +9,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/str.h"
-
-struct ini_section;
-struct text;
+#include "load/inifile.h"
 
 /* Where in an answer something stands: `json:/a/b`, `jsonl:/a/b` (last line that has it), `jsonl-sum:/a/b` (adds over lines and
  * members; a part `*` is any member), `stderr-json:/a`, `text` (all of standard output), `file` (${result_file}). */
@@ -72,6 +70,7 @@ struct provider {
 	uint32_t rate_capacity; /* calls that may begin at once; 0: any number. With rate_refill or not at all */
 	double rate_refill;     /* calls a second */
 	uint32_t max_concurrent; /* calls on their way at the same time; 0: any number */
+	struct ini_said said;    /* the keys of all its sections, for people */
 	struct str user_shape; /* canonical text of the call-shaping keys that the user's files set; counts in signatures; empty
 	                          when none */
 };

@@ -124,6 +124,7 @@ static void report_agent_key(struct diag *d, const struct ini_key *key)
 
 static void set_agent_key(struct agent *agent, struct arena *a, struct diag *d, const struct ini_key *key)
 {
+	ini_said_note(&agent->said, a, key);
 	if (str_eq(key->name.s, STR("provider")))
 		set_agent_providers(agent, a, d, &key->value);
 	else if (str_eq(key->name.s, STR("model")))

@@ -21,6 +21,7 @@ struct agent {
 	VEC(struct str) providers;
 	VEC(struct pos) provider_places;
 	struct str model, role;
+	struct ini_said said; /* the keys of all its sections, for people */
 };
 
 /* `[axmake]`: long options' names without dashes. Kept as texts for options.c. */
