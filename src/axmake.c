@@ -81,8 +81,11 @@ static int dispatch(struct program *g)
 	struct project *p = &g->project;
 	const struct options *o = &g->options;
 	bool ok = program_report(g);
+	look_files(g);
 	if (!ok)
 		return EXIT_TROUBLE;
+	if (o->print_database)
+		look_database(g);
 	if (o->mode == MODE_VALIDATE) {
 		look_unmade(g);
 		printf("axmake: %.*s: %zu task%s, no mistakes\n", STR_ARG(p->workflow->file), p->graph->tasks.n, p->graph->tasks.n == 1 ? "" : "s");

@@ -25,7 +25,7 @@ static void option(struct offers *o, const struct row *row)
 	offer(o, arena_printf(&o->g->arena, "--%.*s", STR_ARG(name)), help);
 	if (row->letter && o->word.n < 2)
 		offer(o, arena_printf(&o->g->arena, "-%c", row->letter), help);
-	if (row->arg != ARG_OPTIONAL || o->word.n < 3)
+	if ((row->arg != ARG_OPTIONAL && row->arg != ARG_LONG) || o->word.n < 3)
 		return;
 	o->fixed = arena_printf(&o->g->arena, "--%.*s=", STR_ARG(name));
 	values(o, row);

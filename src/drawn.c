@@ -13,7 +13,8 @@ static bool is_set(const char *name)
 static bool wanted(const struct program *g)
 {
 	const char *term = getenv("TERM");
-	if (g->options.silent || !isatty(STDOUT_FILENO))
+	/* Lines on standard error would go through what is drawn. */
+	if (g->options.silent || g->options.debug || !isatty(STDOUT_FILENO))
 		return false;
 	if (str_eq(g->options.progress, STR("tty")))
 		return true;

@@ -14,6 +14,7 @@
 #include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
+#include "show/debuglog.h"
 #include "show/plain.h"
 
 extern char **environ;
@@ -316,10 +317,13 @@ int engine_build(struct program *g)
 	if (only_plain_targets(g) && !listeners_wanted(&g->options))
 		return 0;
 	struct plain *plain = open_plain(g);
+	struct debuglog debug = {.kinds = g->options.debug, .program = g->name, .shown = plain_observer(plain)};
 	struct listeners all = {0};
 	struct listeners_config lc = {.run_id = run_id, .what = p->workflow->file, .run_fd = -1, .files = true};
 	if (g->round)
 		tee_add(&all.tee, round_observer(g->round));
+	if (debug.kinds)
+		tee_add(&all.tee, debuglog_observer(&debug));
 	tee_add(&all.tee, plain_observer(plain));
 	if (!listeners_begin(&all, g, &lc)) {
 		plain_free(plain);
@@ -339,6 +343,7 @@ int engine_build(struct program *g)
 	}
 	listeners_keep(&all, g, &lc);
 	int signal = 0, status = build(g, loop, plain, &all, run_id, &signal);
+	debuglog_free(&debug);
 	if (signal)
 		engine_raise(signal);
 	return status;

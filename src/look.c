@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "show/debuglog.h"
 #include "show/phrase.h"
 #include "show/views.h"
 
@@ -14,6 +15,16 @@ static int status_of_plan(const struct graph *gr, const struct verdict *v)
 	return 0;
 }
 
+/* -d */
+static void say_verdicts(const struct program *g, const struct verdict *v)
+{
+	const struct graph *gr = g->project.graph;
+	struct debuglog log = {.kinds = g->options.debug, .program = g->name};
+	for (size_t i = 0; i < gr->order.n; i++)
+		if (gr->order.p[i]->wanted)
+			debuglog_verdict(&log, gr->order.p[i], &v[gr->order.p[i]->id]);
+}
+
 /* Judges all that was asked for; NULL after saying what is wrong. */
 static struct verdict *judge(struct program *g)
 {
@@ -23,6 +34,7 @@ static struct verdict *judge(struct program *g)
 			return NULL;
 		v = project_judge(&g->project);
 	}
+	say_verdicts(g, v);
 	return v;
 }
 
@@ -138,4 +150,19 @@ int look(struct program *g)
 	default:
 		return 0;
 	}
+}
+
+void look_database(struct program *g)
+{
+	struct project *p = &g->project;
+	struct view v = {.graph = p->graph, .diag = p->diag, .arena = &g->arena};
+	struct database db = {p->rules, &p->config, g->options.vars.p, g->options.vars.n};
+	view_database(&v, &db, stdout);
+	fflush(stdout); /* what follows may go out another way */
+}
+
+void look_files(const struct program *g)
+{
+	struct debuglog log = {.kinds = g->options.debug, .program = g->name};
+	debuglog_files(&log, g->project.diag);
 }

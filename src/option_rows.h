@@ -12,7 +12,8 @@
 
 struct options;
 
-enum arg { ARG_NONE, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED }; /* ARG_NUMBER, ARG_DECIMAL: optional, and may be the next word */
+/* ARG_LONG: optional, of the long names alone. ARG_NUMBER, ARG_DECIMAL: optional, and may be the next word. */
+enum arg { ARG_NONE, ARG_LONG, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED };
 /* Everything is allowed on the command line, and but for what is ON_COMMAND_LINE alone in AXMAKEFLAGS: that is inherited by all that tasks call. */
 enum source { IN_MAKEFLAGS = 1, IN_SETTINGS = 2, ON_COMMAND_LINE = 4 };
 
@@ -60,8 +61,6 @@ struct str option_name(const struct row *row);
 const struct row *option_named(struct str name);
 /* The values that the option, which takes one, would take; none where it does not know them by name. */
 void option_choices(const struct row *row, struct arena *a, struct choices *all);
-/* Is it one that is refused by name? */
-bool option_not_built(const struct row *row);
 /* -lLOAD of MAKEFLAGS. What no make could have written is passed over. */
 void option_inherit_load(struct options *o, struct str load);
 /* --jobserver-auth, which may be empty: it is a parent's word. */

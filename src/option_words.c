@@ -57,7 +57,7 @@ static uint64_t bits_of(const struct row *row)
 
 static void apply(struct parse *p, const struct row *row, struct str value)
 {
-	if (row->arg == ARG_REQUIRED && !value.n && !option_is_auth(row) && !option_not_built(row)) {
+	if (row->arg == ARG_REQUIRED && !value.n && !option_is_auth(row)) {
 		diag_error(p->diag, p->at, NULL, "'%.*s' wants a value: %s", STR_ARG(p->spelled), row->form);
 		return;
 	}
@@ -130,7 +130,7 @@ static void read_long(struct parse *p, struct str word)
 		row = row_of_prefix(p, name);
 	if (!row)
 		return;
-	if (row->arg == ARG_NONE && value.p && !option_not_built(row)) {
+	if (row->arg == ARG_NONE && value.p) {
 		diag_error(p->diag, p->at, NULL, "'%.*s' takes no value", STR_ARG(p->spelled));
 		return;
 	}
@@ -155,7 +155,7 @@ static void read_letters(struct parse *p, struct str word)
 		p->spelled = arena_printf(p->arena, "-%c", word.p[i]);
 		if (!row) {
 			report_letter(p, word.p[i]);
-		} else if (row->arg == ARG_NONE) {
+		} else if (row->arg == ARG_NONE || row->arg == ARG_LONG) {
 			apply(p, row, STR_NONE);
 		} else {
 			apply(p, row, rest.n ? rest : following_value(p, row));
@@ -302,8 +302,6 @@ static void take_setting(struct options *o, struct arena *a, struct diag *d, con
 		return;
 	if (!row)
 		report_setting(d, s);
-	else if (option_not_built(row))
-		diag_error(d, s->name.at, "remove it", "'%.*s' is not built yet", STR_ARG(s->name.s));
 	else if (!(row->where & IN_SETTINGS))
 		diag_error(d, s->name.at, row->where & ON_COMMAND_LINE ? "give it on the command line" : "give it on the command line or in AXMAKEFLAGS", "'%.*s' is an option, but no setting",
 		           STR_ARG(s->name.s));

@@ -5,6 +5,7 @@
 
 #include "load/value.h"
 #include "option_rows.h"
+#include "show/debuglog.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -39,12 +40,6 @@ static int choose(struct parse *p, struct str value, const char *const *choices,
 			return (int)i;
 	report_choice(p, value, choices, n);
 	return -1;
-}
-
-static void set_not_built(struct parse *p, const struct row *row, struct str value)
-{
-	(void)row, (void)value;
-	diag_error(p->diag, p->at, NULL, "'%.*s' is not built yet", STR_ARG(p->spelled));
 }
 
 /* A setting's boolean; an option by itself means yes. */
@@ -196,6 +191,37 @@ static void set_jobserver_style(struct parse *p, const struct row *row, struct s
 		set_text(p, row, value);
 }
 
+/* One of make's words, or its first letter. */
+static bool add_debug(struct parse *p, unsigned *kinds, struct str word)
+{
+	static const char *const names[] = {"all", "basic", "verbose", "jobs", "makefile", "none"};
+	static const unsigned bits[] = {DEBUG_ALL, DEBUG_BASIC, DEBUG_BASIC | DEBUG_VERBOSE, DEBUG_JOBS, DEBUG_FILES, 0};
+	int i = -1;
+
+	for (size_t k = 0; k < COUNT(names); k++)
+		if (word.n == 1 && word.p[0] == names[k][0])
+			i = (int)k;
+	if (i < 0)
+		i = choose(p, word, names, COUNT(names));
+	if (i >= 0)
+		*kinds = bits[i] ? *kinds | bits[i] : 0;
+	return i >= 0;
+}
+
+/* -d is all, --debug make's `basic`. Several words stand between commas. */
+static void set_debug(struct parse *p, const struct row *row, struct str value)
+{
+	unsigned *kinds = field_of(p, row);
+
+	if (!value.p)
+		*kinds |= str_starts(p->spelled, STR("--")) ? DEBUG_BASIC : DEBUG_ALL;
+	for (size_t at = 0, end; value.p && at <= value.n; at = end + 1) {
+		end = str_find(value, STR(","), at);
+		if (!add_debug(p, kinds, str_sub(value, at, end)))
+			return;
+	}
+}
+
 static void set_auth(struct parse *p, const struct row *row, struct str value)
 {
 	(void)row;
@@ -265,8 +291,6 @@ static void set_help_mode(struct parse *p, const struct row *row, struct str val
 {
 	static const char *const whats[] = {"all"};
 
-	if (str_eq(p->spelled, STR("-h"))) /* what follows are letters, and help comes before them all */
-		value = STR_NONE;
 	if ((!value.p || choose(p, value, whats, COUNT(whats)) >= 0) && enter_mode(p, (enum mode)row->value))
 		p->o->help_all = value.p != NULL;
 }
@@ -310,6 +334,8 @@ const struct row option_rows[] = {
     {0, "no-print-directory", ARG_NONE, set_print_directory, FIELD(print_directory), 0, IN_MAKEFLAGS, NULL,
      "do not, even if it changes"},
     {'r', "no-builtin-rules", ARG_NONE, set_flag, FIELD(no_builtin), 0, 0, NULL, "forget the built-in providers and agents"},
+    {'p', "print-data-base", ARG_NONE, set_flag, FIELD(print_database), 0, 0, NULL, "print all that was read, then go on"},
+    {'d', "debug", ARG_LONG, set_debug, FIELD(debug), 0, 0, "[=WHAT]", "say how it decides: basic, verbose, jobs, makefile"},
     {0, "trace", ARG_NONE, set_flag, FIELD(trace), 0, IN_SETTINGS, NULL, "print why each task runs, and its command"},
     {0, "explain", ARG_NONE, set_mode, 0, MODE_EXPLAIN, 0, NULL, "say why each task is or is not stale"},
     {0, "graph", ARG_OPTIONAL, set_graph_mode, 0, MODE_GRAPH, 0, "[=FORM]", "print the graph: text, dot, mermaid or json"},
@@ -336,12 +362,9 @@ const struct row option_rows[] = {
     {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, tty, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",
      "pipe or fifo, for the makes below"},
-    {'h', "help", ARG_OPTIONAL, set_help_mode, 0, MODE_HELP, 0, "[=all]", "print the usual options, or all"},
+    {'h', "help", ARG_LONG, set_help_mode, 0, MODE_HELP, 0, "[=all]", "print the usual options, or all"},
     {'v', "version", ARG_NONE, set_mode, 0, MODE_VERSION, 0, NULL, "print the version"},
     {0, "jobserver-auth jobserver-fds", ARG_REQUIRED, set_auth, 0, 0, IN_MAKEFLAGS, "AUTH", NULL},
-
-    {'p', "print-data-base", ARG_NONE, set_not_built, 0, 0, 0, NULL, NULL},
-    {'d', "debug", ARG_OPTIONAL, set_not_built, 0, 0, 0, NULL, NULL},
 };
 
 _Static_assert(COUNT(option_rows) <= 64, "options.given has a bit for each row");
@@ -355,11 +378,6 @@ void option_choices(const struct row *row, struct arena *a, struct choices *all)
 
 	row->set(&p, row, STR(""));
 	diag_free(p.diag);
-}
-
-bool option_not_built(const struct row *row)
-{
-	return row->set == set_not_built;
 }
 
 void option_inherit_load(struct options *o, struct str load)

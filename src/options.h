@@ -69,6 +69,8 @@ struct options {
 	double max_load; /* -l; negative: no limit */
 	int print_directory; /* -w 1, --no-print-directory 0, unset -1 */
 	bool trace;
+	bool print_database; /* -p */
+	unsigned debug; /* -d: bits of enum debug_kind */
 	enum color color;
 	struct str progress; /* auto, tty, plain or none */
 	double budget_usd; /* --budget; 0: not given */

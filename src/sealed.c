@@ -12,7 +12,7 @@
 static bool is_plain(const struct options *o)
 {
 	return o->mode == MODE_BUILD && !o->dry_run && !o->question && !o->ignore_errors && !o->always_make && !o->always_make_inherited && !o->touch &&
-	       !o->touch_inherited && !o->trace && !o->old_files.n && !o->new_files.n && !listeners_wanted(o);
+	       !o->touch_inherited && !o->trace && !o->print_database && !o->debug && !o->old_files.n && !o->new_files.n && !listeners_wanted(o);
 }
 
 /* Would a parent's jobserver be used without a warning? */

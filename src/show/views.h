@@ -23,6 +23,16 @@ struct view {
 	bool color;
 };
 
+/* What a data base shows beside the view's graph. */
+struct database {
+	const struct rules *rules;
+	const struct config *config;
+	const struct var_def *vars; /* of the command line and AXMAKEFLAGS */
+	size_t n_vars;
+};
+
+/* -p: everything that was read: files, variables, settings, providers, agents and tasks with what defaults gave them, each with its place. Secrets are masked. */
+void view_database(const struct view *v, const struct database *db, FILE *to);
 void view_list(const struct view *v, FILE *to, bool json);
 void view_graph(const struct view *v, FILE *to, enum graph_form form);
 void view_explain(const struct view *v, FILE *to);

@@ -10,6 +10,7 @@
 
 #include "load/value.h"
 #include "options.h"
+#include "show/debuglog.h"
 
 struct fixture {
 	struct arena a;
@@ -251,6 +252,24 @@ static void modes_take_their_forms(void **state)
 	assert_clean(f);
 }
 
+static void debug_takes_makes_words_and_their_first_letters(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned debug;
+	} rows[] = {{"-k", 0}, {"-d", DEBUG_ALL}, {"-dk", DEBUG_ALL}, {"--debug", DEBUG_BASIC}, {"--debug=b", DEBUG_BASIC},
+	            {"--debug=verbose", DEBUG_BASIC | DEBUG_VERBOSE}, {"--debug=j,makefile", DEBUG_JOBS | DEBUG_FILES},
+	            {"--debug=a", DEBUG_ALL}, {"-d --debug=n", 0}, {"--debug=none,jobs", DEBUG_JOBS}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		parse(f, rows[i].line, NULL, "dp");
+		assert_clean(f);
+		assert_int_equal(f->o.debug, rows[i].debug);
+		assert_false(f->o.print_database);
+	}
+}
+
 static void mistakes_are_named_with_what_is_near(void **state)
 {
 	static const struct {
@@ -298,9 +317,7 @@ static void mistakes_are_named_with_what_is_near(void **state)
 
 static void what_is_not_built_is_refused_by_name(void **state)
 {
-	static const char *const lines[] = {"-p",          "-d",
-	                                    "--debug=b",
-	                                    "--report x.html"};
+	static const char *const lines[] = {"--report x.html"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -528,7 +545,7 @@ static void help_all_lists_what_is_built(void **state)
 	assert_non_null(strstr(text, "      --no-print-directory"));
 	assert_non_null(strstr(text, "--jobserver-style"));
 	assert_null(strstr(text, "--jobserver-auth"));
-	assert_null(strstr(text, "--print-data-base"));
+	assert_non_null(strstr(text, "-d, --debug[=WHAT]"));
 }
 
 static void help_takes_nothing_but_all(void **state)
@@ -562,6 +579,7 @@ int main(void)
 	    TEST(of_k_and_S_the_last_wins),
 	    TEST(output_sync_takes_its_value_only_attached),
 	    TEST(modes_take_their_forms),
+	    TEST(debug_takes_makes_words_and_their_first_letters),
 	    TEST(mistakes_are_named_with_what_is_near),
 	    TEST(what_is_not_built_is_refused_by_name),
 	    TEST(axmakeflags_are_defaults),
