@@ -141,26 +141,29 @@ static void look_for_check(struct survey *s, const struct kind *k)
 		s->missing = k->program;
 }
 
-/* 0 or errno. */
-static int look_around(struct survey *s)
+/* false after reporting what cannot be read: a workflow with patterns could not either. */
+static bool look_around(struct survey *s)
 {
 	bool is_kind[COUNT(kinds)] = {false};
-	struct str bad;
+	struct str bad = STR(".");
 	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err = fd < 0 ? errno : glob_walk(&s->g->arena, fd, STR("**"), &s->files, &bad);
 	if (fd >= 0)
 		close(fd);
+	if (err) {
+		diag_error(s->g->project.diag, POS_NONE, NULL, "cannot look into '%.*s': %s", STR_ARG(bad), os_error(err));
+		return false;
+	}
 	glob_sort(&s->files);
-	for (size_t i = 0; !err && i < COUNT(kinds); i++) {
+	for (size_t i = 0; i < COUNT(kinds); i++) {
 		is_kind[i] = !access(kinds[i].file, R_OK);
 		if (!is_kind[i])
 			continue;
 		look_for_check(s, &kinds[i]);
 		add_source(s, "", kinds[i].file, "");
 	}
-	if (!err)
-		add_patterns(s, is_kind);
-	return err;
+	add_patterns(s, is_kind);
+	return true;
 }
 
 static void add_inputs(const struct survey *s, struct sbuf *b, const char *indent)
@@ -290,10 +293,7 @@ int init(struct program *g)
 	struct survey s = {.g = g};
 	struct diag *d = g->project.diag;
 	struct str there = STR_NONE;
-	int err = look_around(&s);
-	if (err)
-		diag_error(d, POS_NONE, NULL, "cannot look around in this folder: %s", os_error(err));
-	if (!g->options.file.n)
+	if (look_around(&s) && !g->options.file.n)
 		there = workflow_there(&s);
 	if (there.n)
 		diag_error(d, POS_NONE, "axmake --init -f FILE writes another file", "'%.*s' is there already, and stays as it is", STR_ARG(there));

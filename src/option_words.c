@@ -114,7 +114,7 @@ static struct str following_value(struct parse *p, const struct row *row)
 	if (p->i < p->n && (row->arg == ARG_REQUIRED || (row->arg == ARG_NUMBER && is_number(p->words[p->i])) ||
 	                    (row->arg == ARG_DECIMAL && value_load(p->words[p->i], &load))))
 		return p->words[p->i++];
-	if (row->arg == ARG_REQUIRED)
+	if (row->arg == ARG_REQUIRED && p->from == FROM_COMMAND)
 		p->o->open = row;
 	return STR_NONE;
 }

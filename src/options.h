@@ -98,7 +98,7 @@ struct options {
 	struct str makeflags;      /* the whole variable as it was inherited */
 	bool makeflags_dry_run;    /* included in dry_run */
 	bool no_builtin;           /* -r: no built-in rules */
-	const struct row *open;    /* the last word is this option, and the value that it wants lacks; NULL: none */
+	const struct row *open;    /* the last word of the command line is this option, and the value that it wants lacks; NULL: none */
 	uint64_t given;            /* by row of the option table: said by more than a setting. Private to the options */
 };
 
