@@ -1,3 +1,4 @@
+#include "show/plain.h"
 #include "show/plain_parts.h"
 
 #include <errno.h>

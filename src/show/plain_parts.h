@@ -1,4 +1,4 @@
-/* Private to plain*.c: a run as plain lines while it goes on (plain.c), and at its end (plain_end.c). */
+/* Private to plain*.c, after plain.h: a run as plain lines while it goes on (plain.c), and at its end (plain_end.c). */
 #ifndef AXMAKE_SHOW_PLAIN_PARTS_H
 #define AXMAKE_SHOW_PLAIN_PARTS_H
 
@@ -6,7 +6,6 @@
 
 #include "show/console.h"
 #include "show/phrase.h"
-#include "show/plain.h"
 #include "show/table.h"
 
 struct plain {

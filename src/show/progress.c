@@ -1,3 +1,4 @@
+#include "show/progress.h"
 #include "show/progress_parts.h"
 
 #include <math.h>

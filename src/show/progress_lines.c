@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "show/progress.h"
 #include "show/progress_parts.h"
 
 #define NAME_MAX_COLUMNS 28

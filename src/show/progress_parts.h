@@ -1,11 +1,10 @@
-/* Private to progress*.c: what is known of running tasks (progress.c), and how it stands on the screen (progress_lines.c). */
+/* Private to progress*.c, after progress.h: what is known of running tasks (progress.c), and how it stands on the screen (progress_lines.c). */
 #ifndef AXMAKE_SHOW_PROGRESS_PARTS_H
 #define AXMAKE_SHOW_PROGRESS_PARTS_H
 
 #include "base/vec.h"
 #include "show/lastline.h"
 #include "show/phrase.h"
-#include "show/progress.h"
 #include "show/timeleft.h"
 
 /* A running task. */
