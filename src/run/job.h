@@ -119,6 +119,7 @@ struct sched {
 	bool stop_followed;              /* what follows from that was done */
 	bool handlers;                   /* when it was, some tasks that run after failures had not begun */
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
+	int64_t turn_ns;                 /* when the loop has its next turn, for who asks for one within something long */
 	int signal;                      /* asked to end */
 	uint8_t signals[2];              /* that came by themselves, and that a watcher handed on: one that it got together with this process is one */
 	bool kill_now;                   /* a second time */

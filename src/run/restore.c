@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/map.h"
 #include "base/os.h"
 #include "base/path.h"
@@ -18,7 +17,6 @@
 #include "run/standing.h"
 
 #define ASIDE "restore" /* in .axmake: what is not in its place yet. One run at a time has it */
-#define TURN_NS (20 * NS_PER_MS)
 #define LOOKS 3 /* at outputs that somebody changes again and again */
 
 struct restoring {
@@ -26,7 +24,6 @@ struct restoring {
 	struct cached found;
 	struct standing *outputs;
 	size_t aside; /* files made there */
-	int64_t turn_ns; /* when the loop has its next turn */
 	struct str problem; /* of the task's own, to be told */
 };
 
@@ -47,13 +44,7 @@ static bool problem(struct restoring *r, struct str path, int err)
 /* A restoring takes as long as it takes; what runs meanwhile is attended all the same. false: the run is to end. */
 static bool go_on(void *restoring)
 {
-	struct restoring *r = restoring;
-	int64_t now = clock_ns();
-	if (now < r->turn_ns)
-		return true;
-	bool on = sched_turn(sched_of(r));
-	r->turn_ns = clock_ns() + TURN_NS;
-	return on;
+	return sched_turn(sched_of(restoring));
 }
 
 static int fill(struct cache *c, int at, struct restoring *r, struct missing *m)
@@ -86,9 +77,7 @@ static bool lost(struct restoring *r, int err)
 static bool fetch(struct restoring *r)
 {
 	struct sched *s = sched_of(r);
-	int at = s->c->store->fd, err = os_mkdirs(at, ASIDE, 0700);
-	if (err)
-		return problem(r, STR(".axmake/" ASIDE), err);
+	int at = s->c->store->fd, err;
 	for (size_t i = 0; i < r->found.entry.n_outputs; i++)
 		for (size_t k = 0; k < r->outputs[i].missing.n; k++) {
 			struct missing *m = &r->outputs[i].missing.p[k];
@@ -292,6 +281,12 @@ static bool look(struct restoring *r)
 	return true;
 }
 
+static bool make_aside(struct restoring *r)
+{
+	int err = os_mkdirs(sched_of(r)->c->store->fd, ASIDE, 0700);
+	return !err || problem(r, STR(".axmake/" ASIDE), err);
+}
+
 static bool still(struct restoring *r)
 {
 	for (size_t i = 0; i < r->found.entry.n_outputs; i++)
@@ -303,11 +298,11 @@ static bool still(struct restoring *r)
 /* Fetching takes a while, in which somebody may have changed what stands there: that is then his, and kept. */
 static bool restore(struct restoring *r)
 {
-	bool ok = fetch_result(r) && is_fit(r), stands = false;
+	bool ok = make_aside(r) && fetch_result(r) && is_fit(r), stands = false;
 	for (int i = 0; ok && !stands && i < LOOKS; i++) {
 		if (i)
 			restore_sweep(sched_of(r));
-		ok = look(r) && fetch(r);
+		ok = look(r) && make_aside(r) && fetch(r);
 		stands = ok && still(r);
 	}
 	if (ok && !stands)

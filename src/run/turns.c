@@ -155,11 +155,16 @@ static bool is_over(const struct sched *s)
 	return s->broken || s->signal || s->result.refused;
 }
 
+#define TURN_NS (20 * NS_PER_MS)
+
 bool sched_turn(struct sched *s)
 {
-	loop_turn(s->c->loop, false);
-	if (s->children_ended)
-		reaper_collect(s);
+	if (clock_ns() >= s->turn_ns) {
+		loop_turn(s->c->loop, false);
+		if (s->children_ended)
+			reaper_collect(s);
+		s->turn_ns = clock_ns() + TURN_NS;
+	}
 	return !is_over(s);
 }
 
