@@ -4,15 +4,30 @@
 
 #define ESC '\033'
 
+static bool ends_line(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+/* Where the piece's last line begins that holds anything: what stands before is over. */
+static size_t last_begins(struct str piece)
+{
+	size_t at = piece.n;
+	while (at && ends_line(piece.p[at - 1]))
+		at--;
+	while (at && !ends_line(piece.p[at - 1]))
+		at--;
+	return at;
+}
+
 void lastline_add(struct lastline *l, struct str piece)
 {
-	/* Only the end of a big piece can be the last line. */
-	size_t from = piece.n > 4 * LASTLINE_MAX ? piece.n - 4 * LASTLINE_MAX : 0;
+	size_t from = last_begins(piece);
 	if (from)
 		l->over = true;
 	for (size_t i = from; i < piece.n; i++) {
 		char c = piece.p[i];
-		if (c == '\n' || c == '\r') {
+		if (ends_line(c)) {
 			l->over = true;
 			continue;
 		}
