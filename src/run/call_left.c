@@ -21,11 +21,16 @@ struct str call_left_path(struct arena *a, struct str dir)
 	return arena_printf(a, "%.*s/call", STR_ARG(dir));
 }
 
+static const char *state_word(const struct call_left *c)
+{
+	return c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
+}
+
 int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
 	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s %s\n%.*s\n", c->signature, c->start_id, c->tries,
-				       c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->complete ? "complete" : "begun", c->in_view ? "view" : "root", STR_ARG(c->provider));
+				       state_word(c), c->in_view ? "view" : "root", STR_ARG(c->provider));
 	int err = os_replace_file(at, call_left_path(&a, dir).p, 0600, text);
 	arena_free(&a);
 	return err;
@@ -46,7 +51,8 @@ bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *o
 	out->in_view = str_eq(str_of(where), STR("view"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
 	out->unmoved = str_eq(str_of(word), STR("unmoved"));
-	out->complete = out->unfit || out->unmoved || str_eq(str_of(word), STR("complete"));
+	out->unkept = str_eq(str_of(word), STR("unkept"));
+	out->complete = out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
 	out->provider = str_trim_end_newlines(str_sub(rest, (size_t)n + 1, rest.n));
 	return true;
 }

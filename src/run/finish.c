@@ -183,33 +183,6 @@ static bool inputs_changed(struct job *j)
 	return changed;
 }
 
-/* Keeps the result; false with an error in *o. */
-static bool keep_result(struct job *j)
-{
-	const struct capture_sizes *sizes = &j->sizes;
-	const struct answer *answer = &j->answer;
-	struct outcome *o = &j->outcome;
-	struct store *store = j->sched->c->store;
-	struct task *t = j->task;
-	int err = 0;
-	if (t->kind == TASK_AGENT && !answer->text_is_stdout) {
-		t->result = hash_bytes(answer->text.p, answer->text.n);
-		t->result_size = answer->text.n;
-		err = store_write_result(store, answer->text, t->result);
-	} else {
-		t->result = sizes->out_hash;
-		t->result_size = sizes->out;
-		if (sizes->out)
-			err = store_keep_result(store, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, t->result);
-	}
-	if (!err && !store->apart && (t->result_size || t->kind == TASK_AGENT))
-		err = store_show_result(store, t->name, t->result);
-	t->has_result = !err;
-	if (err)
-		o->error = arena_printf(&j->arena, "its result could not be kept: %s", os_error(err));
-	return !err;
-}
-
 /* What the task edits, as it left it; and others' outputs that this touches, so that they are known as edited by a task and not by somebody. */
 static void hash_edits(struct job *j, struct task_record *r)
 {
@@ -360,7 +333,7 @@ static void fail_or_retry(struct job *j, enum try_class class)
 		return;
 	}
 	struct str other = STR_NONE;
-	if (j->unpublished) { /* it did what it was asked, and once is enough */
+	if (j->unpublished || j->unkept) { /* it did what it was asked, and once is enough */
 		end_task(j, class);
 		return;
 	}
@@ -454,8 +427,8 @@ static void finish_judged(struct job *j, enum try_class class)
 		class = TRY_ANSWER;
 	if (class == TRY_OK && j->view)
 		class = publish(j);
-	if (class == TRY_OK && !(j->as ? delegate_keep(j) : keep_result(j)))
-		class = TRY_FAILED;
+	if (class == TRY_OK)
+		class = result_keep(j);
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
 	j->tainted = class == TRY_OK && !j->as && inputs_changed(j);
@@ -465,7 +438,7 @@ static void finish_judged(struct job *j, enum try_class class)
 		j->session = STR_NONE;
 	o->class = class;
 	/* An own answer that was whole stands to be taken up by the next run. */
-	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished), lacks = j->unfit && !j->asked;
+	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished || j->unkept), lacks = j->unfit && !j->asked;
 	/* A delegate's answer is on no record before its asker's is. */
 	bool waits = class == TRY_OK && j->as;
 	if (waits)
@@ -580,8 +553,10 @@ void finish_salvaged(struct job *j)
 		count_usage(j);
 	choice_release(j); /* nobody was called */
 	const char *why = j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"
+		: j->unkept ? "its last answer is complete, and is not asked for again"
 		: j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"
 				 : "an earlier run was killed when this answer was complete: it is kept, and nothing is asked again";
+	j->unkept = false;
 	if (j->as)
 		sched_warn(j->sched, j->task, "'%.*s', which its answer asks, had answered an earlier run: that is kept", STR_ARG(j->task->agent->name));
 	else

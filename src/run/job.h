@@ -81,6 +81,7 @@ struct job {
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */
+	bool unkept;              /* it answered, but that could not be kept */
 	bool unpublished;         /* it ended well, but what it made could not be moved to the root */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
 	struct delegation *asked; /* whom its own answer asks; NULL: nobody yet */
@@ -174,6 +175,8 @@ bool finish_outputs_made(struct job *j);
 void finish_try(struct job *j);
 /* The same of a try that is known to have failed with j->failed. */
 void finish_failed(struct job *j);
+/* Keeps its result. TRY_FAILED with an error in the outcome; an agent's answer then stands to be taken up by the next run. */
+enum try_class result_keep(struct job *j);
 /* salvage_take has found an answer. */
 void finish_salvaged(struct job *j);
 /* A task whose next try will not come. */

@@ -16,7 +16,7 @@ static int store_of(const struct job *j)
 
 static void write_call(struct job *j, bool complete, bool unfit)
 {
-	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .in_view = j->view, .provider = j->provider->name};
+	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
 	int err = call_left_write(store_of(j), j->dir, &c);
 	if (err)
@@ -132,8 +132,9 @@ bool salvage_take(struct job *j)
 	uint64_t own_start = j->start_id;
 	j->start_id = left.start_id;
 	if (!recorded && same_call(j, &left) && (!left.in_view || isolate_take_up(j)) && is_whole(j, &left)) {
-		j->paid_before = left.unfit || left.unmoved;
+		j->paid_before = left.unfit || left.unmoved || left.unkept;
 		j->unpublished = left.unmoved;
+		j->unkept = left.unkept;
 		return true;
 	}
 	isolate_end(j);

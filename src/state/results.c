@@ -222,6 +222,16 @@ int store_keep_result(const struct store *s, const char *from, struct hash128 h)
 	return place(s, from, result_folder(s), name);
 }
 
+/* Where the disk is full, what was kept before needs no more room. */
+static bool stands(const struct store *s, const char *name, struct str content)
+{
+	struct arena a = {0};
+	struct str there;
+	bool same = !os_read_file(&a, s->fd, name, content.n, &there) && str_eq(there, content);
+	arena_free(&a);
+	return same;
+}
+
 int store_write_result(const struct store *s, struct str content, struct hash128 h)
 {
 	char name[NAME_ROOM];
@@ -229,10 +239,11 @@ int store_write_result(const struct store *s, struct str content, struct hash128
 
 	result_name(s, h, name);
 	err = os_replace_file(s->fd, name, 0400, content);
-	if (err != ENOENT)
-		return err;
-	err = os_mkdirs(s->fd, result_folder(s), 0700);
-	return err ? err : os_replace_file(s->fd, name, 0400, content);
+	if (err == ENOENT) {
+		err = os_mkdirs(s->fd, result_folder(s), 0700);
+		err = err ? err : os_replace_file(s->fd, name, 0400, content);
+	}
+	return err && stands(s, name, content) ? 0 : err;
 }
 
 int store_show_result(const struct store *s, struct str task, struct hash128 h)
