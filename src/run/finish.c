@@ -465,10 +465,10 @@ static void finish_or_ask(struct job *j, enum try_class class)
 		finish_judged(j, class);
 }
 
-/* The command has done its part: its check is asked, before anybody else is. */
+/* The command has done its part: its check is asked, before anybody else is. What an earlier run began to move to the root has passed it. */
 static void finish_command(struct job *j, enum try_class class)
 {
-	if (class == TRY_OK && j->task->def->check.s.n && !j->as) {
+	if (class == TRY_OK && j->task->def->check.s.n && !j->as && !isolate_moving(j)) {
 		if (check_begin(j))
 			return;
 		class = TRY_FAILED;

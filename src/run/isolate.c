@@ -138,6 +138,11 @@ static bool copy_root(struct job *j, struct str *why)
 	return !err;
 }
 
+bool isolate_moving(const struct job *j)
+{
+	return j->view && views_moving(j->sched->c->store, j->view->dir);
+}
+
 bool isolate_begin(struct job *j, struct str *why)
 {
 	struct store *store = j->sched->c->store;

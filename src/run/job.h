@@ -234,6 +234,7 @@ bool isolate_possible(struct sched *s);              /* false after EVENT_REFUSE
 bool isolate_begin(struct job *j, struct str *why);  /* before a try: goes on in the view it has, or makes one where it is to have one */
 const struct place *isolate_place(const struct job *j); /* where its programs start; NULL: in the root */
 struct str isolate_root(const struct job *j);        /* what is the root for them, absolute */
+bool isolate_moving(const struct job *j);            /* has it a view, from which files have been moved to the root? */
 bool isolate_outputs_made(struct job *j);            /* finish_outputs_made, in the view; true without one */
 bool isolate_publish(struct job *j);                 /* moves outputs and edits to the root, and says what else was written. false with outcome.error */
 bool isolate_take_up(struct job *j);                 /* what a killed run left of j->start_id's view; false: nothing that can be gone on with */
