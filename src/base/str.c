@@ -256,7 +256,8 @@ void suggestion_offer(struct suggestion *s, struct str candidate)
 	/* Only the case differs: near, however many letters that is. */
 	if (d > limit && limit >= 1 && str_ieq(s->wanted, candidate))
 		d = 1;
-	if (d <= limit) {
+	/* Where every letter is another one, nothing is alike. */
+	if (d <= limit && (!d || d < s->wanted.n || d < candidate.n || str_ieq(s->wanted, candidate))) {
 		s->best = candidate;
 		s->distance = d;
 	}

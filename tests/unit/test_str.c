@@ -191,6 +191,8 @@ static void the_nearest_name_is_suggested_if_it_is_near(void **state)
 	assert_str(suggest("rnu", keys), "run");
 	assert_str(suggest("completely", keys), "");
 	assert_str(suggest("", keys), "");
+	assert_str(suggest("b", (const char *const[]){"a", NULL}), "");
+	assert_str(suggest("b", (const char *const[]){"a", "b1", NULL}), "b1");
 }
 
 static void arena_memory_is_zeroed_aligned_and_does_not_overlap(void **state)
