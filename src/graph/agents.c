@@ -52,7 +52,7 @@ static void unknown_provider(struct builder *b, struct text name)
 	for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
 		suggestion_offer(&s, b->c->rules->provider_list.p[i]->name);
 	const char *near = diag_did_you_mean(b->d, &s);
-	diag_error(b->d, name.at, near ? near : diag_hint(b->d, "define [provider %.*s] in axmake.ini", STR_ARG(name.s)), "unknown provider '%.*s'",
+	diag_error(b->d, name.at, near ? near : diag_hint(b->d, "define [provider %.*s] in axmake.ini; ax list providers shows those that are there", STR_ARG(name.s)), "unknown provider '%.*s'",
 		   STR_ARG(name.s));
 }
 
@@ -62,7 +62,7 @@ static void unknown_agent(struct builder *b, const struct text *name)
 	for (size_t i = 0; i < b->c->rules->agent_list.n; i++)
 		suggestion_offer(&s, b->c->rules->agent_list.p[i]->name);
 	const char *near = diag_did_you_mean(b->d, &s);
-	diag_error(b->d, name->at, near ? near : diag_hint(b->d, "define [agent %.*s] in axmake.ini", STR_ARG(name->s)), "unknown agent '%.*s'",
+	diag_error(b->d, name->at, near ? near : diag_hint(b->d, "define [agent %.*s] in axmake.ini; ax list agents shows those that are there", STR_ARG(name->s)), "unknown agent '%.*s'",
 		   STR_ARG(name->s));
 }
 
