@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "run/agent.h"
 #include "show/phrase.h"
+#include "state/cache.h"
 
 #define LINE_COLUMNS 100
 
@@ -99,7 +100,7 @@ static void add_origin(struct program *g, struct sbuf *b, const char *name, bool
 	const struct rules *r = g->project.rules;
 	struct pos at = POS_NONE;
 	for (size_t i = 0; i < r->settings.n; i++)
-		if (options_same(r->settings.p[i].name.s, name))
+		if (str_eq(r->settings.p[i].name.s, str_of(name)) || options_same(r->settings.p[i].name.s, name))
 			at = r->settings.p[i].name.at;
 	if (options_given(&g->options, name))
 		sbuf_lit(b, "AXMAKEFLAGS");
@@ -126,6 +127,28 @@ static struct str yes_no(bool on)
 	return on ? STR("yes") : STR("no");
 }
 
+static void print_limits(struct program *g)
+{
+	const struct options *o = &g->options;
+	struct sbuf b = {0};
+	if (o->budget_usd > 0)
+		phrase_usd(&b, o->budget_usd);
+	print_setting(g, "budget", b.n ? sbuf_view(&b) : STR("none"), NULL);
+	sbuf_free(&b);
+	print_setting(g, "load-average", o->max_load < 0 ? STR("no limit") : arena_printf(&g->arena, "%g", o->max_load), NULL);
+}
+
+static void print_cache(struct program *g)
+{
+	const struct options *o = &g->options;
+	struct sbuf size = {0};
+	phrase_bytes(&size, o->cache_size == CACHE_SIZE_UNSET ? CACHE_LIMIT_DEFAULT : o->cache_size);
+	print_setting(g, "no-cache", yes_no(o->no_cache), NULL);
+	print_setting(g, "cache_dir", o->cache_dir.p ? o->cache_dir : STR(".axmake/cache"), NULL);
+	print_setting(g, "cache_size", sbuf_view(&size), NULL);
+	sbuf_free(&size);
+}
+
 static void print_options(struct program *g)
 {
 	static const char *const syncs[] = {[SYNC_TARGET] = "target", [SYNC_LINE] = "line", [SYNC_NONE] = "none"};
@@ -144,6 +167,8 @@ static void print_options(struct program *g)
 	print_setting(g, "color", str_of(colors[o->color]), NULL);
 	print_setting(g, "progress", o->progress.n ? o->progress : STR("auto"), NULL);
 	print_setting(g, "provider", o->provider.n ? o->provider : STR("the agent's"), NULL);
+	print_limits(g);
+	print_cache(g);
 	print_setting(g, "jobserver-style", o->jobserver_style.n ? o->jobserver_style : STR("pipe"), NULL);
 	struct sbuf b = {0};
 	if (c->default_timeout_ns > 0)
