@@ -44,7 +44,7 @@ static void explain_task(struct sbuf *b, const struct view *v, const struct task
 		sbuf_lit(b, "; ");
 		phrase_held(b, v->graph, t);
 	}
-	if (stale_unchecked(t))
+	if (stale_unchecked(t) && !verdict_is_skip(verdict))
 		sbuf_lit(b, " (declares no outputs: unchecked)");
 	sbuf_char(b, '\n');
 }
