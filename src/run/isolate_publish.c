@@ -114,11 +114,10 @@ static enum file_state state_in_view(struct job *j, const struct pattern *p)
 	return S_ISDIR(st.st_mode) ? FILE_FOLDER : FILE_REGULAR;
 }
 
-bool isolate_outputs_made(struct job *j)
+/* false with outcome.error. */
+static bool all_made(struct job *j)
 {
 	struct outcome *o = &j->outcome;
-	if (!isolate_read(j))
-		return false;
 	for (size_t i = 0; i < j->task->outputs.n; i++) {
 		const struct pattern *p = &j->task->outputs.p[i];
 		struct declared d = {0};
@@ -304,6 +303,28 @@ static void tell_dropped(struct job *j, int view_fd, const struct declared *d)
 	sbuf_free(&b);
 	map_free(&l.folders);
 	map_free(&l.leading);
+}
+
+/* Who made another file than it was to make is told which, for it goes. */
+static void tell_made_instead(struct job *j)
+{
+	struct view *v = j->view;
+	int view_fd = views_open(j->sched->c->store, v->dir, v->kind);
+	struct declared d = declared_of(j);
+	if (view_fd < 0)
+		return;
+	tell_dropped(j, view_fd, &d);
+	close(view_fd);
+}
+
+bool isolate_outputs_made(struct job *j)
+{
+	if (!isolate_read(j))
+		return false;
+	if (all_made(j))
+		return true;
+	tell_made_instead(j);
+	return false;
 }
 
 /* Other tasks at work see what has come. */
