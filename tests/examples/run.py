@@ -217,7 +217,7 @@ def shared(name, tool, jobs):
     return case
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("auth_", "docs_", "c_"))]
+CASES = [f for n, f in list(globals().items()) if n.startswith(("auth_", "docs_", "c_", "planner_"))]
 for jobs in (1, 2, 3):
     CASES.append(shared(f"jobs_under_make_never_exceed_{jobs}", "make", jobs))
     CASES.append(shared(f"jobs_under_axmake_make_axmake_never_exceed_{jobs}", "axmake", jobs))
