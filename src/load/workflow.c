@@ -78,7 +78,7 @@ static struct str find_only(struct arena *a, struct diag *d, struct seen *seen)
 	qsort(found.p, found.n, sizeof *found.p, compare_names);
 	for (size_t i = 0; i < found.n; i++)
 		sbuf_printf(&list, "%s%.*s", i ? ", " : "", STR_ARG(found.p[i]));
-	diag_error(d, POS_NONE, "choose one with -f", "there are several workflows here: %s", list.p);
+	diag_error(d, POS_NONE, "choose one with -f, or call the main one workflow.ax.yaml", "there are several workflows here: %s", list.p);
 	sbuf_free(&list);
 	return STR_NONE;
 }

@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from suite import TREE, Failed, check, equal, read, run_cases  # noqa: E402
+from suite import TREE, Failed, check, equal, read, run_cases, write  # noqa: E402
 
 TOUR = "## A tour in five minutes"
 BLOCK = re.compile(r"^```(sh|text)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -67,6 +67,17 @@ def the_tour_is_true(box):
         compare(step, parts[2 * i], int(parts[2 * i + 1]))
 
 
+def its_workflows_have_no_mistakes(box):
+    """What stands there to be copied can be run, once the files that it speaks of are there."""
+    for name in ("TODO.md", "src/parser/a", "src/lexer/a"):
+        write(box.path(name), "")
+    blocks = [b for b in re.findall(r"^```yaml\n(.*?)^```$", read(os.path.join(TREE, "README.md")), re.MULTILINE | re.DOTALL) if "tasks:" in b]
+    check(len(blocks) > 2, "only", len(blocks), "workflows")
+    for block in blocks:
+        write(box.path("block.yaml"), block)
+        box.call("axmake --validate -f block.yaml").ok()
+
+
 def links_lead_somewhere(_):
     pages = glob.glob(os.path.join(TREE, "*.md")) + glob.glob(os.path.join(TREE, "*", "*.md")) + glob.glob(os.path.join(TREE, "examples", "*", "*.md"))
     pages = [p for p in pages if not os.path.relpath(p, TREE).startswith("build")]
@@ -97,4 +108,4 @@ def the_readme_lists_every_key_and_every_limit(_):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([the_tour_is_true, links_lead_somewhere, the_readme_lists_every_key_and_every_limit]))
+    sys.exit(run_cases([the_tour_is_true, its_workflows_have_no_mistakes, links_lead_somewhere, the_readme_lists_every_key_and_every_limit]))
