@@ -289,20 +289,34 @@ static bool will_ask(const struct task *t, bool cached)
 	return t->wanted && t->kind == TASK_AGENT && (t->state == STATE_STALE || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
 }
 
+static void refuse(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
+{
+	struct sbuf b = {0};
+	sbuf_printf(&b, "no provider for agent '%.*s'", STR_ARG(t->agent->name));
+	if (str_eq(why, sbuf_view(said)))
+		sbuf_lit(&b, " either");
+	else
+		sbuf_printf(&b, ": %.*s; axmake --doctor tells more", STR_ARG(why));
+	o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = sbuf_view(&b), .at_ns = clock_ns()});
+	sbuf_free(&b);
+	sbuf_clear(said);
+	sbuf_str(said, why);
+}
+
 bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o, bool cached)
 {
+	struct sbuf said = {0}; /* the list of what is not installed is long: once will do */
 	bool ok = true;
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		struct task *t = g->tasks.p[i];
 		struct arena a = {0};
 		struct str why = will_ask(t, cached) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
-		if (why.n) {
-			struct str text = arena_printf(&a, "no provider for agent '%.*s': %.*s", STR_ARG(t->agent->name), STR_ARG(why));
-			o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text, .at_ns = clock_ns()});
-			ok = false;
-		}
+		if (why.n)
+			refuse(t, o, why, &said);
+		ok = ok && !why.n;
 		arena_free(&a);
 	}
+	sbuf_free(&said);
 	return ok;
 }
 
