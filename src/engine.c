@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "drawn.h"
 #include "listeners.h"
+#include "reports.h"
 #include "round.h"
 #include "run/previous.h"
 #include "run/process.h"
@@ -122,7 +123,11 @@ static bool only_plain_targets(const struct program *g)
 static struct plain *open_plain(const struct program *g)
 {
 	const struct options *o = &g->options;
+	size_t n_own;
+	const struct str *own = reports_own(g, &n_own);
 	struct plain_config c = {
+		.own = own,
+		.n_own = n_own,
 		.graph = g->project.graph,
 		.diag = g->project.diag,
 		.root_fd = g->project.store.root_fd,

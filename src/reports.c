@@ -24,6 +24,26 @@ const char *reports_path(const struct program *g, const struct file_option *file
 	return arena_copy(a, start.n ? path_join(a, start, path_normal(a, file->path)) : file->path).p;
 }
 
+static struct str own_path(const struct program *g, const struct file_option *file)
+{
+	struct str path = path_normal(g->project.arena, str_of(reports_path(g, file))), root = g->project.graph->root;
+	return path_under(path, root) && path.n > root.n + 1 ? str_sub(path, root.n + 1, path.n) : path;
+}
+
+const struct str *reports_own(const struct program *g, size_t *n)
+{
+	const struct options *o = &g->options;
+	struct str *own = arena_array(g->project.arena, struct str, o->reports.n + 2);
+	*n = 0;
+	for (size_t i = 0; i < o->reports.n; i++)
+		own[(*n)++] = own_path(g, &o->reports.p[i]);
+	if (o->trace_file.path.n)
+		own[(*n)++] = own_path(g, &o->trace_file);
+	if (o->events.path.n)
+		own[(*n)++] = own_path(g, &o->events);
+	return own;
+}
+
 /* By rename; a pipe or a device, which that would replace, is written to. */
 static int write_whole(const char *path, struct str text)
 {

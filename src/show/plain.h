@@ -14,6 +14,8 @@ struct plain_config {
 	const struct graph *graph;
 	const struct diag *diag; /* for FILE:LINE of tasks */
 	int root_fd;
+	const struct str *own; /* files that the run itself writes, as seen from the root */
+	size_t n_own;
 	bool silent; /* -s: only outputs, failures and warnings */
 	bool hush;   /* of a run in which nothing is started nothing is said at the end */
 	struct str why; /* said before the first task; empty: nothing */

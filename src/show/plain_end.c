@@ -123,7 +123,13 @@ static void add_end(struct plain *p)
 	else
 		add_nothing(p, &p->console.out);
 	if (!plain_quiet(p) && p->usage.agents && p->begin_ns >= 0)
-		undeclared_line(&p->console.out, p->config.graph, p->config.root_fd, clock_wall_ns() - (clock_ns() - p->begin_ns));
+		undeclared_line(&p->console.out, &(struct undeclared_in){
+			.graph = p->config.graph,
+			.root_fd = p->config.root_fd,
+			.since_ns = clock_wall_ns() - (clock_ns() - p->begin_ns),
+			.own = p->config.own,
+			.n_own = p->config.n_own,
+		});
 }
 
 int plain_end(struct plain *p)

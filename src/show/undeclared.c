@@ -76,8 +76,17 @@ static bool changed_since(struct arena *a, int root_fd, struct str path, int64_t
 	return st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec >= since_ns - TICK_NS;
 }
 
-static void find(struct found *u, struct arena *a, const struct graph *g, int root_fd, int64_t since_ns)
+static bool is_own(const struct undeclared_in *in, struct str path)
 {
+	for (size_t i = 0; i < in->n_own; i++)
+		if (str_eq(in->own[i], path))
+			return true;
+	return false;
+}
+
+static void find(struct found *u, struct arena *a, const struct undeclared_in *in)
+{
+	const struct graph *g = in->graph;
 	static const char script[] = "exec git --no-optional-locks -C \"$0\" status --porcelain -z --no-renames --untracked-files=all -- .";
 	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)script, (char *)arena_copy(a, g->root).p, NULL};
 	struct str prefix, said, why;
@@ -90,16 +99,16 @@ static void find(struct found *u, struct arena *a, const struct graph *g, int ro
 		if (end == said.n || !str_starts(path, prefix))
 			continue;
 		path = str_sub(path, prefix.n, path.n);
-		if (!is_declared(g, path) && changed_since(a, root_fd, path, since_ns))
+		if (!is_declared(g, path) && !is_own(in, path) && changed_since(a, in->root_fd, path, in->since_ns))
 			vec_push(a, &u->paths, path);
 	}
 }
 
-void undeclared_line(struct sbuf *b, const struct graph *g, int root_fd, int64_t since_ns)
+void undeclared_line(struct sbuf *b, const struct undeclared_in *in)
 {
 	struct arena a = {0};
 	struct found u = {0};
-	find(&u, &a, g, root_fd, since_ns);
+	find(&u, &a, in);
 	for (size_t i = 0; i < u.paths.n && i < MOST_SHOWN; i++) {
 		sbuf_lit(b, i ? ", " : "  changed, but declared by no task: ");
 		utf8_escape(b, u.paths.p[i]);
