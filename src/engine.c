@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "drawn.h"
 #include "listeners.h"
+#include "notify.h"
 #include "reports.h"
 #include "round.h"
 #include "run/previous.h"
@@ -349,6 +350,8 @@ int engine_build(struct program *g)
 	listeners_keep(&all, g, &lc);
 	int signal = 0, status = build(g, loop, plain, &all, run_id, &signal);
 	debuglog_free(&debug);
+	if (g->summary.n)
+		notify_run(g, signal ? 128 + signal : status, g->summary);
 	if (signal)
 		engine_raise(signal);
 	return status;

@@ -63,7 +63,7 @@ bool listeners_begin(struct listeners *l, struct program *g, const struct listen
 	};
 	l->journal = journal_new(&jc);
 	tee_add(&l->tee, journal_observer(l->journal));
-	if (c->files && reports_wanted(o)) {
+	if (c->files && reports_need_ledger(o)) {
 		l->ledger = ledger_new(p->graph, (const char *const *)environ);
 		tee_add(&l->tee, ledger_observer(l->ledger));
 	}
@@ -99,7 +99,7 @@ static bool found_nothing(const struct program *g)
 	return g->round && g->round->hush && !g->round->ran;
 }
 
-void listeners_close(struct listeners *l, const struct program *g, const struct sched_result *r, int status)
+void listeners_close(struct listeners *l, struct program *g, const struct sched_result *r, int status)
 {
 	int unjournaled = l->journal ? journal_end(l->journal, r->signal, status) : 0;
 	int unsaid = l->status ? agentstatus_free(l->status) : 0;

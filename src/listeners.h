@@ -37,6 +37,6 @@ bool listeners_begin(struct listeners *l, struct program *g, const struct listen
 void listeners_keep(struct listeners *l, const struct program *g, const struct listeners_config *c);
 struct observer listeners_observer(struct listeners *l);
 /* The run has ended with this status: what is written at the end is written now, and what could not be is said. The log is open. */
-void listeners_close(struct listeners *l, const struct program *g, const struct sched_result *r, int status);
+void listeners_close(struct listeners *l, struct program *g, const struct sched_result *r, int status);
 
 #endif

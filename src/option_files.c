@@ -1,5 +1,6 @@
-/* Options that name files which a run writes. */
+/* Options and settings of what a run tells: files, and a command at its end. */
 #include "base/path.h"
+#include "load/value.h"
 #include "option_rows.h"
 #include "options.h"
 
@@ -47,4 +48,15 @@ void option_add_report(struct parse *p, const struct row *row, struct str value)
 	else
 		diag_error(p->diag, p->at, ".json: all that is known, .xml: JUnit, .md: a table", "'%.*s' wants a file that ends in .json, .xml or .md, not '%.*s'", STR_ARG(p->spelled),
 			   STR_ARG(value));
+}
+
+bool option_notify_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s)
+{
+	size_t n = 0;
+	if (!str_eq(s->name.s, STR("notify")))
+		return false;
+	if (s->value.s.n && !value_words(a, s->value.s, &n))
+		diag_error(d, s->value.at, "words are split as a shell splits them", "unterminated quote");
+	o->notify = n ? s->value.s : STR_NONE;
+	return true;
 }

@@ -11,6 +11,7 @@
 #include "flag_origin.h"
 
 struct options;
+struct setting;
 
 /* ARG_LONG: optional, of the long names alone. ARG_NUMBER, ARG_DECIMAL: optional, and may be the next word. */
 enum arg { ARG_NONE, ARG_LONG, ARG_OPTIONAL, ARG_NUMBER, ARG_DECIMAL, ARG_REQUIRED };
@@ -53,6 +54,7 @@ extern const struct row option_rows[];
 extern const size_t option_rows_n;
 /* Setters of option_files.c. */
 void option_set_file(struct parse *p, const struct row *row, struct str value);
+bool option_notify_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s); /* false: it is another one */
 void option_add_report(struct parse *p, const struct row *row, struct str value);
 
 /* The name that is shown, without dashes. */

@@ -278,7 +278,7 @@ void options_parse(struct options *o, struct arena *a, struct diag *d, int argc,
 
 static void report_setting(struct diag *d, const struct setting *s)
 {
-	static const char *const not_built[] = {"cache_url", "notify"};
+	static const char *const not_built[] = {"cache_url"};
 	struct suggestion near = {.wanted = s->name.s};
 	struct str name;
 
@@ -298,7 +298,7 @@ static void take_setting(struct options *o, struct arena *a, struct diag *d, con
 	struct parse p = {.o = o, .arena = a, .diag = d, .from = FROM_SETTINGS, .at = s->value.at, .spelled = s->name.s};
 	const struct row *row = option_named(s->name.s);
 
-	if (options_cache_setting(o, a, d, s))
+	if (options_cache_setting(o, a, d, s) || option_notify_setting(o, a, d, s))
 		return;
 	if (!row)
 		report_setting(d, s);

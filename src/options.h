@@ -76,6 +76,7 @@ struct options {
 	double budget_usd; /* --budget; 0: not given */
 	struct str provider; /* --provider */
 	struct file_option events, trace_file; /* --events, --trace-file */
+	struct str notify; /* words, at least one; n == 0: none */
 	VEC(struct file_option) reports;       /* --report: its ending is one of those that there are */
 	struct str subject;  /* task of --log, --result */
 	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
+#include "show/actions.h"
+
 #include "round.h"
 
 bool program_colored(const struct program *g, int fd)
@@ -13,6 +16,53 @@ bool program_colored(const struct program *g, int fd)
 	if (g->options.color != COLOR_AUTO)
 		return g->options.color == COLOR_ALWAYS;
 	return isatty(fd) && !(no && *no) && !(term && !strcmp(term, "dumb"));
+}
+
+struct str program_in_workspace(const struct program *g, struct arena *a, struct str file)
+{
+	struct str workspace = str_of(getenv("GITHUB_WORKSPACE"));
+	struct str root = g->project.root.n ? g->project.root : STR("/");
+	struct str whole = path_normal(a, path_join(a, root, file));
+	workspace = path_normal(a, workspace);
+	return workspace.n && workspace.p[0] == '/' && path_under(whole, workspace) ? path_relative(a, workspace, whole) : file;
+}
+
+static void annotate(void *self, struct pos at, struct str text)
+{
+	const struct program *g = self;
+	struct arena a = {0};
+	struct sbuf b = {0};
+	actions_annotate(&b, "error", at.source ? program_in_workspace(g, &a, diag_source_name(g->project.diag, at.source)) : STR_NONE, at.line, STR_NONE, text);
+	fwrite(b.p, 1, b.n, stderr);
+	sbuf_free(&b);
+	arena_free(&a);
+}
+
+/* What is printed for GitHub's runner holds lines of files, which agents may have written. */
+static void print_for_runner(struct program *g)
+{
+	size_t before = diag_printed(g->project.diag), n = 0;
+	struct actions_stream at = {0};
+	struct sbuf b = {0};
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &n);
+	if (!to)
+		return;
+	diag_print(g->project.diag, to, program_colored(g, STDERR_FILENO));
+	fclose(to);
+	actions_defuse(&at, (struct str){text, n}, &b);
+	fwrite(b.n ? b.p : "", 1, b.n, stderr);
+	diag_each_error(g->project.diag, before, annotate, g);
+	sbuf_free(&b);
+	free(text);
+}
+
+static void print_diag(struct program *g)
+{
+	if (actions_here())
+		print_for_runner(g);
+	else
+		diag_print(g->project.diag, stderr, program_colored(g, STDERR_FILENO));
 }
 
 bool program_report(struct program *g)
@@ -26,7 +76,7 @@ bool program_report(struct program *g)
 		r->broken = errors;
 		r->spoke = true;
 	}
-	diag_print(g->project.diag, stderr, program_colored(g, STDERR_FILENO));
+	print_diag(g);
 	if (diag_warnings(g->project.diag))
 		seen_spoil(g->project.seen);
 	return !errors;

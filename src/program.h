@@ -22,6 +22,7 @@ struct program {
 	struct jobserver_inherited inherited;
 	bool follow; /* output of tasks is to be heard of as it comes */
 	struct round *round; /* of a watch; else NULL */
+	struct str summary; /* of the run that has ended, where something was done and somebody is to be notified; else n == 0 */
 	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */
 };
 
@@ -29,6 +30,8 @@ struct program {
 bool program_colored(const struct program *g, int fd);
 /* Prints the mistakes and warnings so far on standard error. true: there was no mistake. */
 bool program_report(struct program *g);
+/* A file, as seen from the root, as seen from the folder of GitHub's checkout where it lies in there. */
+struct str program_in_workspace(const struct program *g, struct arena *a, struct str file);
 /* What a run may spend: the workflow's, unless somebody named an amount for this run. */
 struct budget_def program_budget(const struct program *g);
 /* How many at once when nobody says how many; also the usual limit on agents. */

@@ -8,13 +8,20 @@
 
 #include "base/os.h"
 #include "base/path.h"
+#include "runner.h"
+#include "show/actions.h"
 #include "show/linefile.h"
 #include "show/report.h"
 #include "version.h"
 
 bool reports_wanted(const struct options *o)
 {
-	return o->trace_file.path.n || o->reports.n;
+	return o->trace_file.path.n || o->reports.n || actions_here();
+}
+
+bool reports_need_ledger(const struct options *o)
+{
+	return reports_wanted(o) || o->notify.n;
 }
 
 const char *reports_path(const struct program *g, const struct file_option *file)
@@ -79,16 +86,23 @@ static void write_report(const struct program *g, const struct file_option *file
 	sbuf_free(&b);
 }
 
-void reports_write(const struct program *g, const struct ledger *l, int signal, int status)
+void reports_write(struct program *g, const struct ledger *l, int signal, int status)
 {
 	const struct options *o = &g->options;
 	struct report r = {.ledger = l, .diag = g->project.diag, .version = AXMAKE_VERSION, .signal = signal, .status = status};
-	struct sbuf trace = {0};
+	struct sbuf trace = {0}, summary = {0};
 	for (size_t i = 0; i < o->reports.n; i++)
 		write_report(g, &o->reports.p[i], &r);
 	if (o->trace_file.path.n) {
 		report_trace(&trace, &r);
 		write_file(g, &o->trace_file, &trace);
 	}
+	if (actions_here())
+		runner_tell(g, &r);
+	if (o->notify.n && ledger_did_something(l)) {
+		report_summary(&summary, &r);
+		g->summary = arena_copy(&g->arena, sbuf_view(&summary));
+	}
+	sbuf_free(&summary);
 	sbuf_free(&trace);
 }

@@ -27,7 +27,7 @@ CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MU
 
 def environment():
     """Without an outer make's flags, variables and jobserver: the suites start makes of their own."""
-    drop = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR", "CC", "CFLAGS", "B", "OUT", "SUITES")
+    drop = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR", "CC", "CFLAGS", "B", "OUT", "SUITES", "GITHUB_ACTIONS")
     return {k: v for k, v in os.environ.items() if k not in drop and (k == "AXMAKE_GUIDE" or not k.startswith("AXMAKE"))}
 
 

@@ -478,3 +478,15 @@ void diag_print(struct diag *d, FILE *to, bool color)
 	fflush(to);
 	sbuf_free(&b);
 }
+
+size_t diag_printed(const struct diag *d)
+{
+	return d->printed;
+}
+
+void diag_each_error(const struct diag *d, size_t since, void (*fn)(void *self, struct pos at, struct str text), void *self)
+{
+	for (size_t i = since; i < d->printed; i++)
+		if (d->items.p[i]->severity == SEVERITY_ERROR)
+			fn(self, d->items.p[i]->at, d->items.p[i]->text);
+}

@@ -49,6 +49,9 @@ void diag_forget_repeated(struct diag *d, size_t mark);
 /* Prints what was not printed yet, in the order of places (source, line, column; without place last), at most 50 errors and how many more;
  * tabs in an excerpt keep the caret in its column; control characters are escaped; long lines are cut around the caret. */
 void diag_print(struct diag *d, FILE *to, bool color);
+/* How many messages were printed, and each error printed since. */
+size_t diag_printed(const struct diag *d);
+void diag_each_error(const struct diag *d, size_t since, void (*fn)(void *self, struct pos at, struct str text), void *self);
 /* "FILE:LINE" into b (just FILE for line 0). */
 void diag_where(const struct diag *d, struct pos at, struct sbuf *b);
 

@@ -30,6 +30,7 @@ struct console console_open(void)
 	    .terminal = isatty(STDOUT_FILENO) == 1,
 	    .error_terminal = isatty(STDERR_FILENO) == 1,
 	    .one_place = same_file(STDOUT_FILENO, STDERR_FILENO),
+	    .defuse = actions_here(),
 	};
 }
 
@@ -56,13 +57,25 @@ size_t console_columns(const struct console *c)
 	return w.ws_col ? w.ws_col : 80;
 }
 
+/* Where that may be in the middle of a line. 0 or errno. */
+static int write_out(struct console *c)
+{
+	struct sbuf b = {0};
+	if (!c->defuse)
+		return os_write_all(STDOUT_FILENO, c->out.p, c->out.n);
+	actions_defuse(&c->at, sbuf_view(&c->out), &b);
+	int err = os_write_all(STDOUT_FILENO, b.p, b.n);
+	sbuf_free(&b);
+	return err;
+}
+
 void console_flush(struct console *c)
 {
 	if (c->drawn && c->out.n) {
 		terminal_add(c->drawn, sbuf_view(&c->out));
 		terminal_pump(c->drawn);
 	} else if (c->out.n && !c->write_error)
-		c->write_error = os_write_all(STDOUT_FILENO, c->out.p, c->out.n);
+		c->write_error = write_out(c);
 	sbuf_clear(&c->out);
 }
 
@@ -82,7 +95,7 @@ void console_say(struct console *c, struct sbuf *message)
 	}
 	console_flush(c);
 	/* Where standard error is gone there is nobody to be told. */
-	(void)os_write_all(STDERR_FILENO, message->p, message->n);
+	(void)actions_write(STDERR_FILENO, sbuf_view(message));
 	sbuf_free(message);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "show/actions.h"
 #include "show/terminal.h"
 
 struct console {
@@ -14,6 +15,8 @@ struct console {
 	int write_error;     /* first errno of standard output; nothing is written after it */
 	bool terminal, error_terminal; /* standard output, or error, is one: what scripts print is not passed as it is */
 	bool one_place;      /* standard output and error lead to the same file */
+	bool defuse;         /* a runner reads that takes some lines for commands */
+	struct actions_stream at; /* where standard output stands for it */
 	struct terminal *drawn; /* where standard output goes, so that nobody waits for it; NULL: written as it comes */
 	bool bare;           /* live lines are shown without the names of their tasks */
 	struct map lines[2]; /* live output without its line's end yet, of standard output and error: name -> struct sbuf * */

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/os.h"
 #include "base/utf8.h"
+#include "show/actions.h"
 #include "show/failure.h"
 #include "show/phrase.h"
 
@@ -27,7 +27,7 @@ static void say(const struct debuglog *l, struct sbuf *b)
 	sbuf_char(b, '\n');
 	if (l->shown.event)
 		l->shown.flush(l->shown.self);
-	(void)os_write_all(STDERR_FILENO, b->p, b->n); /* where standard error is gone there is nobody to be told */
+	(void)actions_write(STDERR_FILENO, sbuf_view(b)); /* where standard error is gone there is nobody to be told */
 	sbuf_free(b);
 }
 

@@ -369,6 +369,11 @@ const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n)
 	return l->warnings.p;
 }
 
+bool ledger_did_something(const struct ledger *l)
+{
+	return l->order.n > l->sums.states[LEDGER_FRESH] + l->sums.states[LEDGER_SKIPPED];
+}
+
 void ledger_counts(struct sbuf *b, const struct ledger *l)
 {
 	static const char *const names[N_LEDGER_STATES] = {"failed", "refused", "held", "failed and ignored", "not run", "left running", "done", "recorded as up to date", "restored", "skipped", "up to date"};

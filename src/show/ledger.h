@@ -88,6 +88,8 @@ const struct ledger_entry *ledger_find(const struct ledger *l, struct str name);
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n);
 /* A text with its secrets masked, in the ledger's arena. */
 struct str ledger_masked(const struct ledger *l, struct str text);
+/* Was anything else found than what is up to date, or to be skipped? */
+bool ledger_did_something(const struct ledger *l);
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
 void ledger_counts(struct sbuf *b, const struct ledger *l);
 

@@ -483,7 +483,7 @@ static void wrong_settings_are_reported_even_when_overridden(void **state)
 	    {"cache_size", "1X", "'1X' is no size for 'cache_size'"},
 	    {"cache_size", "-1", "'-1' is no size for 'cache_size'"},
 	    {"cache_url", "http://x", "'cache_url' is not built yet"},
-	    {"notify", "x", "'notify' is not built yet"},
+	    {"notify", "say 'x", "unterminated quote"},
 	    {"colour", "", "unknown setting 'colour'"},
 	};
 
