@@ -1,6 +1,9 @@
 /* Who may start: places taken together, queues that do not wait for each other, and the turn of those that were passed over. */
 #include "jobserver_fixture.h"
 
+#include <time.h>
+
+
 #include "base/clock.h"
 #include "run/admission.h"
 
@@ -274,7 +277,7 @@ static void many_waiting_tasks_are_no_burden(void **state)
 	struct task *tasks = arena_array(&x->a, struct task, N);
 	struct task_def *defs = arena_array(&x->a, struct task_def, N);
 	struct places *places = arena_array(&x->a, struct places, N);
-	int64_t began = clock_ns();
+	clock_t began = clock(); /* of the processor: others may have it too */
 	for (uint32_t i = 0; i < N; i++) {
 		defs[i] = (struct task_def){.slots = i % 4, .pool_number = i % 4, .memory = i % 5 ? 0 : i, .complexity = (enum complexity)(i % 3)};
 		tasks[i] = (struct task){.def = &defs[i], .kind = i % 2 ? TASK_AGENT : TASK_RUN, .id = i, .priority_ns = i * 7919 % 1000};
@@ -296,7 +299,7 @@ static void many_waiting_tasks_are_no_burden(void **state)
 			admission_give(s->ad, &places[order.p[stopped++]]);
 	}
 	assert_int_equal(started, N);
-	assert_true(clock_ns() - began < 20 * NS_PER_S); /* less than one on a quiet machine */
+	assert_true(clock() - began < 20 * CLOCKS_PER_SEC); /* less than one without a sanitizer */
 	vec_free(&order);
 	end(s);
 }
