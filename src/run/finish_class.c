@@ -1,0 +1,111 @@
+/* What the end of a try means, by its status and its answer. */
+#include <math.h>
+#include <sys/wait.h>
+
+#include "base/os.h"
+#include "run/budget.h"
+#include "run/finish.h"
+
+static void add_number(int64_t *sum, int64_t n)
+{
+	if (n >= 0)
+		*sum = (*sum < 0 ? 0 : *sum) + n;
+}
+
+void outcome_add(struct outcome *o, int64_t input_tokens, int64_t output_tokens, double cost_usd)
+{
+	add_number(&o->input_tokens, input_tokens);
+	add_number(&o->output_tokens, output_tokens);
+	if (!isnan(cost_usd))
+		o->cost_usd = (isnan(o->cost_usd) ? 0 : o->cost_usd) + cost_usd;
+}
+
+/* What a run task's end means. */
+static enum try_class class_of_script(const struct job *j, struct outcome *o)
+{
+	o->signaled = WIFSIGNALED(j->status);
+	if (o->signaled) {
+		o->status = WTERMSIG(j->status);
+		return TRY_CRASH;
+	}
+	o->status = WEXITSTATUS(j->status);
+	return o->status ? TRY_FAILED : TRY_OK;
+}
+
+/* How an agent ends after its final line, by itself or not, says nothing of its answer. */
+static struct answer read_answer(struct job *j, const struct outcome *o)
+{
+	bool final = attend_answered(j);
+	struct answer_input in = {
+		.provider = j->provider,
+		.at = j->sched->c->store->fd,
+		.out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p,
+		.err = arena_printf(&j->arena, "%.*s/stderr", STR_ARG(j->dir)).p,
+		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir)).p,
+		.exited = final || !o->signaled,
+		.status = final ? 0 : o->status,
+		.says_failed = final && live_seen(j->live).final_is_error,
+	};
+	return answer_read(&j->arena, &in);
+}
+
+/* The result is safe from here on, whatever becomes of the program or of axmake. A failure, or an answer that is yet to be written,
+ * is judged by what stands there in the end. */
+void finish_answered(struct job *j)
+{
+	j->answer = read_answer(j, &j->outcome);
+	j->has_answer = j->answer.class == TRY_OK;
+	if (!j->has_answer || j->answer.text_is_stdout)
+		return;
+	struct str text = j->answer.text;
+	int err = store_write_result(j->sched->c->store, text, hash_bytes(text.p, text.n));
+	if (err)
+		sched_warn(j->sched, j->task, "its answer could not be kept at once: %s", os_error(err));
+}
+
+void finish_count(struct job *j)
+{
+	outcome_add(&j->outcome, j->answer.input_tokens, j->answer.output_tokens, j->answer.cost_usd);
+	add_number(&j->outcome.cache_read_tokens, j->answer.cache_read_tokens);
+	add_number(&j->outcome.cache_write_tokens, j->answer.cache_write_tokens);
+	budget_count(j);
+}
+
+static enum try_class class_of_agent(struct job *j, struct outcome *o)
+{
+	const struct answer *answer = &j->answer;
+	if (!j->has_answer)
+		class_of_script(j, o);
+	if (!j->has_answer)
+		j->answer = read_answer(j, o);
+	if (attend_answered(j)) {
+		o->signaled = false;
+		o->status = 0;
+	}
+	o->error = answer->error;
+	finish_count(j);
+	return answer->class;
+}
+
+enum try_class finish_class(struct job *j)
+{
+	struct outcome *o = &j->outcome;
+	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o) : class_of_script(j, o);
+	if (attend_answered(j))
+		return class;
+	if (j->cause == END_TIMEOUT || j->cause == END_STALL) {
+		o->timeout_ns = j->cause == END_STALL ? j->task->def->stall_ns : job_timeout(j);
+		o->error = STR_NONE;
+		return j->cause == END_STALL ? TRY_STALL : TRY_TIMEOUT;
+	}
+	if (j->cause == END_BUDGET) {
+		o->error = STR("it has spent its budget");
+		return TRY_BUDGET;
+	}
+	if (j->cause == END_INTERRUPT) {
+		o->error = STR("interrupted");
+		o->interrupted = true;
+		return class == TRY_OK ? TRY_CRASH : class;
+	}
+	return class;
+}

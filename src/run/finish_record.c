@@ -1,0 +1,199 @@
+/* What a success made, and its record. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "graph/cached.h"
+#include "graph/content.h"
+#include "graph/difference.h"
+#include "run/finish.h"
+
+static enum file_state hash_output(struct job *j, size_t i, struct str *problem)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	struct task *t = j->task;
+	if (j->parts)
+		return content_parts(h, &j->arena, &t->outputs.p[i], &j->parts[i], &t->out_hash[i], problem);
+	return content_of_output(h, &j->arena, &t->outputs.p[i], &t->out_hash[i], problem);
+}
+
+/* Every declared output must stand there. */
+bool finish_outputs_made(struct job *j)
+{
+	struct outcome *o = &j->outcome;
+	struct task *t = j->task;
+	if (!t->out_hash)
+		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
+	j->parts = j->sched->c->cache && cached_wanted(j->sched->c->stale, t) ? arena_array(&j->arena, struct filehash_parts, t->outputs.n + 1) : NULL;
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		struct str problem = STR_NONE;
+		enum file_state st = hash_output(j, i, &problem);
+		if (problem.n)
+			o->error = problem;
+		else if (st == FILE_MISSING)
+			o->error = arena_printf(&j->arena, "it ended well but did not make its output '%.*s'", STR_ARG(content_label(&j->arena, p)));
+		if (problem.n || st == FILE_MISSING)
+			return false;
+	}
+	return true;
+}
+
+/* What an isolated task made is in its view yet. */
+bool finish_made(struct job *j)
+{
+	return j->view ? isolate_outputs_made(j) : finish_outputs_made(j);
+}
+
+/* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
+bool finish_taints(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct signing after;
+	struct difference d = {0};
+	if (!j->task->inputs.n)
+		return false;
+	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &after);
+	bool changed = after.problem.n || !hash_eq(after.hash, j->signing.hash);
+	if (changed && !after.problem.n)
+		d = difference_find(&j->arena, sbuf_view(&j->signing.fields), sbuf_view(&after.fields));
+	if (changed)
+		sched_warn(s, j->task, "%.*s while it ran, so it stays stale; if it changes that file itself, declare it under 'edits'",
+			   STR_ARG(after.problem.n ? after.problem : d.subject));
+	sbuf_free(&after.fields);
+	return changed;
+}
+
+/* What the task edits, as it left it; and others' outputs that this touches, so that they are known as edited by a task and not by somebody. */
+static void hash_edits(struct job *j, struct task_record *r)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	VEC(struct output_record) all = {0};
+	struct str problem = STR_NONE;
+	struct hash128 now;
+	for (size_t i = 0; i < j->task->edits.n; i++) {
+		const struct pattern *p = &j->task->edits.p[i];
+		now = (struct hash128){0, 0};
+		content_of_output(h, &j->arena, p, &now, &problem);
+		vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
+	}
+	for (size_t i = 0; i < j->task->deps.n; i++) {
+		struct task *maker = j->task->deps.p[i].task;
+		for (size_t k = 0; (j->task->deps.p[i].how & DEP_EDIT) && k < maker->outputs.n; k++) {
+			const struct pattern *p = &maker->outputs.p[k];
+			if (!content_edited_by(j->task, p))
+				continue;
+			now = (struct hash128){0, 0};
+			content_of_output(h, &j->arena, p, &now, &problem);
+			vec_push(&j->arena, &all, (struct output_record){p->path, now, (uint8_t)p->kind});
+			if (maker->out_hash)
+				maker->out_hash[k] = now;
+			content_forget(maker);
+		}
+	}
+	r->edits = all.p;
+	r->n_edits = all.n;
+}
+
+int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
+{
+	struct sched *s = j->sched;
+	struct task *t = j->task;
+	struct task_record r = {
+		.workflow = s->c->graph->workflow->file,
+		.name = t->name,
+		.signature = j->signing.hash,
+		.start_id = j->start_id,
+		.provider = j->provider ? j->provider->name : STR_NONE,
+		.ended_at_ms = clock_wall_ns() / NS_PER_MS,
+		.duration_ns = duration_ns,
+		.first_byte_ns = j->last_first_byte_ns,
+		.tries = j->tries,
+		.flags = flags,
+		.input_tokens = j->outcome.input_tokens,
+		.output_tokens = j->outcome.output_tokens,
+		.cache_read_tokens = j->outcome.cache_read_tokens,
+		.cache_write_tokens = j->outcome.cache_write_tokens,
+		.cost_usd = j->outcome.cost_usd,
+		.has_result = t->has_result,
+		.result = t->result,
+		.result_size = t->result_size,
+		.fields = sbuf_view(&j->signing.fields),
+	};
+	r.n_outputs = t->outputs.n;
+	r.outputs = arena_array(&j->arena, struct output_record, t->outputs.n);
+	for (size_t i = 0; i < t->outputs.n; i++)
+		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};
+	hash_edits(j, &r);
+	int err = log_done(s->c->log, &r);
+	if (!err)
+		t->record = log_find(s->c->log, r.workflow, r.name);
+	return err;
+}
+
+void finish_succeeded(struct job *j)
+{
+	uint8_t flags = j->tainted ? RECORD_TAINTED : 0;
+	int err = finish_record(j, j->took_ns, flags);
+	if (err)
+		sched_state_lost(j->sched, err);
+	else if (!flags)
+		stash_task(j);
+}
+
+/* Records a task as up to date without running it. false with why not. */
+static bool touch(struct job *j, const char **why)
+{
+	struct task *t = j->task;
+	struct sched *s = j->sched;
+	if (t->kind == TASK_AGENT) {
+		if (!t->record || !t->record->has_result) {
+			*why = "it never answered";
+			return false;
+		}
+		for (size_t i = 0; i < t->n_providers; i++)
+			if (str_eq(t->providers[i]->name, t->record->provider))
+				j->provider = t->providers[i];
+		if (!j->provider) {
+			*why = "the provider that answered may no longer serve it";
+			return false;
+		}
+	}
+	if (!finish_outputs_made(j)) {
+		*why = "an output is missing";
+		return false;
+	}
+	t->has_result = true;
+	t->result = t->record ? t->record->result : hash_bytes("", 0);
+	t->result_size = t->record ? t->record->result_size : 0;
+	signature_compute(&s->c->stale->hashing, &j->arena, t, j->provider, true, true, &j->signing);
+	if (j->signing.problem.n) {
+		*why = arena_copy(&j->arena, j->signing.problem).p;
+		return false;
+	}
+	int err = store_mark_start(s->c->store, t->name, j->start_id);
+	if (!err)
+		err = finish_record(j, t->record ? t->record->duration_ns : 0, RECORD_TOUCHED);
+	*why = err ? os_error(err) : "";
+	return !err;
+}
+
+void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
+{
+	struct job j = {.sched = s, .task = t, .start_id = os_random64(), .last_first_byte_ns = -1, .verdict = *v};
+	const char *why = "";
+	j.outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .tries = 0};
+	j.dir = store_task_dir(&j.arena, t->name);
+	if (touch(&j, &why)) {
+		t->state = STATE_DONE;
+		s->result.done++;
+		sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &j.outcome, .verdict = v});
+	} else {
+		t->state = STATE_FAILED;
+		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = arena_printf(&j.arena, "-t cannot record it: %s", why)});
+		s->result.untouched = true;
+	}
+	sbuf_free(&j.signing.fields);
+	arena_free(&j.arena);
+	sched_completed(s, t);
+}
