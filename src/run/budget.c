@@ -22,11 +22,39 @@ static void add(struct spent *to, double cost_usd, int64_t tokens)
 	to->tokens += tokens > 0 ? tokens : 0;
 }
 
-/* What the task usually takes, as far as that is known. */
-static struct spent expected_of(const struct task *t)
+static struct spent *of_agent(const struct sched *s, const struct task *t)
+{
+	return t->agent ? map_get(&s->spent_by_agent, t->agent->name) : NULL;
+}
+
+static void add_to_agent(struct job *j, double cost_usd, int64_t tokens)
+{
+	struct sched *s = j->sched;
+	struct spent *of = of_agent(s, j->task);
+	if (!of) { /* the name is the graph's, which may be replaced */
+		of = arena_new(s->arena, struct spent);
+		*map_slot(&s->spent_by_agent, arena_copy(s->arena, j->task->agent->name)) = of;
+	}
+	add(of, cost_usd, tokens);
+}
+
+/* What a call of this run has taken on average; of those that were not reported nothing is known. */
+static struct spent average(const struct spent *all)
+{
+	size_t priced = all->calls - all->unpriced, counted = all->calls - all->uncounted;
+	return (struct spent){.cost_usd = priced ? all->cost_usd / (double)priced : 0, .tokens = counted ? all->tokens / (int64_t)counted : 0};
+}
+
+/* What the task usually takes. Where that is not known: what its agent's calls have taken in this run, or if it was not called yet, and the
+ * task never succeeded, all agents'. */
+static struct spent expected_of(const struct sched *s, const struct task *t)
 {
 	struct usual u = usual_of(t);
-	return (struct spent){.cost_usd = isnan(u.cost_usd) ? 0 : u.cost_usd, .tokens = u.tokens > 0 ? u.tokens : 0};
+	struct spent guess = {0};
+	const struct spent *own = of_agent(s, t);
+	if (own || u.duration_ns < 0)
+		guess = average(own ? own : &s->spent);
+	return (struct spent){.cost_usd = isnan(u.cost_usd) ? guess.cost_usd : u.cost_usd, .tokens = u.tokens < 0 ? guess.tokens : u.tokens};
 }
 
 /* What the running try has reported so far. */
@@ -58,7 +86,7 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 		const struct job *j = s->live.p[i];
 		if (j->task->kind != TASK_AGENT)
 			continue;
-		struct spent n = so_far(j), u = expected_of(j->task);
+		struct spent n = so_far(j), u = expected_of(s, j->task);
 		now->cost_usd += n.cost_usd;
 		now->tokens += n.tokens;
 		expected->cost_usd += fmax(n.cost_usd, u.cost_usd);
@@ -69,7 +97,7 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 enum budget_word budget_ask(const struct sched *s, const struct task *t)
 {
 	const struct budget_def *limit = &s->c->budget;
-	struct spent past = s->spent, now = {0}, expected = {0}, own = expected_of(t);
+	struct spent past = s->spent, now = {0}, expected = {0}, own = expected_of(s, t);
 	const struct job *asker = t->asker ? s->jobs[delegate_task_for(t)->id] : NULL;
 	if (asker && budget_gone(asker))
 		return BUDGET_OVER;
@@ -120,6 +148,7 @@ void budget_count(struct job *j)
 	int64_t tokens = usual_tokens(a->input_tokens, a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
 	add(&payer(j)->spent, a->cost_usd, tokens);
 	add(&j->sched->spent, a->cost_usd, tokens);
+	add_to_agent(j, a->cost_usd, tokens);
 	warn(j);
 }
 

@@ -100,6 +100,7 @@ struct sched {
 	struct verdict *verdicts;        /* by task id, of stale tasks */
 	struct choice *choice;
 	struct spent spent;              /* by all tries of this run that have ended */
+	struct map spent_by_agent;       /* the same by agents' names -> struct spent *, without earlier rounds of a watch */
 	bool budget_warned, unpriced_told, uncounted_told;
 	bool over_budget;                /* some task was not started for it */
 	struct capture_watch *watch;

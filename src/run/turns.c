@@ -616,6 +616,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);
 	map_free(&s.cached);
+	map_free(&s.spent_by_agent);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);
