@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,18 +337,31 @@ static bool hand_answer(struct one *one, bool *read)
 	return printed;
 }
 
-/* The answer goes out; false when it could not: then it is kept, since it was paid for. */
-static bool hand_over(struct one *one, bool ok)
+/* The answer goes out; false when it could not: then it is kept, since it was paid for. *broken: nobody reads it. */
+static bool hand_over(struct one *one, bool ok, bool *broken)
 {
 	bool read = true;
 	if (ok ? hand_answer(one, &read) : !one->json || (one->ended && print_json(one, false, STR_NONE)))
 		return true;
+	*broken = read && errno == EPIPE;
 	if (!read)
 		fprintf(stderr, "ax: *** the answer cannot be read from %.*s\n", STR_ARG(one->folder));
 	else if (ok)
 		fprintf(stderr, "ax: *** cannot write standard output: %s\n  hint: the answer is kept in %.*s/" STORE_CALL "/result\n", os_error(errno), STR_ARG(one->folder));
 	clearerr(stdout);
 	return false;
+}
+
+/* A reader that has gone ends this process as any other that writes to it, but not before it is said where the answer is. */
+static bool hand_over_safely(struct one *one, bool ok, bool *broken)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
+	bool was_set = !sigaction(SIGPIPE, &ignore, &old);
+	bool handed = hand_over(one, ok, broken);
+	if (was_set)
+		sigaction(SIGPIPE, &old, NULL);
+	*broken = *broken && was_set && old.sa_handler == SIG_DFL;
+	return handed;
 }
 
 static int run_one(struct one *one)
@@ -371,14 +385,14 @@ static int run_one(struct one *one)
 	struct sched_result r = run(one, loop, run_id);
 	loop_free(loop);
 	bool ok = one->task->state == STATE_DONE;
-	bool handed = (r.signal && !ok) || hand_over(one, ok);
+	bool broken = false, handed = (r.signal && !ok) || hand_over_safely(one, ok, &broken);
 	if (ok && handed)
 		clear_folder(one);
 	if (!ok && one->outcome.tries)
 		fprintf(stderr, "    log: %.*s\n", STR_ARG(one->outcome.log_path.n ? one->outcome.log_path : one->folder));
 	project_close(p);
-	if (r.signal)
-		engine_raise(r.signal);
+	if (r.signal || broken)
+		engine_raise(r.signal ? r.signal : SIGPIPE);
 	return ok && handed ? 0 : EXIT_FAILED;
 }
 
