@@ -95,6 +95,20 @@ size_t jsontext_each(struct str text, void (*see)(void *self, const json_t *root
 	return n;
 }
 
+bool jsontext_is_deep(struct str text)
+{
+	json_error_t error;
+	text = jsontext_trim(text);
+	size_t i = text.n && text.p[0] == '[' ? 0 : str_find(text, STR("{"), 0);
+	while (i < text.n && text.p[i] == '{' && !may_begin(text, i))
+		i = str_find(text, STR("{"), i + 1);
+	if (i >= text.n)
+		return false;
+	json_t *root = json_loadb(text.p + i, text.n - i, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &error);
+	json_decref(root);
+	return !root && json_error_code(&error) == json_error_stack_overflow;
+}
+
 static const char *unescape_part(struct arena *a, struct str part)
 {
 	char *out = arena_text(a, part.n + 1);

@@ -22,6 +22,9 @@ json_t *jsontext_load(struct str text, bool any);
  * is linear in the text. */
 size_t jsontext_each(struct str text, void (*see)(void *self, const json_t *root), void *self);
 
+/* Is it for its depth that nothing is read of the first value that begins in the text? */
+bool jsontext_is_deep(struct str text);
+
 /* A pointer (RFC 6901) taken apart; `*` names every member. */
 struct json_path {
 	const char **parts; /* unescaped; a part that is `*` is NULL */

@@ -26,6 +26,7 @@ struct reading {
 	enum where_kind kind; /* of the text that is being looked through; JSONL also for JSONL_SUM */
 	struct str err_text;  /* standard error, or its two ends */
 	bool out_json;        /* standard output had JSON */
+	bool out_deep;        /* and such as is nested too deep to be read */
 	int out_error;        /* it could not be read */
 };
 
@@ -89,7 +90,9 @@ static void read_lines(struct reading *r)
 		if (text.n == 0 || (text.p[0] != '{' && !str_starts(text, STR("\xef\xbb\xbf"))))
 			continue;
 		r->out_json = true;
-		json_t *root = line_may_matter(r, text) ? jsontext_load(text, false) : NULL;
+		bool may_matter = line_may_matter(r, text);
+		json_t *root = may_matter ? jsontext_load(text, false) : NULL;
+		r->out_deep = r->out_deep || (may_matter && !root && jsontext_is_deep(text));
 		if (root) {
 			see_root(r, root);
 			json_decref(root);
@@ -108,6 +111,7 @@ static void read_whole(struct reading *r)
 	r->out_error = answer_file_read(&r->local, r->in->at, r->in->out, MAX_ANSWER, &text);
 	if (!r->out_error)
 		jsontext_each(text, see_root, r);
+	r->out_deep = !r->out_error && !key_has_value(&r->keys[KEY_RESULT]) && jsontext_is_deep(text);
 }
 
 static bool has_content(const struct reading *r)
@@ -259,6 +263,8 @@ static void set_no_answer(struct reading *r, struct answer *out, bool empty, int
 	else if (r->out_error && r->out_error != ENOENT)
 		line = arena_printf(&r->local, "cannot read standard output, where the answer was expected (%.*s): %s",
 		                    STR_ARG(place), os_error(r->out_error));
+	else if ((out->too_deep = r->out_deep))
+		line = arena_printf(&r->local, "the JSON of its answer (%.*s) is nested more than 2048 deep, and cannot be read", STR_ARG(place));
 	else if (r->out_json)
 		line = arena_printf(&r->local, "no answer at %.*s of standard output", STR_ARG(place));
 	else

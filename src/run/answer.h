@@ -32,6 +32,7 @@ struct answer {
 	struct str text; /* the result, in the arena: only set when class is TRY_OK; for WHERE_TEXT it is the file itself:
 	                    text_is_stdout */
 	bool text_is_stdout;
+	bool too_deep; /* TRY_ANSWER: there is one in standard output, but its JSON is nested too deep to be read */
 	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens; /* -1: not reported */
 	double cost_usd;                                                            /* NaN: not reported */
 };

@@ -82,7 +82,8 @@ static enum try_class class_of_agent(struct job *j, struct outcome *o)
 		o->signaled = false;
 		o->status = 0;
 	}
-	o->error = answer->error;
+	o->error = answer->too_deep ? arena_printf(&j->arena, "%.*s; it is kept in %.*s/%.*s/stdout", STR_ARG(answer->error), STR_ARG(j->sched->c->store->folder), STR_ARG(tries_dir(j)))
+				    : answer->error;
 	finish_count(j);
 	return answer->class;
 }

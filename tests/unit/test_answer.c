@@ -717,6 +717,9 @@ static void deep_nesting_is_no_crash(void **state)
 		f->p.result = at(kinds[i], "/r/r");
 		put_bytes(f, "out", deep.p, deep.n);
 		read_it(f, 0);
+		assert_true(f->got.too_deep);
+		expect_error(f, TRY_ANSWER, i ? "the JSON of its answer (jsonl:/r/r) is nested more than 2048 deep, and cannot be read"
+					      : "the JSON of its answer (json:/r/r) is nested more than 2048 deep, and cannot be read");
 		f->p.result = at(kinds[i], "/ok");
 		deep = arena_printf(&f->a, "%s\n{\"ok\":\"yes\"}\n", nested(f, 3000, "{\"r\":", "1", "}").p);
 		put_bytes(f, "out", deep.p, deep.n);
