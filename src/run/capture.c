@@ -13,6 +13,7 @@
 enum {
 	PIECE = 65536,
 	KEEP_BELOW = 256, /* see capture_started */
+	SLICE = 16 << 20, /* of a file, at one go: some ten milliseconds */
 };
 #define FLUSH_AFTER_NS NS_PER_S      /* what a running task printed is on disk after this */
 #define WATCH_AFTER_NS (25 * NS_PER_MS)
@@ -33,9 +34,11 @@ struct capture {
 		enum stream stream;
 	} sides[2];
 	uint64_t read_to[2];     /* offsets in the files */
+	uint64_t drain_to[2];    /* the same, of capture_drain */
 	struct loop_timer timer; /* pipes: the flush; files: the next piece of much */
 	bool looks;              /* files without inotify: by the timer */
 	bool files, told_error, finished;
+	bool behind;             /* files: drain_to is not reached yet */
 	int64_t first_byte_ns;
 };
 
@@ -190,15 +193,22 @@ static void file_grew(void *self)
 }
 
 /* As far as the file reaches now: a process left behind may go on writing for ever. */
-static void drain_file(struct capture *c, enum stream s)
+static void aim_drain(struct capture *c)
 {
 	struct stat st;
-	if (fstat(c->kept.fd[s], &st) < 0)
-		return;
-	do {
-		if (read_file(c, s) <= 0)
-			return;
-	} while (c->read_to[s] < (uint64_t)st.st_size);
+	for (int s = 0; s < 2; s++)
+		c->drain_to[s] = fstat(c->kept.fd[s], &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+/* false: more than `most` bytes were to be read. One look at least, for a file that was cut. */
+static bool drain_file(struct capture *c, enum stream s, uint64_t most)
+{
+	uint64_t taken = 0;
+	ssize_t n;
+	while ((n = read_file(c, s)) > 0 && c->read_to[s] < c->drain_to[s])
+		if ((taken += (uint64_t)n) >= most)
+			return false;
+	return true;
 }
 
 static void begin_watching(void *self)
@@ -270,16 +280,39 @@ void capture_started(struct capture *c)
 	close_child_ends(c, c->files ? 0 : KEEP_BELOW);
 }
 
+bool capture_drain_on(struct capture *c)
+{
+	c->behind = false;
+	for (int s = 0; s < 2 && c->files && !c->finished; s++)
+		c->behind = !drain_file(c, (enum stream)s, SLICE) || c->behind;
+	return !c->behind;
+}
+
 bool capture_drain(struct capture *c)
 {
 	close_child_ends(c, 0);
-	for (int s = 0; s < 2 && !c->finished; s++) {
-		if (c->files)
-			drain_file(c, (enum stream)s);
-		else
-			drain_pipe(c, (enum stream)s);
+	if (c->files) {
+		aim_drain(c);
+		return capture_drain_on(c);
 	}
-	return c->files || (c->fd[0] < 0 && c->fd[1] < 0);
+	for (int s = 0; s < 2 && !c->finished; s++)
+		drain_pipe(c, (enum stream)s);
+	return c->fd[0] < 0 && c->fd[1] < 0;
+}
+
+bool capture_behind(const struct capture *c)
+{
+	return c->behind;
+}
+
+void capture_skip(struct capture *c)
+{
+	if (!c->files)
+		return;
+	aim_drain(c);
+	for (int s = 0; s < 2; s++)
+		c->read_to[s] = c->drain_to[s];
+	c->behind = false;
 }
 
 static void stop_reading(struct capture *c)
@@ -297,7 +330,9 @@ int capture_finish(struct capture *c)
 	if (c->finished)
 		return c->kept.err;
 	if (c->files)
-		capture_drain(c);
+		aim_drain(c);
+	for (int s = 0; c->files && s < 2; s++)
+		drain_file(c, (enum stream)s, UINT64_MAX);
 	stop_reading(c);
 	c->finished = true;
 	kept_finish(&c->kept);

@@ -36,8 +36,14 @@ struct capture_config {
 /* 0 or errno; *out is then to be freed by capture_free. Descriptors for the child in child_fds[2]; capture_started is to be called after the spawn. */
 int capture_open(const struct capture_config *c, struct capture **out, int child_fds[2]);
 void capture_started(struct capture *c);
-/* After the program has ended (a pipe need not have an end of file before): takes all that is there now. true: complete (end of file on both pipes; a file is always complete). */
+/* After the program has ended (a pipe need not have an end of file before): takes what is there now, of files only so much that it takes no time to speak of.
+ * true: complete (end of file on both pipes; files up to where they reached when it was called). */
 bool capture_drain(struct capture *c);
+/* Is there more of what it was to take? Then capture_drain_on takes the next of it; true: that was all. */
+bool capture_behind(const struct capture *c);
+bool capture_drain_on(struct capture *c);
+/* Not to be read, after all: neither passed on nor in the tail. The files keep it. */
+void capture_skip(struct capture *c);
 /* Closes the reading ends even where someone still holds a pipe; finishes the files. 0 or the first errno. Then the fields below hold. */
 int capture_finish(struct capture *c);
 void capture_free(struct capture *c);

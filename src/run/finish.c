@@ -51,7 +51,7 @@ static void finish_judged(struct job *j, enum try_class class)
 		j->session = STR_NONE;
 	o->class = class;
 	/* An own answer that was whole stands to be taken up by the next run. */
-	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished || j->unkept), lacks = j->unfit && !j->asked;
+	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished || j->unkept || j->cut), lacks = j->unfit && !j->asked;
 	/* A delegate's answer is on no record before its asker's is. */
 	bool waits = class == TRY_OK && j->as;
 	if (waits)

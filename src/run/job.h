@@ -24,7 +24,7 @@ enum job_phase {
 	PHASE_MADE,     /* not started yet */
 	PHASE_RUNNING,  /* its program runs */
 	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
-	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe */
+	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe, or there is much to be read */
 	PHASE_ASKING,   /* its answer is there and waits for those of its delegates. No place is held */
 	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for its places. No place is held */
 };
@@ -49,6 +49,7 @@ struct job {
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
+	bool cut;               /* its output was not read to its end, for a second signal */
 	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */
 	enum try_class failed;  /* with what it fails once what it left has been ended; TRY_OK: nothing of the kind */
 	struct capture *capture;

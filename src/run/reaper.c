@@ -92,6 +92,30 @@ void reaper_pipes_ended(void *job)
 		loop_timer_set(j->sched->c->loop, &j->timer, clock_ns());
 }
 
+static void drain_on(void *job);
+
+/* Gigabytes are read a slice a turn of the loop, so that others have theirs and a signal is heard. */
+static void wait_for_turn(struct job *j)
+{
+	j->phase = PHASE_DRAINING;
+	j->timer.fn = drain_on;
+	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns());
+}
+
+static void drain_on(void *job)
+{
+	struct job *j = job;
+	if (j->sched->kill_now) { /* what is not read now the next run reads, should the answer be in it */
+		j->cut = true;
+		j->cause = END_INTERRUPT;
+		capture_skip(j->capture);
+	}
+	if (capture_drain_on(j->capture))
+		finish_try(j);
+	else
+		wait_for_turn(j);
+}
+
 /* All processes have ended: what the pipes still hold is taken, and somebody unknown who holds one is not waited for. */
 static void all_ended(struct job *j)
 {
@@ -100,12 +124,16 @@ static void all_ended(struct job *j)
 		finish_failed(j);
 		return;
 	}
+	if (j->phase == PHASE_DRAINING)
+		return;
 	if (capture_drain(j->capture)) {
 		finish_try(j);
 		return;
 	}
-	if (j->phase == PHASE_DRAINING)
+	if (capture_behind(j->capture)) {
+		wait_for_turn(j);
 		return;
+	}
 	j->phase = PHASE_DRAINING;
 	j->timer.fn = drained;
 	loop_timer_set(s->c->loop, &j->timer, clock_ns() + DRAIN_GRACE_NS);

@@ -108,7 +108,10 @@ static void say_and_turn(const struct fixture *f, enum stream s, const char *tex
 static struct capture_sizes finish(struct fixture *f, bool complete)
 {
 	capture_started(f->c);
-	assert_int_equal(capture_drain(f->c), complete);
+	bool all = capture_drain(f->c);
+	while (capture_behind(f->c))
+		all = capture_drain_on(f->c);
+	assert_int_equal(all, complete);
 	assert_int_equal(capture_finish(f->c), 0);
 	struct capture_sizes r = capture_result(f->c);
 	assert_true(r.tail.n <= 4096);
@@ -616,10 +619,53 @@ static void a_process_left_behind_that_writes_on_does_not_hold_the_drain(void **
 	open_one(f, true);
 	pid_t pid = start_writer(f, "yes & echo $! >&2; until [ -s /proc/self/fd/1 ]; do :; done");
 	until_ended(f, pid);
-	capture_drain(f->c);
+	for (bool all = capture_drain(f->c); !all;)
+		all = capture_drain_on(f->c);
 	kill_named_in("stderr");
 	struct capture_sizes r = finish(f, true);
 	assert_true(r.both);
+}
+
+/* A hundred mebibytes, of which nothing was read yet, and a word after them. */
+static void flood(struct fixture *f)
+{
+	f->seen.keep = false;
+	open_one(f, true);
+	assert_int_equal(ftruncate(f->child[0], 100 << 20), 0);
+	say(f, STREAM_OUT, "last");
+	capture_started(f->c);
+}
+
+static void much_is_drained_in_slices(void **state)
+{
+	struct fixture *f = *state;
+	flood(f);
+	assert_false(capture_drain(f->c));
+	assert_true(capture_behind(f->c));
+	int fd = open(path_of("stdout"), O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 200 << 20), 0); /* by somebody who is not waited for */
+	close(fd);
+	int slices = 1;
+	while (!capture_drain_on(f->c))
+		slices++;
+	assert_int_equal(slices, 6);
+	assert_false(capture_behind(f->c));
+	assert_true(f->seen.bytes[STREAM_OUT] < 101 << 20);
+	assert_int_equal(capture_finish(f->c), 0);
+	assert_int_equal(f->seen.bytes[STREAM_OUT], 200 << 20);
+	assert_int_equal(capture_result(f->c).out, 200 << 20);
+}
+
+static void what_is_skipped_is_kept_and_not_passed_on(void **state)
+{
+	struct fixture *f = *state;
+	flood(f);
+	assert_false(capture_drain(f->c));
+	capture_skip(f->c);
+	assert_true(capture_drain_on(f->c));
+	assert_int_equal(capture_finish(f->c), 0);
+	assert_true(f->seen.bytes[STREAM_OUT] < 17 << 20);
+	assert_int_equal(capture_result(f->c).out, (100 << 20) + 4);
 }
 
 static int make_folder(void **state)
@@ -680,6 +726,8 @@ int main(void)
 	    capture_test(files_of_several_captures_are_told_apart),
 	    capture_test(a_program_that_cuts_its_own_file_is_read_again_from_the_start),
 	    capture_test(a_process_left_behind_that_writes_on_does_not_hold_the_drain),
+	    capture_test(much_is_drained_in_slices),
+	    capture_test(what_is_skipped_is_kept_and_not_passed_on),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
