@@ -88,9 +88,9 @@ static int read_to_end(struct arena *a, int fd, size_t expect, size_t limit, str
 	return 0;
 }
 
-int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
+static int read_opened(struct arena *a, int at, const char *path, int flags, size_t limit, struct str *out, struct stat *st)
 {
-	int fd = open_retry(at, path, O_RDONLY, 0), err;
+	int fd = open_retry(at, path, O_RDONLY | flags, 0), err;
 
 	if (fd < 0)
 		return errno;
@@ -98,6 +98,8 @@ int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, s
 		err = errno;
 	else if (S_ISDIR(st->st_mode))
 		err = EISDIR;
+	else if (!S_ISREG(st->st_mode) && flags & O_NONBLOCK)
+		err = EINVAL;
 	else if (!S_ISREG(st->st_mode))
 		err = read_to_end(a, fd, 16 << 10, limit, out);
 	else if ((uintmax_t)st->st_size > limit)
@@ -106,6 +108,16 @@ int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, s
 		err = read_to_end(a, fd, (size_t)st->st_size, limit, out);
 	close(fd);
 	return err;
+}
+
+int os_read_any(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
+{
+	return read_opened(a, at, path, 0, limit, out, st);
+}
+
+int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
+{
+	return read_opened(a, at, path, O_NONBLOCK, limit, out, st);
 }
 
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out)

@@ -14,10 +14,12 @@
 /* All return 0 or an errno value unless said otherwise; none prints. Paths are C strings relative to the folder `at`. Every descriptor is close-on-exec. */
 int os_write_all(int fd, const void *p, size_t n); /* EAGAIN waits by poll */
 bool os_read_exactly(int fd, char *p, size_t n); /* n bytes; false when there are fewer, or on an error */
-/* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder. */
+/* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder, EINVAL for what is no file either: nobody is waited for. */
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out);
 /* The same; *st is what the file was when it was opened, and set whenever it could be. */
 int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
+/* The same also of pipes and devices, which are read to their ends. */
+int os_read_any(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
 /* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
 int os_replace_file(int at, const char *path, mode_t mode, struct str content);
 int os_mkdirs(int at, const char *path, mode_t mode);      /* every missing folder of path */

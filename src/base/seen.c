@@ -106,7 +106,7 @@ char *seen_realpath(struct seen *s, const char *path, char buf[PATH_MAX])
 int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out)
 {
 	struct stat st;
-	int err = os_read_file_stat(a, at, path, limit, out, &st);
+	int err = os_read_any(a, at, path, limit, out, &st);
 
 	if (err == ENOENT)
 		seen_missing(s, str_of(path), true);
