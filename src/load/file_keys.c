@@ -50,6 +50,26 @@ static void read_file_name(struct reader *r, const struct key_row *row, const st
 		r->wf->name = name;
 }
 
+static void note_classified(struct reader *r, const struct node *key, struct str within)
+{
+	if (!r->classified.s.p)
+		r->classified = (struct text){.s = arena_printf(r->a, "%.*s.%.*s", STR_ARG(within), STR_ARG(key->text)), .at = key->at};
+}
+
+/* What other programs restrict providers by, and axmake does not: to be silent of it could cost somebody a secret. */
+static void look_for_classified(struct reader *r, const struct node *map, struct str name)
+{
+	static const char *const keys[] = {"privacy", "dataClassification", "data_classification", "classification", "confidentiality", "sensitivity"};
+
+	for (size_t i = 0; i < map->n; i++) {
+		const struct pair *p = &map->pairs[i];
+		bool is_public = p->value->kind == NODE_SCALAR && str_eq(p->value->text, STR("public"));
+
+		if (in_list(keys, sizeof keys / sizeof *keys, p->key->text) && !is_public && !node_is_null(p->value))
+			note_classified(r, p->key, name);
+	}
+}
+
 static void read_metadata(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value,
                           void *into)
 {
@@ -60,6 +80,7 @@ static void read_metadata(struct reader *r, const struct key_row *row, const str
 			reader_wants(r, key->text, value, "a map");
 		return;
 	}
+	look_for_classified(r, value, key->text);
 	name = node_get(value, STR("name"));
 	if (name && !r->wf->name.s.p)
 		read_file_name(r, row, &(struct node){.text = STR("metadata.name")}, name, into);
@@ -76,6 +97,7 @@ static void read_privacy(struct reader *r, const struct key_row *row, const stru
 	(void)row;
 	if (value->kind == NODE_MAP) { /* of clouds and regions, which axmake knows nothing of */
 		reader_ignore(r, key->at, STR("policy.constraints.privacy"));
+		note_classified(r, key, STR("policy.constraints"));
 		return;
 	}
 	if (!reader_scalar(r, key->text, value, wants, &s))
@@ -263,6 +285,8 @@ static bool other_section(struct reader *r, const struct node *key, const struct
 	if (task_key_known(key->text) && value->kind != NODE_MAP && !str_eq(key->text, STR("id")))
 		return false;
 	reader_ignore(r, key->at, key->text);
+	if (value->kind == NODE_MAP)
+		look_for_classified(r, value, key->text);
 	return true;
 }
 

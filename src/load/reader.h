@@ -32,6 +32,7 @@ struct reader {
 	bool full;               /* there are too many tasks, and that was said */
 	VEC(struct str) ignored; /* sections of other programs, for one warning */
 	struct pos ignored_at;   /* of the first */
+	struct text classified;  /* a key of other programs that says how private the work is; the first */
 };
 
 struct key_row;

@@ -305,6 +305,14 @@ static void warn_of_ignored(struct loader *l)
 	sbuf_free(&b);
 }
 
+static void warn_of_classified(struct loader *l)
+{
+	const struct text *key = &l->r.classified;
+	if (key->s.p && !str_eq(l->r.wf->policy.privacy.s, STR("private")))
+		diag_warn(l->r.d, key->at, "'policy: {constraints: {privacy: private}}' lets only private providers serve",
+			  "'%.*s' does not restrict providers: prompts may go to public ones", STR_ARG(key->s));
+}
+
 struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *seen, struct str file, const struct inclusion *how)
 {
 	static const struct inclusion nothing_made;
@@ -321,6 +329,7 @@ struct workflow *workflow_load(struct arena *a, struct diag *d, struct seen *see
 	matrix_check_keys(&l.r);
 	limits_link(&l.r);
 	warn_of_ignored(&l);
+	warn_of_classified(&l);
 	map_free(&l.r.tasks);
 	map_free(&l.r.vars);
 	map_free(&l.r.pools);
