@@ -28,10 +28,10 @@ static inline void nap_ms(long ms)
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* Waits up to ten seconds for a condition, which is looked at until it holds and then no more. */
+/* Waits up to a minute for a condition, which is looked at until it holds and then no more: only a failure takes that long. */
 #define wait_for(condition)                                                                                                      \
 	do {                                                                                                                     \
-		int64_t end_ns_ = clock_ns() + 10 * NS_PER_S;                                                                    \
+		int64_t end_ns_ = clock_ns() + 60 * NS_PER_S;                                                                    \
 		bool held_;                                                                                                      \
 		while (!(held_ = (condition)) && clock_ns() < end_ns_)                                                           \
 			nap_ms(2);                                                                                               \
@@ -89,6 +89,20 @@ static inline pid_t start_part(const char *mark, const char *name, const char *a
 	return pid;
 }
 
+/* A program with `mark` in its environment, once that is seen there: while a process executes another program it has none. */
+static inline pid_t start_marked(const char *mark, const char *part)
+{
+	char set_mark[200];
+	snprintf(set_mark, sizeof set_mark, "AX_RUN=%s", mark);
+	char *argv[] = {"/bin/sleep", "1000", NULL};
+	char *envp[] = {"OTHER=zzz", set_mark, NULL};
+	struct spawn s = spawn_plain(argv, envp);
+	pid_t pid = start(&s);
+	close(s.in);
+	wait_for(process_has_mark(pid, str_of(part)));
+	return pid;
+}
+
 static inline int wait_status(pid_t pid)
 {
 	int status = -1;
@@ -106,6 +120,21 @@ static inline void kill_marked(const char *mark)
 		for (size_t i = 0; i < l.pids.n; i++)
 			kill(l.pids.p[i], SIGKILL);
 	} while (l.pids.n);
+	vec_free(&l.pids);
+}
+
+/* SIGKILL to all children that are left, and to what comes to this process when they have ended: so a test that failed halfway costs no other one. */
+static inline void end_children(void)
+{
+	struct pid_list l = {0};
+	do {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		l.pids.n = 0;
+		process_children(&l);
+		for (size_t i = 0; i < l.pids.n; i++)
+			kill(l.pids.p[i], SIGKILL);
+	} while (waitpid(-1, NULL, l.pids.n ? 0 : WNOHANG) >= 0 || errno == EINTR);
 	vec_free(&l.pids);
 }
 

@@ -376,7 +376,7 @@ static void descendants_are_found_at_every_depth_by_both_ways(void **state)
 static void a_mark_is_one_whole_part(void **state)
 {
 	(void)state;
-	pid_t pid = start_sh("outer-1:abc-12:r", "exec sleep 1000", "OTHER=zzz");
+	pid_t pid = start_marked("outer-1:abc-12:r", "outer-1");
 	const char *yes[] = {"outer-1", "abc-12", "r"},
 	           *no[] = {"outer", "abc-1", "abc-123", "zzz", "outer-1:abc-12", "", "bc-12"};
 	for (size_t i = 0; i < 3; i++)
@@ -415,7 +415,7 @@ static void what_a_killed_run_left_is_found_by_its_prefix(void **state)
 	char mark[2][80];
 	snprintf(mark[0], sizeof mark[0], "o:%s1", run);
 	snprintf(mark[1], sizeof mark[1], "x%s1", run); /* not at the beginning of a part */
-	pid_t a = start_sh(mark[0], "exec sleep 1000", NULL), b = start_sh(mark[1], "exec sleep 1000", NULL);
+	pid_t a = start_marked(mark[0], "o"), b = start_marked(mark[1], mark[1]);
 	process_marked(str_of(run), &l);
 	assert_int_equal(l.pids.n, 1);
 	assert_int_equal(l.pids.p[0], a);
@@ -485,6 +485,15 @@ static int remove_folder(void **state)
 	return rmdir(folder);
 }
 
+static int tear_down(void **state)
+{
+	(void)state;
+	end_children();
+	return 0;
+}
+
+#define process_test(f) cmocka_unit_test_setup_teardown(f, NULL, tear_down)
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "headless") == 0) {
@@ -501,24 +510,24 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_child_has_the_mask_and_handlers_of_the_start),
-	    cmocka_unit_test(spawning_leaves_the_own_mask_alone),
-	    cmocka_unit_test(a_child_leads_a_session_of_its_own),
-	    cmocka_unit_test(a_child_has_three_descriptors_and_the_kept_ones),
-	    cmocka_unit_test(descriptors_may_overlap_in_every_way),
-	    cmocka_unit_test(a_failed_start_gives_the_errno_and_leaves_no_child),
-	    cmocka_unit_test(a_child_is_told_when_its_parent_dies),
-	    cmocka_unit_test(a_storm_of_ends_is_reaped_to_the_last),
-	    cmocka_unit_test(children_are_listed_dead_or_alive),
-	    cmocka_unit_test(a_thousand_children_are_all_listed),
-	    cmocka_unit_test(children_of_other_threads_are_listed),
-	    cmocka_unit_test(a_fork_lists_its_own_children),
-	    cmocka_unit_test(descendants_are_found_at_every_depth_by_both_ways),
-	    cmocka_unit_test(a_mark_is_one_whole_part),
-	    cmocka_unit_test(a_mark_behind_a_big_environment_is_read),
-	    cmocka_unit_test(what_a_killed_run_left_is_found_by_its_prefix),
-	    cmocka_unit_test(a_process_whose_first_thread_ended_is_living),
-	    cmocka_unit_test(orphans_come_to_the_reaper),
+	    process_test(a_child_has_the_mask_and_handlers_of_the_start),
+	    process_test(spawning_leaves_the_own_mask_alone),
+	    process_test(a_child_leads_a_session_of_its_own),
+	    process_test(a_child_has_three_descriptors_and_the_kept_ones),
+	    process_test(descriptors_may_overlap_in_every_way),
+	    process_test(a_failed_start_gives_the_errno_and_leaves_no_child),
+	    process_test(a_child_is_told_when_its_parent_dies),
+	    process_test(a_storm_of_ends_is_reaped_to_the_last),
+	    process_test(children_are_listed_dead_or_alive),
+	    process_test(a_thousand_children_are_all_listed),
+	    process_test(children_of_other_threads_are_listed),
+	    process_test(a_fork_lists_its_own_children),
+	    process_test(descendants_are_found_at_every_depth_by_both_ways),
+	    process_test(a_mark_is_one_whole_part),
+	    process_test(a_mark_behind_a_big_environment_is_read),
+	    process_test(what_a_killed_run_left_is_found_by_its_prefix),
+	    process_test(a_process_whose_first_thread_ended_is_living),
+	    process_test(orphans_come_to_the_reaper),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
