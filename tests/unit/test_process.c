@@ -362,12 +362,14 @@ static size_t count_descendants(pid_t pid, bool scan, struct pid_list *l)
 static void descendants_are_found_at_every_depth_by_both_ways(void **state)
 {
 	struct pid_list l = {0};
+	char mark[40]; /* of this run of the test alone */
 	(void)state;
-	pid_t pid = start_sh("deep-tree", "sleep 1000 & (setsid sh -c 'sleep 1000 & wait' & wait) & sh -c 'exit 0' & wait", NULL);
+	snprintf(mark, sizeof mark, "deep-tree%d", (int)getpid());
+	pid_t pid = start_sh(mark, "sleep 1000 & (setsid sh -c 'sleep 1000 & wait' & wait) & sh -c 'exit 0' & wait", NULL);
 	/* The first sleep, a subshell, a shell, the second sleep; the dead one does not count. */
 	wait_for(count_descendants(pid, false, &l) == 4 && (nap_ms(50), count_descendants(pid, true, &l) == 4));
 	assert_false(pid_list_has(&l, pid));
-	kill_marked("deep-tree");
+	kill_marked(mark);
 	wait_status(pid);
 	assert_int_equal(count_descendants(pid, false, &l), 0);
 	vec_free(&l.pids);
