@@ -42,13 +42,6 @@ static void edit_kept(void *observer, const struct task *t, struct str path)
 	sbuf_free(&b);
 }
 
-static size_t agent_limit(const struct program *g)
-{
-	bool said = g->project.config.max_concurrent_agents > 0;
-	bool unlimited = g->options.jobs == JOBS_UNLIMITED || (g->options.jobs == JOBS_UNSET && g->options.makeflags_jobs == JOBS_UNLIMITED);
-	return said || unlimited ? program_jobs(g) : 0;
-}
-
 /* At once, where neither -j nor a jobserver says it: a make above may have said it without one. */
 static size_t slots_without_jobserver(const struct program *g)
 {
@@ -224,7 +217,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.parallel_delegation = p->config.parallel_delegation,
 		.load_limited = o->max_load >= 0,
 		.max_load = o->max_load,
-		.max_agents = agent_limit(g),
+		.max_agents = program_agents(g),
 		.budget = program_budget(g),
 		.spent = g->round ? g->round->spent : (struct spent){0},
 		.attempts = g->round ? &g->round->attempts : NULL,

@@ -130,7 +130,7 @@ int look(struct program *g)
 		say_unmade(g, v.verdicts);
 	switch (o->mode) {
 	case MODE_BUILD:
-		view_plan(&v, stdout, o->silent, program_slots(g));
+		view_plan(&v, stdout, o->silent, program_slots(g), program_agents(g));
 		return status_of_plan(p->graph, v.verdicts);
 	case MODE_EXPLAIN:
 		view_explain(&v, stdout);

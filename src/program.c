@@ -93,6 +93,13 @@ size_t program_slots(const struct program *g)
 	return jobs == JOBS_UNLIMITED ? 0 : jobs > 0 ? (size_t)jobs : program_jobs(g);
 }
 
+size_t program_agents(const struct program *g)
+{
+	bool said = g->project.config.max_concurrent_agents > 0;
+	bool unlimited = g->options.jobs == JOBS_UNLIMITED || (g->options.jobs == JOBS_UNSET && g->options.makeflags_jobs == JOBS_UNLIMITED);
+	return said || unlimited ? program_jobs(g) : 0;
+}
+
 struct budget_def program_budget(const struct program *g)
 {
 	struct budget_def b = g->project.workflow->policy.budget;

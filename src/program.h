@@ -38,5 +38,7 @@ struct budget_def program_budget(const struct program *g);
 size_t program_jobs(const struct program *g);
 /* At once in this run, by -j or a make above; 0: any number. */
 size_t program_slots(const struct program *g);
+/* Of these, agents; 0: no limit of their own. */
+size_t program_agents(const struct program *g);
 
 #endif

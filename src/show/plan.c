@@ -3,143 +3,10 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "base/vec.h"
 #include "graph/usual.h"
 #include "show/phrase.h"
+#include "show/play.h"
 #include "show/views.h"
-
-/* A binary heap of tasks. */
-struct heap {
-	VEC(const struct task *) tasks;
-	const int64_t *keys; /* by id; the smallest first, then the smallest id */
-};
-
-/* The run played through: who starts when, as the scheduler would. */
-struct play {
-	const struct view *view;
-	size_t slots;               /* 0: without a limit */
-	int64_t *urgency, *ends_ns; /* by id */
-	uint32_t *waiting_for;
-	struct heap ready, running;
-	VEC(const struct task *) settled; /* ended, their users not told yet */
-	VEC(const struct task *) starts;  /* in order */
-	int64_t now_ns;
-};
-
-static bool before(const struct heap *h, const struct task *a, const struct task *b)
-{
-	int64_t ka = h->keys[a->id], kb = h->keys[b->id];
-
-	return ka != kb ? ka < kb : a->id < b->id;
-}
-
-static void heap_push(struct heap *h, struct arena *a, const struct task *t)
-{
-	size_t at = h->tasks.n;
-
-	vec_push(a, &h->tasks, t);
-	for (; at > 0 && before(h, t, h->tasks.p[(at - 1) / 2]); at = (at - 1) / 2)
-		h->tasks.p[at] = h->tasks.p[(at - 1) / 2];
-	h->tasks.p[at] = t;
-}
-
-static const struct task *heap_pop(struct heap *h)
-{
-	const struct task *top = h->tasks.p[0], *last = h->tasks.p[--h->tasks.n];
-	size_t at = 0, child;
-
-	while ((child = 2 * at + 1) < h->tasks.n) {
-		if (child + 1 < h->tasks.n && before(h, h->tasks.p[child + 1], h->tasks.p[child]))
-			child++;
-		if (!before(h, h->tasks.p[child], last))
-			break;
-		h->tasks.p[at] = h->tasks.p[child];
-		at = child;
-	}
-	h->tasks.p[at] = last;
-	return top;
-}
-
-static bool would_run(const struct view *v, const struct task *t)
-{
-	const struct verdict *verdict = &v->verdicts[t->id];
-
-	return t->wanted && t->kind != TASK_GROUP && verdict->why != WHY_NOT && !verdict_is_error(verdict) && !verdict_is_skip(verdict) && t->state != STATE_HELD;
-}
-
-static void play_ready(struct play *p, const struct task *t)
-{
-	if (would_run(p->view, t))
-		heap_push(&p->ready, p->view->arena, t);
-	else
-		vec_push(p->view->arena, &p->settled, t);
-}
-
-/* Tells the users of all that has ended. */
-static void play_settle(struct play *p)
-{
-	while (p->settled.n) {
-		const struct task *t = p->settled.p[--p->settled.n];
-
-		for (size_t i = 0; i < t->users.n; i++)
-			if (t->users.p[i]->wanted && !--p->waiting_for[t->users.p[i]->id])
-				play_ready(p, t->users.p[i]);
-	}
-}
-
-static bool is_cached(const struct play *p, const struct task *t)
-{
-	return p->view->verdicts[t->id].cached;
-}
-
-static int64_t usual_duration(const struct play *p, const struct task *t)
-{
-	int64_t ns = is_cached(p, t) ? 0 : usual_of(t).duration_ns;
-
-	return ns > 0 ? ns : 0;
-}
-
-static void play_step(struct play *p)
-{
-	const struct task *t;
-
-	while (p->ready.tasks.n && (!p->slots || p->running.tasks.n < p->slots)) {
-		t = heap_pop(&p->ready);
-		p->ends_ns[t->id] = p->now_ns + usual_duration(p, t);
-		heap_push(&p->running, p->view->arena, t);
-		vec_push(p->view->arena, &p->starts, t);
-	}
-	t = heap_pop(&p->running);
-	p->now_ns = p->ends_ns[t->id];
-	vec_push(p->view->arena, &p->settled, t);
-	play_settle(p);
-}
-
-static void play_run(struct play *p, const struct view *v, size_t slots)
-{
-	const struct graph *g = v->graph;
-
-	*p = (struct play){.view = v,
-	                   .slots = slots,
-	                   .urgency = arena_array(v->arena, int64_t, g->tasks.n + 1),
-	                   .ends_ns = arena_array(v->arena, int64_t, g->tasks.n + 1),
-	                   .waiting_for = arena_array(v->arena, uint32_t, g->tasks.n + 1)};
-	p->ready.keys = p->urgency;
-	p->running.keys = p->ends_ns;
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
-
-		p->urgency[t->id] = -t->priority_ns;
-		for (size_t k = 0; t->wanted && k < t->deps.n; k++)
-			p->waiting_for[t->id] += t->deps.p[k].task->wanted;
-	}
-	for (size_t i = 0; i < g->tasks.n; i++)
-		if (g->tasks.p[i]->wanted && !p->waiting_for[g->tasks.p[i]->id])
-			play_ready(p, g->tasks.p[i]);
-	play_settle(p);
-	while (p->ready.tasks.n || p->running.tasks.n)
-		play_step(p);
-}
 
 static void print_task(struct sbuf *b, const struct view *v, const struct task *t)
 {
@@ -169,8 +36,8 @@ static void print_estimate(struct sbuf *b, const struct play *p)
 	for (size_t i = 0; i < p->starts.n; i++) {
 		const struct task *t = p->starts.p[i];
 
-		cached += is_cached(p, t);
-		if (is_cached(p, t))
+		cached += play_restores(p, t);
+		if (play_restores(p, t))
 			continue;
 		never += !t->record;
 		agents_never += !t->record && t->kind == TASK_AGENT;
@@ -262,7 +129,7 @@ static size_t count_cached(const struct play *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->starts.n; i++)
-		n += is_cached(p, p->starts.p[i]);
+		n += play_restores(p, p->starts.p[i]);
 	return n;
 }
 
@@ -319,13 +186,13 @@ static void print_end(const struct play *p, FILE *to, size_t errors, size_t held
 	sbuf_free(&b);
 }
 
-void view_plan(const struct view *v, FILE *to, bool silent, size_t slots)
+void view_plan(const struct view *v, FILE *to, bool silent, size_t slots, size_t agents)
 {
 	struct play p;
 	struct sbuf b = {0};
 	size_t errors, held, skipped;
 
-	play_run(&p, v, slots);
+	play_run(&p, v, slots, agents);
 	for (size_t i = 0; i < p.starts.n; i++) {
 		sbuf_clear(&b);
 		if (silent) {

@@ -37,8 +37,8 @@ void view_list(const struct view *v, FILE *to, bool json);
 void view_graph(const struct view *v, FILE *to, enum graph_form form);
 void view_explain(const struct view *v, FILE *to);
 /* -n: the tasks that would run, in the order of their starts, with reasons; at the end the time to expect (and cost, from earlier
- * runs). */
-void view_plan(const struct view *v, FILE *to, bool silent, size_t slots);
+ * runs). slots, agents: how many tasks, and agents of them, run at once; 0: any number. */
+void view_plan(const struct view *v, FILE *to, bool silent, size_t slots, size_t agents);
 /* States also of a run that goes on now (by its lock and its open starts). */
 void view_status(const struct view *v, FILE *to, bool json);
 /* The kept output or result of a task on `to`, for a terminal with what would steer it made visible (agents' output: everywhere). false with a message on stderr when there is none. */

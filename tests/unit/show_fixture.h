@@ -76,6 +76,7 @@ static inline struct task *add_task(struct fixture *f, const char *name, const c
 
 	def->name.s = str_of(name);
 	def->timeout_ns = TIMEOUT_UNSET;
+	def->slots = 1;
 	t->id = (uint32_t)f->graph.tasks.n;
 	def->at = (struct pos){f->source, 10 + t->id, 3};
 	t->def = def;

@@ -257,7 +257,7 @@ static void explain_says_what_cannot_run(void **state)
 
 	f->verdicts[a->id] = (struct verdict){.why = WHY_PROBLEM, .subject = STR("cannot read 'x': Permission denied")};
 	assert_string_equal(PRINTED(f, view_explain(&f->view, to)), "a: cannot run: cannot read 'x': Permission denied\n");
-	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 1)),
+	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 1, 0)),
 	                    "cannot run a: cannot read 'x': Permission denied\naxmake: 0 of 1 task would run\n");
 }
 
@@ -276,7 +276,7 @@ static void plan_starts_the_longest_path_first(void **state)
 	add_record(f, then, 30, NAN);
 	for (size_t i = 0; i < 3; i++)
 		f->verdicts[i].why = WHY_FORCED;
-	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 1)),
+	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 1, 0)),
 	                    "would run high: -B was given\n"
 	                    "    agent backend\n"
 	                    "would run then: -B was given\n"
@@ -285,9 +285,9 @@ static void plan_starts_the_longest_path_first(void **state)
 	                    "    echo low\n"
 	                    "axmake: 3 of 3 tasks would run, about 2m40s with -j1, about $0.40 (from earlier runs)\n");
 	/* Two at once: low runs beside high; no limit: the same. */
-	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 2)), "about 2m10s with -j2,"));
-	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 0)), "about 2m10s with -j,"));
-	assert_string_equal(PRINTED(f, view_plan(&f->view, to, true, 1)), "high\nthen\nlow\n");
+	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 2, 0)), "about 2m10s with -j2,"));
+	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 0, 0)), "about 2m10s with -j,"));
+	assert_string_equal(PRINTED(f, view_plan(&f->view, to, true, 1, 0)), "high\nthen\nlow\n");
 }
 
 static void plan_passes_over_what_is_up_to_date(void **state)
@@ -298,11 +298,11 @@ static void plan_passes_over_what_is_up_to_date(void **state)
 	add_dep(f, all, a, DEP_NAMED);
 	add_dep(f, b, all, DEP_NAMED);
 	f->verdicts[a->id].why = WHY_NOT;
-	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 4)),
+	assert_non_null(strstr(PRINTED(f, view_plan(&f->view, to, false, 4, 0)),
 	                       "axmake: 1 of 2 tasks would run; 1 task never ran: time unknown\n"));
 	f->verdicts[b->id].why = WHY_NOT;
-	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 4)), "axmake: nothing to be done (2 tasks up to date)\n");
-	assert_string_equal(PRINTED(f, view_plan(&f->view, to, true, 4)), "");
+	assert_string_equal(PRINTED(f, view_plan(&f->view, to, false, 4, 0)), "axmake: nothing to be done (2 tasks up to date)\n");
+	assert_string_equal(PRINTED(f, view_plan(&f->view, to, true, 4, 0)), "");
 }
 
 static void plan_starts_every_task_of_a_wide_graph_once(void **state)
@@ -322,7 +322,7 @@ static void plan_starts_every_task_of_a_wide_graph_once(void **state)
 			add_dep(f, tasks[i], tasks[i - 2], DEP_NAMED);
 		}
 	}
-	text = PRINTED(f, view_plan(&f->view, to, true, 3));
+	text = PRINTED(f, view_plan(&f->view, to, true, 3, 0));
 	for (; *text; text = strchr(text, '\n') + 1, starts++) {
 		int i = atoi(text);
 
