@@ -435,6 +435,10 @@ class Run:
     def was_used(self, t):
         return any(t.uid in self.before[u] or self.wf.planner and u != t.uid == self.wf.planner for u in self.ran if u in self.before)
 
+    def was_had(self, t):
+        """Did somebody start who needs its success?"""
+        return any(t.uid in self.edges[u] and not self.wf.of(u).run_if for u in self.ran if u in self.edges)
+
     # What is had again without a run
 
     def key(self, t, signature):
@@ -456,7 +460,7 @@ class Run:
             return True
         if t.uid in self.ran:
             return key in ref.cache
-        return not self.free and key in ref.cache or self.killed and self.was_used(t)
+        return not self.free and key in ref.cache or self.killed and self.was_had(t)
 
     def restore(self, t, signature):
         """Each output becomes what it was; but what somebody else put beside a task's own files stays."""
