@@ -188,14 +188,15 @@ class History:
         status, text = self.command("-n", *words, env=env)
         self.plan = "-n said before:\n" + "".join(line + "\n" for line in text.splitlines() if line[:1] != " ")
         unrun = imagined.unrun if imagined else {0}  # something that comes before may run first
-        self.hold(status == 0 or unrun and status == 2, f"-n: exit status {status}", text)
+        planner_fails = imagined and imagined.states.get(self.wf.planner) == "failed"  # which a plan cannot know
+        self.hold(status == 0 or (unrun or planner_fails) and status == 2, f"-n: exit status {status}", text)
         listed = {name for _, name in WOULD.findall(text)}
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored") and u not in unrun]
             self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
-                self.hold(status == bool(stale) or unrun and status == 2, f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
+                self.hold(status == bool(stale) or (unrun or planner_fails) and status == 2, f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
 
     def after_success(self, words, args, targets, text):

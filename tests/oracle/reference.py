@@ -350,7 +350,7 @@ class Run:
         if ran:
             return "it was killed"
         stopped = self.killed or self.free and not t.run_if  # it may have had no turn
-        seen = not stopped or any(t.uid in self.edges[u] for u in self.ran if u in self.edges)
+        seen = not stopped or self.was_used(t)
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
                 if not seen:
