@@ -436,8 +436,9 @@ class Run:
         return any(t.uid in self.before[u] or self.wf.planner and u != t.uid == self.wf.planner for u in self.ran if u in self.before)
 
     def was_had(self, t):
-        """Did somebody start who needs its success?"""
-        return any(t.uid in self.edges[u] and not self.wf.of(u).run_if for u in self.ran if u in self.edges)
+        """Did somebody start who needs its success, or its end where nothing failed?"""
+        ways = ("", "done") if "failed" not in self.states.values() else ("",)
+        return any(t.uid in self.edges[u] and self.wf.of(u).run_if in ways for u in self.ran if u in self.edges)
 
     # What is had again without a run
 
