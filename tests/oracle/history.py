@@ -158,7 +158,7 @@ class History:
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
         listed = self.look(words, env, imagined)
         if not full and not targets and rng.random() < 0.12:
-            return self.run_and_kill(words, args, shell_env(inherited))
+            return self.run_and_kill(words, args, shell_env(inherited), self.kinds_of_kill(imagined))
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
         ran = self.ran()
@@ -225,9 +225,14 @@ class History:
             status, text = self.command(*words, env=env)
             self.hold(status == 0 and not self.ran(), f"exit status {status} or a task ran where nothing was to be done", text)
 
-    def run_and_kill(self, words, args, setting):
+    def kinds_of_kill(self, imagined):
+        """What SIGKILL cuts off is not told. Where several tasks are restored one after another nobody could know how far that came."""
+        known = not imagined or list(imagined.states.values()).count("restored") < 2
+        return [signal.SIGTERM, signal.SIGINT] + [signal.SIGKILL] * 2 * known
+
+    def run_and_kill(self, words, args, setting, ways):
         """Killed when so many tasks have begun."""
-        wait, how = self.rng.randint(1, 3), self.rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+        wait, how = self.rng.randint(1, 3), self.rng.choice(ways)
         log = self.path("home", "ran")
         self.steps.append(
             f"{setting}axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
