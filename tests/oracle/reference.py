@@ -143,10 +143,12 @@ class Run:
         while todo:
             uid = min(u for u in todo if not self.edges[u].keys() & todo)
             todo.remove(uid)
-            if known:
+            fails = not known and self.states[self.wf.planner] == "failed"
+            if known or fails and self.wf.of(uid).run_if:
                 self.do(uid)
             else:
-                self.check(uid, "without a plan")
+                self.states[uid] = "not run" if fails else "left"
+                self.check(uid, self.states[uid])
         failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
         left = [u for u, s in self.states.items() if s == "left"]
         if left and not failed and not self.killed:
@@ -158,7 +160,7 @@ class Run:
         """Did axmake as was to be done?"""
         did = "ran" if self.ran and uid in self.ran else "was restored" if uid in self.restored else ""
         if did == "ran" and (state not in ("done", "failed") or uid in self.unrun) or did == "was restored" and state != "restored":
-            why = ", ".join(f"{self.wf.of(d).name} is {self.states[d]}: {self.reasons.get(d)}" for d in self.edges[uid])
+            why = ", ".join(f"{self.wf.of(d).name} is {self.states.get(d)}: {self.reasons.get(d)}" for d in self.edges[uid])
             raise Mismatch(f"{self.wf.of(uid).name} (u{uid}) {did}, but it was {state} ({self.reasons.get(uid)}; {why}); ran: {sorted(self.ran)}")
 
     def must_run(self, uid):
