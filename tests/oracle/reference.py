@@ -99,6 +99,9 @@ class Reference:
         return {p: b for p, b in self.disk.items() if w.hits(declared, p)}
 
 
+NO_TURN = "it was killed, and perhaps had no turn in the next run"
+
+
 class Run:
     """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
@@ -152,7 +155,9 @@ class Run:
         failed = [u for u, s in self.states.items() if s == "failed" and not self.wf.of(u).optional]
         left = [u for u, s in self.states.items() if s == "left"]
         if left and not failed and not self.killed:
-            raise Mismatch(self.must_run(left[0]))
+            if NO_TURN not in (self.reasons.get(u) for u in left):
+                raise Mismatch(self.must_run(left[0]))
+            failed = left  # what failed without a start comes after one of which nothing is known
         self.status = 2 if failed else 0
         return self
 
@@ -356,7 +361,7 @@ class Run:
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
                 if not seen:
-                    return "it was killed, and perhaps had no turn in the next run"
+                    return NO_TURN
                 ref.records[t.name] = r
                 ref.began.discard(t.name)
                 del ref.unsure[t.name]
