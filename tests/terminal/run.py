@@ -27,7 +27,7 @@ _spec = importlib.util.spec_from_file_location("cli", os.path.join(suite.TREE, "
 cli = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cli)
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 WAIT = 'until [ -e {0} ]; do sleep 0.02; done'
 
 
