@@ -196,7 +196,7 @@ class History:
             self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
-                self.hold(status == bool(stale) or (unrun or planner_fails) and status == 2, f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
+                self.hold(status == bool(stale) or (unrun or planner_fails) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
 
     def after_success(self, words, args, targets, text):
@@ -208,7 +208,7 @@ class History:
             self.seal(words, args[1])
         words = questions(words)
         status, said = self.command("-q", *words, env=args[1])
-        self.hold(status == bool(stale) or again.unrun and status == 2, f"-q after the run: exit status {status}, stale are u{stale}", self.explain(words, args[1]), text + said)
+        self.hold(status == bool(stale) or again.unrun and status in (1, 2), f"-q after the run: exit status {status}, stale are u{stale}", self.explain(words, args[1]), text + said)
         failed = [u for u, s in again.states.items() if s == "failed"]
         stands = "skipped" in again.states.values()  # and what it made when it was not skipped may still be there
         if not targets and not failed and not stands and not self.ref.taint[0]:
