@@ -210,7 +210,7 @@ class Run:
         bad = {d: self.states[d] for d in self.unsuccessful(t)}
         if t.run_if == "failure" and not bad:
             return self.skip(t)
-        if t.run_if and not self.killed:
+        if t.run_if and (not self.killed or t.uid in self.ran):
             return "left" if t.run_if == "failure" and set(bad.values()) == {"left"} else ""
         lost = {d for d, s in bad.items() if s == "not run" or s == "failed" and not self.wf.of(d).optional}
         if lost - w.tolerated(self.edges, t):
@@ -356,7 +356,7 @@ class Run:
             return reasons[1] if ran else reasons[0]
         if ran:
             return "it was killed"
-        stopped = self.killed or self.free and not t.run_if  # it may have had no turn
+        stopped = self.killed or self.free and not t.run_if and t.uid != self.wf.planner  # it may have had no turn
         seen = not stopped or self.was_used(t)
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):

@@ -74,6 +74,12 @@ class Workflow:
     def members(self, family):
         return sorted((t for t in self.tasks if t.family == family), key=lambda t: t.uid)
 
+    def in_order(self):
+        """As they stand in the file: those of a matrix where its first one does."""
+        for t in self.tasks:
+            of = self.members(t.family) if t.family else [t]
+            yield from of if t is of[0] else ()
+
     def alike(self, t):
         """All tasks of its matrix, those to come too."""
         return [u for u in (*self.tasks, *self.spare) if u.family == t.family] if t.family else [t]
@@ -183,7 +189,7 @@ def edges(wf):
         found[t.uid].update({d: "file" for d in literal_edges(wf, t)})
         if t in wf.planned:
             found[t.uid].setdefault(wf.planner, False)
-    for t in wf.tasks:
+    for t in wf.in_order():
         for p in t.inputs:
             if p[0] == "!" or not is_glob(p):
                 continue
