@@ -53,6 +53,7 @@ def edit_output(h):
         if w.has_more(o) and h.rng.random() < 0.5:
             h.change(o + "stray" if w.is_tree(o) else o.replace("*", "stray"), generate.content(h.rng).encode())
             h.ref.taint[0] = True  # an agent removes nothing
+            h.ref.strays = True
         elif beside and h.rng.random() < 0.5:
             h.remove(path)
         else:

@@ -157,7 +157,7 @@ class History:
         args = self.wf, env, overrides, self.caches != "none" and "--no-cache" not in extra
         imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
         listed = self.look(words, env, imagined)
-        if not full and not targets and rng.random() < 0.12:
+        if not full and not targets and not self.ref.strays and rng.random() < 0.12:
             return self.run_and_kill(words, args, shell_env(inherited), self.kinds_of_kill(imagined))
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
@@ -174,6 +174,7 @@ class History:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)
         self.compare_disk(text)
+        self.ref.strays = self.ref.strays and bool(status or targets)
         if status == 0:
             self.after_success(words, args, targets, text)
 

@@ -77,6 +77,7 @@ class Reference:
         self.began = set()  # started, and no success since
         self.starts = {}  # name -> the order of its last start
         self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
+        self.strays = False  # somebody's own file may lie in an output of a stale task: whose it is, a kill leaves open
         self.order = 0
         self.cache = {}  # signature -> the outputs and result of a success; another clone may have the same one
         self.perhaps = {}  # the same, of successes in a run that was killed: stored or not
@@ -377,7 +378,7 @@ class Run:
                 return f"output {o} is missing"
             if now == record.outputs[o] or self.left_by_editor(t, o, record, True):
                 continue
-            if not (self.ran and t.uid in self.ran) and self.left_by_editor(t, o, record, False):
+            if not (self.ran and t.uid in self.ran or t.uid in self.restored) and self.left_by_editor(t, o, record, False):
                 continue
             if begun:
                 return f"a failed try left {o}"

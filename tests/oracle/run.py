@@ -63,7 +63,7 @@ def one_round(axmake, seed):
 def play(options, pool):
     """(rounds, failed, steps, runs)"""
     axmake, seed, pending, done = os.path.abspath(options.axmake), options.seed, set(), [0, 0, 0, 0]
-    more = lambda: seed - options.seed < options.rounds if options.rounds else done[2] < options.steps
+    more = lambda: done[1] < 20 and (seed - options.seed < options.rounds if options.rounds else done[2] < options.steps)
     while pending or more():
         while more() and len(pending) < options.jobs:
             pending.add(pool.submit(one_round, axmake, seed))
