@@ -9,11 +9,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/vec.h"
 #include "show/screen.h"
 
+/* Between two times that it is written to: what scrolls meanwhile comes together, and the block is drawn once for all of it. */
+#define FRAME_NS (100 * NS_PER_MS)
 #define PIECE ((size_t)32 << 10)
 /* The cursor rests at the block's first column: whatever a terminal does to lines when its size changes, all below the cursor is the block. */
 #define ERASE "\r\033[J"
@@ -29,7 +32,9 @@ struct queued {
 struct terminal {
 	int fd;
 	struct loop *loop;
-	bool watched;
+	bool watched; /* it takes no more for now */
+	struct loop_timer timer;
+	int64_t pumped_ns;
 	struct sbuf out; /* on its way; from `sent` on */
 	size_t sent;
 	VEC(struct queued) queue; /* from `next` on */
@@ -57,6 +62,9 @@ static void on_stop(int signal_number)
 	errno = saved;
 }
 
+static void frame_due(void *terminal);
+static void write_now(struct terminal *t);
+
 struct terminal *terminal_open(int fd, struct loop *l)
 {
 	char path[40];
@@ -68,6 +76,7 @@ struct terminal *terminal_open(int fd, struct loop *l)
 	t->fd = own;
 	t->loop = l;
 	t->file = -1;
+	t->timer = (struct loop_timer){.fn = frame_due, .self = t};
 	stop_fd = own;
 	stopped = 0;
 	struct sigaction old;
@@ -93,6 +102,7 @@ void terminal_close(struct terminal *t)
 	if (!sigaction(SIGTSTP, NULL, &now) && now.sa_handler == on_stop)
 		signal(SIGTSTP, SIG_DFL);
 	stop_fd = -1;
+	loop_timer_clear(t->loop, &t->timer);
 	stop_watching(t);
 	close(t->fd);
 	if (t->file >= 0)
@@ -124,7 +134,7 @@ bool terminal_ready(const struct terminal *t)
 {
 	pid_t front = tcgetpgrp(t->fd);
 	/* That of another session is not told: somebody gave us this terminal to write on. */
-	return !t->error && !is_behind(t) && (front < 0 || front == getpgrp());
+	return !t->error && !t->watched && (front < 0 || front == getpgrp());
 }
 
 void terminal_add(struct terminal *t, struct str text)
@@ -243,7 +253,7 @@ static void fill(struct terminal *t)
 static void writable(void *terminal, uint32_t events)
 {
 	(void)events;
-	terminal_pump(terminal);
+	write_now(terminal);
 }
 
 static void wait_for_room(struct terminal *t)
@@ -252,8 +262,9 @@ static void wait_for_room(struct terminal *t)
 		t->watched = !loop_watch(t->loop, t->fd, EPOLLOUT, writable, t);
 }
 
-void terminal_pump(struct terminal *t)
+static void write_now(struct terminal *t)
 {
+	t->pumped_ns = clock_ns();
 	while (!t->error) {
 		if (t->sent == t->out.n)
 			fill(t);
@@ -271,8 +282,23 @@ void terminal_pump(struct terminal *t)
 	stop_watching(t);
 }
 
+static void frame_due(void *terminal)
+{
+	write_now(terminal);
+}
+
+void terminal_pump(struct terminal *t)
+{
+	int64_t at = t->pumped_ns + FRAME_NS;
+	if (clock_ns() >= at)
+		write_now(t);
+	else if (!t->timer.place)
+		loop_timer_set(t->loop, &t->timer, at);
+}
+
 int terminal_drain(struct terminal *t)
 {
+	loop_timer_clear(t->loop, &t->timer);
 	terminal_block(t, STR_NONE);
 	stop_watching(t);
 	while (!t->error && (is_behind(t) || t->drawn)) {

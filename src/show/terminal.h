@@ -27,7 +27,7 @@ void terminal_add(struct terminal *t, struct str text);
 void terminal_add_file(struct terminal *t, int dir, struct str path, bool agent);
 /* The block from now on: lines without an end of line in between ("\n"), each narrower than the terminal. Empty: none. */
 void terminal_block(struct terminal *t, struct str lines);
-/* Writes as much as the terminal takes at once. */
+/* Writes as much as the terminal takes at once; at most ten times a second, so it may be done a moment later. */
 void terminal_pump(struct terminal *t);
 /* Takes the block away and waits until all that is queued is written. 0 or errno. */
 int terminal_drain(struct terminal *t);
