@@ -81,7 +81,7 @@ check-agents:
 check-oracle:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
-	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000 --seed $$(date +%s)
+	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:

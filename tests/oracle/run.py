@@ -81,7 +81,7 @@ def main():
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
     p.add_argument("--steps", type=int, default=300)
     p.add_argument("--rounds", type=int)
-    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     options = p.parse_args()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`: axmake would inherit that
