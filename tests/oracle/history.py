@@ -169,7 +169,7 @@ class History:
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure"]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra).go(targets)
+            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys()).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)

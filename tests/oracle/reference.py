@@ -106,12 +106,12 @@ NO_TURN = "it was killed, and perhaps had no turn in the next run"
 class Run:
     """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
-    free: what could run need not have (after a failure without -k, or before a kill).
+    free: what could run need not have (after a failure without -k, or before a kill). there: the paths that are there after it.
     """
 
-    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False):
+    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None):
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
-        self.cached, self.restored = cached, restored
+        self.cached, self.restored, self.there = cached, restored, there
         self.vars = {**wf.vars, **overrides}
         self.states, self.reasons, self.results = {}, {}, {}
         self.link()
@@ -484,6 +484,9 @@ class Run:
                     del ref.disk[p]
             elif now.keys() - made.keys():
                 ref.taint[0] = True  # a run might have removed it
+                if self.there is not None and any(r.outputs.get(o) == now for r in ref.unsure.get(t.name, ())):
+                    for p in now.keys() - self.there:  # a run that was killed ended with it or did not: then it was the task's own
+                        del ref.disk[p]
             ref.disk.update(made)
         ref.order += 2
         ref.starts[t.name] = ref.order - 1
