@@ -71,9 +71,7 @@ def does_what_the_readme_says(c):
     spec.loader.exec_module(readme)
     with open(os.path.join(HERE, "..", "..", "README.md")) as f:
         chapter = readme.section(f.read(), "## With your agent").replace("via claude-code", "via …").replace("--provider claude-code", f"--provider {c.program.name}")
-    for step in readme.steps_of(chapter):
-        r = c.script(step.script)
-        c.expect(r.status == step.status and readme.pattern(step.expected or "").fullmatch(r.out), r, f"not what the README says of\n{step.script}")
+    readme.play(readme.steps_of(chapter), lambda script: c.script(script).out)
 
 
 @case()

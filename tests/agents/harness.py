@@ -126,8 +126,8 @@ class Case:
         return Result(p.returncode, *texts, time.monotonic() - p.began)
 
     def script(self, text, limit_s=LONGEST_S):
-        env = {**self.env, "PATH": f"{os.path.dirname(self.suite.axmake)}:{self.env['PATH']}"}
-        p = subprocess.run(["sh", "-e", "-c", text], cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
+        env = {**self.env, "PATH": f"{os.path.dirname(self.suite.axmake)}:{self.env['PATH']}", "TMPDIR": self.root}
+        p = subprocess.run(["sh", "-c", text], cwd=self.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
         return Result(p.returncode, p.stdout, "", 0)
 
     def axmake(self, *words, status=0, limit_s=LONGEST_S):

@@ -56,15 +56,19 @@ def compare(step, text, status):
         raise Failed("\n".join(["seen:", text, "wanted:", step.expected, *where]))
 
 
-def the_tour_is_true(box):
-    steps = steps_of(section(read(os.path.join(TREE, "README.md")), TOUR))
-    check(len(steps) > 5, "only", len(steps), "steps")
-    script = "".join(f"{s.script}printf '\\n{MARK}%d\\n' $?\n" for s in steps)
-    text = box.call(script, os.path.dirname(box.axmake)).text
+def play(steps, call):
+    """Runs the steps in one shell, as a reader does, and compares each. `call` takes a script and gives what it printed."""
+    text = call("".join(f"{s.script}printf '\\n{MARK}%d\\n' $?\n" for s in steps))
     parts = re.split(rf"\n{MARK}(\d+)\n", text)
     equal(len(parts), 2 * len(steps) + 1, text)
     for i, step in enumerate(steps):
         compare(step, parts[2 * i], int(parts[2 * i + 1]))
+
+
+def the_tour_is_true(box):
+    steps = steps_of(section(read(os.path.join(TREE, "README.md")), TOUR))
+    check(len(steps) > 5, "only", len(steps), "steps")
+    play(steps, lambda script: box.call(script, os.path.dirname(box.axmake)).text)
 
 
 def its_workflows_have_no_mistakes(box):
