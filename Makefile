@@ -23,7 +23,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo check check-agents check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -65,6 +65,11 @@ demo:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@examples/demo.sh $(abspath $(OUT)/axmake) $B/demo
+# The session that README.md shows, recorded anew.
+session:
+	@.ci/setup.sh
+	+@$(AGAIN) all
+	@mkdir -p $B && python3 doc/session/record.py --axmake $(OUT)/axmake > $B/session.svg && mv $B/session.svg doc/session.svg
 check:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built
@@ -129,7 +134,7 @@ install: all
 	install -m 755 $(OUT)/axmake-offline $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
-	install -m 644 doc/*.md $(DOC)/doc
+	install -m 644 doc/*.md doc/*.svg $(DOC)/doc
 	install -m 644 doc/workflow.schema.json $(SHARE)
 	install -m 644 doc/*.1 $(MAN)/man1
 	install -m 644 doc/*.5 $(MAN)/man5

@@ -4,17 +4,20 @@
     python3 tests/readme/run.py [--axmake ./axmake]
 
 In a ```text block `…` stands for anything within a line, and a line that is only `…` for any lines. ```sh exit=N: the block's
-last command ends with N. Also: links between the project's own pages lead somewhere.
+last command ends with N. Also: links between the project's own pages lead somewhere, and the recorded session is what a run shows.
 """
 
 import glob
+import importlib.util
 import os
 import re
+import shutil
 import sys
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from suite import TREE, Failed, check, equal, read, run_cases, write  # noqa: E402
+from suite import TREE, Failed, Skipped, check, equal, read, run_cases, write  # noqa: E402
 
 TOUR = "## A tour in five minutes"
 BLOCK = re.compile(r"^```(sh|text)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -111,5 +114,34 @@ def the_readme_lists_every_key_and_every_limit(_):
         check(f"| `{key}`" not in table, f"`{key}` is in the table, and not built")
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+TIMES = ((r"\b\d+:\d\d\b", "M:SS"), (r"\bin (?:\d+m)?[\d.]+s\b", "in TIME"), (r"  about \w+ left", ""))
+
+
+def without_times(screen):
+    for regex, name in TIMES:
+        screen = re.sub(regex, name, screen)
+    return [line for line in screen.split("\n") if line]
+
+
+def the_recorded_session_is_what_a_run_shows(box):
+    """doc/session.svg by its text, screen by screen. If what is seen has changed on purpose: `make session`."""
+    if not shutil.which("tmux"):
+        raise Skipped("tmux is missing")
+    spec = importlib.util.spec_from_file_location("record", os.path.join(TREE, "doc", "session", "record.py"))
+    session = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(session)
+    screens = session.record(box.axmake, 0)
+    kept, anew = read(os.path.join(TREE, "doc", "session.svg")), session.picture(screens)
+    for svg in kept, anew:
+        root = xml.etree.ElementTree.fromstring(svg)
+        check(not [e.tag for e in root.iter() if e.tag in (SVG + "script", SVG + "foreignObject", SVG + "image")], "only text and shapes")
+        groups = root.findall(SVG + "g")
+        equal(len(groups), len(screens))
+        for group, screen in zip(groups, screens):
+            shown = "\n".join("".join(t.itertext()) for t in group.iter(SVG + "text"))
+            equal(without_times(shown), without_times(session.plain(screen)))
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases([the_tour_is_true, its_workflows_have_no_mistakes, links_lead_somewhere, the_readme_lists_every_key_and_every_limit]))
+    sys.exit(run_cases([the_tour_is_true, its_workflows_have_no_mistakes, links_lead_somewhere, the_readme_lists_every_key_and_every_limit, the_recorded_session_is_what_a_run_shows]))
