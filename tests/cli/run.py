@@ -43,7 +43,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 MARK = "AXMAKE_TEST_CASE"  # in the environment of all that a case starts
 
 TIME = r"(?:\d+(?:\.\d+)?(?:ms|s)|\d+m\d+s|\d+h\d+m)"
