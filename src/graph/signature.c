@@ -26,7 +26,7 @@ bool signature_shows_secret(struct str value)
 {
 	for (char *const *e = environ; *e; e++) {
 		const char *eq = strchr(*e, '=');
-		struct str secret = eq ? str_of(eq + 1) : STR_NONE;
+		struct str secret = eq ? str_trim(str_of(eq + 1)) : STR_NONE;
 		if (secret.n < SECRET_BYTES || !signature_secret_name((struct str){*e, (size_t)(eq - *e)}))
 			continue;
 		if (str_find(value, secret, 0) < (value.n < SHOWN_BYTES ? value.n : SHOWN_BYTES))

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/utf8.h"
 #include "graph/signature.h"
 
 #define SHORTEST 8
@@ -18,22 +19,58 @@
 
 static void add_value(struct mask *m, struct arena *a, struct str value)
 {
+	if (value.n < SHORTEST)
+		return;
 	vec_push(a, &m->values, value);
 	m->longest = value.n > m->longest ? value.n : m->longest;
 }
 
-/* Programs print lines of JSON, where quotes and backslashes of a value have another face. */
+static void put_as_json(struct sbuf *b, struct str value, bool ascii)
+{
+	static const char shorts[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* a character, and what follows the backslash in its stead */
+	for (size_t i = 0; i < value.n;) {
+		size_t from = i;
+		int32_t c = utf8_next(value, &i);
+		const char *s = shorts;
+		while (*s && *s != c)
+			s += 2;
+		if (*s)
+			sbuf_printf(b, "\\%c", s[1]);
+		else if (c >= 0x10000 && ascii)
+			sbuf_printf(b, "\\u%04x\\u%04x", 0xd7c0 + (unsigned)(c >> 10), 0xdc00 + (unsigned)(c & 0x3ff));
+		else if ((c >= 0 && c < 0x20) || (c >= 0x7f && ascii))
+			sbuf_printf(b, "\\u%04x", (unsigned)c);
+		else
+			sbuf_str(b, str_sub(value, from, i));
+	}
+}
+
+/* Programs print lines of JSON, where quotes and other characters of a value have another face: all but ASCII for some of them. */
 static void add_as_json(struct mask *m, struct arena *a, struct str value)
 {
-	struct sbuf b = {0};
-	for (size_t i = 0; i < value.n; i++) {
-		if (value.p[i] == '"' || value.p[i] == '\\')
-			sbuf_char(&b, '\\');
-		sbuf_char(&b, value.p[i]);
+	struct sbuf plain = {0}, ascii = {0};
+	put_as_json(&plain, value, false);
+	put_as_json(&ascii, value, true);
+	if (plain.n > value.n)
+		add_value(m, a, arena_copy(a, sbuf_view(&plain)));
+	if (ascii.n > plain.n)
+		add_value(m, a, arena_copy(a, sbuf_view(&ascii)));
+	sbuf_free(&plain);
+	sbuf_free(&ascii);
+}
+
+/* Lines may come apart from each other, in a message of one line or with something before each; and who prints a value may have dropped its last line end. */
+static void add_lines(struct mask *m, struct arena *a, struct str value)
+{
+	for (size_t from = 0; from < value.n;) {
+		size_t to = str_find(value, STR("\n"), from);
+		struct str line = str_trim(str_sub(value, from, to));
+		if (line.n < value.n)
+			add_value(m, a, line);
+		if (line.n < value.n && line.n >= SHORTEST)
+			add_as_json(m, a, line);
+		from = to + 1;
 	}
-	if (b.n > value.n)
-		add_value(m, a, arena_copy(a, sbuf_view(&b)));
-	sbuf_free(&b);
 }
 
 void mask_read(struct mask *m, struct arena *a, const char *const *env)
@@ -46,6 +83,7 @@ void mask_read(struct mask *m, struct arena *a, const char *const *env)
 			continue;
 		add_value(m, a, value);
 		add_as_json(m, a, value);
+		add_lines(m, a, value);
 	}
 }
 

@@ -10,7 +10,7 @@
 #include "base/vec.h"
 
 struct mask {
-	VEC(struct str) values; /* of eight bytes or more; also as JSON has them */
+	VEC(struct str) values; /* of eight bytes or more; also their lines, and all of it as JSON has it */
 	size_t longest;
 };
 

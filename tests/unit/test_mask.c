@@ -15,7 +15,8 @@
 
 #include "run/mask.h"
 
-static const char *const environment[] = {"A_KEY=first-secret", "B_TOKEN=never-there", "C_SECRET=q\"uo\\te/d", "D_KEY=short", "E=first", NULL};
+static const char *const environment[] = {"A_KEY=first-secret", "B_TOKEN=never-there", "C_SECRET=q\"uo\\te/d", "D_KEY=short", "E=first",
+					 "F_KEY=-----BEGIN-----\nline-one\n\tx\nline\"two\x01\n", "G_TOKEN=ends-with-a-line\n", "H_SECRET=pässwört \xf0\x9f\x94\x91", NULL};
 
 struct box {
 	struct arena arena;
@@ -55,6 +56,20 @@ static void values_are_masked_and_nothing_else(void **state)
 static void a_value_inside_json_is_masked_as_well(void **state)
 {
 	expect(*state, "q\"uo\\te/d {\"is\":\"q\\\"uo\\\\te/d\"}", "*** {\"is\":\"***\"}");
+}
+
+static void lines_of_a_value_are_masked_apart_from_each_other(void **state)
+{
+	expect(*state, "-----BEGIN-----\nline-one\n\tx\nline\"two\x01\n.", "***.");
+	expect(*state, "-----BEGIN----- line-one x line\"two\x01", "*** *** x ***");
+	expect(*state, "{\"k\":\"-----BEGIN-----\\nline-one\\n\\tx\\nline\\\"two\\u0001\\n\"}", "{\"k\":\"***\"}");
+	expect(*state, "k | -----BEGIN-----\nk | line-one\n", "k | ***\nk | ***\n");
+	expect(*state, "the line ends-with-a-line; line", "the line ***; line");
+}
+
+static void a_value_beyond_ascii_is_masked_in_all_kinds_of_json(void **state)
+{
+	expect(*state, "pässwört \xf0\x9f\x94\x91 p\\u00e4ssw\\u00f6rt \\ud83d\\udd11", "*** ***");
 }
 
 static void a_value_that_a_cut_went_through_is_masked(void **state)
@@ -122,6 +137,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(values_are_masked_and_nothing_else, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_value_inside_json_is_masked_as_well, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(lines_of_a_value_are_masked_apart_from_each_other, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_value_beyond_ascii_is_masked_in_all_kinds_of_json, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_value_that_a_cut_went_through_is_masked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_stream_is_masked_across_its_pieces, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(many_hits_take_no_longer_than_the_text, set_up, tear_down),
