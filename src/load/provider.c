@@ -346,7 +346,7 @@ static bool check_pointer(struct apply *ap, const struct key_def *def, struct st
 	if (!pointer_is_good(pointer))
 		report_value(ap, "a JSON Pointer begins with '/'; '~' is written ~0, and '/' in a name ~1");
 	else if (!def->many && (pointer_has_star(pointer) || where_pointer_set(pointer, &from, &to)))
-		report_value(ap, "'*' names several values, and so does '{a,b}'; only token counts and costs add them up");
+		report_value(ap, "'*' names several values, and so does '{a,b}'; only token counts, costs, 'failed' and 'error' may");
 	else
 		return true;
 	return false;
@@ -391,8 +391,8 @@ static const struct key_def keys[] = {
     {"env", set_env, FIELD(env), .shapes = true},
     {"prompt", set_prompt, FIELD(prompt), .shapes = true},
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
-    {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
-    {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON)},
+    {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
+    {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
     {"final", set_final, FIELD(final)},
     {"activity", set_where, FIELD(activity), .places = IN(JSONL)},
     {"resume_args", set_resume_args, FIELD(resume_args)},

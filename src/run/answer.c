@@ -71,7 +71,7 @@ static bool line_may_matter(const struct reading *r, struct str line)
 	for (int i = 0; i < N_KEYS; i++) {
 		const struct key *k = &r->keys[i];
 
-		if (key_is_of(k, WHERE_JSONL) && (!k->literal || memmem(line.p, line.n, k->literal, strlen(k->literal))))
+		if (key_is_of(k, WHERE_JSONL) && key_may_be_in(k, line))
 			return true;
 	}
 	return false;
@@ -170,7 +170,7 @@ static struct str error_field(struct reading *r)
 /* Some programs pass the API's own JSON on as the message: people want the words in it. */
 static struct str inner_message(struct arena *a, struct str field)
 {
-	static const char *const pointers[] = {"/error/message", "/0/error/message", "/message", "/error"};
+	static const char *const pointers[] = {"/error/message", "/0/error/message", "/message", "/error", "/0"};
 	struct str out;
 
 	if (str_trim(field).n == 0 || !strchr("{[", str_trim(field).p[0]))
@@ -300,6 +300,12 @@ static void set_text(struct reading *r, struct answer *out)
 	out->text = text;
 }
 
+/* Some programs say why they gave up, and end with 0 behind what they had answered before. */
+static bool gave_up(const struct reading *r)
+{
+	return r->in->unfinished && where_error_is_apart(r->in->provider) && key_says_something(&r->keys[KEY_ERROR]);
+}
+
 struct answer answer_read(struct arena *a, const struct answer_input *in)
 {
 	struct answer out = {.cost_usd = NAN, .wait_ns = -1};
@@ -313,7 +319,7 @@ struct answer answer_read(struct arena *a, const struct answer_input *in)
 
 		out.class = TRY_CRASH;
 		out.error = arena_printf(a, "ended by signal %d (%s)", in->status, name ? name : "unknown");
-	} else if (in->status != 0 || in->says_failed || key_is_true(&r.keys[KEY_FAILED])) {
+	} else if (in->status != 0 || in->says_failed || key_is_true(&r.keys[KEY_FAILED]) || gave_up(&r)) {
 		set_failed(&r, &out);
 	} else {
 		set_text(&r, &out);

@@ -18,6 +18,7 @@ struct answer_input {
 	const char *result_file; /* of `result = file` */
 	bool exited;             /* false: ended by a signal */
 	int status;              /* exit status, or signal */
+	bool unfinished;         /* the rule names a final line, and none has come */
 	bool says_failed;        /* its final line holds an error (see live.h): failed, whatever the status */
 };
 

@@ -27,6 +27,12 @@ bool where_is_json(const struct where *w)
 	return w->kind == WHERE_JSON || w->kind == WHERE_JSONL || w->kind == WHERE_JSONL_SUM || w->kind == WHERE_STDERR_JSON;
 }
 
+bool where_error_is_apart(const struct provider *p)
+{
+	bool same = p->error.kind == p->result.kind && str_eq(p->error.pointer, p->result.pointer);
+	return p->failed.kind == WHERE_NONE && p->error.kind == WHERE_JSONL && !same;
+}
+
 /* No program writes letters, digits, '_' or '-' of a member's name as escapes, so only names of these can rule a line out unread.
  */
 static const char *literal_of(struct arena *a, const struct json_path *path)
@@ -41,28 +47,33 @@ static const char *literal_of(struct arena *a, const struct json_path *path)
 	return NULL;
 }
 
+static void add_path(struct key *k, struct arena *a, struct str pointer)
+{
+	k->paths[k->n_paths] = json_path_of(a, pointer);
+	k->literals[k->n_paths] = literal_of(a, &k->paths[k->n_paths]);
+	k->n_paths++;
+}
+
 /* `/a/{b,c}/d` is /a/b/d and /a/c/d. */
 static void add_paths(struct key *k, struct arena *a, struct str pointer)
 {
 	size_t from, to;
 
-	if (!k->number || !where_pointer_set(pointer, &from, &to)) {
+	if (!where_pointer_set(pointer, &from, &to)) {
 		k->paths = arena_new(a, struct json_path);
-		k->paths[k->n_paths++] = json_path_of(a, pointer);
-		k->literal = literal_of(a, k->paths);
+		k->literals = arena_array(a, const char *, 1);
+		add_path(k, a, pointer);
 		return;
 	}
 	struct str before = str_sub(pointer, 0, from), names = str_sub(pointer, from + 1, to - 1), behind = str_sub(pointer, to, pointer.n);
-	struct json_path common = json_path_of(a, arena_printf(a, "%.*s*%.*s", STR_ARG(before), STR_ARG(behind)));
 
-	k->literal = literal_of(a, &common);
 	k->paths = arena_array(a, struct json_path, names.n + 1);
+	k->literals = arena_array(a, const char *, names.n + 1);
 	for (size_t at = 0; at <= names.n;) {
 		size_t end = str_find(names, STR(","), at);
 		struct str name = str_sub(names, at, end);
 
-		k->paths[k->n_paths++] =
-		    json_path_of(a, arena_printf(a, "%.*s%.*s%.*s", STR_ARG(before), STR_ARG(name), STR_ARG(behind)));
+		add_path(k, a, arena_printf(a, "%.*s%.*s%.*s", STR_ARG(before), STR_ARG(name), STR_ARG(behind)));
 		at = end + 1;
 	}
 }
@@ -74,6 +85,14 @@ struct key key_of(struct arena *a, const struct where *w, bool number)
 	if (where_is_json(w))
 		add_paths(&k, a, w->pointer);
 	return k;
+}
+
+bool key_may_be_in(const struct key *k, struct str line)
+{
+	for (size_t i = 0; i < k->n_paths; i++)
+		if (!k->literals[i] || memmem(line.p, line.n, k->literals[i], strlen(k->literals[i])))
+			return true;
+	return false;
 }
 
 /* What one JSON text has for one key. */
@@ -121,12 +140,36 @@ static bool take_number(void *self, const json_t *v)
 	return true;
 }
 
+static bool says_something(const json_t *v)
+{
+	if (json_is_string(v))
+		return json_string_length(v) > 0;
+	return json_is_true(v) || json_object_size(v) > 0 || json_array_size(v) > 0 || (json_is_number(v) && json_number_value(v) != 0);
+}
+
+/* Of several members the first that says something; if none does, the first. */
+static void find_value(const struct key *k, const json_t *root, struct found *f)
+{
+	for (size_t i = 0; i < k->n_paths && !(f->value && says_something(f->value)); i++) {
+		struct found one = {0};
+
+		json_path_each(root, &k->paths[i], take_first, &one);
+		if (one.value && (!f->value || says_something(one.value)))
+			f->value = one.value;
+	}
+}
+
+static void find_number(const struct key *k, const json_t *root, struct found *f)
+{
+	for (size_t i = 0; i < k->n_paths; i++)
+		json_path_each(root, &k->paths[i], take_number, f);
+}
+
 void key_see(struct key *k, const json_t *root)
 {
 	struct found f = {0};
 
-	for (size_t i = 0; i < k->n_paths; i++)
-		json_path_each(root, &k->paths[i], k->number ? take_number : take_first, &f);
+	(k->number ? find_number : find_value)(k, root, &f);
 	if (f.value) {
 		json_decref(k->value);
 		k->value = json_incref((json_t *)f.value);
@@ -158,7 +201,12 @@ bool key_is_true(const struct key *k)
 		return k->has_number && k->real != 0;
 	if (json_is_string(k->value))
 		return str_ieq((struct str){json_string_value(k->value), json_string_length(k->value)}, STR("true"));
-	return json_is_true(k->value) || (json_is_number(k->value) && json_number_value(k->value) != 0);
+	return k->value && says_something(k->value);
+}
+
+bool key_says_something(const struct key *k)
+{
+	return k->value && says_something(k->value);
 }
 
 bool key_has_value(const struct key *k)

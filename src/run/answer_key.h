@@ -12,16 +12,18 @@
 #include "load/rules.h"
 
 bool where_is_json(const struct where *w);
+/* Some rules find the error where an answer stands otherwise; only a place of its own tells one from the other. Not asked where `failed` tells. */
+bool where_error_is_apart(const struct provider *p);
 /* As a rule says it: "jsonl:/a/b". */
 struct str where_text(struct arena *a, const struct where *w);
 
 /* A key of the rule while the files are searched for it. */
 struct key {
 	const struct where *where;
-	struct json_path *paths; /* several where a number's pointer names a set `{a,b}` */
+	struct json_path *paths; /* several where the pointer names a set `{a,b}` */
+	const char **literals;   /* of each path, "name" in quotes: a line without it cannot have the value; NULL: it may */
 	size_t n_paths;
-	const char *literal; /* "name" in quotes: a line without it cannot have the value; NULL: it may */
-	bool number;         /* numbers are added up; else the first value counts */
+	bool number;         /* numbers are added up; else the first value counts, of a set the first that says something */
 	json_t *value;       /* the last one that was not null; own reference */
 	bool has_number, is_real;
 	int64_t whole; /* saturates */
@@ -30,12 +32,16 @@ struct key {
 
 /* `number`: its values are to be added up. A place that is not in JSON gives a key that finds nothing. */
 struct key key_of(struct arena *a, const struct where *w, bool number);
+/* False: the line has nothing for the key. Reading a line as JSON takes a hundred times as long as this. */
+bool key_may_be_in(const struct key *k, struct str line);
 /* Takes what one JSON text has for the key: in place of what earlier ones had, or on top where the rule wants the sum. */
 void key_see(struct key *k, const json_t *root);
 
 bool key_has_value(const struct key *k);
-/* true, a number that is not 0, or the word "true". */
+/* true, a number that is not 0, the word "true", or an object or array with something in it. */
 bool key_is_true(const struct key *k);
+/* The same, or any text that is not empty. */
+bool key_says_something(const struct key *k);
 /* The value as text, in the arena; empty when there is none. */
 struct str key_text(struct arena *a, const struct key *k);
 /* The sum, or -1: not reported (or negative). */

@@ -44,6 +44,7 @@ static struct answer read_answer(struct job *j, const struct outcome *o)
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir)).p,
 		.exited = final || !o->signaled,
 		.status = final ? 0 : o->status,
+		.unfinished = !final && j->provider->final.where.kind != WHERE_NONE,
 		.says_failed = final && live_seen(j->live).final_is_error,
 	};
 	return answer_read(&j->arena, &in);

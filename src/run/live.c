@@ -26,17 +26,6 @@ static bool in_lines(const struct key *k)
 	return k->where->kind == WHERE_JSONL || k->where->kind == WHERE_JSONL_SUM;
 }
 
-static bool same_where(const struct where *a, const struct where *b)
-{
-	return a->kind == b->kind && str_eq(a->pointer, b->pointer);
-}
-
-/* Some rules find the error where an answer stands otherwise; only a place of its own tells one from the other. */
-static bool error_is_apart(const struct provider *p)
-{
-	return p->failed.kind == WHERE_NONE && p->error.kind == WHERE_JSONL && !same_where(&p->error, &p->result);
-}
-
 static bool is_plain_word(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -53,7 +42,7 @@ struct live *live_new(const struct provider *p)
 
 	s->provider = p;
 	s->final = key_of(&s->arena, &p->final.where, false);
-	s->error = key_of(&s->arena, error_is_apart(p) ? &p->error : &nowhere, false);
+	s->error = key_of(&s->arena, where_error_is_apart(p) ? &p->error : &nowhere, false);
 	s->activity = key_of(&s->arena, &p->activity, false);
 	s->session = key_of(&s->arena, &p->session, false);
 	counts_init(&s->arena, p, s->counts);
@@ -95,7 +84,7 @@ static bool has_word(struct str line, const char *word)
 
 static bool may_have(const struct key *k, struct str line)
 {
-	return in_lines(k) && has_word(line, k->literal);
+	return in_lines(k) && key_may_be_in(k, line);
 }
 
 static bool may_be_final(const struct live *s, struct str line)
@@ -103,7 +92,6 @@ static bool may_be_final(const struct live *s, struct str line)
 	return !s->is_final && may_have(&s->final, line) && has_word(line, s->final_word);
 }
 
-/* Reading a line as JSON takes a hundred times as long as looking for a name in it. */
 static bool may_matter(const struct live *s, struct str line)
 {
 	if (may_be_final(s, line) || may_have(&s->activity, line) || (!s->id.n && may_have(&s->session, line)))
@@ -150,17 +138,12 @@ static bool is_the_value(const struct final_line *f, const json_t *v)
 	return is;
 }
 
-static bool has_text(const json_t *v)
-{
-	return !json_is_false(v) && !(json_is_string(v) && json_string_length(v) == 0);
-}
-
 static bool look_for_final(struct live *s, const json_t *root)
 {
 	if (s->is_final || !look(&s->final, root) || !is_the_value(&s->provider->final, s->final.value))
 		return false;
 	s->is_final = true;
-	s->is_error = look(&s->error, root) && has_text(s->error.value);
+	s->is_error = look(&s->error, root) && key_says_something(&s->error);
 	return true;
 }
 

@@ -197,7 +197,7 @@ static void failed_may_be_true_a_number_or_a_word(void **state)
 		bool failed;
 	} cases[] = {{"true", true},   {"1", true},   {"0.5", true},          {"\"true\"", true},   {"-1", true},
 	             {"false", false}, {"0", false},  {"0.0", false},         {"\"false\"", false}, {"null", false},
-	             {"\"\"", false},  {"{}", false}, {"\"yes, but\"", false}};
+	             {"\"\"", false},  {"{}", false}, {"\"yes, but\"", false}, {"{\"a\":0}", true}, {"[]", false}, {"[\"x\"]", true}};
 
 	f->p.result = at(WHERE_JSON, "/r");
 	f->p.failed = at(WHERE_JSON, "/bad");
@@ -238,6 +238,37 @@ static void the_answer_may_be_in_a_file_and_usage_in_lines(void **state)
 	    "Unauthorized: no\"}}\n");
 	read_it(f, 1);
 	expect_error(f, TRY_AUTH, "unexpected status 401 Unauthorized: no");
+	/* With status 0 it counts where the final line has not come. */
+	read_it(f, 0);
+	assert_int_equal(f->got.class, TRY_OK);
+	f->in.unfinished = true;
+	read_it(f, 0);
+	expect_error(f, TRY_AUTH, "unexpected status 401 Unauthorized: no");
+	put(f, "out", "{\"type\":\"error\",\"message\":\"x\"}\n{\"error\":{\"message\":\"\"}}\n");
+	read_it(f, 0);
+	assert_int_equal(f->got.class, TRY_OK);
+}
+
+static void failed_and_error_may_have_several_members(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.result = at(WHERE_JSONL, "/result");
+	f->p.failed = at(WHERE_JSONL, "/{is_error,errors}");
+	f->p.error = at(WHERE_JSONL, "/{errors,result}");
+	put(f, "out", "{\"is_error\":true,\"errors\":[],\"result\":\"the reason\"}\n{\"text\":\"more\"}\n");
+	read_it(f, 0);
+	expect_error(f, TRY_FAILED, "the reason");
+	put(f, "out", "{\"is_error\":false,\"errors\":[\"too many turns\", \"b\"],\"result\":\"half\"}\n");
+	read_it(f, 0);
+	expect_error(f, TRY_FAILED, "too many turns");
+	/* The last line that has any of them. */
+	put(f, "out", "{\"errors\":[\"a plugin is missing\"]}\n{\"is_error\":false,\"errors\":[],\"result\":\"whole\"}\n");
+	read_it(f, 0);
+	expect_text(f, "whole");
+	put(f, "out", "{\"errors\":[\"a plugin is missing\"]}\n{\"is_error\":false,\"result\":\"whole\"}\n");
+	read_it(f, 0);
+	expect_text(f, "whole");
 }
 
 static void a_result_file_that_is_empty_missing_or_no_file_is_no_answer(void **state)
@@ -618,12 +649,12 @@ static void numbers_of_several_members_are_added(void **state)
 	f->p.result = at(WHERE_JSONL, "/part/{text,x}");
 	put(f, "out",
 	    "{\"part\":{\"tokens\":{\"output\":12,\"reasoning\":3}},\"a\":{\"m\":{\"in\":5}},\"b\":{\"n\":{\"in\":2}}}\n"
-	    "{\"part\":{\"tokens\":{\"reasoning\":1}}}\n{\"part\":{\"{text,x}\":\"a name of its own\"}}\n");
+	    "{\"part\":{\"tokens\":{\"reasoning\":1}}}\n{\"part\":{\"text\":\"\",\"x\":\"says something\"}}\n");
 	read_it(f, 0);
 	assert_int_equal(f->got.output_tokens, 16);
 	assert_int_equal(f->got.input_tokens, 7);
 	assert_true(isnan(f->got.cost_usd));
-	assert_string_equal(f->got.text.p, "a name of its own");
+	assert_string_equal(f->got.text.p, "says something");
 }
 
 static void text_keys_with_a_star_take_the_first(void **state)
@@ -894,6 +925,7 @@ int main(void)
 	    CASE(an_interrupted_run_that_ends_well_has_failed),
 	    CASE(failed_may_be_true_a_number_or_a_word),
 	    CASE(the_answer_may_be_in_a_file_and_usage_in_lines),
+	    CASE(failed_and_error_may_have_several_members),
 	    CASE(a_result_file_that_is_empty_missing_or_no_file_is_no_answer),
 	    CASE(an_indented_object_has_numbers_under_a_star),
 	    CASE(an_error_may_be_json_behind_a_stack_trace),
