@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "run/answer_line.h"
 
-/* An identifier that is longer is none. */
+/* An identifier that is longer is none, nor one that a program would take for an option. */
 #define SESSION_MAX ((size_t)256)
 
 struct live {
@@ -111,15 +111,20 @@ static bool look(struct key *k, const json_t *root)
 	return k->value;
 }
 
-static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, size_t limit)
+static bool is_session(struct str text)
+{
+	return text.n <= SESSION_MAX && !str_starts(text, STR("-"));
+}
+
+static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, bool fits(struct str text))
 {
 	struct arena a = {0};
 	struct str text = look(k, root) ? jsontext_text(&a, k->value) : STR_NONE;
 	bool news = false;
 
-	if (text.n && text.n <= limit) {
+	if (text.n && (!fits || fits(text))) {
 		text = line_of(&a, text);
-		news = text.n && !str_eq(text, sbuf_view(into));
+		news = text.n && (!fits || fits(text)) && !str_eq(text, sbuf_view(into));
 	}
 	if (news) {
 		sbuf_clear(into);
@@ -163,9 +168,9 @@ static bool see_line(struct live *s, struct str line)
 			key_see(&s->counts[i], root);
 			news |= s->counts[i].real != before;
 		}
-	news |= look_for_text(&s->activity, root, &s->what, SIZE_MAX);
+	news |= look_for_text(&s->activity, root, &s->what, NULL);
 	if (!s->id.n)
-		news |= look_for_text(&s->session, root, &s->id, SESSION_MAX);
+		news |= look_for_text(&s->session, root, &s->id, is_session);
 	news |= look_for_final(s, root);
 	json_decref(root);
 	return news;

@@ -36,6 +36,7 @@ static void activity_session_and_counts_are_seen_as_they_come(void **state)
 	(void)state;
 
 	assert_false(add(l, "plain words\n"));
+	assert_false(add(l, "{\"session_id\":\"--yes\"}\n{\"session_id\":\" -x\"}\n"));
 	assert_true(add(l, "{\"session_id\":\"s1\",\"message\":{\"content\":[{\"text\":\"Reading\\n  it\"}]}}\n"));
 	assert_true(str_eq(live_seen(l).activity, STR("Reading it")));
 	assert_true(str_eq(live_seen(l).session, STR("s1")));
