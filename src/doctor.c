@@ -10,6 +10,7 @@
 #include "run/agent.h"
 #include "run/probe.h"
 #include "show/phrase.h"
+#include "state/limits.h"
 
 extern char **environ;
 
@@ -73,9 +74,28 @@ static void add_program(struct examination *x, struct str path)
 	}
 }
 
-static void add_limits(struct examination *x, const struct provider *p)
+/* The variable that holds its key, or those that do not. A program that has logged in needs none. */
+static void add_key(struct examination *x, const struct provider *p)
+{
+	const char *gap = "; no key in ";
+	for (size_t i = 0; i < p->key_env.n; i++) {
+		const char *value = getenv(arena_copy(&x->g->arena, p->key_env.p[i]).p);
+		if (value && *value) {
+			sbuf_printf(&x->out, "; key in %.*s", STR_ARG(p->key_env.p[i]));
+			return;
+		}
+	}
+	for (size_t i = 0; i < p->key_env.n; i++, gap = ", ")
+		sbuf_printf(&x->out, "%s%.*s", gap, STR_ARG(p->key_env.p[i]));
+}
+
+static void add_limits(struct examination *x, const struct provider *p, int64_t closed_ms)
 {
 	struct times *t = map_get(&x->latencies, p->name);
+	if (closed_ms) {
+		sbuf_lit(&x->out, "; out of quota until ");
+		clock_when(&x->out, closed_ms * NS_PER_MS);
+	}
 	if (p->max_concurrent)
 		sbuf_printf(&x->out, "; at most %u at once", p->max_concurrent);
 	if (p->rate_capacity)
@@ -87,7 +107,7 @@ static void add_limits(struct examination *x, const struct provider *p)
 	clock_duration(&x->out, t->ns.p[t->ns.n / 2]);
 }
 
-/* "codex: usable: /usr/bin/codex, codex-cli 0.40; public; at most 4 at once" */
+/* "mine: usable: /usr/bin/mine, mine 0.40; public; at most 4 at once" */
 static void examine_provider(struct examination *x, struct provider *p)
 {
 	struct str path;
@@ -103,11 +123,13 @@ static void examine_provider(struct examination *x, struct provider *p)
 	sbuf_lit(&x->out, allowed ? ": usable: " : ": not allowed by 'privacy: private': ");
 	add_program(x, path);
 	sbuf_lit(&x->out, p->is_private ? "; private" : "; public");
-	add_limits(x, p);
+	add_key(x, p);
+	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name);
+	add_limits(x, p, closed_ms);
 	if (p->only_when_asked)
 		sbuf_lit(&x->out, "; only where it is named");
 	sbuf_char(&x->out, '\n');
-	if (!allowed)
+	if (!allowed || closed_ms)
 		return;
 	*map_slot(&x->installed, p->name) = p;
 	x->usable += !p->only_when_asked;
@@ -154,7 +176,7 @@ static void add_agents(struct examination *x, const struct provider *p)
 	sbuf_free(&names);
 }
 
-/* No rule says which variable holds a provider's key: what is said is which are there, never what they hold. */
+/* Which there are, never what they hold: not every rule says where its key is. */
 static void add_keys(struct examination *x)
 {
 	const char *gap = "";

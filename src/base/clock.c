@@ -74,3 +74,12 @@ void clock_iso_ms(struct sbuf *b, int64_t wall_ns)
 	snprintf(fraction, sizeof fraction, ".%03d", ms < 0 ? (ms + 1000) % 1000 : ms);
 	add_iso(b, wall_ns, fraction);
 }
+
+void clock_when(struct sbuf *b, int64_t wall_ns)
+{
+	time_t t = wall_ns / NS_PER_S;
+	struct tm tm;
+	char text[40];
+	localtime_r(&t, &tm);
+	sbuf_str(b, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
+}

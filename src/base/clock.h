@@ -13,6 +13,8 @@ int64_t clock_ns(void);      /* monotonic */
 int64_t clock_wall_ns(void); /* since 1970, UTC */
 /* "0.04s", "12.3s", "4m05s", "2h10m": for people. */
 void clock_duration(struct sbuf *b, int64_t ns);
+/* "15:04", or "2026-11-24 15:04" when that is not within the next 20 hours: here, for people. */
+void clock_when(struct sbuf *b, int64_t wall_ns);
 /* "2026-11-24T06:48:46Z" */
 void clock_iso(struct sbuf *b, int64_t wall_ns);
 /* "2026-11-24T06:48:46.123Z" */

@@ -150,16 +150,19 @@ static void set_command(struct apply *ap, const struct key_def *def)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
 }
 
+static bool is_name(struct str word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (!isalnum((unsigned char)word.p[i]) && word.p[i] != '_')
+			return false;
+	return word.n && !isdigit((unsigned char)word.p[0]);
+}
+
 static bool is_variable(struct str word)
 {
 	size_t eq = str_find(word, STR("="), 0);
 
-	if (eq == word.n || !eq || isdigit((unsigned char)word.p[0]))
-		return false;
-	for (size_t i = 0; i < eq; i++)
-		if (!isalnum((unsigned char)word.p[i]) && word.p[i] != '_')
-			return false;
-	return true;
+	return eq < word.n && is_name(str_sub(word, 0, eq));
 }
 
 static void set_env(struct apply *ap, const struct key_def *def)
@@ -171,6 +174,16 @@ static void set_env(struct apply *ap, const struct key_def *def)
 		if (!is_variable(w->p[i]))
 			diag_error(ap->diag, ap->key->value.at, "NAME=VALUE NAME=VALUE", "'%.*s' sets no variable",
 			           STR_ARG(w->p[i]));
+}
+
+static void set_names(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+
+	set_words(ap, def);
+	for (size_t i = 0; i < w->n; i++)
+		if (!is_name(w->p[i]))
+			diag_error(ap->diag, ap->key->value.at, "NAME NAME", "'%.*s' is no variable's name", STR_ARG(w->p[i]));
 }
 
 static void set_prompt(struct apply *ap, const struct key_def *def)
@@ -389,6 +402,7 @@ static const struct key_def keys[] = {
     {"model_args", set_words, FIELD(model_args), .shapes = true},
     {"role_args", set_words, FIELD(role_args), .shapes = true},
     {"env", set_env, FIELD(env), .shapes = true},
+    {"key_env", set_names, FIELD(key_env)},
     {"prompt", set_prompt, FIELD(prompt), .shapes = true},
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
     {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},

@@ -72,14 +72,13 @@ void served_why_waiting(struct served *v, struct sbuf *b)
 	v->tell_ns = 0;
 }
 
-/* "15:04", or with its day when that is not soon. */
 static struct str time_of_day(struct arena *a, int64_t wall_ms)
 {
-	time_t t = wall_ms / 1000;
-	struct tm tm;
-	char text[40];
-	localtime_r(&t, &tm);
-	return arena_copy(a, (struct str){text, strftime(text, sizeof text, t - time(NULL) < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm)});
+	struct sbuf b = {0};
+	clock_when(&b, wall_ms * NS_PER_MS);
+	struct str s = arena_copy(a, sbuf_view(&b));
+	sbuf_free(&b);
+	return s;
 }
 
 void served_close(struct served *v, struct arena *a, int64_t until_ms, struct str why)

@@ -521,3 +521,21 @@ int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
 	}
 	return leave(l, &b, longer);
 }
+
+int64_t limits_out_of_quota(struct arena *a, struct str provider)
+{
+	char text[BUCKET_TEXT + 1];
+	struct str folder;
+	struct bucket b;
+
+	if (!limits_folder_path(a, &folder))
+		return 0;
+	int fd = open(arena_printf(a, "%.*s/%.*s.state", STR_ARG(folder), STR_ARG(path_escape_name(a, provider))).p,
+		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return 0;
+	ssize_t n = pread(fd, text, sizeof text, 0);
+	close(fd);
+	bool closed = n > 0 && bucket_parse((struct str){text, (size_t)n}, &b) && b.why == LIMIT_NO_QUOTA && b.until_ms > clock_wall_ns() / NS_PER_MS;
+	return closed ? b.until_ms : 0;
+}

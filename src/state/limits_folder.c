@@ -59,11 +59,16 @@ static int open_private(struct str path)
 	return -1;
 }
 
+bool limits_folder_path(struct arena *a, struct str *path)
+{
+	return runtime_folder(a, path) || state_folder(a, path);
+}
+
 int limits_folder_open(struct arena *a, struct str *path, struct str *problem)
 {
 	int fd;
 
-	if (!runtime_folder(a, path) && !state_folder(a, path)) {
+	if (!limits_folder_path(a, path)) {
 		*problem = STR("there is no folder for them: set XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME");
 		return -1;
 	}
