@@ -180,7 +180,7 @@ static void add_head(const struct survey *s, struct sbuf *b)
 		    "#   axmake --doctor             tells which agents' programs are installed here and usable\n"
 		    "#   axmake                      asks those; what is up to date is not run again\n"
 		    "#\n"
-		    "# A task's `provider:` and `model:` say who answers it. For an agent, axmake.ini does: [agent quality] with provider = codex.\n\n");
+		    "# A task's `provider:` and `model:` say who answers it. For an agent, axmake.ini does: [agent quality] with provider = NAME.\n\n");
 	if (s->sources.n)
 		sbuf_printf(b, "# What the tasks below go by: other content of these files makes them run again. Keep out what is made of it.\nx-sources: &sources [%s]\n\n",
 			    s->sources.p);

@@ -66,7 +66,7 @@ static void unknown_agent(struct builder *b, const struct text *name)
 		   STR_ARG(name->s));
 }
 
-/* Names in a list like "claude-code, codex", added where the policy allows them. */
+/* Names in a list like "mine, other", added where the policy allows them. */
 static void add_named(struct builder *b, struct text list, struct provider_list *out)
 {
 	for (size_t at = 0; at <= list.s.n;) {

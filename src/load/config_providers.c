@@ -58,7 +58,7 @@ static void read_command(struct reading *r, const json_t *of)
 	if (text && strlen(text) == json_string_length(value))
 		r->to->command = arena_copy(r->arena, str_trim(str_of(text)));
 	if (!r->to->command.n)
-		report(r, "command", "write a program, or its words: \"claude\", \"my-agent --json\"");
+		report(r, "command", "write a program, or its words: \"my-agent\", \"my-agent --json\"");
 }
 
 static void read_rate_limit(struct reading *r, const json_t *of)

@@ -428,7 +428,7 @@ static void on_warning(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
-/* "axmake: backend waits: 'claude-code' is busy": once for all that do. */
+/* "axmake: backend waits: 'mine' is busy": once for all that do. */
 static void on_waits(struct plain *p, const struct event *e)
 {
 	struct sbuf b = {0};

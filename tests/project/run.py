@@ -177,6 +177,17 @@ def every_test_that_the_table_of_failures_names_exists(_box):
     check(len(rows) > 30, rows)
 
 
+def every_provider_is_a_rule_and_named_nowhere_in_the_source(_box):
+    rules = [read(os.path.join(TREE, "rules", f)) for f in os.listdir(os.path.join(TREE, "rules")) if f.endswith(".ini")]
+    names = {n for text in rules for n in re.findall(r"^\[provider (\S+)\]", text, re.M)} - {"offline"}  # offline is a program of this project
+    programs = {p for text in rules for p in re.findall(r"^command\s*=\s*(\S+)", text, re.M)} - {"axmake-offline"}
+    check(len(names) == len(programs) >= 5, names, programs)
+    for folder, _, files in os.walk(os.path.join(TREE, "src")):
+        for f in files:
+            said = re.findall(rf"\b(?:{'|'.join(names | programs)})\b", read(os.path.join(folder, f)))
+            check(not said, os.path.join(folder, f), said)
+
+
 CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES + schema.CASES
 
 if __name__ == "__main__":
