@@ -163,21 +163,54 @@ static void add_sample(struct taken *t, const struct job *j)
 	t->n++;
 }
 
+/* What is on record is not added twice. */
+static void add_spent(struct job *j)
+{
+	struct taken *t = &j->taken;
+	t->calls += j->spent.calls - j->kept.calls;
+	t->unpriced += j->spent.unpriced - j->kept.unpriced;
+	t->uncounted += j->spent.uncounted - j->kept.uncounted;
+	t->tokens += j->spent.tokens - j->kept.tokens;
+	t->cost_usd += j->spent.cost_usd - j->kept.cost_usd;
+	j->kept = j->spent;
+}
+
+static int write_taken(struct job *j)
+{
+	return log_take(j->sched->c->log, j->sched->c->graph->workflow->file, j->task->name, &j->taken);
+}
+
+int budget_keep(struct job *j)
+{
+	struct job *p = payer(j);
+	if (p->spent.calls == p->kept.calls)
+		return 0;
+	add_spent(p);
+	return write_taken(p);
+}
+
+int budget_lost(struct job *j, const struct answer *a)
+{
+	struct job *p = payer(j);
+	struct spent lost = {0};
+	add(&lost, a->cost_usd, usual_tokens(a->input_tokens, a->output_tokens, a->cache_read_tokens, a->cache_write_tokens));
+	p->taken.calls += lost.calls;
+	p->taken.unpriced += lost.unpriced;
+	p->taken.uncounted += lost.uncounted;
+	p->taken.tokens += lost.tokens;
+	p->taken.cost_usd += lost.cost_usd;
+	return write_taken(p);
+}
+
 int budget_record(struct job *j, enum try_class class)
 {
-	struct sched *s = j->sched;
-	struct taken *t = &j->taken;
-	bool first = !t->n;
+	bool first = !j->taken.n;
 	if (class == TRY_OK)
-		add_sample(t, j);
-	t->calls += j->spent.calls;
-	t->unpriced += j->spent.unpriced;
-	t->uncounted += j->spent.uncounted;
-	t->tokens += j->spent.tokens;
-	t->cost_usd += j->spent.cost_usd;
+		add_sample(&j->taken, j);
+	add_spent(j);
 	if (j->task->kind == TASK_AGENT ? !j->spent.calls : first || class != TRY_OK)
 		return 0; /* nothing that the record does not say */
-	return log_take(s->c->log, s->c->graph->workflow->file, j->task->name, t);
+	return write_taken(j);
 }
 
 bool budget_gone(const struct job *j)

@@ -10,6 +10,7 @@
 
 struct sched;
 struct job;
+struct answer;
 
 enum budget_word {
 	BUDGET_FITS,
@@ -21,6 +22,10 @@ enum budget_word budget_ask(const struct sched *s, const struct task *t);
 
 /* The try's usage has been read into j->answer: adds it up, and warns. */
 void budget_count(struct job *j);
+/* What the task has spent so far goes on record, before it goes on: nobody else will know, should this run be killed. 0 or errno. */
+int budget_keep(struct job *j);
+/* So does what a try of a killed run had spent, of which nothing was on record. 0 or errno. */
+int budget_lost(struct job *j, const struct answer *a);
 /* The task has ended so, after a try at least: what it took goes on record. 0 or errno. */
 int budget_record(struct job *j, enum try_class class);
 /* Something came from the running try. true: with that its task has spent its own budget. */

@@ -11,7 +11,7 @@
 #include "state/store.h"
 
 #define CALL_MAX 65536
-#define FIRST_LINE "axmake call 2\n"
+#define FIRST_LINE "axmake call 3\n"
 
 static const char *const answer_files[] = {"stdout", "answer"};
 enum { N_FILES = sizeof answer_files / sizeof *answer_files };
@@ -23,14 +23,14 @@ struct str call_left_path(struct arena *a, struct str dir)
 
 static const char *state_word(const struct call_left *c)
 {
-	return c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
+	return c->lost ? "lost" : c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
 }
 
 int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
-	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s %s\n%.*s\n", c->signature, c->start_id, c->tries,
-				       state_word(c), c->in_view ? "view" : "root", STR_ARG(c->provider));
+	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s %s %s\n%.*s\n", c->signature, c->start_id, c->tries,
+				       state_word(c), c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", STR_ARG(c->provider));
 	int err = os_replace_file(at, call_left_path(&a, dir).p, 0600, text);
 	arena_free(&a);
 	return err;
@@ -39,20 +39,22 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out)
 {
 	struct str text;
-	char word[16], where[8];
+	char word[16], where[8], counted[16];
 	int n = 0;
 	*out = (struct call_left){0};
 	if (os_read_file(a, at, call_left_path(a, dir).p, CALL_MAX, &text) || !str_starts(text, STR(FIRST_LINE)))
 		return false;
 	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
 	_Static_assert(HASH_HEX == 33, "the width below");
-	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z]%n", out->signature, &out->start_id, &out->tries, word, where, &n) != 5 || rest.p[n] != '\n')
+	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z]%n", out->signature, &out->start_id, &out->tries, word, where, counted, &n) != 6 || rest.p[n] != '\n')
 		return false;
 	out->in_view = str_eq(str_of(where), STR("view"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
 	out->unmoved = str_eq(str_of(word), STR("unmoved"));
 	out->unkept = str_eq(str_of(word), STR("unkept"));
+	out->lost = str_eq(str_of(word), STR("lost"));
 	out->complete = out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
+	out->counted = out->unfit || out->unmoved || out->unkept || str_eq(str_of(counted), STR("counted"));
 	out->provider = str_trim_end_newlines(str_sub(rest, (size_t)n + 1, rest.n));
 	return true;
 }

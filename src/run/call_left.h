@@ -17,6 +17,8 @@ struct call_left {
 	bool unfit;          /* complete, but it lacked a field that was used then, and that failure is on record */
 	bool unmoved;        /* complete, but what it made could not all be moved to the root, and that failure is on record */
 	bool unkept;         /* complete, but it could not be kept, and that failure is on record */
+	bool lost;           /* can never be taken up */
+	bool counted;        /* what it took is on record */
 	bool in_view;        /* what it made is not in the root, but in the task's view of it */
 	struct str provider; /* its name */
 };

@@ -162,7 +162,7 @@ void finish_asked(struct job *j, bool whole)
 
 void finish_salvaged(struct job *j)
 {
-	if (!j->paid_before)
+	if (!j->counted)
 		finish_count(j);
 	choice_release(j); /* nobody was called */
 	const char *why = j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"

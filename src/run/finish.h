@@ -6,6 +6,8 @@
 
 /* What the try was, by how its program and its time ended and what it answered, with all the outcome says of that. Reads an agent's answer, and counts its usage. */
 enum try_class finish_class(struct job *j);
+/* Adds the usage that an answer tells. */
+void outcome_take(struct outcome *o, const struct answer *a);
 /* The usage that j->answer tells: into the outcome and the budget. */
 void finish_count(struct job *j);
 

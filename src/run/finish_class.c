@@ -32,21 +32,27 @@ static enum try_class class_of_script(const struct job *j, struct outcome *o)
 	return o->status ? TRY_FAILED : TRY_OK;
 }
 
-/* How an agent ends after its final line, by itself or not, says nothing of its answer. */
-static struct answer read_answer(struct job *j, const struct outcome *o)
+struct answer_input finish_answer_input(struct job *j, const struct provider *p)
 {
-	bool final = attend_answered(j);
-	struct answer_input in = {
-		.provider = j->provider,
+	return (struct answer_input){
+		.provider = p,
 		.at = j->sched->c->store->fd,
 		.out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p,
 		.err = arena_printf(&j->arena, "%.*s/stderr", STR_ARG(j->dir)).p,
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir)).p,
-		.exited = final || !o->signaled,
-		.status = final ? 0 : o->status,
-		.unfinished = !final && j->provider->final.where.kind != WHERE_NONE,
-		.says_failed = final && live_seen(j->live).final_is_error,
+		.exited = true,
 	};
+}
+
+/* How an agent ends after its final line, by itself or not, says nothing of its answer. */
+static struct answer read_answer(struct job *j, const struct outcome *o)
+{
+	bool final = attend_answered(j);
+	struct answer_input in = finish_answer_input(j, j->provider);
+	in.exited = final || !o->signaled;
+	in.status = final ? 0 : o->status;
+	in.unfinished = !final && j->provider->final.where.kind != WHERE_NONE;
+	in.says_failed = final && live_seen(j->live).final_is_error;
 	return answer_read(&j->arena, &in);
 }
 
@@ -64,11 +70,16 @@ void finish_answered(struct job *j)
 		sched_warn(j->sched, j->task, "its answer could not be kept at once: %s", os_error(err));
 }
 
+void outcome_take(struct outcome *o, const struct answer *a)
+{
+	outcome_add(o, a->input_tokens, a->output_tokens, a->cost_usd);
+	add_number(&o->cache_read_tokens, a->cache_read_tokens);
+	add_number(&o->cache_write_tokens, a->cache_write_tokens);
+}
+
 void finish_count(struct job *j)
 {
-	outcome_add(&j->outcome, j->answer.input_tokens, j->answer.output_tokens, j->answer.cost_usd);
-	add_number(&j->outcome.cache_read_tokens, j->answer.cache_read_tokens);
-	add_number(&j->outcome.cache_write_tokens, j->answer.cache_write_tokens);
+	outcome_take(&j->outcome, &j->answer);
 	budget_count(j);
 }
 

@@ -139,6 +139,9 @@ void finish_fail(struct job *j, enum try_class class)
 		finish_end(j, class);
 		return;
 	}
+	int lost = budget_keep(j);
+	if (lost)
+		sched_state_lost(j->sched, lost);
 	delay = next == CHOICE_OTHER ? 0 : delay;
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
@@ -191,6 +194,8 @@ void finish_unprovided(struct job *j, const struct choice_none *none)
 	if (j->tries)
 		err = log_failed(s->c->log, s->c->graph->workflow->file, j->task->name, j->start_id, str_of(try_class_name(TRY_QUOTA)), j->tries,
 				 clock_ns() - j->began_ns);
+	if (!err)
+		err = budget_keep(j);
 	if (err)
 		sched_state_lost(s, err);
 	sched_not_run(j, none->why);

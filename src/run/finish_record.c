@@ -99,6 +99,9 @@ int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
+	struct outcome took = j->outcome;
+	if (j->counted && !j->spent.calls) /* an earlier run's answer, which counts for that one */
+		outcome_take(&took, &j->answer);
 	struct task_record r = {
 		.workflow = s->c->graph->workflow->file,
 		.name = t->name,
@@ -110,11 +113,11 @@ int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 		.first_byte_ns = j->last_first_byte_ns,
 		.tries = j->tries,
 		.flags = flags,
-		.input_tokens = j->outcome.input_tokens,
-		.output_tokens = j->outcome.output_tokens,
-		.cache_read_tokens = j->outcome.cache_read_tokens,
-		.cache_write_tokens = j->outcome.cache_write_tokens,
-		.cost_usd = j->outcome.cost_usd,
+		.input_tokens = took.input_tokens,
+		.output_tokens = took.output_tokens,
+		.cache_read_tokens = took.cache_read_tokens,
+		.cache_write_tokens = took.cache_write_tokens,
+		.cost_usd = took.cost_usd,
 		.has_result = t->has_result,
 		.result = t->result,
 		.result_size = t->result_size,

@@ -68,7 +68,8 @@ struct job {
 	bool resumed;            /* this try goes on with that */
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	bool unfit;              /* the try's answer lacks a field that some task uses */
-	bool paid_before;        /* its answer is an earlier run's, which has counted it */
+	bool paid_before;        /* its answer is an earlier run's, and so is a failure that came of it */
+	bool counted;            /* what the try took is on record */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
 	struct loop_timer timer; /* of the phase: time-out, grace, draining, delay */
@@ -76,6 +77,7 @@ struct job {
 	struct outcome outcome;
 	struct filehash_parts *parts; /* by output, as they were hashed last; NULL: they are not to be cached */
 	struct spent spent;     /* by its tries that have ended */
+	struct spent kept;      /* of that, what is on record */
 	struct taken taken;     /* before */
 	int64_t last_first_byte_ns;
 	bool tainted;             /* an input changed while it ran */
@@ -224,6 +226,7 @@ bool stash_take(struct sched *s, struct hash128 signature, const struct task *t)
 void stash_warn(struct sched *s, const struct task *t); /* what the cache has to tell */
 
 /* Answers that outlive the run which paid for them. */
+struct answer_input finish_answer_input(struct job *j, const struct provider *p); /* where a try's answer is read from; as if it had ended well */
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */

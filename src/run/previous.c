@@ -99,14 +99,26 @@ static bool is_final(const struct masking *m, const char *out, const struct prov
 	return final;
 }
 
-/* May a run take up what was left of the call in that folder? Where nobody knows its provider now, somebody may later. */
-static bool may_be_taken_up(struct masking *m, struct str dir)
+/* May a run take up what was left of the call? Where nobody knows its provider now, somebody may later. */
+static bool may_be_taken_up(struct masking *m, struct str dir, const struct call_left *left)
+{
+	const struct provider *p = rules_provider(m->rules, left->provider);
+	return !left->lost && (left->complete || !p || is_final(m, arena_printf(&m->arena, "%.*s/stdout", STR_ARG(dir)).p, p));
+}
+
+/* What was left of a call in that folder: what may be an answer is put aside, and of the rest it stays known what it took. */
+static int settle_call(struct masking *m, struct str dir)
 {
 	struct call_left left;
-	if (!call_left_read(&m->arena, m->store_fd, dir, &left))
-		return false;
-	const struct provider *p = rules_provider(m->rules, left.provider);
-	return left.complete || !p || is_final(m, arena_printf(&m->arena, "%.*s/stdout", STR_ARG(dir)).p, p);
+	if (!call_left_read(&m->arena, m->store_fd, dir, &left)) {
+		call_left_forget(m->store_fd, dir);
+		return 0;
+	}
+	if (may_be_taken_up(m, dir, &left))
+		return call_left_put_aside(m->store_fd, dir, &m->mask);
+	call_left_forget(m->store_fd, dir);
+	left.lost = true;
+	return left.counted ? 0 : call_left_write(m->store_fd, dir, &left);
 }
 
 static int mask_folder(struct masking *m, struct str path, int depth)
@@ -119,10 +131,7 @@ static int mask_folder(struct masking *m, struct str path, int depth)
 			close(fd);
 		return err == ENOENT ? 0 : err ? err : errno;
 	}
-	if (may_be_taken_up(m, path))
-		err = call_left_put_aside(m->store_fd, path, &m->mask);
-	else
-		call_left_forget(m->store_fd, path);
+	err = settle_call(m, path);
 	bool is_aside = !err; /* else what the answer is read from is not touched */
 	while ((e = readdir(dir))) {
 		struct stat st;

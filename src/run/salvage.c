@@ -1,11 +1,13 @@
 /* Answers that were paid for when a run was killed. While an agent is at work `tasks/NAME/call` tells what it was asked, so that the
  * next run can take up an answer that is complete in its output, but on no record. */
 #include <fcntl.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "run/budget.h"
 #include "run/call_left.h"
 #include "run/job.h"
 
@@ -16,7 +18,7 @@ static int store_of(const struct job *j)
 
 static void write_call(struct job *j, bool complete, bool unfit)
 {
-	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .provider = j->provider->name};
+	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
 	int err = call_left_write(store_of(j), j->dir, &c);
 	if (err)
@@ -31,14 +33,26 @@ static bool is_kept(const struct job *j)
 
 void salvage_begin(struct job *j)
 {
+	j->counted = false;
 	if (is_kept(j))
 		write_call(j, false, false);
 }
 
+/* Who takes it up must know whether to count it. */
+static void count(struct job *j)
+{
+	int err = budget_keep(j);
+	j->counted = !err;
+	if (err)
+		sched_state_lost(j->sched, err);
+}
+
 void salvage_complete(struct job *j)
 {
-	if (is_kept(j))
-		write_call(j, true, false);
+	if (!is_kept(j))
+		return;
+	count(j);
+	write_call(j, true, false);
 }
 
 void salvage_stay(struct job *j)
@@ -112,29 +126,25 @@ static bool is_whole(struct job *j, const struct call_left *left)
 	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !(left->unfit && unfit_still(j));
 }
 
-bool salvage_take(struct job *j)
+static bool take_up(struct job *j, const struct call_left *left)
 {
-	struct call_left left = {0};
-	enum why why = j->verdict.why;
-	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
-	if (!is_kept(j) || asks_anew || !call_left_read(&j->arena, store_of(j), j->dir, &left))
-		return false;
 	/* A delegate's answer may be part of a recorded one: it stands for that start of its asker alone. */
-	if (j->as && left.complete && left.start_id != j->start_id)
+	if (left->lost || (j->as && left->complete && left->start_id != j->start_id))
 		return false;
-	const struct provider *answered = provider_named(j->task, left.provider);
+	const struct provider *answered = provider_named(j->task, left->provider);
 	if (!answered)
 		return false;
-	bool recorded = j->task->record && j->task->record->start_id == left.start_id;
+	bool recorded = j->task->record && j->task->record->start_id == left->start_id;
 	const struct provider *chosen = j->provider;
-	j->tries = left.tries;
+	j->tries = left->tries;
 	j->provider = j->signed_for = answered;
 	uint64_t own_start = j->start_id;
-	j->start_id = left.start_id;
-	if (!recorded && same_call(j, &left) && (!left.in_view || isolate_take_up(j)) && is_whole(j, &left)) {
-		j->paid_before = left.unfit || left.unmoved || left.unkept;
-		j->unpublished = left.unmoved;
-		j->unkept = left.unkept;
+	j->start_id = left->start_id;
+	if (!recorded && same_call(j, left) && (!left->in_view || isolate_take_up(j)) && is_whole(j, left)) {
+		j->paid_before = left->unfit || left->unmoved || left->unkept;
+		j->counted = left->counted;
+		j->unpublished = left->unmoved;
+		j->unkept = left->unkept;
 		return true;
 	}
 	isolate_end(j);
@@ -150,5 +160,37 @@ bool salvage_take(struct job *j)
 	j->provider = chosen;
 	j->signed_for = NULL;
 	j->tries = 0;
+	return false;
+}
+
+/* It was paid for, as far as it came, and nobody will ask what it took once the next try has begun. */
+static void count_lost(struct job *j, const struct call_left *left)
+{
+	const struct provider *p = provider_named(j->task, left->provider);
+	struct answer a = {.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
+	if (left->counted || (j->task->record && j->task->record->start_id == left->start_id))
+		return;
+	if (p) {
+		struct answer_input in = finish_answer_input(j, p);
+		in.status = 1;
+		a = answer_read(&j->arena, &in);
+	}
+	int err = budget_lost(j, &a);
+	if (err)
+		sched_state_lost(j->sched, err);
+	else
+		call_left_forget(store_of(j), j->dir);
+}
+
+bool salvage_take(struct job *j)
+{
+	struct call_left left = {0};
+	enum why why = j->verdict.why;
+	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
+	if (!is_kept(j) || !call_left_read(&j->arena, store_of(j), j->dir, &left))
+		return false;
+	if (!asks_anew && take_up(j, &left))
+		return true;
+	count_lost(j, &left);
 	return false;
 }
