@@ -10,7 +10,7 @@ import time
 class Program:
     """`name` is its provider's. `env` and `files` (of its home) are told the base URL, the key and the model."""
 
-    def __init__(self, name, package, version, bin, env, files=None, setup=False, model="stub-model", prompt=1_000_000, limit="", role=True, shell=False, light=False, session=True):
+    def __init__(self, name, package, version, bin, env, files=None, setup=False, model="stub-model", prompt=1_000_000, limit="", role=True, light=False, session=True, mb=250, shell=None):
         self.name, self.package, self.version, self.bin = name, package, version, bin
         self.env, self.files = env, files or (lambda url, key, model, once=False: {})
         self.setup = setup  # does its package work only after its own install script has run
@@ -18,8 +18,9 @@ class Program:
         self.prompt, self.limit = prompt, limit  # bytes of the largest prompt tried, and why not 1 MB
         self.role = role  # does it take a role apart from the prompt
         self.session = session  # does its rule go on with a session
-        self.shell = shell  # may it run commands, as its rule has it
-        self.light = light  # may eight of it run at once
+        self.shell = shell  # its own settings that let it run `sh FILE`; None: its rule lets it run commands
+        self.light = light  # is it quick to start
+        self.mb = mb  # memory that one run takes
 
     def folder(self, store):
         return os.path.join(store, f"{self.name}-{self.version}")
@@ -59,14 +60,15 @@ def qwen_files(url, key, model, once=False):
 
 
 PROGRAMS = [
-    Program("claude-code", "@anthropic-ai/claude-code", "2.1.330", "claude", claude_env, setup=True, light=True),
-    Program("codex", "@openai/codex", "0.169.0", "codex", lambda url, key, model: {"CODEX_API_KEY": key}, codex_files, shell=True, light=True),
+    Program("claude-code", "@anthropic-ai/claude-code", "2.1.330", "claude", claude_env, setup=True, light=True, mb=220, shell={".claude/settings.json": {"permissions": {"allow": ["Bash(sh *)"]}}}),
+    Program("codex", "@openai/codex", "0.169.0", "codex", lambda url, key, model: {"CODEX_API_KEY": key}, codex_files, light=True, mb=170),
     Program("gemini-cli", "@google/gemini-cli", "0.61.0", "gemini",
-            lambda url, key, model: {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": key}, gemini_files, role=False, session=False),
-    Program("opencode", "opencode-ai", "1.18.33", "opencode", opencode_env, setup=True, model="stub/stub-model", role=False, shell=True),
+            lambda url, key, model: {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": key}, gemini_files, role=False, session=False, mb=330, shell={".gemini/settings.json": {"tools": {"allowed": ["run_shell_command(sh)"]}}}),
+    Program("opencode", "opencode-ai", "1.18.33", "opencode", opencode_env, setup=True, model="stub/stub-model", role=False, mb=610),
     Program("qwen-code", "@qwen-code/qwen-code", "0.24.4", "qwen",
             lambda url, key, model: {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": model}, qwen_files,
-            prompt=500_000, limit="it refuses more than it takes for 177 000 tokens, before it calls anybody"),
+            prompt=500_000, limit="it refuses more than it takes for 177 000 tokens, before it calls anybody", mb=380,
+            shell={".qwen/settings.json": {"tools": {"allowed": ["run_shell_command(sh)"]}}}),
 ]
 SMALLEST = "gemini-cli"  # 100 MB, and no install script
 

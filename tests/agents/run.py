@@ -59,11 +59,6 @@ def find_node():
     return os.path.realpath(node), ""
 
 
-def free_memory_mb():
-    with open("/proc/meminfo") as f:
-        return int(re.search(r"MemAvailable:\s+(\d+)", f.read())[1]) // 1024
-
-
 def run_case(suite, program, fn, keep):
     name = f"{program.name}: {fn.__name__}"
     began = time.monotonic()
@@ -119,7 +114,7 @@ def main():
     chosen = [q for q in programs.PROGRAMS if q.name in wanted]
     fns = [f for n, f in CASES.items() if (args.all or args.cases or f.short) and (not args.cases or any(part in n for part in args.cases))]
     node, why = find_node()
-    if node and free_memory_mb() < MEMORY_MB_NEEDED:
+    if node and harness.free_memory_mb() < MEMORY_MB_NEEDED:
         node, why = None, f"less than {MEMORY_MB_NEEDED} MB of memory are free"
     if not node:
         counts.show("FAILED" if args.all else "skipped", "all", why)
