@@ -239,6 +239,45 @@ static void looking_in_vain_wakes_nobody(void **state)
 	limit_give(&h, true);
 }
 
+/* As a scheduler does; how often it asked. */
+static int times_asked(struct limits *of, struct limit *l, const struct limit_rule *rule, struct limit_hold *hold)
+{
+	for (int n = 1;; n++) {
+		struct limit_answer a = limit_take(l, rule, hold);
+		struct pollfd p = {limits_fd(of), POLLIN, 0};
+
+		if (a.kind == LIMIT_TAKEN)
+			return n;
+		int64_t left = a.again_ns == INT64_MAX ? -1 : a.again_ns - clock_ns();
+		poll(&p, 1, left < 0 ? (a.again_ns == INT64_MAX ? -1 : 0) : (int)(left / NS_PER_MS + 1));
+		limits_drain(of);
+	}
+}
+
+/* With nobody else about: once to hear that it has to wait, and once when there is something to take; far from twenty times a second. */
+static void who_waits_does_not_poll(void **state)
+{
+	static const struct limit_rule slow = {.capacity = 1, .refill = 1};
+	struct box *b = *state;
+	struct str problem;
+	struct limits *of = limits_open(&b->arena, &problem);
+	struct limit *mine = limit_of(of, STR("p")), *bucket = limit_of(of, STR("q"));
+	struct limit_hold h;
+	int fds[2];
+	char c;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid_t holder = taker(fds[1], &one_place, 'x', 1000);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	assert_in_range(times_asked(of, mine, &one_place, &h), 2, 6);
+	limit_give(&h, true);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	assert_int_equal(times_asked(of, bucket, &slow, &h), 1);
+	limit_give(&h, true);
+	assert_in_range(times_asked(of, bucket, &slow, &h), 2, 6);
+	limit_give(&h, true);
+}
+
 static void a_killed_holder_leaves_nothing_locked(void **state)
 {
 	struct box *b = *state;
@@ -496,6 +535,7 @@ int main(void)
 	    IN_BOX(tokens_are_shared_and_waited_for_by_time),
 	    IN_BOX(a_place_that_is_given_back_wakes_who_waits),
 	    IN_BOX(looking_in_vain_wakes_nobody),
+	    IN_BOX(who_waits_does_not_poll),
 	    IN_BOX(a_killed_holder_leaves_nothing_locked),
 	    IN_BOX(turns_are_first_come_first_served_and_the_dead_lose_theirs),
 	    IN_BOX(one_that_sleeps_on_its_turn_is_passed_by),
