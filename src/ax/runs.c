@@ -86,7 +86,12 @@ static size_t count_of(const struct told *t, struct str state)
 	return n;
 }
 
-/* "3 done, 1 failed (812+96 tokens, $0.01)" */
+/* Tasks that did not come to run are told by events of their own. */
+static const struct {
+	const char *ev, *words;
+} unrun[] = {{"held", "held"}, {"not-run", "not run"}};
+
+/* "3 done, 1 failed, 2 not run (812+96 tokens, $0.01)" */
 static void add_counts(struct sbuf *b, const struct told *t)
 {
 	struct usage u = usage_of(t);
@@ -94,6 +99,13 @@ static void add_counts(struct sbuf *b, const struct told *t)
 	sbuf_printf(b, "%zu done", count_of(t, STR("done")));
 	if (failed)
 		sbuf_printf(b, ", %zu failed", failed);
+	for (size_t k = 0; k < sizeof unrun / sizeof *unrun; k++) {
+		size_t n = 0;
+		for (size_t i = 0; i < t->all.n; i++)
+			n += str_eq(text_of(t->all.p[i], "ev"), str_of(unrun[k].ev));
+		if (n)
+			sbuf_printf(b, ", %zu %s", n, unrun[k].words);
+	}
 	usage_phrase(b, &u);
 }
 
@@ -190,6 +202,24 @@ static void print_task(const json_t *o)
 	sbuf_free(&took);
 }
 
+static void print_unrun(const json_t *o)
+{
+	for (size_t k = 0; k < sizeof unrun / sizeof *unrun; k++) {
+		struct sbuf b = {0};
+		struct str question = text_of(o, "question");
+		if (!str_eq(text_of(o, "ev"), str_of(unrun[k].ev)))
+			continue;
+		sbuf_lit(&b, "  ");
+		phrase_cell(&b, str_of(unrun[k].words), 9);
+		phrase_cell(&b, STR("-"), 8);
+		phrase_line(&b, text_of(o, "task"));
+		sbuf_lit(&b, ": ");
+		phrase_line(&b, question.n ? question : text_of(o, "reason"));
+		printf("%s\n", b.p);
+		sbuf_free(&b);
+	}
+}
+
 static int show(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
 	struct str *ids;
@@ -208,6 +238,8 @@ static int show(struct program *g, const struct ax_verb *v, const struct ax_word
 	printf("\n%s\n", b.p);
 	for (size_t i = 0; i < t.tasks.n; i++)
 		print_task(t.tasks.p[i]);
+	for (size_t i = 0; i < t.all.n; i++)
+		print_unrun(t.all.p[i]);
 	told_free(&t);
 	sbuf_free(&b);
 	return 0;
