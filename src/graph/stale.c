@@ -67,10 +67,16 @@ static const struct provider *provider_of(const struct task *t, struct str name)
 	return NULL;
 }
 
+/* A record under a name that nobody bears any more, and an older one of the same signature. */
+struct orphan {
+	const struct task_record *record;
+	struct orphan *older;
+};
+
 struct orphans {
 	struct graph *g;
 	struct arena *a;
-	struct map by_signature; /* 16 bytes of the signature -> const struct task_record * */
+	struct map by_signature; /* 16 bytes of the signature -> struct orphan *, the youngest */
 	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
 	VEC(const struct task_record *) editors; /* those with edits */
 };
@@ -85,7 +91,12 @@ static void note_orphan(void *self, const struct task_record *r)
 	struct orphans *o = self;
 	if (graph_task(o->g, r->name))
 		return;
-	*map_slot(&o->by_signature, signature_key(&r->signature)) = (void *)r;
+	struct orphan **at = (struct orphan **)map_slot(&o->by_signature, signature_key(&r->signature));
+	while (*at && (*at)->record->seq > r->seq)
+		at = &(*at)->older;
+	struct orphan *here = arena_new(o->a, struct orphan);
+	*here = (struct orphan){.record = r, .older = *at};
+	*at = here;
 	if (r->n_edits)
 		vec_push(o->a, &o->editors, r);
 	for (size_t i = 0; i < o->providers.n; i++)
@@ -298,10 +309,11 @@ static const struct task_record *adopt(struct stale *s, struct task *t, struct a
 			continue;
 		signature_compute(&s->hashing, scratch, t, p, false, false, &now);
 		void **slot = now.problem.n ? NULL : map_slot(&s->orphans->by_signature, arena_copy(s->arena, signature_key(&now.hash)));
-		const struct task_record *r = slot ? *slot : NULL;
+		struct orphan *o = slot ? *slot : NULL;
+		const struct task_record *r = o ? o->record : NULL;
 		if (!r || !str_eq(r->provider, name) || (t->record && r->seq < t->record->seq))
 			continue;
-		*slot = NULL; /* one task only */
+		*slot = o->older; /* each is for one task only */
 		if (!s->planning)
 			take_over(s, t, r);
 		return r;
