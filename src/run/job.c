@@ -12,33 +12,22 @@
 #include "graph/content.h"
 #include "graph/usual.h"
 #include "load/value.h"
+#include "run/foreign.h"
 #include "run/job.h"
 #include "run/script_call.h"
 
-/* Bytes that someone else put into an output are kept before a rerun writes over them. false with the reason: else they would be lost. */
-static bool keep_edited(struct job *j, struct str *why)
+/* Bytes that someone else put into an output are kept before a rerun writes over them. false with the reason. */
+static bool keep_foreign(struct job *j, struct str *why)
 {
-	struct sched *s = j->sched;
-	struct task *t = j->task;
-	/* What a failed or killed try of a script left is its own; of an agent's file nobody can tell, so it is kept as well. */
-	if (!t->record || (t->kind == TASK_RUN && log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open))
-		return true;
-	for (size_t i = 0; i < t->outputs.n; i++) {
-		const struct pattern *p = &t->outputs.p[i];
-		const struct output_record *r = content_output_record(t, p);
-		struct hash128 now;
-		struct str problem = STR_NONE;
-		enum file_state st = r ? content_of_output(&s->c->stale->hashing, &j->arena, p, &now, &problem) : FILE_MISSING;
-		if ((st != FILE_REGULAR && st != FILE_FOLDER) || hash_eq(r->hash, now) || p->kind == PATTERN_GLOB ||
-		    stale_left_by_editor(s->c->stale, t, p, now))
-			continue; /* the files of a pattern are not known one by one */
-		int err = store_keep_edited(s->c->store, t->name, p->path);
-		if (err) {
-			*why = arena_printf(&j->arena, "cannot keep the edited '%.*s' under .axmake: %s; move it away", STR_ARG(p->path), os_error(err));
+	const struct sched_config *c = j->sched->c;
+	for (size_t i = 0; i < j->task->outputs.n; i++) {
+		const struct pattern *p = &j->task->outputs.p[i];
+		bool kept;
+		if (!foreign_keep(c, &j->arena, j->task, p, &kept, why))
 			return false;
-		}
-		sched_warn(s, t, "'%.*s' was changed by someone else and is made again; what stood there is kept in .axmake/%.*s/edited",
-			   STR_ARG(content_label(&j->arena, p)), STR_ARG(j->dir));
+		if (kept)
+			sched_warn(j->sched, j->task, "'%.*s' %s and is made again; what stood there is kept in .axmake/%.*s/edited", STR_ARG(content_label(&j->arena, p)),
+				   foreign_word(c, j->task), STR_ARG(j->dir));
 	}
 	return true;
 }
@@ -355,7 +344,7 @@ static bool prepare(struct job *j)
 	if (!sign(j))
 		return false;
 	tries_forget(j);
-	if (!keep_edited(j, &why) || (!j->task->def->isolate && !make_folders(j, &why))) {
+	if (!keep_foreign(j, &why) || (!j->task->def->isolate && !make_folders(j, &why))) {
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;
 	}

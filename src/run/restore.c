@@ -14,6 +14,7 @@
 #include "graph/fields.h"
 #include "run/job.h"
 #include "run/destination.h"
+#include "run/foreign.h"
 #include "run/standing.h"
 
 #define ASIDE "restore" /* in .axmake: what is not in its place yet. One run at a time has it */
@@ -137,8 +138,8 @@ static bool keep(struct restoring *r, struct str path)
 
 static void warn_kept(struct restoring *r, struct str what)
 {
-	sched_warn(sched_of(r), r->j->task, "'%.*s' was changed by someone else and is restored from the cache; what stood there is kept in .axmake/%.*s/edited", STR_ARG(what),
-		   STR_ARG(r->j->dir));
+	sched_warn(sched_of(r), r->j->task, "'%.*s' %s and is restored from the cache; what stood there is kept in .axmake/%.*s/edited", STR_ARG(what),
+		   foreign_word(sched_of(r)->c, r->j->task), STR_ARG(r->j->dir));
 }
 
 /* Of what is to go: an agent's own file was paid for, and what a failed try left may be somebody's, too. */
