@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the README's tour: every ```sh block in order, in one shell, and compares what it prints with the ```text block that follows.
+"""Runs the README's tour and chapters, and those of doc/guide.md and doc/agents.md: every ```sh block in order, a chapter in one shell,
+and compares what it prints with the ```text block that follows.
 
     python3 tests/readme/run.py [--axmake ./axmake]
 
@@ -20,6 +21,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from suite import TREE, Failed, Skipped, check, equal, read, run_cases, write  # noqa: E402
 
 TOUR = "## A tour in five minutes"
+# Each list is played in one shell. Not here: `With your agent`, which wants an agent's program and is played by tests/agents.
+CHAPTERS = (["## What is stale", "## The cache"], ["## A planner that fans out"])
+PAGES = ("README.md", "doc/guide.md", "doc/agents.md")
 BLOCK = re.compile(r"^```(sh|text)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "@@ block ended with "
 
@@ -74,15 +78,51 @@ def the_tour_is_true(box):
     play(steps, lambda script: box.call(script, os.path.dirname(box.axmake)).text)
 
 
-def its_workflows_have_no_mistakes(box):
+def the_chapters_are_true(box):
+    readme = read(os.path.join(TREE, "README.md"))
+    played = 0
+    for titles in CHAPTERS:
+        steps = [step for title in titles for step in steps_of(section(readme, title))]
+        play(steps, lambda script: box.call(script, TREE).text)
+        played += len(steps)
+    chapters = [TOUR, "## With your agent", *(title for titles in CHAPTERS for title in titles)]
+    equal(len(steps_of(readme)), sum(len(steps_of(section(readme, title))) for title in chapters), "a chapter that is not played")
+    check(played > 3, "only", played, "steps")
+
+
+def the_guide_is_true(box):
+    chapters_are_true(box, "doc/guide.md", 3)
+
+
+def the_page_about_agents_is_true(box):
+    chapters_are_true(box, "doc/agents.md", 1)
+
+
+def chapters_are_true(box, page, at_least):
+    played = 0
+    for chapter in re.split(r"^## ", read(os.path.join(TREE, page)), flags=re.MULTILINE):
+        if steps := steps_of(chapter):
+            play(steps, lambda script: box.call(script, TREE).text)
+            played += 1
+    check(played >= at_least, "only", played, "chapters")
+
+
+def their_workflows_have_no_mistakes(box):
     """What stands there to be copied can be run, once the files that it speaks of are there."""
     for name in ("TODO.md", "src/parser/a", "src/lexer/a"):
         write(box.path(name), "")
-    blocks = [b for b in re.findall(r"^```yaml\n(.*?)^```$", read(os.path.join(TREE, "README.md")), re.MULTILINE | re.DOTALL) if "tasks:" in b]
+    text = "".join(read(os.path.join(TREE, page)) for page in PAGES)
+    blocks = [b for b in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) if "tasks:" in b]
     check(len(blocks) > 2, "only", len(blocks), "workflows")
     for block in blocks:
         write(box.path("block.yaml"), block)
         box.call("axmake --validate -f block.yaml").ok()
+
+
+def anchors(page):
+    """What GitHub calls its headings."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def links_lead_somewhere(_):
@@ -90,19 +130,21 @@ def links_lead_somewhere(_):
     pages = [p for p in pages if not os.path.relpath(p, TREE).startswith("build")]
     count = 0
     for page in pages:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", read(page)):
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", read(page)):
             count += 1
-            check(os.path.exists(os.path.join(os.path.dirname(page), link)), f"{os.path.relpath(page, TREE)}: no {link}")
+            to = os.path.join(os.path.dirname(page), link) if link else page
+            check(os.path.exists(to), f"{os.path.relpath(page, TREE)}: no {link}")
+            check(not anchor or anchor in anchors(to), f"{os.path.relpath(page, TREE)}: no #{anchor} in {os.path.relpath(to, TREE)}")
     check(count > 5, "only", count, "links")
 
 
-def the_readme_lists_every_key_and_every_limit(_):
+def every_key_and_every_limit_is_listed(_):
     """The table of keys and the list of limits are those of the code."""
     rows = read(os.path.join(TREE, "src/load/task_keys.c"))
     rows = rows[rows.index("task_rows[] = {") :]
     rows = rows[: rows.index("};")]
     readme = read(os.path.join(TREE, "README.md"))
-    table, limits = section(readme, "## Keys of a task"), section(readme, "## Limits")
+    table, limits = section(read(os.path.join(TREE, "doc", "reference.md")), "## Keys of a task"), section(readme, "## Limits")
     other_spellings = {"id", "actor", "prompt", "depends_on", "dependsOn", "deps", "needs", "depends"}
     built = set(re.findall(r'^    \{"(\w+)"', rows, re.MULTILINE)) - other_spellings
     later = set(re.findall(r'^    NOT_YET\("(\w+)"', rows, re.MULTILINE))
@@ -144,4 +186,17 @@ def the_recorded_session_is_what_a_run_shows(box):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([the_tour_is_true, its_workflows_have_no_mistakes, links_lead_somewhere, the_readme_lists_every_key_and_every_limit, the_recorded_session_is_what_a_run_shows]))
+    sys.exit(
+        run_cases(
+            [
+                the_tour_is_true,
+                the_chapters_are_true,
+                the_guide_is_true,
+                the_page_about_agents_is_true,
+                their_workflows_have_no_mistakes,
+                links_lead_somewhere,
+                every_key_and_every_limit_is_listed,
+                the_recorded_session_is_what_a_run_shows,
+            ]
+        )
+    )
