@@ -44,12 +44,26 @@ static void add_unnamed(struct builder *b, struct provider *p, struct provider_l
 	out->of.p[at] = p;
 }
 
+/* The provider that has this name, or whose program has; NULL. */
+static const struct provider *provider_meant(const struct builder *b, struct str name)
+{
+	for (size_t i = 0; i < b->c->rules->provider_list.n; i++) {
+		const struct provider *p = b->c->rules->provider_list.p[i];
+		if (str_eq(p->name, name) || (p->command.n && str_eq(p->command.p[0], name)))
+			return p;
+	}
+	return NULL;
+}
+
 static void unknown_provider(struct builder *b, struct text name)
 {
 	if (!name.at.source && b->provider_told++)
 		return; /* of --provider: once, not for each task */
 	struct suggestion s = {.wanted = name.s};
-	for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
+	const struct provider *meant = provider_meant(b, name.s);
+	if (meant)
+		s.best = meant->name;
+	for (size_t i = 0; !meant && i < b->c->rules->provider_list.n; i++)
 		suggestion_offer(&s, b->c->rules->provider_list.p[i]->name);
 	const char *near = diag_did_you_mean(b->d, &s);
 	diag_error(b->d, name.at, near ? near : diag_hint(b->d, "define [provider %.*s] in axmake.ini; ax list providers shows those that are there", STR_ARG(name.s)), "unknown provider '%.*s'",
@@ -59,9 +73,12 @@ static void unknown_provider(struct builder *b, struct text name)
 static void unknown_agent(struct builder *b, const struct text *name)
 {
 	struct suggestion s = {.wanted = name->s};
-	for (size_t i = 0; i < b->c->rules->agent_list.n; i++)
+	const struct provider *meant = provider_meant(b, name->s);
+	for (size_t i = 0; !meant && i < b->c->rules->agent_list.n; i++)
 		suggestion_offer(&s, b->c->rules->agent_list.p[i]->name);
 	const char *near = diag_did_you_mean(b->d, &s);
+	if (meant)
+		near = diag_hint(b->d, "an agent is a role, such as those of ax list agents; which program serves it says 'provider: %.*s'", STR_ARG(meant->name));
 	diag_error(b->d, name->at, near ? near : diag_hint(b->d, "define [agent %.*s] in axmake.ini; ax list agents shows those that are there", STR_ARG(name->s)), "unknown agent '%.*s'",
 		   STR_ARG(name->s));
 }

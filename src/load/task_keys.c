@@ -291,7 +291,24 @@ static const struct key_row task_rows[] = {
 };
 
 enum { N_TASK_ROWS = sizeof task_rows / sizeof *task_rows };
-static const struct key_table task_table = {"a task", task_rows, N_TASK_ROWS, NULL, NULL};
+/* What other programs' files say instead. */
+static const char *task_hint(struct diag *d, struct str key, struct suggestion *near)
+{
+	static const char script[] = "a shell script is called 'run'", made[] = "files that it makes are called 'outputs'";
+	static const char counts[] = "files whose content counts are called 'inputs'", condition[] = "a condition is called 'when'";
+	static const char *const words[][2] = {
+	    {"command", script}, {"commands", script}, {"cmd", script},    {"cmds", script},    {"script", script},
+	    {"bash", script},    {"sh", script},       {"sources", counts}, {"generates", made}, {"if", condition},
+	};
+
+	(void)d, (void)near;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (str_eq(key, str_of(words[i][0])))
+			return words[i][1];
+	return NULL;
+}
+
+static const struct key_table task_table = {"a task", task_rows, N_TASK_ROWS, NULL, task_hint};
 static const struct key_table stage_table = {"a stage", task_rows, N_TASK_ROWS, dialect_other_key, dialect_hint};
 static const struct key_table actor_table = {"an actor", task_rows, N_TASK_ROWS, dialect_other_key, dialect_hint};
 

@@ -71,7 +71,7 @@ static struct str find_only(struct arena *a, struct diag *d, struct seen *seen)
 	if (found.n == 1)
 		return found.p[0];
 	if (found.n == 0) {
-		diag_error(d, POS_NONE, "name the file with -f, or its folder with -C",
+		diag_error(d, POS_NONE, "name the file with -f, or its folder with -C; axmake --init writes one to start from",
 		           "there is no workflow here: no workflow.ax.yaml, axmake.yaml or *.ax.yaml");
 		return STR_NONE;
 	}
