@@ -310,8 +310,10 @@ static void start_try(struct job *j)
 						 : job_start_script(j, j->task->def->run.s, &why);
 	if (ok)
 		attend_begin(j);
-	else
+	else {
+		j->outcome.unstarted = j->tries == 1;
 		finish_unstarted(j, TRY_FAILED, why);
+	}
 }
 
 /* The signature under which an answer will be recorded; false after ending the task. */

@@ -87,7 +87,7 @@ bool failure_log(struct sbuf *b, const struct task *t, const struct outcome *o)
 		return true;
 	}
 	/* An agent writes its files itself, so they are there as soon as it was started. */
-	if (t->kind != TASK_AGENT || !o->tries)
+	if (t->kind != TASK_AGENT || !o->tries || o->unstarted)
 		return false;
 	sbuf_lit(b, ".axmake/");
 	phrase_line(b, store_task_dir(&a, t->name));
