@@ -54,6 +54,7 @@ bool listeners_begin(struct listeners *l, struct program *g, const struct listen
 			.version = AXMAKE_VERSION,
 			.what = c->what,
 			.jobs = program_slots(g),
+			.agents = program_agents(g),
 			.keep_going = o->keep_going,
 			.targets = o->targets.p,
 			.n_targets = o->targets.n,

@@ -5,6 +5,7 @@
 
 #include "show/debuglog.h"
 #include "show/phrase.h"
+#include "show/underway.h"
 #include "show/views.h"
 
 static int status_of_plan(const struct graph *gr, const struct verdict *v)
@@ -112,11 +113,14 @@ int look(struct program *g)
 	struct project *p = &g->project;
 	const struct options *o = &g->options;
 	bool of_files_alone = o->mode == MODE_LIST || o->mode == MODE_GRAPH; /* nothing that is remembered is asked for */
+	struct underway underway = {0};
+	if (o->mode == MODE_STATUS)
+		underway = underway_look(&g->arena);
 	if (!of_files_alone && !project_open(p, false, 0))
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
-	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO)};
+	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), &underway};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
 		struct verdict *verdicts = judge(g);
 		if (!verdicts)
@@ -143,6 +147,7 @@ int look(struct program *g)
 		return 0;
 	case MODE_STATUS:
 		view_status(&v, stdout, o->as_json);
+		underway_free(&underway);
 		return 0;
 	case MODE_LOG:
 	case MODE_RESULT:

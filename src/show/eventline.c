@@ -268,6 +268,7 @@ static json_t *options_object(struct line *l, const struct eventline_run *r)
 	for (size_t i = 0; i < r->n_targets; i++)
 		phrase_json_add(targets, phrase_json(mask_copy(&l->of->mask, &l->arena, r->targets[i])));
 	set_number(o, "jobs", r->jobs ? (int64_t)r->jobs : -1);
+	set_number(o, "agents", r->agents ? (int64_t)r->agents : -1);
 	phrase_json_set(o, "keep_going", json_boolean(r->keep_going));
 	phrase_json_set(o, "targets", targets);
 	return o;

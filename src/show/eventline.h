@@ -15,6 +15,7 @@ struct eventline_run {
 	const char *version; /* of axmake */
 	struct str what;   /* the workflow's file, or "ax run AGENT" */
 	size_t jobs;       /* at once; 0: any number */
+	size_t agents;     /* of them; 0: no limit of their own */
 	bool keep_going;
 	const struct str *targets; /* as asked for; none: the default */
 	size_t n_targets;

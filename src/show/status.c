@@ -5,9 +5,8 @@
 #include "base/utf8.h"
 #include "graph/usual.h"
 #include "show/phrase.h"
-#include "show/views.h"
-
-enum state { S_UP_TO_DATE, S_STALE, S_RUNNING, S_WAITING, S_HELD, S_FAILED, S_DONE, S_SKIPPED, S_NOT_RUN };
+#include "show/status_parts.h"
+#include "show/underway.h"
 
 static const struct {
 	const char *name, *color;
@@ -16,134 +15,6 @@ static const struct {
     [S_WAITING] = {"waiting", "36"},       [S_HELD] = {"held", "33"}, [S_FAILED] = {"failed", "31"}, [S_DONE] = {"done", "32"},
     [S_SKIPPED] = {"skipped", "32"},       [S_NOT_RUN] = {"not-run", "33"},
 };
-
-/* A task as it stands now. */
-struct standing {
-	enum state state;
-	struct str reason; /* absent: none */
-	const struct task_record *record;
-	struct open_start start;
-};
-
-struct scene {
-	const struct view *view;
-	struct lock_holder holder;
-	struct standing *tasks; /* by id */
-};
-
-/* Did it end in this run without success? */
-static bool failed_now(const struct scene *s, const struct task *t)
-{
-	return s->tasks[t->id].state == S_NOT_RUN || s->tasks[t->id].state == S_FAILED;
-}
-
-/* Did a dependency end in this run so that t cannot start? */
-static const struct task *blocker(const struct scene *s, const struct task *t)
-{
-	for (size_t i = 0; i < t->deps.n; i++) {
-		const struct dep *d = &t->deps.p[i];
-		enum state state = s->tasks[d->task->id].state;
-		bool bears = d->tolerant || t->def->run_if != RUN_IF_SUCCESS || (state == S_FAILED && d->task->def->optional);
-
-		if (state == S_HELD || (failed_now(s, d->task) && !bears))
-			return d->task;
-	}
-	return NULL;
-}
-
-static bool after_failure(const struct scene *s, const struct task *t)
-{
-	for (size_t i = 0; t->def->run_if != RUN_IF_SUCCESS && i < t->deps.n; i++)
-		if (failed_now(s, t->deps.p[i].task))
-			return true;
-	return false;
-}
-
-/* The part of a run that goes on now. */
-static enum state state_in_run(const struct scene *s, const struct task *t, struct standing *st)
-{
-	const struct verdict *v = &s->view->verdicts[t->id];
-	bool now = st->record && st->record->ended_at_ms >= s->holder.since_ns / NS_PER_MS;
-	const struct task *cause;
-
-	if (st->start.open && st->start.run_id == s->holder.run_id)
-		return st->start.failed ? S_FAILED : S_RUNNING;
-	if (v->why == WHY_NOT)
-		return now ? S_DONE : S_UP_TO_DATE;
-	if (now && (after_failure(s, t) || verdict_is_skip(v)))
-		return S_DONE;
-	if (verdict_is_skip(v) && v->why != WHY_IF_FAILURE && !after_failure(s, t))
-		return S_SKIPPED;
-	cause = blocker(s, t);
-	if (!cause)
-		return S_WAITING;
-	st->reason = arena_printf(s->view->arena, "because of %.*s", STR_ARG(cause->name));
-	return S_NOT_RUN;
-}
-
-static bool is_held(const struct task *t, const struct verdict *v)
-{
-	return t->state == STATE_HELD && v->why != WHY_HELD_BEHIND;
-}
-
-static struct str held_reason(const struct view *v, const struct task *t)
-{
-	struct sbuf b = {0};
-
-	phrase_held(&b, v->graph, t);
-	struct str s = arena_copy(v->arena, sbuf_view(&b));
-	sbuf_free(&b);
-	return s;
-}
-
-static struct str failure_reason(struct arena *a, struct str class)
-{
-	if (!class.n || str_eq(class, STR("failed")))
-		return STR("the last try failed");
-	return arena_printf(a, "the last try failed (%.*s)", STR_ARG(class));
-}
-
-static void judge(struct scene *s, const struct task *t)
-{
-	const struct view *v = s->view;
-	const struct verdict *verdict = &v->verdicts[t->id];
-	struct standing *st = &s->tasks[t->id];
-	struct str workflow = v->graph->workflow->file;
-
-	st->record = t->record;
-	if (t->kind != TASK_GROUP && v->log)
-		st->start = log_open_start(v->log, workflow, t->name);
-	if (s->holder.held)
-		st->state = state_in_run(s, t, st);
-	else if (verdict->why == WHY_NOT)
-		st->state = S_UP_TO_DATE;
-	else if (verdict_is_skip(verdict) && !(verdict->why == WHY_IF_FAILURE && st->start.open && st->start.failed))
-		st->state = S_SKIPPED;
-	else if (is_held(t, verdict))
-		st->state = S_HELD;
-	else
-		st->state = st->start.open && st->start.failed ? S_FAILED : S_STALE;
-	if (s->holder.held && st->state == S_WAITING && is_held(t, verdict))
-		st->state = S_HELD;
-	if (st->state == S_HELD)
-		st->reason = held_reason(v, t);
-	else if (st->state == S_FAILED)
-		st->reason = failure_reason(v->arena, st->start.class);
-	else if (verdict->why != WHY_NOT && !st->reason.p && st->state != S_RUNNING && st->state != S_DONE)
-		st->reason = stale_reason(v->arena, verdict);
-}
-
-static struct scene look(const struct view *v)
-{
-	struct scene s = {.view = v, .tasks = arena_array(v->arena, struct standing, v->graph->tasks.n + 1)};
-
-	if (v->store && v->store->fd >= 0)
-		s.holder = store_lock_holder(v->store);
-	for (size_t i = 0; i < v->graph->order.n; i++)
-		if (v->graph->order.p[i]->wanted)
-			judge(&s, v->graph->order.p[i]);
-	return s;
-}
 
 /* What counts of a task: the last success, but for a failure that came after it. */
 static bool tells_of_start(const struct standing *st)
@@ -168,6 +39,23 @@ static json_t *json_tokens(const struct task_record *r)
 	return o;
 }
 
+/* Of a task at work: when its work began. */
+static int64_t since_ns(const struct standing *st)
+{
+	return st->state == S_RUNNING ? st->start.started_at_ms * NS_PER_MS : 0;
+}
+
+static json_t *json_time(int64_t wall_ns)
+{
+	struct sbuf at = {0};
+	if (!wall_ns)
+		return json_null();
+	clock_iso(&at, wall_ns);
+	json_t *o = phrase_json(sbuf_view(&at));
+	sbuf_free(&at);
+	return o;
+}
+
 static json_t *json_task(const struct task *t, const struct standing *st)
 {
 	const struct task_record *r = tells_of_start(st) ? NULL : st->record;
@@ -184,27 +72,25 @@ static json_t *json_task(const struct task *t, const struct standing *st)
 	phrase_json_set(o, "duration_ms", json_count(duration_ns < 0 ? -1 : duration_ns / NS_PER_MS));
 	phrase_json_set(o, "tokens", json_tokens(r));
 	phrase_json_set(o, "cost_usd", r && !isnan(r->cost_usd) ? phrase_json_must(json_real(r->cost_usd)) : json_null());
+	phrase_json_set(o, "since", json_time(since_ns(st)));
 	return o;
 }
 
 static struct str run_name(const struct scene *s)
 {
-	return arena_printf(s->view->arena, "%016" PRIx64, s->holder.run_id);
+	return arena_printf(s->view->arena, "%016" PRIx64, s->run->holder.run_id);
 }
 
 static json_t *json_run(const struct scene *s)
 {
-	struct sbuf since = {0};
 	json_t *o;
 
-	if (!s->holder.held)
+	if (!s->run->holder.held)
 		return json_null();
 	o = phrase_json_must(json_object());
-	clock_iso(&since, s->holder.since_ns);
 	phrase_json_set(o, "id", phrase_json(run_name(s)));
-	phrase_json_set(o, "pid", json_count(s->holder.pid ? s->holder.pid : -1));
-	phrase_json_set(o, "since", phrase_json(sbuf_view(&since)));
-	sbuf_free(&since);
+	phrase_json_set(o, "pid", json_count(s->run->holder.pid ? s->run->holder.pid : -1));
+	phrase_json_set(o, "since", json_time(s->run->holder.since_ns));
 	return o;
 }
 
@@ -223,16 +109,16 @@ static void status_json(const struct scene *s, FILE *to)
 
 static void text_run(struct sbuf *b, const struct scene *s)
 {
-	if (!s->holder.held) {
+	if (!s->run->holder.held) {
 		sbuf_lit(b, "no run\n");
 		return;
 	}
 	sbuf_lit(b, "run ");
 	sbuf_str(b, run_name(s));
 	sbuf_lit(b, " since ");
-	clock_iso(b, s->holder.since_ns);
-	if (s->holder.pid)
-		sbuf_printf(b, ", pid %ld", (long)s->holder.pid);
+	clock_iso(b, s->run->holder.since_ns);
+	if (s->run->holder.pid)
+		sbuf_printf(b, ", pid %ld", (long)s->run->holder.pid);
 	sbuf_char(b, '\n');
 }
 
@@ -253,6 +139,24 @@ static void text_usage(struct sbuf *b, const struct task_record *r)
 	sbuf_free(&usage);
 }
 
+/* ": for 2m10s, since 2026-11-25T22:06:19Z, try 2, asks reviewer" */
+static void text_running(struct sbuf *b, const struct scene *s, const struct task *t)
+{
+	const struct underway_task *told = underway_task(s->run, t->name);
+	int64_t since = since_ns(&s->tasks[t->id]);
+
+	sbuf_lit(b, ": for ");
+	status_span(b, clock_wall_ns() - since);
+	sbuf_lit(b, ", since ");
+	clock_iso(b, since);
+	if (told->tries + (told->due_ms > 0) > 1)
+		sbuf_printf(b, ", try %u", told->tries + (told->due_ms > 0));
+	if (told->asks.n) {
+		sbuf_lit(b, ", asks ");
+		utf8_escape(b, told->asks);
+	}
+}
+
 static void text_task(struct sbuf *b, const struct scene *s, const struct task *t)
 {
 	const struct standing *st = &s->tasks[t->id];
@@ -266,7 +170,9 @@ static void text_task(struct sbuf *b, const struct scene *s, const struct task *
 		sbuf_lit(b, ": ");
 		utf8_escape(b, st->reason);
 	}
-	if (st->record && (t->kind == TASK_AGENT || st->record->flags & RECORD_RESTORED) && !tells_of_start(st))
+	if (st->state == S_RUNNING)
+		text_running(b, s, t);
+	else if (st->record && (t->kind == TASK_AGENT || st->record->flags & RECORD_RESTORED) && !tells_of_start(st))
 		text_usage(b, st->record);
 	sbuf_char(b, '\n');
 }
@@ -313,7 +219,7 @@ static void text_sums(struct sbuf *b, const struct scene *s)
 			continue;
 		if (t->taken)
 			add_taken(&ever, t->taken);
-		if (s->holder.held && st->state == S_DONE && !(st->record->flags & RECORD_RESTORED))
+		if (s->run->holder.held && st->state == S_DONE && !(st->record->flags & RECORD_RESTORED))
 			add_success(&run, st->record);
 	}
 	text_spent(b, "what this run has done", &run);
@@ -340,7 +246,7 @@ static void status_text(const struct scene *s, FILE *to)
 
 void view_status(const struct view *v, FILE *to, bool json)
 {
-	struct scene s = look(v);
+	struct scene s = status_look(v);
 
 	if (json)
 		status_json(&s, to);

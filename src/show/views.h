@@ -10,6 +10,8 @@
 #include "graph/stale.h"
 #include "state/store.h"
 
+struct underway;
+
 enum graph_form { GRAPH_TEXT, GRAPH_DOT, GRAPH_MERMAID, GRAPH_JSON };
 
 /* Everything a view may need; judged: verdicts[task->id] of wanted tasks. */
@@ -21,6 +23,7 @@ struct view {
 	const struct verdict *verdicts;
 	struct arena *arena;
 	bool color;
+	const struct underway *underway; /* view_status: the run that goes on, as it was before the log was read; NULL: not looked at */
 };
 
 /* What a data base shows beside the view's graph. */
@@ -39,7 +42,7 @@ void view_explain(const struct view *v, FILE *to);
 /* -n: the tasks that would run, in the order of their starts, with reasons; at the end the time to expect (and cost, from earlier
  * runs). slots, agents: how many tasks, and agents of them, run at once; 0: any number. */
 void view_plan(const struct view *v, FILE *to, bool silent, size_t slots, size_t agents);
-/* States also of a run that goes on now (by its lock and its open starts). */
+/* States also of a run that goes on now (by its lock, its journal and its open starts), and for what each task waits there. */
 void view_status(const struct view *v, FILE *to, bool json);
 /* The kept output or result of a task on `to`, for a terminal with what would steer it made visible (agents' output: everywhere). false with a message on stderr when there is none. */
 bool view_log(const struct view *v, const struct task *t, FILE *to);

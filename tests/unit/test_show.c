@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "show/phrase.h"
+#include "show/underway.h"
 
 /* What a view prints, in the arena. */
 #define PRINTED(f, call)                                                                                                         \
@@ -352,7 +353,7 @@ static void status_without_a_run_tells_what_is_stale(void **state)
 	j = parse(PRINTED(f, view_status(&f->view, to, true)));
 	assert_true(json_is_null(json_object_get(j, "run")));
 	t = json_array_get(json_object_get(j, "tasks"), 0);
-	assert_int_equal(json_object_size(t), 9);
+	assert_int_equal(json_object_size(t), 10);
 	assert_string_equal(json_string_value(json_object_get(t, "state")), "up-to-date");
 	assert_true(json_is_null(json_object_get(t, "reason")));
 	assert_string_equal(json_string_value(json_object_get(t, "agent")), "backend");
@@ -393,6 +394,7 @@ static void status_during_a_run_tells_what_it_does(void **state)
 {
 	struct fixture *f = *state;
 	struct task *b, *fresh = NULL, *done;
+	struct underway underway;
 	struct store holder;
 	struct store_error err = {0};
 	struct str note;
@@ -410,15 +412,20 @@ static void status_during_a_run_tells_what_it_does(void **state)
 	add_record(f, done, 1, NAN)->ended_at_ms = INT64_MAX;
 	holder = begin_run(f, 7);
 	assert_true(store_open(&f->store, &f->a, false, &err));
+	underway = underway_look(&f->a);
+	assert_false(underway.told);
+	underway.told = true; /* as by a journal */
+	underway.workflow = f->workflow.file;
+	f->view.underway = &underway;
 	f->view.log = log_open(&f->a, f->store.fd, true, &note);
 	text = PRINTED(f, view_status(&f->view, to, false));
 	assert_memory_equal(text, "run 0000000000000007 since 20", 29);
 	assert_non_null(strstr(text, arena_printf(&f->a, ", pid %d\n", (int)getpid()).p));
-	assert_string_equal(strchr(text, '\n'), "\n"
-	                                        "running     a\n"
+	assert_memory_equal(strchr(text, '\n'), "\nrunning     a: for ", 19);
+	assert_string_equal(strchr(strchr(text, '\n') + 1, '\n'), "\n"
 	                                        "failed      b: the last try failed (timeout)\n"
 	                                        "not-run     c: because of b\n"
-	                                        "waiting     old: it has not succeeded yet\n"
+	                                        "waiting     old: for its turn\n"
 	                                        "up-to-date  fresh\n"
 	                                        "done        done\n");
 	j = parse(PRINTED(f, view_status(&f->view, to, true)));
@@ -431,6 +438,7 @@ static void status_during_a_run_tells_what_it_does(void **state)
 	json_decref(j);
 	/* The run is over: what it left is told. */
 	store_close(&holder);
+	underway = underway_look(&f->a);
 	text = PRINTED(f, view_status(&f->view, to, false));
 	assert_memory_equal(text, "no run\nstale       a: ", 22);
 	assert_non_null(strstr(text, "failed      b: the last try failed (timeout)\nstale       c: "));
