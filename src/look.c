@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "show/console.h"
 #include "show/debuglog.h"
 #include "show/phrase.h"
 #include "show/underway.h"
@@ -120,7 +121,7 @@ int look(struct program *g)
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
-	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), &underway};
+	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), &underway};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
 		struct verdict *verdicts = judge(g);
 		if (!verdicts)

@@ -48,13 +48,18 @@ void console_close(struct console *c)
 	sbuf_free(&c->out);
 }
 
-size_t console_columns(const struct console *c)
+size_t console_width(void)
 {
 	struct winsize w = {0};
-	if (!c->terminal)
+	if (isatty(STDOUT_FILENO) != 1)
 		return 0;
 	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
 	return w.ws_col ? w.ws_col : 80;
+}
+
+size_t console_columns(const struct console *c)
+{
+	return c->terminal ? console_width() : 0;
 }
 
 /* Where that may be in the middle of a line. 0 or errno. */

@@ -25,8 +25,9 @@ struct console {
 struct console console_open(void);
 void console_close(struct console *c);
 
-/* Of the terminal that standard output is; 0: it is none. */
-size_t console_columns(const struct console *c);
+/* Columns of the terminal that standard output is; 0: it is none. */
+size_t console_width(void);
+size_t console_columns(const struct console *c); /* the same, as was found when it was opened */
 void console_flush(struct console *c);
 /* Flushes when so much is gathered that it should not be kept any longer. */
 void console_room(struct console *c);

@@ -1,111 +1,14 @@
 #include <inttypes.h>
 
 #include "base/utf8.h"
+#include "show/graphtext.h"
 #include "show/phrase.h"
 #include "show/views.h"
-
-#define INDENT_LEVELS 20 /* deeper ones stand below each other: a chain of 100 000 must not fill a disk with spaces */
-#define SHOWN_DEPS 8
-
-/* Where tasks stand in the text: each below the one it waits for longest. By task id. */
-struct forest {
-	uint32_t *level;
-	const struct task **parent, **child, **sibling; /* first child, next sibling */
-	const struct task *root;                        /* the first */
-};
 
 /* Edges that only order: neither results nor files flow. */
 static bool is_order_only(const struct dep *d)
 {
 	return d->how == DEP_AFTER;
-}
-
-static const struct task *deepest_dep(const struct forest *f, const struct task *t)
-{
-	const struct task *deepest = NULL;
-
-	for (size_t i = 0; i < t->deps.n; i++) {
-		const struct task *d = t->deps.p[i].task;
-
-		if (d->wanted && (!deepest || f->level[d->id] > f->level[deepest->id]))
-			deepest = d;
-	}
-	return deepest;
-}
-
-static struct forest grow_forest(const struct view *v)
-{
-	const struct graph *g = v->graph;
-	struct forest f = {
-	    .level = arena_array(v->arena, uint32_t, g->tasks.n + 1),
-	    .parent = arena_array(v->arena, const struct task *, g->tasks.n + 1),
-	    .child = arena_array(v->arena, const struct task *, g->tasks.n + 1),
-	    .sibling = arena_array(v->arena, const struct task *, g->tasks.n + 1),
-	};
-
-	for (size_t i = 0; i < g->order.n; i++) {
-		const struct task *t = g->order.p[i], *up = t->wanted ? deepest_dep(&f, t) : NULL;
-
-		f.parent[t->id] = up;
-		f.level[t->id] = up ? f.level[up->id] + 1 : 0;
-	}
-	/* From the last on, so that each list begins with the first. */
-	for (size_t i = g->tasks.n; i-- > 0;) {
-		const struct task *t = g->tasks.p[i];
-		const struct task **head = f.parent[t->id] ? &f.child[f.parent[t->id]->id] : &f.root;
-
-		if (!t->wanted)
-			continue;
-		f.sibling[t->id] = *head;
-		*head = t;
-	}
-	return f;
-}
-
-static const struct task *next_in_forest(const struct forest *f, const struct task *t)
-{
-	if (f->child[t->id])
-		return f->child[t->id];
-	while (t && !f->sibling[t->id])
-		t = f->parent[t->id];
-	return t ? f->sibling[t->id] : NULL;
-}
-
-static void text_line(struct sbuf *b, const struct forest *f, const struct task *t)
-{
-	size_t level = f->level[t->id], shown = 0, deps = 0;
-
-	phrase_fill(b, 2 * (level < INDENT_LEVELS ? level : INDENT_LEVELS));
-	utf8_escape(b, t->name);
-	sbuf_lit(b, " (");
-	phrase_kind(b, t);
-	sbuf_char(b, ')');
-	for (size_t i = 0; i < t->deps.n; i++) {
-		const struct dep *d = &t->deps.p[i];
-
-		if (!d->task->wanted || ++deps > SHOWN_DEPS)
-			continue;
-		sbuf_lit(b, shown++ ? ", " : " <- ");
-		utf8_escape(b, d->task->name);
-		if (is_order_only(d))
-			sbuf_lit(b, " (order only)");
-	}
-	if (deps > shown)
-		sbuf_printf(b, " and %zu more", deps - shown);
-	sbuf_char(b, '\n');
-}
-
-static void graph_text(const struct view *v, FILE *to)
-{
-	struct forest f = grow_forest(v);
-	struct sbuf b = {0};
-
-	for (const struct task *t = f.root; t; t = next_in_forest(&f, t)) {
-		sbuf_clear(&b);
-		text_line(&b, &f, t);
-		fwrite(b.p, 1, b.n, to);
-	}
-	sbuf_free(&b);
 }
 
 /* Adds s where bytes of `special` are replaced by what `as` has in their place. */
@@ -250,7 +153,7 @@ void view_graph(const struct view *v, FILE *to, enum graph_form form)
 {
 	switch (form) {
 	case GRAPH_TEXT:
-		graph_text(v, to);
+		view_graph_text(v, to);
 		break;
 	case GRAPH_DOT:
 		graph_drawn(v, to, &dot);

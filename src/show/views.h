@@ -23,6 +23,7 @@ struct view {
 	const struct verdict *verdicts;
 	struct arena *arena;
 	bool color;
+	size_t columns; /* of the terminal that it is shown on; 0: it is none */
 	const struct underway *underway; /* view_status: the run that goes on, as it was before the log was read; NULL: not looked at */
 };
 

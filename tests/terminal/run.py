@@ -323,6 +323,35 @@ def the_time_left_is_told_when_it_is_known(box):
         t.key("C-c")
 
 
+def the_graph_keeps_to_the_terminal(box):
+    """Long names are cut at their end; of many dependencies those that find room are named, and the rest counted."""
+    tasks = ["""{name: plan, run: ":"}"""]
+    tasks += [f"""{{name: "part-{i}", run: ":", dependencies: [plan]}}""" for i in range(9)]
+    tasks += ["""{name: a-task-whose-name-is-too-long-for-the-terminal-by-far, run: ":", dependencies: [plan]}"""]
+    tasks += ["""{name: merge, run: ":", dependencies: [""" + ", ".join(f"part-{i}" for i in range(9)) + "]}"]
+    tasks += ["""{name: "漢字", run: ":", dependencies: [a-task-whose-name-is-too-long-for-the-terminal-by-far, merge]}"""]
+    workflow(box, tasks)
+    with Terminal(box, 50, 16) as t:
+        t.type("axmake --graph")
+        t.shows("""
+$ axmake --graph
+plan       run
+├─ part-0  run
+├─ part-1  run
+├─ part-2  run
+├─ part-3  run
+├─ part-4  run
+├─ part-5  run
+├─ part-6  run
+├─ part-7  run
+├─ part-8  run
+├─ a-task-whose-name-is-too-long-for-the-ter…  run
+├─ merge   run  <- part-0, part-1 and 7 more
+└─ 漢字    run  <- a-task-whose-name-i… and 1 more
+$
+""")
+
+
 def frames_of(box, jobs):
     """(how often the block was drawn, seconds, all that was written) of a run in a terminal that reads at once."""
     pid, fd = pty.fork()
@@ -380,6 +409,7 @@ if __name__ == "__main__":
                 where_it_is_not_wanted,
                 colour_only_where_it_may,
                 the_time_left_is_told_when_it_is_known,
+                the_graph_keeps_to_the_terminal,
                 it_draws_no_more_than_ten_times_a_second,
                 what_scrolls_makes_no_more_frames,
             ]
