@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "show/screen.h"
 
+#define USUAL_ROWS 24
 #define GATHERED (64u << 10)
 /* A line without an end is shown in pieces of this size: each has its task's name, or is a line by itself to whoever reads it. */
 #define LIVE_LINE (64u << 10)
@@ -72,6 +73,25 @@ static int write_out(struct console *c)
 	int err = os_write_all(STDOUT_FILENO, b.p, b.n);
 	sbuf_free(&b);
 	return err;
+}
+
+size_t console_rows(const struct console *c)
+{
+	struct winsize w = {0};
+	if (c->terminal)
+		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
+	return w.ws_row ? w.ws_row : USUAL_ROWS;
+}
+
+size_t console_lines(struct str text, size_t columns)
+{
+	size_t lines = 0;
+	for (size_t at = 0; at < text.n;) {
+		size_t end = str_find(text, STR("\n"), at), width = columns ? utf8_width(str_sub(text, at, end)) : 0;
+		lines += width > columns ? (width + columns - 1) / columns : 1;
+		at = end + 1;
+	}
+	return lines;
 }
 
 void console_flush(struct console *c)

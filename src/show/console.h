@@ -28,6 +28,10 @@ void console_close(struct console *c);
 /* Columns of the terminal that standard output is; 0: it is none. */
 size_t console_width(void);
 size_t console_columns(const struct console *c); /* the same, as was found when it was opened */
+/* The rows of a screen, be there one or not. */
+size_t console_rows(const struct console *c);
+/* The lines of a text on a terminal of so many columns; 0: each is one line. */
+size_t console_lines(struct str text, size_t columns);
 void console_flush(struct console *c);
 /* Flushes when so much is gathered that it should not be kept any longer. */
 void console_room(struct console *c);

@@ -243,6 +243,10 @@ static void say_failure(struct plain *p, const struct task *t, const struct outc
 		phrase_line(&b, o->session);
 		sbuf_char(&b, '\n');
 	}
+	if (!o->ignored) {
+		sbuf_clear(&p->failure);
+		sbuf_str(&p->failure, sbuf_view(&b));
+	}
 	console_say(&p->console, &b);
 	sbuf_free(&head);
 	sbuf_free(&log);
@@ -539,6 +543,7 @@ void plain_free(struct plain *p)
 	if (!p)
 		return;
 	console_close(&p->console);
+	sbuf_free(&p->failure);
 	sbuf_free(&p->skips);
 	arena_free(&p->arena);
 	free(p->ordinals);

@@ -9,26 +9,28 @@
 #include "base/utf8.h"
 #include "show/undeclared.h"
 
+#define FEWEST_ROWS 5
+
 bool plain_quiet(const struct plain *p)
 {
 	return p->config.silent || p->config.quiet;
 }
 
-static void add_elapsed(struct plain *p)
+static void add_elapsed(const struct plain *p, struct sbuf *b)
 {
 	if (p->begin_ns >= 0) {
-		sbuf_lit(&p->console.out, " in ");
-		clock_duration(&p->console.out, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
+		sbuf_lit(b, " in ");
+		clock_duration(b, (p->end_ns >= 0 ? p->end_ns : clock_ns()) - p->begin_ns);
 	}
-	usage_phrase(&p->console.out, &p->usage);
+	usage_phrase(b, &p->usage);
 	if (p->table.states[ROW_RESTORED].n) {
 		const struct usage *u = &p->saved;
 
-		sbuf_lit(&p->console.out, "; the cache ");
-		phrase_saved(&p->console.out, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
+		sbuf_lit(b, "; the cache ");
+		phrase_saved(b, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
 		             u->costs_known ? u->cost_usd : NAN);
 	}
-	sbuf_char(&p->console.out, '\n');
+	sbuf_char(b, '\n');
 }
 
 static void add_nothing(const struct plain *p, struct sbuf *b)
@@ -66,7 +68,7 @@ static void add_well(struct plain *p)
 		sbuf_printf(&p->console.out, ", %zu skipped", p->skipped);
 	if (p->fresh)
 		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
-	add_elapsed(p);
+	add_elapsed(p, &p->console.out);
 }
 
 /* "axmake: budget: $5.10 of $5.00 spent" */
@@ -79,17 +81,38 @@ static void add_budget(struct sbuf *b, const struct plain *p)
 	sbuf_lit(b, " spent\n");
 }
 
+static void add_foot(const struct plain *p, struct sbuf *b)
+{
+	sbuf_printf(b, "%s: ", p->config.program);
+	table_counts(b, &p->table, p->fresh);
+	add_elapsed(p, b);
+	add_budget(b, p);
+	table_hints(b, &p->table, p->config.graph);
+	if (p->spending.over)
+		sbuf_lit(b, "  --budget=USD lets a run spend more\n");
+}
+
+/* Rows of tasks between what stands above and below them on one screen: an empty line, the foot, perhaps a word on undeclared changes, and the shell's prompt. Where only one task
+ * failed what was said of that is to be seen as well. */
+static size_t room_for_rows(const struct plain *p, struct str foot)
+{
+	size_t rows = console_rows(&p->console), columns = console_columns(&p->console), used = 2 + (p->usage.agents > 0);
+
+	used += console_lines(foot, columns);
+	if (p->table.states[ROW_FAILED].n == 1)
+		used += console_lines(sbuf_view(&p->failure), columns);
+	return rows > used + FEWEST_ROWS ? rows - used : FEWEST_ROWS;
+}
+
 static void add_table(struct plain *p)
 {
+	struct sbuf foot = {0};
+
+	add_foot(p, &foot);
 	sbuf_char(&p->console.out, '\n');
-	table_rows(&p->console.out, &p->table, p->config.color_out, console_columns(&p->console));
-	sbuf_printf(&p->console.out, "%s: ", p->config.program);
-	table_counts(&p->console.out, &p->table, p->fresh);
-	add_elapsed(p);
-	add_budget(&p->console.out, p);
-	table_hints(&p->console.out, &p->table, p->config.graph);
-	if (p->spending.over)
-		sbuf_lit(&p->console.out, "  --budget=USD lets a run spend more\n");
+	table_rows(&p->console.out, &p->table, p->config.graph, p->config.color_out, console_columns(&p->console), room_for_rows(p, sbuf_view(&foot)));
+	sbuf_str(&p->console.out, sbuf_view(&foot));
+	sbuf_free(&foot);
 }
 
 /* Where no table is wanted, what was not run is still said: make says so under -s too. */

@@ -2,14 +2,17 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "graph/stale.h"
+#include "show/console.h"
 
 enum column { COL_NAME, COL_STATE, COL_TIME, COL_TRIES, COL_TOKENS, COL_COST, COL_WHY, N_COLUMNS };
 
 #define MOST_HELD_HINTS 5
+#define FEW 3 /* rows of a state, where not all of them fit */
 #define NAME_MAX_COLUMNS 40
 #define WHY_MAX_COLUMNS 100
 
@@ -152,36 +155,58 @@ void table_counts(struct sbuf *b, const struct table *t, size_t fresh)
 		sbuf_printf(b, "%s%zu up to date", gap, fresh);
 }
 
-/* "… and 53 more not run, 17 more done" */
-static void print_rest(struct sbuf *b, const struct table *t, const size_t *shown)
+/* "… and 53 not run, 17 done: see axmake --status or --report" */
+static void print_rest(struct sbuf *b, const struct table *t, const struct graph *g, const size_t *shown)
 {
 	const char *gap = "  … and ";
 
 	for (size_t s = 0; s < N_ROW_STATES; s++)
 		if (t->states[s].n > shown[s]) {
-			sbuf_printf(b, "%s%zu more %s", gap, t->states[s].n - shown[s], state_looks[s].name);
+			sbuf_printf(b, "%s%zu %s", gap, t->states[s].n - shown[s], state_looks[s].name);
 			gap = ", ";
 		}
 	if (*gap == ' ')
 		return;
-	sbuf_char(b, '\n');
+	sbuf_lit(b, ": see ");
+	phrase_command(b, g);
+	sbuf_lit(b, " --status or --report\n");
 }
 
-void table_rows(struct sbuf *b, const struct table *t, bool color, size_t columns)
+/* Of each state that there is a few rows, and what room is left then to the first states. */
+static void share(const struct table *t, size_t room, size_t *shown)
+{
+	static const size_t most[] = {FEW, TABLE_LINES};
+
+	memset(shown, 0, N_ROW_STATES * sizeof *shown);
+	for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+		for (size_t s = 0; s < N_ROW_STATES; s++)
+			for (; room && shown[s] < t->states[s].rows.n && shown[s] < most[i]; room--)
+				shown[s]++;
+}
+
+void table_rows(struct sbuf *b, const struct table *t, const struct graph *g, bool color, size_t columns, size_t room)
 {
 	struct layout lay = {.columns = columns};
-	size_t shown[N_ROW_STATES] = {0};
+	size_t shown[N_ROW_STATES], lines = 0;
+	struct sbuf rest = {0};
 
+	/* What tells of the rest takes a line as well, or two. */
+	do {
+		share(t, room > lines ? room - lines : 1, shown);
+		sbuf_clear(&rest);
+		print_rest(&rest, t, g, shown);
+	} while (console_lines(sbuf_view(&rest), columns) > lines++);
 	for (size_t s = 0; s < N_ROW_STATES; s++)
-		for (; shown[s] < t->states[s].rows.n && lay.n < TABLE_LINES; shown[s]++)
-			fill_line(&lay.lines[lay.n++], &t->states[s].rows.p[shown[s]], (enum row_state)s);
+		for (size_t i = 0; i < shown[s] && lay.n < TABLE_LINES; i++)
+			fill_line(&lay.lines[lay.n++], &t->states[s].rows.p[i], (enum row_state)s);
 	measure(&lay);
 	for (size_t i = 0; i < lay.n; i++) {
 		print_line(b, &lay, &lay.lines[i], color);
 		for (size_t c = 0; c < N_COLUMNS; c++)
 			sbuf_free(&lay.lines[i].cells[c]);
 	}
-	print_rest(b, t, shown);
+	sbuf_str(b, sbuf_view(&rest));
+	sbuf_free(&rest);
 }
 
 /* Was a task left out that needs nothing that failed? Then -k would have run it. */

@@ -12,7 +12,7 @@
 #include "graph/graph.h"
 #include "show/phrase.h"
 
-/* Lines of tasks that a table has at most: a screen. */
+/* Lines of tasks that a table has at most, on a screen as high as that. */
 #define TABLE_LINES 30
 
 /* In the order in which a table shows them. */
@@ -40,8 +40,8 @@ struct table {
 /* Counts; copies the row into the arena where it can be shown. */
 void table_add(struct table *t, struct arena *a, enum row_state state, const struct row *row);
 
-/* The rows, and how many more there are; lines no longer than `columns`, unless that is 0. */
-void table_rows(struct sbuf *b, const struct table *t, bool color, size_t columns);
+/* The rows, `room` at most, and in a further line how many more there are, and where; lines no longer than `columns`, unless that is 0. */
+void table_rows(struct sbuf *b, const struct table *t, const struct graph *g, bool color, size_t columns, size_t room);
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh);
 /* What to type next, a line each. */
