@@ -107,6 +107,7 @@ static void on_skipped(struct plain *p, const struct event *e)
 	number(p, e->task);
 	if (plain_quiet(p))
 		return;
+	p->headed = NULL;
 	add_name(p, e->task);
 	phrase_color(&p->console.out, p->config.color_out, "32", "skipped");
 	sbuf_lit(&p->console.out, ": ");
@@ -123,6 +124,16 @@ static void add_head(struct plain *p, const struct event *e)
 	add_name(p, e->task);
 	add_call(p, e);
 	sbuf_char(&p->console.out, '\n');
+	p->headed = e->task;
+}
+
+/* "[2/4] code:", above an output that does not follow its task's head, since others came between. */
+static void add_short_head(struct plain *p, const struct task *t)
+{
+	if (plain_quiet(p) || p->headed == t)
+		return;
+	add_name(p, t);
+	p->console.out.p[p->console.out.n - 1] = '\n';
 }
 
 /* "axmake: src/new.c changed" */
@@ -159,6 +170,7 @@ static void on_asked(struct plain *p, const struct event *e)
 {
 	if (plain_quiet(p))
 		return;
+	p->headed = p->headed == e->task ? p->headed : NULL;
 	add_name(p, e->task);
 	sbuf_lit(&p->console.out, "asks ");
 	phrase_line(&p->console.out, e->text);
@@ -189,6 +201,7 @@ static void show_output(struct plain *p, const struct event *e, const struct out
 		p->shown = t;
 		return;
 	}
+	add_short_head(p, t);
 	fd = openat(p->config.root_fd, arena_copy(&a, o->log_path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	err = fd < 0 ? errno : console_stream(&p->console, t->kind == TASK_AGENT, fd, &any);
 	if (fd >= 0)
@@ -360,7 +373,7 @@ static void on_end(struct plain *p, const struct event *e)
 	}
 	if (o->ended)
 		say_left_behind(p, t, o->ended);
-	p->shown = NULL;
+	p->shown = p->headed = NULL;
 	console_room(&p->console);
 }
 

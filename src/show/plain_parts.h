@@ -23,6 +23,7 @@ struct plain {
 	struct table table;
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
+	const struct task *headed; /* whose head stands there last, with nothing of another task behind it */
 	bool refused; /* nothing was started, and why was said */
 	bool warned, mistaken;
 };

@@ -112,6 +112,7 @@ static void a_run_that_ends_well_ends_in_one_line(void **state)
 	assert_string_equal(err, "");
 	assert_string_equal(out, "[2/3] a: $ echo one …\n"
 	                         "[3/3] b: agent backend via offline\n"
+	                         "[2/3] a:\n"
 	                         "no newline\n"
 	                         "[2/3] a: done in 0.12s\n"
 	                         "[3/3] b: done in 0.12s (2 tries, 812+96 tokens, $0.01)\n"
@@ -169,6 +170,7 @@ static void a_failure_ends_in_makes_form_with_a_table(void **state)
 	assert_string_equal(out, "[1/3] a: $ make a\n"
 	                         "[2/3] c: $ make c\n"
 	                         "[2/3] c: done in 0.12s\n"
+	                         "[1/3] a:\n"
 	                         "one\ntwo\n"
 	                         "axmake: *** [workflow.ax.yaml:10: a] Error 2\n"
 	                         "    log: .axmake/tasks/a/output (axmake --log a)\n"
