@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "base/path.h"
+#include "load/candidates.h"
 #include "load/file_keys.h"
 #include "load/limit_keys.h"
 #include "load/makers.h"
@@ -48,11 +49,21 @@ static int compare_names(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* The only *.ax.yaml of the current folder, or STR_NONE after reporting. */
+static void report_several(struct arena *a, struct diag *d, const struct str *files, size_t n)
+{
+	struct sbuf list = {0};
+
+	for (size_t i = 0; i < n; i++)
+		sbuf_printf(&list, "%s%.*s", i ? ", " : "", STR_ARG(files[i]));
+	const char *hint = arena_printf(a, "choose one, as in 'axmake -f %.*s', or call the main one workflow.ax.yaml", STR_ARG(files[0])).p;
+	diag_error(d, POS_NONE, hint, "there are several workflows here: %s", list.p);
+	sbuf_free(&list);
+}
+
+/* The only *.ax.yaml of the current folder that no other one includes, or STR_NONE after reporting. */
 static struct str find_only(struct arena *a, struct diag *d, struct seen *seen)
 {
 	VEC(struct str) found = {0};
-	struct sbuf list = {0};
 	DIR *dir = opendir(".");
 	struct dirent *e;
 
@@ -76,11 +87,10 @@ static struct str find_only(struct arena *a, struct diag *d, struct seen *seen)
 		return STR_NONE;
 	}
 	qsort(found.p, found.n, sizeof *found.p, compare_names);
-	for (size_t i = 0; i < found.n; i++)
-		sbuf_printf(&list, "%s%.*s", i ? ", " : "", STR_ARG(found.p[i]));
-	diag_error(d, POS_NONE, "choose one with -f, or call the main one workflow.ax.yaml", "there are several workflows here: %s", list.p);
-	sbuf_free(&list);
-	return STR_NONE;
+	struct str main = candidates_main(a, seen, found.p, found.n);
+	if (!main.p)
+		report_several(a, d, found.p, found.n);
+	return main;
 }
 
 struct str workflow_find(struct arena *a, struct diag *d, struct seen *seen, struct str wanted)
