@@ -211,6 +211,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.root = p->root,
 		.run_id = run_id,
 		.keep_going = o->keep_going,
+		.tell_lacks = o->debug & DEBUG_JOBS,
 		.ignore_errors = o->ignore_errors,
 		.touch = o->touch,
 		.live_output = o->sync != SYNC_TARGET || g->follow,

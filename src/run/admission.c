@@ -25,7 +25,7 @@ enum {
 #define LAST_LOOK_NS (1000 * NS_PER_MS)
 
 /* What a task may lack, as bits. */
-enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32 };
+enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32, LACK_TURN = 64 /* one that was overtaken comes first */ };
 
 struct needs {
 	uint32_t pool, slots;
@@ -39,6 +39,7 @@ struct queue {
 	struct taskheap waiting;
 	size_t place;       /* in admission.active, from 1; 0: nobody waits */
 	unsigned lacked;    /* since its last start */
+	unsigned now, told; /* what it lacked when it was looked at last, and when that was told last */
 	uint32_t overtaken; /* by tasks of lower priority that took of that */
 	uint64_t put_off;   /* in this round */
 };
@@ -146,7 +147,7 @@ static void retire(struct admission *ad, struct queue *q)
 	vec_free(&q->waiting.tasks);
 	if (ad->due == q)
 		ad->due = NULL;
-	q->lacked = 0;
+	q->lacked = q->now = q->told = 0;
 	q->overtaken = 0;
 }
 
@@ -285,9 +286,12 @@ struct task *admission_next(struct admission *ad)
 		struct queue *q = ad->active.p[i];
 		struct task *top = taskheap_top(&q->waiting);
 
-		if ((best && !task_before(top, best)) || q->put_off == ad->round || held_back(ad, q))
+		if ((best && !task_before(top, best)) || q->put_off == ad->round)
 			continue;
-		unsigned lack = what_lacks(ad, q);
+		unsigned lack = held_back(ad, q) ? LACK_TURN : what_lacks(ad, q);
+		q->now = lack;
+		if (lack == LACK_TURN)
+			continue;
 		q->lacked |= lack;
 		if (lack)
 			continue;
@@ -305,6 +309,30 @@ void admission_put_off(struct admission *ad)
 void admission_drop(struct admission *ad)
 {
 	take_out(ad, ad->candidate);
+}
+
+void admission_tell(struct admission *ad, void (*fn)(void *self, const struct task *t, size_t n, const char *lacks), void *self)
+{
+	static const struct {
+		enum lack lack;
+		const char *words;
+	} phrases[] = {
+	    {LACK_SLOTS, "a free slot"}, {LACK_AGENT, "another agent to end"}, {LACK_POOL, "a place in its pool"}, {LACK_COMPLEXITY, "another of its complexity to end"},
+	    {LACK_MEMORY, "memory"},     {LACK_LOAD, "less load"},             {LACK_TURN, "a task that was passed over too often"},
+	};
+
+	for (size_t i = 0; i < ad->active.n; i++) {
+		struct queue *q = ad->active.p[i];
+		const char *words = NULL;
+
+		if (q->now == q->told)
+			continue;
+		q->told = q->now;
+		for (size_t k = 0; k < sizeof phrases / sizeof *phrases && !words; k++)
+			words = q->now & phrases[k].lack ? phrases[k].words : NULL;
+		if (words)
+			fn(self, taskheap_top(&q->waiting), q->waiting.tasks.n, words);
+	}
 }
 
 /* Several at once, or none. Where they are the parent's, others may reach into the pool at the same time: what is too little goes
@@ -361,6 +389,7 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a)
 
 	if (!take_slots(ad, p, n->slots, a)) {
 		q->lacked |= LACK_SLOTS;
+		q->now = LACK_SLOTS;
 		ad->short_of = n->slots;
 		ad->one_lacks = ad->one_lacks || n->slots == 1;
 		ad->several_lack = ad->several_lack || n->slots > 1;
@@ -377,7 +406,7 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a)
 	note_overtaken(ad, q, t);
 	if (ad->due == q)
 		ad->due = NULL;
-	q->lacked = 0;
+	q->lacked = q->told = 0;
 	q->overtaken = 0;
 	take_out(ad, q);
 	return true;

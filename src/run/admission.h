@@ -54,6 +54,9 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a);
 void admission_put_off(struct admission *ad); /* it and others of the same needs wait for the next round */
 void admission_drop(struct admission *ad);    /* it waits no more */
 
+/* After a round that told no task any more: calls fn for the first of each that lack the same, with how many these are and what they lack, where that is other than it was told last. */
+void admission_tell(struct admission *ad, void (*fn)(void *self, const struct task *t, size_t n, const char *lacks), void *self);
+
 /* Of all that wait, only those that `keep` says go on waiting. */
 void admission_keep(struct admission *ad, bool (*keep)(const void *self, const struct task *t), const void *self);
 

@@ -23,6 +23,7 @@ enum event_kind {
 	EVENT_REFUSED,     /* nothing is started: text says what this task lacks */
 	EVENT_WARNING,     /* text; task may be NULL */
 	EVENT_WAITS,       /* it has to wait for its provider, as may others; text: why, a whole phrase */
+	EVENT_LACKS,       /* where `tell_lacks` asks for it: stale tasks find no place, of which this one is the first and count the number; text: what they wait for */
 	EVENT_WHY,         /* --trace: verdict of a task about to start */
 	EVENT_ASKED,       /* a task's answer asks an agent: delegate; text: which, via what */
 	EVENT_ANSWERED,    /* what it asked has ended: delegate, outcome (its class says whether there is an answer) */

@@ -40,6 +40,7 @@ struct sched_config {
 	bool keep_going;        /* -k */
 	bool ignore_errors;     /* -i: a failure fails nothing */
 	bool touch;             /* -t: records without running */
+	bool tell_lacks;        /* EVENT_LACKS is wanted */
 	bool live_output;       /* -O none, -O line */
 	bool parallel_delegation; /* delegates of one answer at once, else one after another */
 	bool load_limited;      /* -l */

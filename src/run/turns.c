@@ -395,6 +395,11 @@ static bool affordable(struct sched *s, struct task *t)
 	return false;
 }
 
+static void tell_lack(void *sched, const struct task *t, size_t n, const char *lacks)
+{
+	sched_send(sched, &(struct event){.kind = EVENT_LACKS, .task = t, .count = n, .text = str_of(lacks)});
+}
+
 /* Starts what may start now. true: waits for a slot that somebody else gives back. */
 static bool start_some(struct sched *s)
 {
@@ -425,6 +430,8 @@ static bool start_some(struct sched *s)
 		if (provided(s, j))
 			job_go(j);
 	}
+	if (s->c->tell_lacks)
+		admission_tell(s->admission, tell_lack, s);
 	int64_t again = s->look_again.place ? 0 : admission_look_again(s->admission);
 	s->look_again.fn = nothing;
 	if (again)

@@ -165,6 +165,19 @@ static void on_waits(struct debuglog *l, const struct event *e)
 		say_text(l, e->task, "waits: ", e->text);
 }
 
+/* "axmake: debug: 'b': waits for a free slot, as do 3 more" */
+static void on_lacks(struct debuglog *l, const struct event *e)
+{
+	if (!(l->kinds & DEBUG_JOBS))
+		return;
+	struct sbuf b = begin(l, e->task);
+	sbuf_lit(&b, "waits for ");
+	sbuf_str(&b, e->text);
+	if (e->count > 1)
+		sbuf_printf(&b, ", as do %zu more", e->count - 1);
+	say(l, &b);
+}
+
 static void on_begin(struct debuglog *l, const struct event *e)
 {
 	if (!(l->kinds & DEBUG_BASIC))
@@ -191,7 +204,7 @@ static void hear(void *self, const struct event *e)
 	static void (*const handlers[])(struct debuglog *, const struct event *) = {
 		[EVENT_RUN_BEGIN] = on_begin, [EVENT_FOUND_FRESH] = on_fresh, [EVENT_SKIPPED] = on_skipped, [EVENT_HELD] = on_held,
 		[EVENT_NOT_RUN] = on_not_run, [EVENT_START] = on_start,       [EVENT_END] = on_end,         [EVENT_RETRY] = on_retry,
-		[EVENT_WAITS] = on_waits,     [EVENT_GO_ON] = on_go_on,       [EVENT_RUN_END] = NULL,
+		[EVENT_WAITS] = on_waits,     [EVENT_LACKS] = on_lacks,     [EVENT_GO_ON] = on_go_on,       [EVENT_RUN_END] = NULL,
 	};
 	if (handlers[e->kind])
 		handlers[e->kind](self, e);
