@@ -9,6 +9,7 @@
 #include "graph/signature.h"
 #include "run/agent.h"
 #include "run/probe.h"
+#include "show/console.h"
 #include "show/phrase.h"
 #include "state/limits.h"
 
@@ -127,7 +128,7 @@ static void examine_provider(struct examination *x, struct provider *p)
 	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name);
 	add_limits(x, p, closed_ms);
 	if (p->only_when_asked)
-		sbuf_lit(&x->out, "; only where it is named");
+		sbuf_lit(&x->out, "; only when asked for (--provider)");
 	sbuf_char(&x->out, '\n');
 	if (!allowed || closed_ms)
 		return;
@@ -192,6 +193,53 @@ static void add_keys(struct examination *x)
 	sbuf_lit(&x->out, *gap ? "\n" : "none\n");
 }
 
+/* What to do where nothing serves. */
+static void add_advice(struct examination *x)
+{
+	if (x->usable)
+		return;
+	sbuf_lit(&x->out, "no provider is usable by itself: install one of the programs above");
+	if (map_get(&x->installed, STR("offline")))
+		sbuf_lit(&x->out, ", or try without: axmake --provider offline");
+	sbuf_char(&x->out, '\n');
+}
+
+/* A line of the terminal's width at most, broken at spaces; what follows stands below its text. */
+static void add_wrapped(struct sbuf *b, struct str line, size_t columns)
+{
+	size_t indent = line.n && line.p[0] == ' ' ? 6 : 2, used = 0;
+	for (size_t at = 0; at < line.n;) {
+		size_t end = str_find(line, STR(" "), at + strspn(line.p + at, " "));
+		struct str word = str_sub(line, at, end < line.n ? end : line.n);
+		size_t width = utf8_width(word);
+		if (used && used + width >= columns) {
+			sbuf_char(b, '\n');
+			phrase_fill(b, indent);
+			word = str_trim(word);
+			used = indent;
+			width = utf8_width(word);
+		}
+		sbuf_str(b, word);
+		used += width;
+		at = end;
+	}
+	sbuf_char(b, '\n');
+}
+
+static void print(struct str text)
+{
+	struct sbuf b = {0};
+	size_t columns = console_width();
+	for (size_t at = 0, end; columns && at < text.n; at = end + 1) {
+		end = str_find(text, STR("\n"), at);
+		add_wrapped(&b, str_sub(text, at, end), columns);
+	}
+	if (columns)
+		text = sbuf_view(&b);
+	fwrite(text.p, 1, text.n, stdout);
+	sbuf_free(&b);
+}
+
 static void load(struct program *g)
 {
 	struct project *p = &g->project;
@@ -224,7 +272,8 @@ int doctor(struct program *g)
 		add_agents(&x, x.rules->provider_list.p[i]);
 	add_agents(&x, NULL);
 	add_keys(&x);
-	fwrite(x.out.p, 1, x.out.n, stdout);
+	add_advice(&x);
+	print(sbuf_view(&x.out));
 	sbuf_free(&x.out);
 	map_free(&x.installed);
 	map_free(&x.latencies);

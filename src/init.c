@@ -170,6 +170,8 @@ static void add_inputs(const struct survey *s, struct sbuf *b, const char *inden
 {
 	if (s->sources.n)
 		sbuf_printf(b, "%sinputs: *sources\n", indent);
+	else
+		sbuf_printf(b, "%s# Files that it is about, once there are some: other content of them makes it be asked again.\n%s# inputs: [\"**/*.md\", \"src/\"]\n", indent, indent);
 }
 
 static void add_head(const struct survey *s, struct sbuf *b)
@@ -260,8 +262,8 @@ static void say_written(const struct survey *s, struct str path)
 	phrase_line(&shown, path);
 	printf("axmake: wrote %s: tasks review, plan%s\n", shown.p, s->check && !s->missing ? ", test" : "");
 	printf("  %s --provider offline   tries it, without any account\n", call.p);
-	printf("  %s --doctor   tells which agents are usable here\n", call.p);
-	printf("  %s   lets them answer\n", call.p);
+	printf("  %s --doctor             tells which agents are usable here\n", call.p);
+	printf("  %s                      lets them answer\n", call.p);
 	sbuf_free(&call);
 	sbuf_free(&shown);
 }

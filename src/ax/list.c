@@ -6,10 +6,11 @@
 #include "axmake.h"
 #include "base/clock.h"
 #include "run/agent.h"
+#include "show/console.h"
 #include "show/phrase.h"
 #include "state/cache.h"
 
-#define LINE_COLUMNS 100
+#define LINE_COLUMNS 100 /* where no terminal says how many there are */
 
 static bool load(struct program *g)
 {
@@ -58,14 +59,15 @@ static int list_agents(struct program *g, const struct ax_verb *v, const struct 
 	if (!load(g))
 		return v->wrong_use;
 	const struct rules *r = g->project.rules;
-	size_t names = widest(&g->arena, r, true), providers = widest(&g->arena, r, false);
+	size_t names = widest(&g->arena, r, true), providers = widest(&g->arena, r, false), columns = console_width();
+	size_t used = names + providers + 4, role = (columns ? columns : LINE_COLUMNS) > used ? (columns ? columns : LINE_COLUMNS) - used : 0;
 	for (size_t i = 0; i < r->agent_list.n; i++) {
 		const struct agent *t = r->agent_list.p[i];
 		const struct provider *p = serving(g, t);
 		struct sbuf b = {0};
 		phrase_cell(&b, t->name, names + 2);
 		phrase_cell(&b, p ? p->name : STR("-"), providers + 2);
-		phrase_cell(&b, t->role, LINE_COLUMNS - names - providers - 4);
+		phrase_cell(&b, t->role, role);
 		print(&b);
 	}
 	return 0;

@@ -41,16 +41,27 @@ static void add_excluded(struct sbuf *b, const struct graph *g, const struct tas
 		sbuf_str(b, nobody_known(g));
 }
 
+/* So many that are not installed are named without their programs: --doctor tells these. */
+#define MANY 3
+
+static void add_missing(struct sbuf *b, const struct task *t)
+{
+	for (size_t i = 0; i < t->n_providers && t->n_providers < MANY; i++)
+		served_missing(b, t->providers[i]);
+	if (t->n_providers < MANY)
+		return;
+	for (size_t i = 0; i < t->n_providers; i++)
+		sbuf_printf(b, "%s%.*s", !i ? "none of " : i + 1 < t->n_providers ? ", " : " and ", STR_ARG(t->providers[i]->name));
+	sbuf_lit(b, " is installed (--provider offline tries it out without)");
+}
+
 struct str choice_lacking(const struct graph *g, const struct task *t, const char *path_env, struct arena *a)
 {
 	struct sbuf b = {0};
-	for (size_t i = 0; i < t->n_providers; i++) {
-		if (agent_installed(a, t->providers[i], path_env, NULL)) {
-			sbuf_free(&b);
+	for (size_t i = 0; i < t->n_providers; i++)
+		if (agent_installed(a, t->providers[i], path_env, NULL))
 			return STR_NONE;
-		}
-		served_missing(&b, t->providers[i]);
-	}
+	add_missing(&b, t);
 	add_excluded(&b, g, t);
 	struct str why = arena_copy(a, sbuf_view(&b));
 	sbuf_free(&b);
