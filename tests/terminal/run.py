@@ -68,6 +68,10 @@ class Terminal:
         text = subprocess.run([*self.tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True, encoding="utf-8").stdout
         return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n") + "\n"
 
+    def asks(self, what):
+        """What tmux knows of the terminal, by its formats."""
+        return subprocess.run([*self.tmux, "display-message", "-p", what], check=True, capture_output=True, text=True).stdout.strip()
+
     def _until(self, holds, wanted):
         end = time.monotonic() + PATIENCE_S
         while not holds(seen := self.screen()):
@@ -151,6 +155,23 @@ b               [[0:0\\d]]  short
         rows = [line for line in seen.split("\n") if re.search(r"^  \S.*(failed|done) ", line)]
         check(len(rows) == 2 and all(len(line) < 40 for line in rows), *rows)
         check("declares no outputs" not in seen, seen)
+
+
+def a_wide_terminal_is_used(box):
+    name, text = "a-name-of-thirty-five-characters-ab", "a line of output that goes on until the terminal ends, " * 4
+    workflow(box, [f"""{{name: {name}, run: "echo '{text}'; {WAIT.format('a')}; exit 3"}}""", f"""{{name: b, run: "echo short; {WAIT.format('a')}", dependencies: []}}"""])
+    with Terminal(box, 200, 20) as t:
+        t.type("axmake -k")
+        t.shows("""
+$ axmake -k
+a-name-of-thirty-five-chara…  run   [[0:0\\d]]  a line of output that goes on until the terminal ends, a line of output that goes on until the terminal ends, a line of output that goes on until the termin…
+b                             run   [[0:0\\d]]  short
+0/2 done  2 running
+""")
+        t.go("a")
+        seen = t.wait(r"tries again")
+        check(all(len(line) <= 200 for line in seen.split("\n")), seen)
+        check(f"  {name}  failed  " in seen, seen)
 
 
 def another_size_is_taken_up(box):
@@ -265,6 +286,34 @@ def ctrl_c_leaves_a_clean_screen(box):
         check("running" not in seen, seen)
 
 
+def the_cursor_is_there_on_every_way_out(box):
+    """While it runs and after a normal end, a failure, Ctrl-C, SIGTERM, SIGKILL: the cursor is seen, and behind the prompt; colours, echo and line wrapping are as before."""
+    ways = {"normal": ":", "failure": "exit 3", "C-c": "sleep 100", "TERM": "sleep 100", "KILL": "sleep 100"}
+    for how, script in ways.items():
+        workflow(box, [f"""{{name: a, run: "echo hello; {WAIT.format('a')}; {script}", always: true}}"""])
+        with Terminal(box) as t:
+            t.type("axmake & echo $! > pid; fg")
+            t.wait(r"^0/1 done  1 running$")
+            check(t.asks("#{cursor_flag}") == "1", how, "hidden while it runs")
+            if script == "sleep 100":
+                t.go("a")
+            pid = open(box.path("w", "pid"), encoding="utf-8").read().strip()
+            if how == "C-c":
+                t.key("C-c")
+            elif how in ("TERM", "KILL"):
+                subprocess.run(["kill", f"-{how}", pid], check=True)
+            else:
+                t.go("a")
+            t.wait(r"^Killed" if how == "KILL" else r"^\$$")
+            t.type("clear; echo $((6 * 7))" if how == "KILL" else "echo $((6 * 7))")
+            seen = t.wait(r"^42\n\$$").rstrip("\n").split("\n")
+            asked = t.asks("#{cursor_flag} #{wrap_flag} #{insert_flag} #{origin_flag} #{cursor_x} #{cursor_y}")
+            check(asked == f"1 1 0 0 2 {len(seen) - 1}", how, asked, *seen)
+            check(not any(re.search(r"\d running|^a  run ", line) for line in seen), how, *seen)
+        os.unlink(box.path("w", "a"))
+        os.unlink(box.path("socket"))
+
+
 def a_stuck_terminal_holds_nothing_up(box):
     """With the output stopped by Ctrl-S, tasks start and end as ever; what they printed comes later, whole."""
     workflow(
@@ -352,6 +401,37 @@ $
 """)
 
 
+def lists_keep_to_the_terminal(box):
+    """ax list agents cuts what agents are told, and --doctor goes on below its text."""
+    ini = "".join(f"[provider p{i}]\ncommand = no-such-program-{i}\n" for i in range(2)) + "[provider good]\ncommand = cat\nmax_concurrent = 4\nrate_capacity = 10\nrate_refill = 0.5\n"
+    ini += "".join(f"[agent agent-{i}]\nprovider = good\nrole = You are the agent of number {i}, and told much more than fits here\n" for i in range(9))
+    workflow(box, ["{name: a, run: ':'}"], axmake_ini=ini)
+    with Terminal(box, 60, 24) as t:
+        t.type("clear; AXMAKEFLAGS=-r ax list agents; axmake --doctor -r")
+        t.shows("""
+agent-0  good  You are the agent of number 0, and told much…
+agent-1  good  You are the agent of number 1, and told much…
+agent-2  good  You are the agent of number 2, and told much…
+agent-3  good  You are the agent of number 3, and told much…
+agent-4  good  You are the agent of number 4, and told much…
+agent-5  good  You are the agent of number 5, and told much…
+agent-6  good  You are the agent of number 6, and told much…
+agent-7  good  You are the agent of number 7, and told much…
+agent-8  good  You are the agent of number 8, and told much…
+providers
+  p0: not installed (no 'no-such-program-0' in PATH)
+  p1: not installed (no 'no-such-program-1' in PATH)
+  good: usable: [[.*]];
+      public; at most 4 at once; 10 calls at once, then 0.5
+      a second
+agents, by the provider that would serve them now
+  good: agent-0, agent-1, agent-2, agent-3, agent-4,
+      agent-5, agent-6, agent-7, agent-8
+variables that hold keys, by their names: none
+$
+""")
+
+
 def frames_of(box, jobs):
     """(how often the block was drawn, seconds, all that was written) of a run in a terminal that reads at once."""
     pid, fd = pty.fork()
@@ -397,6 +477,7 @@ if __name__ == "__main__":
             [
                 running_tasks_stand_below_what_scrolls,
                 a_narrow_terminal_is_kept_to,
+                a_wide_terminal_is_used,
                 another_size_is_taken_up,
                 few_rows_and_many_tasks,
                 wide_and_combining_characters,
@@ -409,7 +490,9 @@ if __name__ == "__main__":
                 where_it_is_not_wanted,
                 colour_only_where_it_may,
                 the_time_left_is_told_when_it_is_known,
+                the_cursor_is_there_on_every_way_out,
                 the_graph_keeps_to_the_terminal,
+                lists_keep_to_the_terminal,
                 it_draws_no_more_than_ten_times_a_second,
                 what_scrolls_makes_no_more_frames,
             ]
