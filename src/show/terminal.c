@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "base/vec.h"
 #include "show/screen.h"
+#include "show/typed.h"
 
 /* Between two times that it is written to: what scrolls meanwhile comes together, and the block is drawn once for all of it. */
 #define FRAME_NS (100 * NS_PER_MS)
@@ -33,6 +34,7 @@ struct terminal {
 	int fd;
 	struct loop *loop;
 	bool watched; /* it takes no more for now */
+	struct typed *typed;
 	struct loop_timer timer;
 	int64_t pumped_ns;
 	struct sbuf out; /* on its way; from `sent` on */
@@ -63,6 +65,7 @@ static void on_stop(int signal_number)
 }
 
 static void frame_due(void *terminal);
+static void line_typed(void *terminal);
 static void write_now(struct terminal *t);
 
 struct terminal *terminal_open(int fd, struct loop *l)
@@ -77,6 +80,7 @@ struct terminal *terminal_open(int fd, struct loop *l)
 	t->loop = l;
 	t->file = -1;
 	t->timer = (struct loop_timer){.fn = frame_due, .self = t};
+	t->typed = typed_open(path, l, line_typed, t);
 	stop_fd = own;
 	stopped = 0;
 	struct sigaction old;
@@ -103,6 +107,7 @@ void terminal_close(struct terminal *t)
 		signal(SIGTSTP, SIG_DFL);
 	stop_fd = -1;
 	loop_timer_clear(t->loop, &t->timer);
+	typed_close(t->typed);
 	stop_watching(t);
 	close(t->fd);
 	if (t->file >= 0)
@@ -172,8 +177,7 @@ static void draw(struct terminal *t)
 {
 	struct str b = sbuf_view(&t->block);
 	unsigned ends = 0;
-	if (t->drawn && !b.n)
-		sbuf_lit(&t->out, ERASE);
+	sbuf_lit(&t->out, t->drawn && !b.n ? ERASE : "\r"); /* behind what was typed */
 	for (size_t at = 0; at < b.n;) {
 		size_t end = str_find(b, STR("\n"), at);
 		sbuf_str(&t->out, str_sub(b, at, end));
@@ -219,6 +223,16 @@ static void take_piece(struct terminal *t, struct queued *q)
 	t->line_open = piece[n - 1] != '\n';
 }
 
+/* Back to where the block begins, from where lines that were typed have moved the cursor. */
+static void go_up(struct terminal *t)
+{
+	unsigned lines = typed_lines(t->typed);
+	if (!lines || !t->drawn)
+		return;
+	sbuf_printf(&t->out, "\033[%uA", lines);
+	t->changed = true;
+}
+
 /* More to write: of the queue first; when that is empty, the block. */
 static void fill(struct terminal *t)
 {
@@ -229,6 +243,7 @@ static void fill(struct terminal *t)
 		t->drawn = false;
 		t->changed = true;
 	}
+	go_up(t);
 	if (t->next < t->queue.n && t->drawn) {
 		sbuf_lit(&t->out, ERASE);
 		t->drawn = false;
@@ -285,6 +300,14 @@ static void write_now(struct terminal *t)
 static void frame_due(void *terminal)
 {
 	write_now(terminal);
+}
+
+/* The block is put right at the next frame. */
+static void line_typed(void *terminal)
+{
+	struct terminal *t = terminal;
+	if (t->drawn)
+		terminal_pump(t);
 }
 
 void terminal_pump(struct terminal *t)

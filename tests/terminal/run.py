@@ -247,6 +247,38 @@ def a_progress_bar_shows_its_last_state(box):
         t.go("a")
 
 
+def what_is_typed_leaves_nothing_behind(box):
+    """Enter moves the cursor: the block goes back to its place, what scrolled stays, and the shell gets what was typed."""
+    workflow(box, [f"""{{name: t{i}, run: "echo line of {i}; {WAIT.format('a')}"}}""" for i in range(3)] + ["{name: q, run: 'echo done before'}"])
+    block = """
+$ axmake -j4
+[4/4] q: $ echo done before
+done before
+[4/4] q: done in [[TIME]]
+t0  run   [[0:\\d\\d]]  line of 0
+t1  run   [[0:\\d\\d]]  line of 1
+t2  run   [[0:\\d\\d]]  line of 2
+1/4 done  3 running
+"""
+    with Terminal(box) as t:
+        t.type("axmake -j4")
+        t.shows(block)
+        for _ in range(3):
+            t.key("Enter")
+            time.sleep(0.3)
+        time.sleep(1.2)  # a frame later nothing else is there either
+        t.shows(block)
+        t.type("echo typed; echo ahead")
+        time.sleep(1.2)
+        t.shows(block)
+        t.key("-l", "echo half")
+        time.sleep(1.2)
+        t.shows(block)
+        t.go("a")
+        seen = t.wait(r"^ahead$")
+        check("running" not in seen and "typed\nahead\n" in seen, seen)
+
+
 def ctrl_z_leaves_a_clean_screen(box):
     workflow(box, [f"""{{name: a, run: "echo hello; {WAIT.format('a')}"}}"""])
     with Terminal(box) as t:
@@ -483,6 +515,7 @@ if __name__ == "__main__":
                 wide_and_combining_characters,
                 what_tasks_print_does_not_steer,
                 a_progress_bar_shows_its_last_state,
+                what_is_typed_leaves_nothing_behind,
                 ctrl_z_leaves_a_clean_screen,
                 in_the_background_nothing_is_drawn,
                 ctrl_c_leaves_a_clean_screen,
