@@ -125,6 +125,7 @@ static void add_head(struct plain *p, const struct event *e)
 	add_call(p, e);
 	sbuf_char(&p->console.out, '\n');
 	p->headed = e->task;
+	sbuf_clear(&p->failure);
 }
 
 /* "[2/4] code:", above an output that does not follow its task's head, since others came between. */
@@ -256,10 +257,10 @@ static void say_failure(struct plain *p, const struct task *t, const struct outc
 		phrase_line(&b, o->session);
 		sbuf_char(&b, '\n');
 	}
-	if (!o->ignored) {
-		sbuf_clear(&p->failure);
-		sbuf_str(&p->failure, sbuf_view(&b));
-	}
+	sbuf_clear(&p->failure);
+	if (o->tail.n && p->shown == t && p->console.one_place)
+		phrase_lines(&p->failure, failure_tail(o->tail), "");
+	sbuf_str(&p->failure, sbuf_view(&b));
 	console_say(&p->console, &b);
 	sbuf_free(&head);
 	sbuf_free(&log);
@@ -280,6 +281,7 @@ static void add_done(struct plain *p, const struct outcome *o)
 {
 	struct sbuf more = {0};
 
+	sbuf_clear(&p->failure);
 	if (o->restored) {
 		phrase_color(&p->console.out, p->config.color_out, "32", "restored");
 		sbuf_lit(&p->console.out, " from the cache (");

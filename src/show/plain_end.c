@@ -92,15 +92,13 @@ static void add_foot(const struct plain *p, struct sbuf *b)
 		sbuf_lit(b, "  --budget=USD lets a run spend more\n");
 }
 
-/* Rows of tasks between what stands above and below them on one screen: an empty line, the foot, perhaps a word on undeclared changes, and the shell's prompt. Where only one task
- * failed what was said of that is to be seen as well. */
+/* Rows of tasks between what stands above and below them on one screen: an empty line, the foot, perhaps a word on undeclared changes, and the shell's prompt. A failure that
+ * stands right above is to be seen as well. */
 static size_t room_for_rows(const struct plain *p, struct str foot)
 {
 	size_t rows = console_rows(&p->console), columns = console_columns(&p->console), used = 2 + (p->usage.agents > 0);
 
-	used += console_lines(foot, columns);
-	if (p->table.states[ROW_FAILED].n == 1)
-		used += console_lines(sbuf_view(&p->failure), columns);
+	used += console_lines(foot, columns) + console_lines(sbuf_view(&p->failure), columns);
 	return rows > used + FEWEST_ROWS ? rows - used : FEWEST_ROWS;
 }
 

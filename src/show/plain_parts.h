@@ -14,7 +14,7 @@ struct plain {
 	uint32_t *ordinals;    /* of started tasks, by id */
 	size_t total, reached; /* tasks wanted; found up to date or started */
 	size_t fresh, skipped;
-	struct sbuf failure;   /* what was said of the last one */
+	struct sbuf failure;   /* what stands there of a failure, its output's last lines with it, where nothing of other tasks has come after it */
 	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
 	int64_t begin_ns, end_ns; /* -1: not yet */
 	struct usage usage, saved;
