@@ -16,7 +16,7 @@ ALL_LIBS   = $(LDFLAGS) $(PKG_LIBS) -lm
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
 LIB_SRC := $(filter-out src/main.c src/offline.c,$(wildcard src/*.c src/*/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o $B/report_page.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobserver/*.c))
 
@@ -42,7 +42,12 @@ $B/src/%.o: src/%.c Makefile
 $B/builtin_rules.c: $(wildcard rules/*.ini) rules/embed.sh
 	@mkdir -p $(@D)
 	sh rules/embed.sh $(sort $(wildcard rules/*.ini)) > $@.tmp && mv $@.tmp $@
-$B/builtin_rules.o: $B/builtin_rules.c
+PAGE := src/show/page
+PAGE_PARTS := $(addprefix $(PAGE)/,page.html page.css $(addsuffix .js,core list detail timeline layout graph keys main))
+$B/report_page.c: $(PAGE)/embed.sh $(PAGE_PARTS)
+	@mkdir -p $(@D)
+	sh $^ > $@.tmp && mv $@.tmp $@
+$B/builtin_rules.o $B/report_page.o: $B/%.o: $B/%.c
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 $B/unit/%: tests/unit/%.c $B/libaxmake.a
 	@mkdir -p $(@D)

@@ -41,13 +41,11 @@ void option_add_report(struct parse *p, const struct row *row, struct str value)
 	(void)row;
 	if (!is_file(p, value))
 		return;
-	if (has_ending(value, ".json") || has_ending(value, ".xml") || has_ending(value, ".md"))
+	if (has_ending(value, ".html") || has_ending(value, ".json") || has_ending(value, ".xml") || has_ending(value, ".md"))
 		vec_push(p->arena, &p->o->reports, file_of(p, value));
-	else if (has_ending(value, ".html"))
-		diag_error(p->diag, p->at, ".json, .xml and .md are", "'.html' of '%.*s' is not built yet", STR_ARG(p->spelled));
 	else
-		diag_error(p->diag, p->at, ".json: all that is known, .xml: JUnit, .md: a table", "'%.*s' wants a file that ends in .json, .xml or .md, not '%.*s'", STR_ARG(p->spelled),
-			   STR_ARG(value));
+		diag_error(p->diag, p->at, ".html: a page for people, .json: all that is known, .xml: JUnit, .md: a table",
+			   "'%.*s' wants a file that ends in .html, .json, .xml or .md, not '%.*s'", STR_ARG(p->spelled), STR_ARG(value));
 }
 
 bool option_notify_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s)

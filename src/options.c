@@ -357,7 +357,7 @@ const struct row option_rows[] = {
     {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
     {0, "events", ARG_REQUIRED, option_set_file, FIELD(events), 0, IN_SETTINGS, "FILE", "write what happens to FILE, as lines of JSON"},
     {0, "trace-file", ARG_REQUIRED, option_set_file, FIELD(trace_file), 0, IN_SETTINGS, "FILE", "at the end write a trace for Perfetto"},
-    {0, "report", ARG_REQUIRED, option_add_report, FIELD(reports), 0, IN_SETTINGS, "FILE", "at the end write FILE.json, .xml or .md"},
+    {0, "report", ARG_REQUIRED, option_add_report, FIELD(reports), 0, IN_SETTINGS, "FILE", "at the end write FILE.html, .json, .xml or .md"},
     {0, "color", ARG_OPTIONAL, set_color, 0, 0, IN_SETTINGS, "[=WHEN]", "auto, always or never"},
     {0, "progress", ARG_REQUIRED, set_progress, 0, 0, IN_SETTINGS, "HOW", "auto, tty, plain or none"},
     {0, "jobserver-style", ARG_REQUIRED, set_jobserver_style, FIELD(jobserver_style), 0, IN_SETTINGS, "STYLE",

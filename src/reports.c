@@ -80,6 +80,8 @@ static void write_report(const struct program *g, const struct file_option *file
 		report_json(&b, r);
 	else if (str_ends(file->path, STR(".xml")))
 		report_junit(&b, r);
+	else if (str_ends(file->path, STR(".html")))
+		report_html(&b, r);
 	else
 		report_markdown(&b, r, SIZE_MAX);
 	write_file(g, file, &b);
@@ -89,7 +91,7 @@ static void write_report(const struct program *g, const struct file_option *file
 void reports_write(struct program *g, const struct ledger *l, int signal, int status)
 {
 	const struct options *o = &g->options;
-	struct report r = {.ledger = l, .diag = g->project.diag, .version = AXMAKE_VERSION, .signal = signal, .status = status};
+	struct report r = {.ledger = l, .diag = g->project.diag, .version = AXMAKE_VERSION, .store = &g->project.store, .signal = signal, .status = status};
 	struct sbuf trace = {0}, summary = {0};
 	for (size_t i = 0; i < o->reports.n; i++)
 		write_report(g, &o->reports.p[i], &r);

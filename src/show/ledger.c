@@ -39,13 +39,23 @@ struct str ledger_masked(const struct ledger *l, struct str text)
 	return masked.p == text.p ? arena_copy(a, text) : masked;
 }
 
+const struct mask *ledger_mask(const struct ledger *l)
+{
+	return &l->mask;
+}
+
+struct ledger_entry ledger_blank(const struct task *t)
+{
+	return (struct ledger_entry){.task = t, .state = N_LEDGER_STATES, .status = -1, .signal = -1, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1,
+				     .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .saved_ns = -1, .saved_tokens = -1, .saved_usd = NAN};
+}
+
 static struct ledger_entry *entry_of(struct ledger *l, const struct task *t)
 {
 	struct ledger_entry **e = (struct ledger_entry **)map_slot(&l->by_name, t->name);
 	if (!*e) {
 		*e = arena_new(&l->arena, struct ledger_entry);
-		**e = (struct ledger_entry){.state = N_LEDGER_STATES, .status = -1, .signal = -1, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1,
-					    .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .saved_ns = -1, .saved_tokens = -1, .saved_usd = NAN};
+		**e = ledger_blank(t);
 		vec_push(&l->arena, &l->order, *e);
 	}
 	(*e)->task = t;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "run/mask.h"
 #include "run/observer.h"
 #include "show/phrase.h"
 
@@ -88,6 +89,10 @@ const struct ledger_entry *ledger_find(const struct ledger *l, struct str name);
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n);
 /* A text with its secrets masked, in the ledger's arena. */
 struct str ledger_masked(const struct ledger *l, struct str text);
+/* By which that is done; the ledger's. */
+const struct mask *ledger_mask(const struct ledger *l);
+/* Of a task that was not heard of: nothing is known; in no state. */
+struct ledger_entry ledger_blank(const struct task *t);
 /* Was anything else found than what is up to date, or to be skipped? */
 bool ledger_did_something(const struct ledger *l);
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */

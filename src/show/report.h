@@ -4,6 +4,7 @@
 
 #include "base/diag.h"
 #include "show/ledger.h"
+#include "state/store.h"
 
 #define REPORT_VERSION 1
 
@@ -11,6 +12,7 @@ struct report {
 	const struct ledger *ledger;
 	const struct diag *diag; /* for places */
 	const char *version;     /* of axmake */
+	const struct store *store; /* where texts are read; NULL: nowhere */
 	int signal, status;      /* what ended the run, or 0; its exit status */
 };
 
@@ -20,6 +22,8 @@ void report_json(struct sbuf *b, const struct report *r);
 void report_junit(struct sbuf *b, const struct report *r);
 /* A table and what failed, in Markdown; at most so many rows and failures. */
 void report_markdown(struct sbuf *b, const struct report *r, size_t most);
+/* A page that a browser shows without any other file: all that the JSON tells but for most hashes, with prompts, answers and logs, of each at most 64 KiB, of all some 16 MiB. */
+void report_html(struct sbuf *b, const struct report *r);
 /* Chrome's trace events: a lane a task at a time, arrows along the chain of dependencies that took longest. */
 void report_trace(struct sbuf *b, const struct report *r);
 

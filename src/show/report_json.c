@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "graph/field.h"
-#include "show/report.h"
+#include "show/report_parts.h"
 
 static json_t *number(int64_t n)
 {
@@ -25,12 +25,17 @@ static json_t *hash(struct hash128 h)
 	return phrase_json(str_of(hash_hex(h, hex)));
 }
 
-/* Every hash that counted for the last success. */
-static json_t *fields_of(const struct report *r, const struct task_record *rec)
+/* Every hash that counted for the last success, up to `most`. */
+static json_t *fields_of(const struct report *r, const struct task_record *rec, size_t most, size_t *left_out)
 {
 	json_t *all = phrase_json_must(json_array());
 	struct field f;
+	*left_out = 0;
 	for (size_t at = 0; field_next(rec->fields, &at, &f);) {
+		if (json_array_size(all) == most) {
+			++*left_out;
+			continue;
+		}
 		json_t *o = phrase_json_must(json_object());
 		phrase_json_set(o, "kind", phrase_json(str_of(field_kind_name(f.kind))));
 		phrase_json_set(o, "label", text(ledger_masked(r->ledger, f.label)));
@@ -89,19 +94,26 @@ static json_t *saved_of(int64_t ns, int64_t tokens, double cost)
 	return o;
 }
 
-/* What stands on record of the task as it is now: nothing of it counts where the task did not come out well. */
-static void set_record(json_t *o, const struct report *r, const struct ledger_entry *e)
+const struct task_record *report_record(const struct ledger_entry *e)
 {
 	bool stands = e->state == LEDGER_DONE || e->state == LEDGER_RECORDED || e->state == LEDGER_RESTORED || e->state == LEDGER_FRESH;
-	const struct task_record *rec = stands ? e->task->record : NULL;
+	return stands ? e->task->record : NULL;
+}
+
+void report_set_record(json_t *o, const struct report *r, const struct ledger_entry *e, size_t most)
+{
+	const struct task_record *rec = report_record(e);
+	size_t left_out = 0;
 	phrase_json_set(o, "signature", rec ? hash(rec->signature) : json_null());
-	phrase_json_set(o, "fields", rec ? fields_of(r, rec) : phrase_json_must(json_array()));
+	phrase_json_set(o, "fields", rec ? fields_of(r, rec, most, &left_out) : phrase_json_must(json_array()));
+	if (left_out)
+		phrase_json_set(o, "fields_left_out", number((int64_t)left_out));
 	phrase_json_set(o, "outputs", rec ? outputs_of(rec->outputs, rec->n_outputs) : phrase_json_must(json_array()));
 	phrase_json_set(o, "edits", rec ? outputs_of(rec->edits, rec->n_edits) : phrase_json_must(json_array()));
 	phrase_json_set(o, "result", rec && rec->has_result ? hash(rec->result) : json_null());
 }
 
-static json_t *task(const struct report *r, const struct ledger_entry *e)
+json_t *report_task(const struct report *r, const struct ledger_entry *e)
 {
 	const struct task *t = e->task;
 	json_t *o = phrase_json_must(json_object()), *tokens = tokens_of(e->input_tokens, e->output_tokens);
@@ -125,7 +137,6 @@ static json_t *task(const struct report *r, const struct ledger_entry *e)
 	phrase_json_set(o, "saved", saved_of(e->saved_ns, e->saved_tokens, e->saved_usd));
 	phrase_json_set(o, "log", text(e->log));
 	phrase_json_set(o, "tail", text(e->tail));
-	set_record(o, r, e);
 	return o;
 }
 
@@ -158,13 +169,11 @@ static json_t *warnings(const struct report *r)
 	return all;
 }
 
-void report_json(struct sbuf *b, const struct report *r)
+json_t *report_run(const struct report *r, json_t *tasks)
 {
 	const struct ledger_sums *s = ledger_sums(r->ledger);
-	json_t *o = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array());
+	json_t *o = phrase_json_must(json_object());
 	struct sbuf began = {0}, text_of = {0};
-	size_t n;
-	struct ledger_entry *const *all = ledger_entries(r->ledger, &n);
 	clock_iso_ms(&began, s->began_wall_ns);
 	report_summary(&text_of, r);
 	phrase_json_set(o, "v", number(REPORT_VERSION));
@@ -176,11 +185,22 @@ void report_json(struct sbuf *b, const struct report *r)
 	phrase_json_set(o, "status", number(r->signal ? 128 + r->signal : r->status));
 	phrase_json_set(o, "summary", phrase_json(sbuf_view(&text_of)));
 	phrase_json_set(o, "totals", sums(r));
-	for (size_t i = 0; i < n; i++)
-		phrase_json_add(tasks, task(r, all[i]));
 	phrase_json_set(o, "tasks", tasks);
 	phrase_json_set(o, "warnings", warnings(r));
-	phrase_json_line(b, o);
 	sbuf_free(&began);
 	sbuf_free(&text_of);
+	return o;
+}
+
+void report_json(struct sbuf *b, const struct report *r)
+{
+	json_t *tasks = phrase_json_must(json_array());
+	size_t n;
+	struct ledger_entry *const *all = ledger_entries(r->ledger, &n);
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = report_task(r, all[i]);
+		report_set_record(o, r, all[i], SIZE_MAX);
+		phrase_json_add(tasks, o);
+	}
+	phrase_json_line(b, report_run(r, tasks));
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "base/vec.h"
+#include "show/critical.h"
 #include "show/report.h"
 
 #define PID 1 /* one process: the run */
@@ -158,38 +158,6 @@ static void put_counters(struct trace *t, struct ledger_entry *const *all, size_
 	vec_free(&changes);
 }
 
-static int64_t end_of(const struct ledger_entry *e)
-{
-	return e->tries.p[e->tries.n - 1].ended_ns;
-}
-
-/* What ran before e, and ended last of all that e came after. What was up to date, skipped or a mere group is looked through. NULL: nothing ran before it. */
-static const struct ledger_entry *before(const struct ledger *l, const struct ledger_entry *e)
-{
-	const struct ledger_entry *latest = NULL;
-	struct map seen = {0};
-	VEC(const struct task *) todo = {0};
-	vec_push(NULL, &todo, e->task);
-	while (todo.n) {
-		const struct task *t = todo.p[--todo.n];
-		for (size_t i = 0; i < t->deps.n; i++) {
-			const struct task *d = t->deps.p[i].task;
-			void **slot = map_slot(&seen, d->name);
-			if (*slot)
-				continue;
-			*slot = (void *)d;
-			const struct ledger_entry *of = ledger_find(l, d->name);
-			if (!of || !of->tries.n)
-				vec_push(NULL, &todo, d);
-			else if (end_of(of) <= e->tries.p[0].began_ns && (!latest || end_of(of) > end_of(latest)))
-				latest = of;
-		}
-	}
-	map_free(&seen);
-	vec_free(&todo);
-	return latest;
-}
-
 static void put_arrow_end(struct trace *t, const char *phase, int64_t id, unsigned lane, int64_t at_us)
 {
 	json_t *o = event(phase, STR("critical path"), lane);
@@ -210,16 +178,12 @@ static void put_arrow(struct trace *t, int64_t id, const struct ledger_entry *fr
 	put_arrow_end(t, "f", id, b->lane, us(t, b->began_ns));
 }
 
-/* From the task that ended last backwards: what each had to wait for. */
-static void put_critical_path(struct trace *t, struct ledger_entry *const *all, size_t n)
+static void put_critical_path(struct trace *t)
 {
-	const struct ledger_entry *last = NULL, *from;
-	int64_t id = 0;
-	for (size_t i = 0; i < n; i++)
-		if (all[i]->tries.n && (!last || end_of(all[i]) > end_of(last)))
-			last = all[i];
-	for (; last && (from = before(t->r->ledger, last)); last = from)
-		put_arrow(t, ++id, from, last);
+	size_t n;
+	const struct ledger_entry *const *path = critical_path(t->r->ledger, &t->arena, &n);
+	for (size_t i = n; i > 1; i--)
+		put_arrow(t, (int64_t)(n - i) + 1, path[i - 2], path[i - 1]);
 }
 
 void report_trace(struct sbuf *b, const struct report *r)
@@ -234,7 +198,7 @@ void report_trace(struct sbuf *b, const struct report *r)
 	for (size_t i = 0; i < n; i++)
 		put_tries(&t, all[i]);
 	put_counters(&t, all, n);
-	put_critical_path(&t, all, n);
+	put_critical_path(&t);
 	sbuf_lit(b, "]}\n");
 	sbuf_free(&at);
 	arena_free(&t.arena);
