@@ -23,7 +23,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -86,6 +86,12 @@ check-agents:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@python3 tests/agents/run.py --all --axmake $(OUT)/axmake --store $B/agents
+
+# The page of --report FILE.html in Chromium, which this installs: 300 MB. `make check` does it where Chromium is there.
+check-browser:
+	@.ci/setup.sh make build browser
+	+@$(AGAIN) all
+	@python3 tests/browser/run.py --axmake $(OUT)/axmake
 
 # Random histories, with all processors; some minutes. `make check` plays a few of them.
 check-oracle:

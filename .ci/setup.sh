@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -43,6 +43,12 @@ find_check() {
 	have mandoc || want mandoc
 }
 
+# Some 300 MB: only where it is asked for.
+find_browser() {
+	have chromium || have chromium-browser || have google-chrome || want chromium
+	have chromedriver || want chromium-driver
+}
+
 explain() {
 	cat >&2 <<-END
 		axmake: this machine lacks what these Debian packages hold:
@@ -75,8 +81,9 @@ for what; do
 	make) have make || want make ;;
 	build) find_build ;;
 	check) find_check ;;
+	browser) find_browser ;;
 	*)
-		echo "setup.sh: '$what' is not make, build or check" >&2
+		echo "setup.sh: '$what' is not make, build, check or browser" >&2
 		exit 2
 		;;
 	esac

@@ -109,6 +109,15 @@ def setup_for_a_build_wants_no_tests(box):
     equal(read(box.path("log")), "")
 
 
+def setup_for_a_browser_wants_it_alone(box):
+    path = machine(box, ["apt-get"])
+    set_up(box, path, "browser").ok()
+    equal(read(box.path("log")).split("--no-install-recommends ")[1].split(), ["chromium", "chromium-driver"])
+    for name in ("chromium", "chromedriver"):
+        write(os.path.join(path, name), "#!/bin/sh\n", 0o755)
+    equal(set_up(box, path, "browser").ok().text, "")
+
+
 def setup_fetches_the_lists_when_they_are_old(box):
     path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "apt-get"])
     set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
