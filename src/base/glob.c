@@ -1,6 +1,7 @@
 #include "base/glob.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -394,6 +395,8 @@ bool glob_passes_over(struct str folder, const char *name)
 	static const char *const never[] = {".", "..", ".git", ".axmake"};
 	static const struct str others = {".automatosx", 11};
 
+	if (*name != '.' && *name != 's')
+		return false;
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 		if (!strcmp(name, never[i]))
 			return true;
@@ -611,20 +614,57 @@ int glob_walk_tree(struct arena *a, int root_fd, struct str dir, struct glob_lis
 	return err;
 }
 
-static int by_bytes(const void *a, const void *b)
+/* A path with the 8 bytes behind what all paths have in common, as a number of the same order: nearly all comparisons end there. */
+struct keyed {
+	uint64_t key;
+	struct str path;
+};
+
+static int by_key(const void *a, const void *b)
 {
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+	const struct keyed *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return str_cmp(x->path, y->path);
+}
+
+static uint64_t key_of(struct str path, size_t from)
+{
+	uint64_t key = 0;
+
+	memcpy(&key, path.p + from, path.n - from < sizeof key ? path.n - from : sizeof key);
+	return be64toh(key);
+}
+
+static size_t common_prefix(const struct str *paths, size_t n)
+{
+	size_t common = paths[0].n;
+
+	for (size_t i = 1; i < n && common; i++) {
+		if (paths[i].n < common)
+			common = paths[i].n;
+		while (memcmp(paths[0].p, paths[i].p, common))
+			common--;
+	}
+	return common;
 }
 
 void glob_sort(struct glob_list *l)
 {
-	size_t kept = 0;
+	size_t n = l->paths.n, kept = 0, common;
+	struct keyed *all;
 
-	if (!l->paths.n)
+	if (n < 2)
 		return;
-	qsort(l->paths.p, l->paths.n, sizeof *l->paths.p, by_bytes);
-	for (size_t i = 1; i < l->paths.n; i++)
-		if (!str_eq(l->paths.p[kept], l->paths.p[i]))
-			l->paths.p[++kept] = l->paths.p[i];
-	l->paths.n = kept + 1;
+	common = common_prefix(l->paths.p, n);
+	all = xmalloc_large(n * sizeof *all);
+	for (size_t i = 0; i < n; i++)
+		all[i] = (struct keyed){key_of(l->paths.p[i], common), l->paths.p[i]};
+	qsort(all, n, sizeof *all, by_key);
+	for (size_t i = 0; i < n; i++)
+		if (!i || !str_eq(all[i].path, l->paths.p[kept - 1]))
+			l->paths.p[kept++] = all[i].path;
+	l->paths.n = kept;
+	free(all);
 }

@@ -4,20 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+/* The whole of it in its header: most hashes are of a few bytes, and a library fewer is to be found at each start. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Where the library was built with it: the widest vectors that this machine has. To ask for them costs more than hashing a small file, so only large ones do. */
-#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
-#define XXH_DISPATCH_DISABLE_REPLACE
-#include <xxh_x86dispatch.h>
-#define UPDATE_MUCH XXH3_128bits_update_dispatch
-#else
-#define UPDATE_MUCH XXH3_128bits_update
-#endif
-
+#include "base/hash_wide.h"
 #include "base/mem.h"
 
-enum { PIECE = 64 << 10, LARGE_PIECE = 256 << 10 };
+enum { PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512 };
 
 static struct hash128 from_xxh(XXH128_hash_t h)
 {
@@ -26,6 +20,12 @@ static struct hash128 from_xxh(XXH128_hash_t h)
 
 struct hash128 hash_bytes(const void *p, size_t n)
 {
+	struct hash128 h;
+
+	if (n >= WIDE_FROM && hash_wide_can()) {
+		hash_wide_bytes(p, n, &h.lo, &h.hi);
+		return h;
+	}
 	return from_xxh(XXH3_128bits(n ? p : "", n));
 }
 
@@ -75,7 +75,9 @@ void hasher_reset(struct hasher *h)
 
 void hasher_add(struct hasher *h, const void *p, size_t n)
 {
-	if (n)
+	if (n >= WIDE_FROM && hash_wide_can())
+		hash_wide_update(h->state, p, n);
+	else if (n)
 		XXH3_128bits_update(h->state, p, n);
 }
 
@@ -123,7 +125,7 @@ static int hash_rest(int fd, struct hasher *h, off_t *n, bool seeks)
 	int err;
 
 	while ((got = read_piece(fd, buf, LARGE_PIECE, *n, &seeks)) > 0) {
-		UPDATE_MUCH(h->state, buf, (size_t)got);
+		hasher_add(h, buf, (size_t)got);
 		*n += got;
 	}
 	err = got < 0 ? errno : 0;

@@ -191,6 +191,7 @@ void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fre
 			find(h, a, t, &t->inputs.p[i], direct, &all, problem);
 	free(direct);
 	glob_sort(&all);
+	filehash_expect(h->fh, all.paths.n);
 	out->items.n = 0;
 	for (size_t i = 0; i < all.paths.n; i++)
 		vec_push(a, &out->items, all.paths.p[i]);

@@ -9,6 +9,7 @@ void field_add(struct sbuf *fields, uint8_t kind, struct str label, struct hash1
 	unsigned char head[3] = {kind, (unsigned char)(label.n & 0xff), (unsigned char)(label.n >> 8)};
 	shown = str_sub(shown, 0, SHOWN_MAX);
 	unsigned char n = (unsigned char)shown.n;
+	sbuf_reserve(fields, sizeof head + label.n + 17 + shown.n);
 	sbuf_add(fields, head, sizeof head);
 	sbuf_str(fields, label);
 	sbuf_add(fields, &hash.lo, 8);

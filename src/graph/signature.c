@@ -267,12 +267,12 @@ static void put_env_inputs(struct writer *w)
 
 static void put_inputs(struct writer *w)
 {
-	struct str_list files = {0};
-	content_inputs(w->h, w->a, w->t, w->fresh, &files, &w->out->problem);
-	for (size_t i = 0; i < files.items.n && !w->out->problem.n; i++) {
+	struct str_list *files = &w->out->inputs;
+	content_inputs(w->h, w->a, w->t, w->fresh, files, &w->out->problem);
+	for (size_t i = 0; i < files->items.n && !w->out->problem.n; i++) {
 		struct hash128 h;
-		if (content_of_input(w->h, w->a, w->t, files.items.p[i], w->fresh, &h, &w->out->problem))
-			put_content(w, FIELD_INPUT, files.items.p[i], h);
+		if (content_of_input(w->h, w->a, w->t, files->items.p[i], w->fresh, &h, &w->out->problem))
+			put_content(w, FIELD_INPUT, files->items.p[i], h);
 	}
 }
 

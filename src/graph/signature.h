@@ -13,6 +13,7 @@ struct signing {
 	struct hash128 hash;
 	struct sbuf fields; /* when asked for: the fields as recorded, see field_next. The caller frees it */
 	struct str prompt;  /* agents: the expanded prompt, in the arena given */
+	struct str_list inputs; /* the files that count, likewise */
 	struct str problem; /* n > 0: it could not be computed: "cannot read 'x': Permission denied" */
 };
 

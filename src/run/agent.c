@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,14 +99,28 @@ static const struct str *placeholder_value(const struct call_input *in, struct s
 	return NULL;
 }
 
-static const char *home_folder(void)
+/* Of the user, by the system's own list: whoever is in another one has a HOME. */
+static const char *listed_home(struct arena *a)
+{
+	const char *home = NULL;
+	const struct passwd *pw;
+	FILE *list = fopen("/etc/passwd", "re");
+
+	while (list && !home && (pw = fgetpwent(list)))
+		if (pw->pw_uid == getuid() && *pw->pw_dir)
+			home = arena_copy(a, str_of(pw->pw_dir)).p;
+	if (list)
+		fclose(list);
+	return home;
+}
+
+static const char *home_folder(struct arena *a)
 {
 	const char *home = getenv("HOME");
 
 	if (home && *home)
 		return home;
-	const struct passwd *pw = getpwuid(getuid());
-	return pw && pw->pw_dir && *pw->pw_dir ? pw->pw_dir : NULL;
+	return listed_home(a);
 }
 
 /* Values are put in as they are and never looked at again. The rules' reader refuses unknown names; one that got here stays as it
@@ -136,7 +151,7 @@ static struct str expand_word(struct arena *a, const struct call_input *in, stru
 /* As expand_word; a `~/` that the rule itself begins with is the home folder, as it would be in a shell. */
 static struct str expand_argument(struct arena *a, const struct call_input *in, struct str w)
 {
-	const char *home = str_starts(w, STR("~/")) ? home_folder() : NULL;
+	const char *home = str_starts(w, STR("~/")) ? home_folder(a) : NULL;
 
 	if (!home)
 		return expand_word(a, in, w);

@@ -159,11 +159,10 @@ static bool set_results(struct job *j, struct env_list *l, struct str *problem)
 static bool set_run_variables(struct job *j, struct env_list *l, struct str *problem)
 {
 	struct task *t = j->task;
-	struct str_list inputs = {0}, outputs = {0};
-	content_inputs(&j->sched->c->stale->hashing, l->a, t, false, &inputs, problem);
+	struct str_list outputs = {0};
 	for (size_t i = 0; i < t->outputs.n; i++)
 		vec_push(l->a, &outputs.items, content_label(l->a, &t->outputs.p[i]));
-	if (problem->n || !set_paths(j, l, STR("AX_INPUTS"), &inputs, problem) || !set_paths(j, l, STR("AX_OUTPUTS"), &outputs, problem))
+	if (!set_paths(j, l, STR("AX_INPUTS"), &j->signing.inputs, problem) || !set_paths(j, l, STR("AX_OUTPUTS"), &outputs, problem))
 		return false;
 	if (t->names_task)
 		set(l, STR("AX_TASK"), t->name);

@@ -53,10 +53,12 @@ bool finish_taints(struct job *j)
 	struct difference d = {0};
 	if (!j->task->inputs.n)
 		return false;
-	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &after);
+	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, false, &after);
 	bool changed = after.problem.n || !hash_eq(after.hash, j->signing.hash);
-	if (changed && !after.problem.n)
+	if (changed && !after.problem.n) {
+		signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, false, true, &after);
 		d = difference_find(&j->arena, sbuf_view(&j->signing.fields), sbuf_view(&after.fields));
+	}
 	if (changed)
 		sched_warn(s, j->task, "%.*s while it ran, so it stays stale; if it changes that file itself, declare it under 'edits'",
 			   STR_ARG(after.problem.n ? after.problem : d.subject));

@@ -71,6 +71,13 @@ void filehash_see(struct filehash *fh, struct seen *seen)
 	fh->seen = seen;
 }
 
+void filehash_expect(struct filehash *fh, size_t n)
+{
+	map_reserve(&fh->files, n);
+	if (fh->log)
+		log_files_expect(fh->log, n);
+}
+
 struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 {
 	struct entry *e = map_get(&fh->files, path);
@@ -168,6 +175,16 @@ static bool recall(struct filehash *fh, struct filehash_file *f)
 	return f->hashed = true;
 }
 
+/* A small file, in one read. It is not looked at again: its facts are older than its content, so a change meanwhile makes others of them. */
+static bool hash_small(struct filehash_file *f, int fd)
+{
+	uint64_t size;
+
+	if (f->stat.size >= HASH_SMALL || hash_small_fd(fd, &f->hash, &size))
+		return false;
+	return size == f->stat.size;
+}
+
 /* Hashes what fd is now. *changed: it was written to meanwhile. 0 or errno. */
 static int hash_open(struct filehash *fh, struct filehash_file *f, int fd, bool *changed)
 {
@@ -177,50 +194,43 @@ static int hash_open(struct filehash *fh, struct filehash_file *f, int fd, bool 
 	uint64_t size;
 	int err;
 
+	*changed = false;
 	if (fstat(fd, &st))
 		return errno;
 	if (set_stat(fh, f, &st) != FILE_REGULAR)
 		return 0;
-	err = hash_fd(fd, &f->hash, &size);
-	if (!err && fstat(fd, &st))
-		err = errno;
-	if (err)
-		return err;
-	after = file_stat_of(&st);
-	*changed = !file_stat_same(&after, &f->stat) || size != f->stat.size;
+	if (!hash_small(f, fd)) {
+		err = hash_fd(fd, &f->hash, &size);
+		if (!err && fstat(fd, &st))
+			err = errno;
+		if (err)
+			return err;
+		after = file_stat_of(&st);
+		*changed = !file_stat_same(&after, &f->stat) || size != f->stat.size;
+	}
 	((struct entry *)f)->racy = *changed || file_stat_racy(&f->stat, began_ns);
 	f->hashed = true;
 	return 0;
 }
 
-/* A small file that was looked at: one read and one look afterwards, which must find it as it was. false: hash_open is to say what it is. */
-static bool hash_known(struct filehash_file *f, int fd)
+static int open_file(const struct filehash *fh, const char *path, int flags)
 {
-	int64_t began_ns = clock_wall_ns();
-	struct file_stat after;
-	struct stat st;
-	uint64_t size;
-
-	if (f->state != FILE_REGULAR || f->stat.size >= HASH_SMALL || hash_small_fd(fd, &f->hash, &size) || fstat(fd, &st))
-		return false;
-	after = file_stat_of(&st);
-	if (!S_ISREG(st.st_mode) || !file_stat_same(&after, &f->stat) || size != f->stat.size)
-		return false;
-	((struct entry *)f)->racy = file_stat_racy(&f->stat, began_ns);
-	return f->hashed = true;
+	return openat(fh->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
 }
 
-static enum file_state hash_content(struct filehash *fh, struct filehash_file *f, int flags)
+/* Of a file that was opened, which is closed. */
+static enum file_state hash_content(struct filehash *fh, struct filehash_file *f, int fd, int flags)
 {
 	bool changed = true;
 
 	for (int i = 0; changed && i < TRIES; i++) {
-		int fd = openat(fh->root_fd, f->path.p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags), err;
+		int err;
 
+		if (i)
+			fd = open_file(fh, f->path.p, flags);
 		if (fd < 0)
 			return set_error(fh, f, errno);
-		changed = false;
-		err = !i && hash_known(f, fd) ? 0 : hash_open(fh, f, fd, &changed);
+		err = hash_open(fh, f, fd, &changed);
 		close(fd);
 		if (err) {
 			f->state = FILE_FAILED;
@@ -235,14 +245,33 @@ static enum file_state hash_content(struct filehash *fh, struct filehash_file *f
 	return FILE_REGULAR;
 }
 
+/* Opens a file that neither this run nor the log knows: to look at it first would tell nothing that its descriptor does not. -1: it is to be looked at. */
+static int open_unknown(const struct filehash *fh, const struct filehash_file *f)
+{
+	const char *path = c_path(f);
+	struct file_stat st;
+	struct hash128 h;
+
+	if (!path || f->state != FILE_UNKNOWN || ((const struct entry *)f)->looked || (fh->log && log_file_get(fh->log, f->path, &st, &h)))
+		return -1;
+	return open_file(fh, path, 0);
+}
+
 enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool fresh)
 {
+	int fd;
+
 	/* Hashed at some time and not to be looked at again: whether it was racy does not matter. */
 	if (f->hashed && !fresh)
 		return FILE_REGULAR;
+	fd = open_unknown(fh, f);
+	if (fd >= 0) {
+		((struct entry *)f)->looked |= LOOKED_THROUGH;
+		return hash_content(fh, f, fd, 0);
+	}
 	if (filehash_look(fh, f, fresh) != FILE_REGULAR || f->hashed || recall(fh, f))
 		return f->state;
-	return hash_content(fh, f, 0);
+	return hash_content(fh, f, open_file(fh, f->path.p, 0), 0);
 }
 
 /* What the link leads to may be known as an input: that is left as it is. */
@@ -314,7 +343,7 @@ enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str p
 	set_stat(fh, f, &st);
 	note_no_link(fh, f);
 	if (f->state == FILE_REGULAR && !f->hashed && !recall(fh, f))
-		hash_content(fh, f, O_NOFOLLOW);
+		hash_content(fh, f, open_file(fh, f->path.p, O_NOFOLLOW), O_NOFOLLOW);
 	*err = f->err;
 	fill_part(f, out);
 	return f->state;

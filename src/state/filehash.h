@@ -59,6 +59,8 @@ void filehash_forget(struct filehash *fh);
 /* Another root descriptor and log from now on; what was looked at stays known. */
 void filehash_use(struct filehash *fh, int root_fd, struct log *log);
 struct filehash_file *filehash_file(struct filehash *fh, struct str path); /* path is copied when new */
+/* So many, known or not, are going to be asked for: room is made for them at once. */
+void filehash_expect(struct filehash *fh, size_t n);
 
 /* Looks at the path (once a run; again when `fresh`), through links. */
 enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh);

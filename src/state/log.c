@@ -606,6 +606,11 @@ bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct h
 	return entry != NULL;
 }
 
+void log_files_expect(struct log *l, size_t n)
+{
+	map_reserve(&l->ix.files, n);
+}
+
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h)
 {
 	struct file_stat known_st;
@@ -614,9 +619,7 @@ void log_file_put(struct log *l, struct str path, const struct file_stat *st, st
 
 	if (log_file_get(l, path, &known_st, &known) && file_stat_same(st, &known_st) && hash_eq(h, known))
 		return;
-	sbuf_clear(&l->key);
-	record_put_entry(&l->key, path, st, h);
-	entry = arena_copy(l->arena, sbuf_view(&l->key));
+	entry = record_new_entry(l->arena, path, st, h);
 	key = str_sub(entry, ENTRY_FIXED, entry.n);
 	log_index_put_file(&l->ix, key, (const unsigned char *)entry.p);
 	if (l->file.read_only || l->file.error)

@@ -73,6 +73,7 @@ bool log_taken(struct log *l, struct str workflow, struct str name, struct taken
 
 /* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
+void log_files_expect(struct log *l, size_t n); /* so many, known or not, are going to be asked for */
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h);
 
 #endif

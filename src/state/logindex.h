@@ -47,7 +47,7 @@ void log_index_free(struct log_index *ix);
 void log_index_reserve(struct log_index *ix, size_t tasks, size_t files);
 /* Takes in a payload, which must stay where it is, in its whole frame. false when it makes no sense: nothing changed. */
 bool log_index_apply(struct log_index *ix, struct str payload);
-/* An entry as record_put_entry makes it, which must stay where it is. */
+/* An entry as record_new_entry makes it, which must stay where it is. */
 void log_index_put_file(struct log_index *ix, struct str path, const unsigned char *entry);
 
 /* NULL when nothing is known of it. key: workflow NUL name. */
