@@ -34,6 +34,7 @@ struct one {
 	struct str id;          /* of the run */
 	struct str folder;      /* its own, as the root sees it */
 	bool is_temporary;      /* not below .axmake */
+	int state_fd;           /* .axmake, until old runs are pruned; -1 */
 	bool json;
 	struct outcome outcome; /* with its strings in the program's arena */
 	bool ended;
@@ -147,9 +148,15 @@ static void hear(void *self, const struct event *e)
 	}
 }
 
+/* Old runs go while the agent works. */
 static void flush(void *self)
 {
-	(void)self;
+	struct one *one = self;
+	if (one->state_fd < 0)
+		return;
+	runs_prune(one->state_fd);
+	close(one->state_fd);
+	one->state_fd = -1;
 }
 
 /* `${` stays text: what is asked is not expanded. */
@@ -246,6 +253,7 @@ static int open_folder(struct one *one)
 	bool there = store_open(&p->store, p->arena, true, &err);
 	if (there && !runs_make(p->store.fd, one->id, &fd)) {
 		mask_previous(p);
+		one->state_fd = openat(p->store.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		one->folder = arena_printf(&one->g->arena, ".axmake/runs/%.*s", STR_ARG(one->id));
 		return fd;
 	}
@@ -398,7 +406,7 @@ static int run_one(struct one *one)
 
 static int call(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
-	struct one one = {.g = g, .asked = w->plain.p[1], .json = ax_words_has(w, "json")};
+	struct one one = {.g = g, .state_fd = -1, .asked = w->plain.p[1], .json = ax_words_has(w, "json")};
 	(void)v;
 	if (!load(g, w))
 		return EXIT_FAILED;

@@ -9,7 +9,6 @@
 enum {
 	MAX_NAME = 255, /* bytes of a section's name */
 	CUT_LINE = 190, /* what every build of inih takes whole */
-	PROBE_VALUE = 5000,
 };
 
 struct scan {
@@ -18,10 +17,10 @@ struct scan {
 	uint32_t source;
 	uint32_t number; /* of the line, from 1 */
 	struct str line; /* without its end */
+	struct sbuf text; /* the same, as inih wants it */
 	struct inifile *out;
 	bool in_section; /* a heading was seen */
 	bool skipping;   /* its heading is broken: its keys belong nowhere */
-	bool long_lines; /* inih takes them */
 };
 
 /* What inih hands over for one line. */
@@ -74,24 +73,6 @@ static struct found pair_of(struct arena *a, const char *line)
 	if (ini_parse_string(line, take_pair, &f) == -2)
 		mem_exhausted();
 	return f;
-}
-
-/* inih as it comes cuts lines at 199 bytes; Debian's has these switches. Whether they do what they say is tried, not believed. */
-static bool inih_takes_long_lines(void)
-{
-	char line[PROBE_VALUE + 3] = "k=";
-	struct arena probe = {0};
-	struct found f;
-	bool whole;
-
-	ini_use_stack = false;
-	ini_allow_realloc = true;
-	ini_max_line = (int)INIFILE_MAX + 16;
-	memset(line + 2, 'v', PROBE_VALUE);
-	f = pair_of(&probe, line);
-	whole = f.calls == 1 && f.value.n == PROBE_VALUE;
-	arena_free(&probe);
-	return whole;
 }
 
 const struct ini_key *ini_section_get(const struct ini_section *s, struct str key)
@@ -197,6 +178,26 @@ static size_t separator(struct str line)
 	return line.n;
 }
 
+/* Where a value ends: before a comment, which begins behind a space. */
+static size_t value_end(struct str line, size_t from)
+{
+	for (size_t i = from; i < line.n; i++)
+		if (line.p[i] == ';' && is_space(line.p[i - 1]))
+			return i;
+	return line.n;
+}
+
+/* Our scan and inih must have seen the same. inih as it comes cuts lines at 199 bytes, and not every build can be told otherwise. */
+static bool is_whole(const struct scan *s, const struct found *f, size_t sep)
+{
+	struct str own;
+
+	if (f->calls != 1 || s->line.n <= CUT_LINE)
+		return f->calls == 1;
+	own = without_end_space(str_sub(s->line, skip_space(s->line, sep + 1), value_end(s->line, sep + 1)));
+	return str_eq(f->value, own);
+}
+
 static void keep_pair(struct scan *s, struct ini_key key)
 {
 	struct ini_section *section = &s->out->sections.p[s->out->sections.n - 1];
@@ -228,9 +229,10 @@ static void read_pair(struct scan *s)
 	}
 	if (s->skipping)
 		return;
-	f = pair_of(s->arena, arena_copy(s->arena, s->line).p);
-	/* Our scan and inih must have seen the same; only a cut line makes them differ. */
-	if (f.calls != 1 || (!s->long_lines && s->line.n > CUT_LINE)) {
+	sbuf_clear(&s->text);
+	sbuf_str(&s->text, s->line);
+	f = pair_of(s->arena, s->text.p);
+	if (!is_whole(s, &f, sep)) {
 		diag_error(s->diag, place(s, 0), "build axmake with an inih that has ini_allow_realloc",
 		           "inih cannot read a line this long");
 		return;
@@ -297,7 +299,9 @@ struct inifile *inifile_read(struct arena *a, struct diag *d, uint32_t source, s
 		text = str_sub(text, 3, text.n);
 	if (!text_is_good(d, source, text))
 		return s.out;
-	s.long_lines = inih_takes_long_lines();
+	ini_use_stack = false;
+	ini_allow_realloc = true;
+	ini_max_line = (int)INIFILE_MAX + 16;
 	for (size_t at = 0; at < text.n;) {
 		size_t end = str_find(text, STR("\n"), at);
 
@@ -309,6 +313,7 @@ struct inifile *inifile_read(struct arena *a, struct diag *d, uint32_t source, s
 		at = end + 1;
 	}
 	end_section(&s);
+	sbuf_free(&s.text);
 	return s.out;
 }
 

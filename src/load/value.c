@@ -285,9 +285,12 @@ struct str *value_words(struct arena *a, struct str s, size_t *n)
 {
 	/* No word is longer than its source, and between two words stands a blank whose place the NUL takes. */
 	char *to = arena_text(a, s.n + 1);
-	struct str *words = arena_array(a, struct str, s.n / 2 + 2);
-	size_t i = 0;
+	size_t i = 0, most = 2;
+	struct str *words;
 
+	for (size_t k = 0; k < s.n; k++)
+		most += is_blank(s.p[k]);
+	words = arena_array(a, struct str, most);
 	*n = 0;
 	for (;;) {
 		size_t length = 0;

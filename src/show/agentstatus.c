@@ -15,6 +15,7 @@
 struct running {
 	const struct task *task;
 	struct statusdir_mark mark;
+	bool tried; /* to make the mark */
 };
 
 struct agentstatus {
@@ -48,11 +49,7 @@ static void note(struct agentstatus *s, int err)
 
 static void on_start(struct agentstatus *s, const struct task *t)
 {
-	struct running r = {.task = t};
-	if (!open_folder(s))
-		return;
-	note(s, statusdir_begin(s->fd, t->agent->name, &r.mark));
-	vec_push(NULL, &s->running, r);
+	vec_push(NULL, &s->running, (struct running){.task = t});
 }
 
 static void take_mark_away(struct agentstatus *s, const struct task *t)
@@ -120,9 +117,16 @@ static void hear(void *self, const struct event *e)
 		on_end(self, e->delegate, e->outcome, e->outcome->class != TRY_OK);
 }
 
-static void nothing_to_flush(void *self)
+/* The marks are made while the agents already run: they need not wait for that. */
+static void flush(void *self)
 {
-	(void)self;
+	struct agentstatus *s = self;
+	for (size_t i = 0; i < s->running.n; i++) {
+		struct running *r = &s->running.p[i];
+		if (!r->mark.name && !r->tried && open_folder(s))
+			note(s, statusdir_begin(s->fd, r->task->agent->name, &r->mark));
+		r->tried = true;
+	}
 }
 
 struct agentstatus *agentstatus_new(const struct agentstatus_config *c)
@@ -135,7 +139,7 @@ struct agentstatus *agentstatus_new(const struct agentstatus_config *c)
 
 struct observer agentstatus_observer(struct agentstatus *s)
 {
-	return (struct observer){hear, nothing_to_flush, s};
+	return (struct observer){hear, flush, s};
 }
 
 int agentstatus_free(struct agentstatus *s)

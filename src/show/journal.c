@@ -32,8 +32,11 @@ static void make_record(struct journal *j)
 	int run_fd = j->run_fd;
 	if (!j->recorded || j->fd >= 0 || j->err)
 		return;
-	if (run_fd < 0)
+	if (run_fd < 0) {
 		j->err = runs_make(j->state_fd, j->config.run.id, &run_fd);
+		if (!j->err)
+			runs_prune(j->state_fd);
+	}
 	if (!j->err && (j->fd = runs_journal(run_fd)) < 0)
 		j->err = errno;
 	if (run_fd >= 0 && run_fd != j->run_fd)

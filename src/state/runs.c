@@ -68,7 +68,7 @@ bool runs_alive(int state_fd, struct str id)
 }
 
 /* A run whose journal is not there yet may just have begun: it is not touched unless it is far down the list. */
-static void prune(int state_fd)
+void runs_prune(int state_fd)
 {
 	struct arena a = {0};
 	struct str *ids;
@@ -91,8 +91,6 @@ int runs_make(int state_fd, struct str id, int *fd)
 	if (!err && *fd < 0)
 		err = errno;
 	sbuf_free(&path);
-	if (!err)
-		prune(state_fd);
 	return err;
 }
 

@@ -15,8 +15,10 @@
 /* "20261125-220619-4173fa9": sorts by time, to the millisecond; the last four digits are chance. */
 struct str runs_id(struct arena *a, int64_t wall_ns, uint64_t random);
 
-/* Makes runs/ID in folder state_fd (.axmake) and removes the oldest of more than RUNS_KEPT that have ended. *fd gets the folder. 0 or errno. */
+/* Makes runs/ID in folder state_fd (.axmake). *fd gets the folder. 0 or errno. */
 int runs_make(int state_fd, struct str id, int *fd);
+/* Removes the oldest of more than RUNS_KEPT that have ended. */
+void runs_prune(int state_fd);
 
 /* Makes the journal in a run's folder, locked until the descriptor is closed. -1 with errno. */
 int runs_journal(int run_fd);
