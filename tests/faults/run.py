@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Fails axmake's system calls, one in each run, and looks what becomes of it.
+
+    python3 tests/faults/run.py [--axmake ./axmake] [--all] [--seed N] [--rounds N] [--only SCENE[:CALL[:NTH[:ERROR]]]]
+
+strace says which calls a run makes and fails one of them in the next; what axmake starts is left alone. After the run without luck come
+one without a fault and one with nothing to do. Of each is asked:
+
+- it ends by itself, in time and by no signal; if it failed, it said so in words;
+- where it says that all is done, all is done; what stands there after the next run is what a run without faults makes;
+- the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
+
+--all: every call of every scene with every error. Otherwise some of them, chosen by the seed.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from scenes import SCENES, made  # noqa: E402
+
+LIMIT_S = 40
+CALL = re.compile(r"^(\w+)\((.*)")
+
+# What each call may fail with, on a machine that is full, broken or busy. A call that is not listed is not failed: it has no way to.
+ERRORS = {
+    "openat": "EMFILE EACCES ENOSPC EIO ENOMEM", "read": "EIO EINTR", "pread64": "EIO EINTR", "write": "ENOSPC EIO EINTR", "pwrite64": "ENOSPC EIO EINTR",
+    "writev": "ENOSPC EIO", "fsync": "EIO ENOSPC", "fdatasync": "EIO", "ftruncate": "EIO ENOSPC", "close": "EIO",
+    "renameat": "EIO ENOSPC EACCES", "renameat2": "EIO ENOSPC EINVAL", "rename": "EIO", "linkat": "EIO EMLINK EPERM", "unlinkat": "EIO EACCES", "unlink": "EIO",
+    "mkdirat": "ENOSPC EACCES EIO", "mkdir": "ENOSPC", "symlinkat": "ENOSPC EIO", "rmdir": "EIO", "newfstatat": "EIO EACCES ENOMEM", "statx": "EIO ENOMEM", "fstat": "EIO",
+    "faccessat2": "EACCES", "access": "EACCES", "readlink": "EIO", "readlinkat": "EIO", "getdents64": "EIO ENOMEM", "lseek": "EIO", "getcwd": "ENOENT",
+    "fcntl": "ENOLCK EMFILE EINTR", "flock": "EINTR ENOLCK", "ioctl": "ENOTTY EIO", "mmap": "ENOMEM", "brk": "ENOMEM", "mprotect": "ENOMEM", "madvise": "ENOMEM",
+    "pipe2": "EMFILE ENFILE", "epoll_create1": "EMFILE ENFILE", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM", "inotify_init1": "EMFILE",
+    "inotify_add_watch": "ENOSPC ENOMEM", "signalfd4": "EMFILE", "memfd_create": "EMFILE", "pidfd_open": "EMFILE ENOMEM", "pidfd_send_signal": "EPERM",
+    "vfork": "EAGAIN ENOMEM", "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN", "wait4": "EINTR", "waitid": "EINTR", "kill": "EPERM", "getrandom": "EINTR EAGAIN",
+    "fchmodat": "EPERM EIO", "fchmod": "EPERM EIO", "utimensat": "EIO", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO", "fallocate": "ENOSPC",
+    "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "nanosleep": "EINTR",
+}  # fmt: skip
+HARMLESS = {"EINTR"}  # is no fault: the run has to succeed
+
+
+class Fault(collections.namedtuple("Fault", "scene call nth error what")):
+    def __str__(self):
+        return f"{self.scene.name}:{self.call}:{self.nth}:{self.error}"
+
+
+class Ended(collections.namedtuple("Ended", "status text")):
+    pass
+
+
+class Suite:
+    def __init__(self, axmake, top):
+        self.axmake, self.top = os.path.abspath(axmake), top
+        self.home = os.path.join(top, "home")
+        os.makedirs(self.home, exist_ok=True)
+
+    def call(self, folder, words, strace=()):
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "TMPDIR": self.top, "CALLS": folder + ".calls", "XDG_RUNTIME_DIR": folder + ".limits"}
+        env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile() as out:
+            p = subprocess.Popen([*strace, self.axmake, *words], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+            try:
+                status = p.wait(LIMIT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(p.pid, signal.SIGKILL)
+                p.wait()
+                status = "has not ended"
+            out.seek(0)
+            return Ended(status, out.read().decode(errors="replace"))
+
+    def lay(self, scene, folder):
+        scene.lay(folder)
+        if scene.first:
+            first = self.call(folder, ["-j2"])
+            if first.status:
+                sys.exit(f"faults: the scene '{scene.name}' does not work without faults\n{first.text}")
+            scene.first(folder)
+
+    def record(self, scene):
+        """The calls of a run without faults, after those that start the program: (name, which of that name, arguments)."""
+        folder = tempfile.mkdtemp(dir=self.top)
+        self.lay(scene, folder)
+        trace = folder + ".trace"
+        r = self.call(folder, scene.command, ["strace", "-o", trace])
+        if r.status and not (scene.command == ["-n"] and r.status == 0):
+            sys.exit(f"faults: the scene '{scene.name}' does not work under strace\n{r.text}")
+        counts, calls, started = collections.Counter(), [], False
+        with open(trace, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                m = CALL.match(line)
+                if not m:
+                    continue
+                counts[m[1]] += 1
+                if started and m[1] in ERRORS:
+                    calls.append((m[1], counts[m[1]], m[2].strip()))
+                started = started or m[1] == "rt_sigaction" or "/proc/self/exe" in m[2]
+        shutil.rmtree(folder)
+        return calls
+
+    def faults(self):
+        return [Fault(scene, call, nth, error, what) for scene in SCENES for call, nth, what in self.record(scene) for error in ERRORS[call].split()]
+
+    def judge(self, fault):
+        """What is wrong after this fault, in words; empty where nothing is."""
+        folder = tempfile.mkdtemp(dir=self.top, prefix="root-")
+        try:
+            self.lay(fault.scene, folder)
+            hit = self.call(folder, fault.scene.command, ["strace", "-o", folder + ".trace", "-e", "signal=none", "-e", f"inject={fault.call}:error={fault.error}:when={fault.nth}"])
+            with open(folder + ".trace", encoding="utf-8", errors="replace") as f:
+                trace = f.read()
+            injected = [line for line in trace.splitlines() if "(INJECTED)" in line]
+            return [f"{w}\n-- failed: {injected[-1] if injected else 'nothing'}\n{hit.text}" for w in self.wrong(fault, folder, hit, bool(injected))]
+        finally:
+            for path in (folder, folder + ".limits"):
+                shutil.rmtree(path, ignore_errors=True)
+            for path in (folder + ".calls", folder + ".trace"):
+                if os.path.exists(path):
+                    os.unlink(path)
+
+    def wrong(self, fault, folder, hit, injected):
+        if not isinstance(hit.status, int):
+            yield "it " + hit.status
+            return
+        if hit.status < 0 or hit.status > 100:
+            yield f"it ended by a signal ({hit.status})"
+        if hit.status and injected and fault.error in HARMLESS:
+            yield f"{fault.error} made it fail with {hit.status}"
+        if hit.status and not re.search(r"axmake: ", hit.text):
+            yield f"it ended with {hit.status} and without a word"
+        if not fault.scene.writes:
+            return
+        wanted = self.wanted[fault.scene.name]
+        if hit.status == 0 and made(folder) != wanted:
+            yield "it said that all is done, and it is not: " + difference(made(folder), wanted)
+        after = self.call(folder, fault.scene.command)
+        if after.status:
+            yield f"the next run failed with {after.status}\n{after.text}"
+        elif made(folder) != wanted:
+            yield f"the next run left something else: {difference(made(folder), wanted)}\n{after.text}"
+        elif self.call(folder, ["-q"]).status:
+            yield "the run after the next has something to do\n" + self.call(folder, ["--explain"]).text
+        twice = calls_of(folder)
+        if any(n > self.asked[fault.scene.name].get(task, 0) for task, n in twice.items()):
+            yield f"an answer was paid for twice: {dict(twice)}"
+        left = [n for n in leftovers(folder)]
+        if left:
+            yield f"it is left: {left}"
+
+    def learn(self):
+        """What each scene makes, and whom it asks how often, when nothing fails."""
+        self.wanted, self.asked = {}, {}
+        for scene in SCENES:
+            folder = tempfile.mkdtemp(dir=self.top)
+            self.lay(scene, folder)
+            self.call(folder, scene.command)
+            self.call(folder, scene.command)
+            self.wanted[scene.name], self.asked[scene.name] = made(folder), calls_of(folder)
+            shutil.rmtree(folder)
+
+
+def difference(seen, wanted):
+    names = [n for n in sorted(set(seen) | set(wanted)) if seen.get(n) != wanted.get(n)]
+    return ", ".join(f"{n} ({'lacks' if n not in seen else 'is too much' if n not in wanted else 'differs'})" for n in names)
+
+
+def calls_of(folder):
+    try:
+        with open(folder + ".calls", encoding="utf-8") as f:
+            return collections.Counter(f.read().split())
+    except OSError:
+        return collections.Counter()
+
+
+def leftovers(folder):
+    """Unfinished files below .axmake that two good runs have not taken away."""
+    for at, folders, files in os.walk(os.path.join(folder, ".axmake")):
+        for name in files + folders:
+            if name.endswith(".tmp") or os.path.basename(at) == "tmp" or name in ("restore", "views"):
+                yield os.path.relpath(os.path.join(at, name), folder)
+
+
+def usable():
+    """Why not, in words; None where strace may trace here."""
+    if not shutil.which("strace"):
+        return "there is no strace"
+    r = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=getcwd:error=ENOENT:when=1", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    return None if r.returncode == 0 else "strace may not trace here: " + r.stderr.strip()
+
+
+def chosen(faults, args):
+    if args.only:
+        parts = args.only.split(":")
+        return [f for f in faults if all(p in ("", str(v)) for p, v in zip(parts, (f.scene.name, f.call, f.nth, f.error)))]
+    if args.all:
+        return faults
+    rng = random.Random(args.seed)
+    by_kind = collections.defaultdict(list)
+    for f in faults:
+        by_kind[f.call, f.error].append(f)
+    kinds = sorted(by_kind)
+    return [rng.choice(by_kind[kinds[i % len(kinds)]]) for i in rng.sample(range(max(args.rounds, len(kinds))), args.rounds)]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--axmake", default=os.path.join(os.path.dirname(__file__), "../../axmake"))
+    p.add_argument("--all", action="store_true")
+    p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--rounds", type=int, default=60)
+    p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    p.add_argument("--only", default="")
+    args = p.parse_args()
+    why = usable()
+    if why:
+        print(f"skipped  faults: {why}\n0 passed, 0 failed, 1 skipped")
+        return 0
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="axmake-faults-") as top:
+        suite = Suite(args.axmake, os.path.realpath(top))
+        suite.learn()
+        todo = chosen(suite.faults(), args)
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for fault, wrong in zip(todo, pool.map(suite.judge, todo)):
+                failed += bool(wrong)
+                for what in wrong:
+                    print(f"FAILED   --only '{fault}': {what}", flush=True)
+    print(f"seed {args.seed}\n{len(todo) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""What the suite of faults lets axmake do: each scene is a folder, a command, and what stands there when nothing fails."""
+
+import os
+import stat
+
+AGENT = """echo "$1" >>"$CALLS"
+cat >prompt.seen.$$ && rm prompt.seen.$$
+case $1 in draft | right) echo "a draft" >draft.txt ;; esac
+printf 'the answer of %s\\n```json\\n{"title": "one"}\\n```\\n' "$1"
+"""
+
+RULES = """[axmake]
+provider = stand-in
+[provider stand-in]
+command = sh agent.sh ${name}
+result = text
+max_concurrent = 2
+[agent helper]
+provider = stand-in
+role = You help.
+"""
+
+WORKFLOW = """tasks:
+  - {name: first, run: "cat src/a >first.txt", inputs: [src/a], outputs: [first.txt]}
+  - {name: plan, agent: helper, task: Plan it}
+  - {name: draft, agent: helper, task: "Write ${plan.title}", inputs: [first.txt], outputs: [draft.txt]}
+  - {name: tree, run: "rm -rf tree; mkdir -p tree/d; seq 9000 >tree/d/x; ln -s d/x tree/l; seq 9", outputs: [tree/], inputs: ["src/*"]}
+  - {name: join, run: "cat first.txt draft.txt >join.txt", inputs: [first.txt, draft.txt], outputs: [join.txt], dependencies: [plan, tree]}
+"""
+
+WITH_VIEWS = """tasks:
+  - {name: left, isolate: copy, run: "cat src/a >left.txt", inputs: [src/a], outputs: [left.txt]}
+  - {name: right, isolate: copy, agent: helper, task: "draft it", outputs: [draft.txt]}
+  - {name: join, run: "cat left.txt draft.txt >join.txt", inputs: [left.txt, draft.txt], outputs: [join.txt]}
+"""
+
+MAKEFILE = """all: a b
+a b:
+\t@echo $@ >$@.made
+"""
+
+WITH_MAKE = """tasks:
+  - {name: m, run: "make -s all", outputs: [a.made, b.made]}
+  - {name: n, run: "cat src/a >n.txt", inputs: [src/a], outputs: [n.txt]}
+"""
+
+
+class Scene:
+    """`first` is done without faults before; `command` is the one that gets them, and the words of all runs that follow."""
+
+    def __init__(self, name, command, workflow=WORKFLOW, first=None, writes=True):
+        self.name, self.command, self.workflow, self.first, self.writes = name, command, workflow, first, writes
+
+    def lay(self, folder):
+        os.makedirs(os.path.join(folder, "src"))
+        files = {"src/a": "a\n", "src/b": "b\n", "agent.sh": AGENT, "axmake.ini": RULES, "workflow.ax.yaml": self.workflow, "Makefile": MAKEFILE}
+        for name, text in files.items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+
+
+def lose(folder):
+    os.unlink(os.path.join(folder, "join.txt"))
+    os.unlink(os.path.join(folder, "draft.txt"))
+    os.unlink(os.path.join(folder, "tree/d/x"))
+
+
+def edit(folder):
+    with open(os.path.join(folder, "src/a"), "a", encoding="utf-8") as f:
+        f.write("more\n")
+
+
+SCENES = [
+    Scene("anew", ["-j2"]),
+    Scene("nothing to do", ["-j2"], first=lambda folder: None),
+    Scene("an edit", ["-j2", "-s"], first=edit),
+    Scene("restored", ["-j2"], first=lose),
+    Scene("views", ["-j2"], workflow=WITH_VIEWS),
+    Scene("make below", ["-j3"], workflow=WITH_MAKE),
+    Scene("followed", ["-j2", "--events", "events.jsonl", "--trace-file", "trace.json", "--report", "report.json", "--report", "report.md"]),
+    Scene("a plan", ["-n"], writes=False),
+    Scene("asked why", ["--explain"], first=edit, writes=False),
+    Scene("status", ["--status"], first=edit, writes=False),
+]
+
+
+def made(folder):
+    """Paths to what stands there, but for what is axmake's own and what observers write."""
+    found = {}
+    for at, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not (at == folder and f in (".axmake", ".automatosx"))]
+        for name in files + [f for f in folders if os.path.islink(os.path.join(at, f))]:
+            path = os.path.join(at, name)
+            short = os.path.relpath(path, folder)
+            if short in ("events.jsonl", "trace.json", "report.json", "report.md"):
+                continue
+            s = os.lstat(path)
+            if stat.S_ISLNK(s.st_mode):
+                found[short] = os.readlink(path)
+            elif stat.S_ISREG(s.st_mode):
+                with open(path, "rb") as f:
+                    found[short] = f.read()
+    return found
