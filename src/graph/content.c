@@ -109,7 +109,7 @@ static enum file_state judge_output(struct arena *a, const struct pattern *p, en
 		*problem = arena_printf(a, "output '%.*s/' is a file, not a folder: move it away", STR_ARG(p->path));
 	else if (p->kind == PATTERN_GLOB && s != FILE_MISSING && !any)
 		return FILE_MISSING;
-	return problem->n ? FILE_FAILED : s;
+	return s;
 }
 
 enum file_state content_parts(struct hashing *h, struct arena *a, const struct pattern *p, struct filehash_parts *parts, struct hash128 *out, struct str *problem)

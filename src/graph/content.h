@@ -30,11 +30,11 @@ bool content_edited_by(const struct task *t, const struct pattern *output);
 bool content_edits(const struct task *t, struct str path);
 /* May a file match both? */
 bool content_meets(const struct pattern *x, const struct pattern *y);
-/* An output as it stands on disk, and what it is made of: in a. *problem for what cannot be read. */
+/* An output as it stands on disk, and what it is made of: in a. *problem for what cannot be read (FILE_FAILED), and for a folder in a file's place or a file in a folder's. */
 enum file_state content_parts(struct hashing *h, struct arena *a, const struct pattern *p, struct filehash_parts *parts, struct hash128 *out, struct str *problem);
-/* An output or edit as it stands on disk. *problem for what cannot be read. */
 /* Of a task that made nothing in this run, and that others bear: its outputs count for them as they stand. Sets out_hash, in a; nothing there is zeros. */
 void content_as_it_stands(struct hashing *h, struct arena *a, struct task *t);
+/* An output or edit as it stands on disk. *problem likewise. */
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem);
 
 /* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */

@@ -17,6 +17,12 @@ static void note_live(struct job *j)
 	o->session = arena_copy(&j->arena, mask_copy(&j->sched->mask, &j->arena, seen.session));
 }
 
+/* Its outputs are not as they should be: it did not make them, or they could not be looked at. */
+static enum try_class lacking(const struct job *j)
+{
+	return j->unkept ? TRY_FAILED : TRY_ANSWER;
+}
+
 /* All that it made comes to stand in the root. From here on an agent's answer is not asked for again, should this be cut short. */
 static enum try_class publish(struct job *j)
 {
@@ -27,7 +33,7 @@ static enum try_class publish(struct job *j)
 		salvage_complete(j); /* that it failed will be on record */
 		return TRY_FAILED;
 	}
-	return finish_outputs_made(j) ? TRY_OK : TRY_ANSWER;
+	return finish_outputs_made(j) ? TRY_OK : lacking(j);
 }
 
 /* All that is known of the try by now: it goes on record, and is tried again, or is the end of the task. */
@@ -37,7 +43,7 @@ static void finish_judged(struct job *j, enum try_class class)
 	struct outcome *o = &j->outcome;
 	int err;
 	if (class == TRY_OK && !j->as && unfit_judge(j))
-		class = TRY_ANSWER;
+		class = lacking(j);
 	if (class == TRY_OK && j->view)
 		class = publish(j);
 	if (class == TRY_OK)
@@ -51,7 +57,7 @@ static void finish_judged(struct job *j, enum try_class class)
 		j->session = STR_NONE;
 	o->class = class;
 	/* An own answer that was whole stands to be taken up by the next run. */
-	bool unjudged = class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished || j->unkept || j->cut), lacks = j->unfit && !j->asked;
+	bool unjudged = j->unrecorded || (class != TRY_OK && !j->unfit && (j->asked || (j->checked && o->interrupted) || j->unpublished || j->unkept || j->cut)), lacks = j->unfit && !j->asked;
 	/* A delegate's answer is on no record before its asker's is. */
 	bool waits = class == TRY_OK && j->as;
 	if (waits)
@@ -94,7 +100,7 @@ static void finish_check(struct job *j)
 {
 	enum try_class class = check_ended(j);
 	if (class == TRY_OK && !finish_made(j))
-		class = TRY_ANSWER;
+		class = lacking(j);
 	finish_or_ask(j, class);
 }
 
@@ -144,7 +150,7 @@ void finish_try(struct job *j)
 		class = TRY_FAILED;
 	}
 	if (class == TRY_OK && !finish_made(j))
-		class = TRY_ANSWER;
+		class = lacking(j);
 	if (j->cause != END_INTERRUPT)
 		choice_ended(j, class);
 	finish_command(j, class);

@@ -31,6 +31,8 @@ bool finish_outputs_made(struct job *j)
 		enum file_state st = hash_output(j, i, &problem);
 		if (problem.n)
 			o->error = problem;
+		if (st == FILE_FAILED)
+			salvage_unkept(j);
 		else if (st == FILE_MISSING)
 			o->error = arena_printf(&j->arena, "it ended well but did not make its output '%.*s'", STR_ARG(content_label(&j->arena, p)));
 		if (problem.n || st == FILE_MISSING)
@@ -140,10 +142,13 @@ void finish_succeeded(struct job *j)
 {
 	uint8_t flags = j->tainted ? RECORD_TAINTED : 0;
 	int err = finish_record(j, j->took_ns, flags);
-	if (err)
+	j->unrecorded = err;
+	if (err) {
+		salvage_complete(j);
 		sched_state_lost(j->sched, err);
-	else if (!flags)
+	} else if (!flags) {
 		stash_task(j);
+	}
 }
 
 /* Records a task as up to date without running it. false with why not. */

@@ -22,7 +22,7 @@ static bool is_foreign(const struct sched_config *c, struct arena *a, struct tas
 	if (!r || (t->kind == TASK_RUN && has_open_start(c, t)))
 		return false;
 	enum file_state st = content_of_output(&c->stale->hashing, a, output, &now, &problem);
-	return (st == FILE_REGULAR || st == FILE_FOLDER) && !hash_eq(r->hash, now) && !stale_left_by_editor(c->stale, t, output, now);
+	return !problem.n && (st == FILE_REGULAR || st == FILE_FOLDER) && !hash_eq(r->hash, now) && !stale_left_by_editor(c->stale, t, output, now);
 }
 
 static bool keep_path(const struct sched_config *c, struct arena *a, const struct task *t, struct str path, struct str *why)

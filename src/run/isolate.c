@@ -217,9 +217,10 @@ bool isolate_read(struct job *j)
 	v->read = !err && read_changes(j, fd, &err, &bad);
 	if (fd >= 0)
 		close(fd);
-	if (!v->read)
+	if (!v->read) {
 		j->outcome.error = arena_printf(&j->arena, "cannot read its view: %.*s: %s", STR_ARG(bad), os_error(err));
-	else if (views_moving(store, v->dir))
+		salvage_unkept(j);
+	} else if (views_moving(store, v->dir))
 		only_what_stands(&v->changes);
 	return v->read;
 }

@@ -84,7 +84,8 @@ struct job {
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */
-	bool unkept;              /* it answered, but that could not be kept */
+	bool unkept;              /* it answered, but that could not be kept or looked at */
+	bool unrecorded;          /* it succeeded, but that is not on record */
 	bool unpublished;         /* it ended well, but what it made could not be moved to the root */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
 	struct delegation *asked; /* whom its own answer asks; NULL: nobody yet */
@@ -217,8 +218,8 @@ void tries_forget(struct job *j);      /* those of earlier runs */
 void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */
 void tries_mask(struct job *j);     /* masks what the task's folder holds; part of tries_keep */
 
-/* The cache. Restores a stale task that has an entry, and ends it so; false: it has none that can be had, and is to run. */
-bool restore_task(struct sched *s, struct task *t, const struct verdict *v);
+/* The cache. Restores a stale task that has an entry, and ends it so; false: it has none that can be had, and is to run, unless *refused (in s->arena) says why not. */
+bool restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
 void restore_sweep(struct sched *s);   /* what a restoring that was killed left */
 void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible */
 /* May the task have the entry of this signature? Not where another task of this run has it, unless both say so. It is the task's from here on. */
@@ -230,6 +231,7 @@ struct answer_input finish_answer_input(struct job *j, const struct provider *p)
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
+void salvage_unkept(struct job *j);    /* the answer is whole, and a fault of the system keeps it from being used: the next run takes it up */
 void salvage_stay(struct job *j);      /* what has the answer is to be taken up: before it is masked, it is put aside */
 void salvage_forget(struct job *j);    /* the try was judged */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */

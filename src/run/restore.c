@@ -26,6 +26,7 @@ struct restoring {
 	struct standing *outputs;
 	size_t aside; /* files made there */
 	struct str problem; /* of the task's own, to be told */
+	bool outside; /* it is that a link leads out of the root */
 };
 
 static struct sched *sched_of(const struct restoring *r)
@@ -38,6 +39,7 @@ static bool problem(struct restoring *r, struct str path, int err)
 {
 	if (err == EINTR)
 		return false;
+	r->outside = err == EXDEV;
 	r->problem = arena_printf(&r->j->arena, "cannot restore '%.*s' from the cache: %s", STR_ARG(path), err == EXDEV ? "a link leads out of the root there" : os_error(err));
 	return false;
 }
@@ -232,7 +234,9 @@ static bool take_hashes(struct restoring *r)
 		struct standing *o = &r->outputs[i];
 		struct str why = STR_NONE;
 		t->out_hash[i] = o->made->hash;
-		if (o->owner == OWNER_OTHERS && o->extra.n && content_of_output(&j->sched->c->stale->hashing, &j->arena, o->pattern, &t->out_hash[i], &why) == FILE_FAILED)
+		if (o->owner == OWNER_OTHERS && o->extra.n)
+			content_of_output(&j->sched->c->stale->hashing, &j->arena, o->pattern, &t->out_hash[i], &why);
+		if (why.n)
 			return problem(r, o->pattern->path, EIO);
 	}
 	return true;
@@ -331,7 +335,7 @@ static void end(struct restoring *r)
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = j->task, .outcome = &j->outcome, .verdict = &j->verdict});
 }
 
-bool restore_task(struct sched *s, struct task *t, const struct verdict *v)
+bool restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
 {
 	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id, .verdict = *v};
 	struct restoring r = {.j = &j};
@@ -353,7 +357,10 @@ bool restore_task(struct sched *s, struct task *t, const struct verdict *v)
 		cache_attend(s->c->cache, before);
 		restore_sweep(s);
 	}
-	if (r.problem.n)
+	/* Its answer is known. An agent that is asked for another one is paid, and would meet the same obstacle. */
+	if (r.problem.n && t->kind == TASK_AGENT && !r.outside)
+		*refused = arena_printf(s->arena, "%.*s; it is not asked again for what it has answered (--no-cache does)", STR_ARG(r.problem));
+	else if (r.problem.n)
 		sched_warn(s, t, "%.*s; it runs instead", STR_ARG(r.problem));
 	if (done)
 		end(&r);

@@ -36,8 +36,6 @@ enum try_class result_keep(struct job *j)
 		return delegate_keep(j) ? TRY_OK : TRY_FAILED;
 	if (keep_result(j))
 		return TRY_OK;
-	j->unkept = j->task->kind == TASK_AGENT;
-	if (j->unkept)
-		salvage_complete(j);
+	salvage_unkept(j);
 	return TRY_FAILED;
 }

@@ -55,6 +55,13 @@ void salvage_complete(struct job *j)
 	write_call(j, true, false);
 }
 
+void salvage_unkept(struct job *j)
+{
+	j->unkept = j->task->kind == TASK_AGENT && !j->as;
+	if (j->unkept)
+		salvage_complete(j);
+}
+
 void salvage_stay(struct job *j)
 {
 	int err = is_kept(j) ? call_left_put_aside(store_of(j), j->dir, &j->sched->mask) : 0;

@@ -74,7 +74,7 @@ bool standing_look(struct standing *o, const struct sched_config *c, struct aren
 	struct str why = STR_NONE;
 	*o = (struct standing){.pattern = o->pattern, .made = o->made};
 	o->state = content_parts(&c->stale->hashing, a, o->pattern, &o->stands, &o->hash, &why);
-	if (o->state == FILE_FAILED || o->state == FILE_SPECIAL)
+	if (why.n || o->state == FILE_SPECIAL)
 		return false; /* the run says what it thinks of that */
 	o->owner = owner_of(c, t, o);
 	compare(a, o);

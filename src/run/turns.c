@@ -242,6 +242,7 @@ static void judge(struct sched *s, struct task *t)
 		follow_left(s, t);
 		return;
 	}
+	struct str refused = STR_NONE;
 	t->same_failure = same_failure(s, t);
 	struct verdict v = stale_judge(s->c->stale, t);
 	if (v.why != WHY_NOT && !verdict_is_skip(&v) && !is_over(s) && !sched_may_start(s, t)) {
@@ -276,7 +277,11 @@ static void judge(struct sched *s, struct task *t)
 			break;
 		else if (approval_lacks(s->c->stale, t, &v))
 			hold(s, t);
-		else if (!restore_task(s, t, &v))
+		else if (restore_task(s, t, &v, &refused))
+			break;
+		else if (refused.n)
+			fail_unrun(s, t, refused, &v);
+		else
 			sched_offer(s, t);
 	}
 }

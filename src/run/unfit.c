@@ -39,6 +39,8 @@ bool unfit_judge(struct job *j)
 	const struct used_field *f = missing(j, &problem);
 	if (!f) {
 		o->error = problem.n ? problem : o->error;
+		if (problem.n)
+			salvage_unkept(j);
 		return problem.n;
 	}
 	struct str lack = fields_lack(&j->arena, j->task, f);

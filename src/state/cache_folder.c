@@ -199,7 +199,7 @@ void cache_unlock(struct cache *c)
 static bool read_total(int fd, uint64_t *total)
 {
 	char text[24], *end;
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	ssize_t n = TEMP_FAILURE_RETRY(pread(fd, text, sizeof text - 1, 0));
 
 	if (n <= 0)
 		return false;
@@ -217,7 +217,7 @@ static void write_total(int fd, uint64_t total)
 	int n = snprintf(text, sizeof text, "%" PRIu64 "\n", total);
 
 	/* A number that is lost is counted anew. */
-	if (pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n))
+	if (TEMP_FAILURE_RETRY(pwrite(fd, text, (size_t)n, 0)) != n || ftruncate(fd, n))
 		if (ftruncate(fd, 0))
 			return;
 }

@@ -245,8 +245,13 @@ static int enter(struct limit *l, struct bucket *b)
 	}
 	if (l->state_fd < 0)
 		return EAGAIN;
-	n = pread(l->state_fd, text, sizeof text, 0);
-	bucket_parse((struct str){text, n > 0 ? (size_t)n : 0}, b);
+	n = TEMP_FAILURE_RETRY(pread(l->state_fd, text, sizeof text, 0));
+	if (n < 0) {
+		err = errno;
+		lock_range(l->state_fd, F_UNLCK, 0, 1);
+		return err;
+	}
+	bucket_parse((struct str){text, (size_t)n}, b);
 	return 0;
 }
 
@@ -257,7 +262,7 @@ static int leave(struct limit *l, const struct bucket *b, bool changed)
 
 	if (changed) {
 		bucket_print(b, text);
-		ssize_t n = pwrite(l->state_fd, text, sizeof text, 0);
+		ssize_t n = TEMP_FAILURE_RETRY(pwrite(l->state_fd, text, sizeof text, 0));
 		err = n == sizeof text ? 0 : n < 0 ? errno : ENOSPC;
 	}
 	lock_range(l->state_fd, F_UNLCK, 0, 1);
@@ -319,7 +324,7 @@ static bool all_ancestors(const struct look *k)
 		char text[PLACE + 1] = "";
 		int pid;
 
-		if (pread(k->l->places_fd, text, PLACE, (off_t)i * PLACE) <= 0 || sscanf(text, "%d", &pid) != 1 ||
+		if (TEMP_FAILURE_RETRY(pread(k->l->places_fd, text, PLACE, (off_t)i * PLACE)) <= 0 || sscanf(text, "%d", &pid) != 1 ||
 		    pid == (int)getpid() || !store_is_ancestor(pid))
 			return false;
 	}
@@ -387,7 +392,7 @@ static int take_place(struct look *k, int64_t place, struct limit_hold *hold)
 		return errno;
 	if (k->rule->max_concurrent) {
 		err = lock_range(hold->fd, F_WRLCK, place * PLACE, PLACE);
-		if (!err && pwrite(hold->fd, pid, (size_t)n, place * PLACE) != n)
+		if (!err && TEMP_FAILURE_RETRY(pwrite(hold->fd, pid, (size_t)n, place * PLACE)) != n)
 			err = ENOSPC;
 	}
 	if (!err && hold->probe && !lock_range(hold->fd, F_WRLCK, PROBE, 1))

@@ -25,7 +25,7 @@ static struct flock whole_file(void)
 static void read_holder(int fd, struct lock_holder *h)
 {
 	char text[LOCK_TEXT + 1];
-	ssize_t n = pread(fd, text, LOCK_TEXT, 0);
+	ssize_t n = TEMP_FAILURE_RETRY(pread(fd, text, LOCK_TEXT, 0));
 	struct lock_holder got = {0};
 	int pid, end = 0;
 
@@ -135,7 +135,7 @@ static int write_holder(int fd, uint64_t run_id)
 {
 	char text[LOCK_TEXT];
 	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %" PRId64 "\n", (int)getpid(), run_id, clock_wall_ns());
-	ssize_t done = pwrite(fd, text, (size_t)n, 0);
+	ssize_t done = TEMP_FAILURE_RETRY(pwrite(fd, text, (size_t)n, 0));
 
 	if (done != n)
 		return done < 0 ? errno : EIO;

@@ -154,7 +154,7 @@ int store_mark_start(const struct store *s, struct str task, uint64_t start_id)
 static uint64_t read_number(int fd)
 {
 	char text[NUMBER_LONGEST + 2], *end;
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	ssize_t n = TEMP_FAILURE_RETRY(pread(fd, text, sizeof text - 1, 0));
 	unsigned long long v;
 
 	if (n <= 0)
