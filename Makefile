@@ -26,7 +26,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-oracle check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-oracle check-faults check-built asan check-clang fuzz bench lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -101,6 +101,12 @@ check-oracle:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
+
+# Each system call fails once; an hour.
+check-faults:
+	@.ci/setup.sh
+	+@$(AGAIN) all
+	@python3 tests/faults/run.py --all --axmake $(OUT)/axmake
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:

@@ -41,6 +41,7 @@ find_check() {
 	have ps || want procps
 	have tmux || want tmux
 	have mandoc || want mandoc
+	have strace || want strace
 }
 
 # Some 300 MB: only where it is asked for.
