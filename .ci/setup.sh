@@ -20,7 +20,8 @@ library() {
 
 # The C library's headers are a package of their own. Starting the compiler takes long, so it is asked only where they are not at their usual place.
 compiler_works() {
-	have "${CC:-cc}" && { [ -e /usr/include/stdio.h ] || echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1; }
+	compiler=${CC:-cc} # may be several words, as in `ccache gcc`
+	have "${compiler%% *}" && { [ -e /usr/include/stdio.h ] || echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1; }
 }
 
 find_build() {
