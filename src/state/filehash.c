@@ -266,8 +266,9 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 		return FILE_REGULAR;
 	fd = open_unknown(fh, f);
 	if (fd >= 0) {
+		hash_content(fh, f, fd, 0);
 		((struct entry *)f)->looked |= LOOKED_THROUGH;
-		return hash_content(fh, f, fd, 0);
+		return f->state;
 	}
 	if (filehash_look(fh, f, fresh) != FILE_REGULAR || f->hashed || recall(fh, f))
 		return f->state;
