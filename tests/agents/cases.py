@@ -141,7 +141,7 @@ def gives_way_to_the_next_provider_when_its_service_stays_busy(c):
         c.add(other)
     c.workflow({"name": "a", "task": "Answer, whoever you are.", "agent": "tester", "provider": f"{c.program.name}, {other.name if other else 'offline'}", "retry": 1})
     c.write("axmake.ini", f"[agent tester]\nrole = {ROLE}\n")
-    r = c.axmake(limit_s=300)
+    r = c.axmake()
     next_one = other.name if other else "offline"
     c.expect_text(f"done in .*\\(by {next_one}, 2 tries", r)
     c.expect_text(f"try 1 failed \\(transient: .*\\); next at once by {next_one}", r)
@@ -160,7 +160,7 @@ def closes_a_provider_whose_quota_is_spent(c):
     }
     c.add(c.program, once=True, fail=429, message=words[c.program.name], code="usage_limit_reached")
     c.workflow({"name": "a", "task": "Answer."})
-    r = c.axmake(status=2, limit_s=300)
+    r = c.axmake(status=2)
     c.expect_text(f"'{c.program.name}' is out of quota until", r)
     n = len(c.requests())
     c.expect("try 1 failed" not in r.err, r, "it was tried again")
@@ -202,11 +202,13 @@ def is_ended_by_a_timeout_while_its_tool_runs(c):
     """Tools run in sessions of their own: the program's group is not all there is to end."""
     c.allow_shell()
     c.write("wait.sh", "touch begun\nexec sleep 600\n")
-    limit = "25s" if c.program.light else "60s"
-    c.workflow({"name": "a", "task": f"Wait. {told(shell='sh wait.sh', hang='later')}", "timeout": limit})
-    r = c.axmake(status=2)
+    for seconds in 25, 75, 225:  # by when its tool runs is not for us to say
+        c.workflow({"name": "a", "task": f"Wait. {told(shell='sh wait.sh', hang='later')}", "timeout": f"{seconds}s"})
+        r = c.axmake(status=2)
+        c.expect_text("Timeout after", r)
+        if os.path.exists(os.path.join(c.root, "begun")):
+            break
     c.expect(os.path.exists(os.path.join(c.root, "begun")), r, "its tool did not run")
-    c.expect_text("Timeout after (25s|1m00s)", r)
     c.expect_nothing_left(r)
 
 
@@ -231,7 +233,7 @@ def eight_run_at_once(c):
     if free < 8 * c.program.mb + 500:
         raise Skipped(f"eight of it take {8 * c.program.mb} MB, and {free} MB are free")
     c.workflow(*({"name": f"t{i}", "task": f"Say the {i}th. {told(delay=1500, say=f'answer {i}')}"} for i in range(8)))
-    r = c.axmake("-j8", limit_s=600)
+    r = c.axmake("-j8")
     for i in range(8):
         c.expect(c.result(f"t{i}") == f"answer {i}", r, f"t{i} has another's answer")
     c.expect_nothing_left(r)

@@ -12,7 +12,7 @@ import time
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LONGEST_S = 180
+LONGEST_S = 600  # a guard against hangs, also where the machine has much else to do
 
 
 class Failed(Exception):
