@@ -53,7 +53,6 @@ def edit_output(h):
         if w.has_more(o) and h.rng.random() < 0.5:
             h.change(o + "stray" if w.is_tree(o) else o.replace("*", "stray"), generate.content(h.rng).encode())
             h.ref.taint[0] = True  # an agent removes nothing
-            h.ref.strays = True
         elif beside and h.rng.random() < 0.5:
             h.remove(path)
         else:
@@ -213,8 +212,23 @@ def allow_cache(h):
         h.save()
 
 
+def reject(h):
+    """What a task made is no good, says somebody; to an agent perhaps why."""
+    known = [t for t in h.wf.tasks if t.kind != "group" and t.name in h.ref.records]
+    if not known or h.ref.unsure:
+        return
+    t = h.rng.choice(known)
+    why = h.rng.choice(["", "It is too long"]) if t.kind == "agent" else ""
+    words = "--reject", t.name + ("=" + why if why else "")
+    h.steps.append("axmake " + " ".join(map(w.shell_quote, words)))
+    status, text = h.command(*words)
+    h.hold(status == 0, f"--reject: exit status {status}", text)
+    h.imagine().reject(t, why)
+
+
 ALL = [
-    (edit_source, 5), (edit_back, 4), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 4), (edit_edited, 1), (rename, 3),
+    (edit_source, 5), (edit_back, 5), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 5), (edit_edited, 1), (rename, 3),
     (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1.5),
     (switch_branch, 3), (go_elsewhere, 2), (allow_cache, 1), (change_matrix, 1.5), (use_field, 1.5), (change_plan, 1.5),
+    (reject, 1),
 ]

@@ -200,6 +200,7 @@ class Maker:
             t.optional = True
             t.says = "const" if t.says == "none" else t.says
         t.always = rng.random() < 0.04
+        t.approve = rng.random() < 0.08
         t.on_edit = rng.choice(["", "", "", "keep", "rerun", "fail"]) if t.outputs else ""
         if not t.always and rng.random() < 0.3:
             t.cache = rng.choice(["true", "true", "false"])

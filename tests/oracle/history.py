@@ -15,7 +15,7 @@ import time
 import changes
 import generate
 import workflow as w
-from reference import Mismatch, Reference, Run, read_tree
+from reference import ALL, Mismatch, Reference, Run, read_tree
 
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
@@ -80,6 +80,7 @@ class History:
         for t in self.wf.tasks:  # what is skipped keeps what it made when it was not, and what somebody changed is in the way
             t.when = ()
             t.on_edit = "rerun" if t.on_edit == "fail" else t.on_edit
+            t.approve = False
         self.save()
         self.run(full=True)
         self.compare_result()
@@ -101,7 +102,7 @@ class History:
             f.write(data)
 
     def change(self, path, data):
-        self.steps.append(f"mkdir -p {os.path.dirname(path)}; printf %s {shell_quote(data.decode())} > {path}")
+        self.steps.append(f"mkdir -p {os.path.dirname(path)}; printf %s {w.shell_quote(data.decode())} > {path}")
         self.before[path].append(data)
         self.write(self.at(path), data)
         self.ref.disk[path] = data
@@ -155,11 +156,13 @@ class History:
         words = [f"-j{jobs}"] + extra + [f"{n}={v}" for n, v in overrides.items()]
         words += [self.target_word(t) for t in targets or ()]
         args = self.wf, env, overrides, self.caches != "none" and "--no-cache" not in extra
-        imagined = None if self.ref.unsure else Run(self.ref.clone(), *args).go(targets)
+        plain, (more, anew) = words, ([], ()) if full else self.ask_anew()
+        words = words + more
+        imagined = None if self.ref.unsure else Run(self.ref.clone(), *args, anew=anew).go(targets)
         listed = self.look(words, env, imagined)
-        if not full and not targets and not self.ref.strays and rng.random() < 0.12:
-            return self.run_and_kill(words, args, shell_env(inherited), self.kinds_of_kill(imagined))
-        self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(shell_quote, words)) + "; echo status $?; look")
+        if not full and not targets and not anew and not self.ref.rejected and rng.random() < 0.15:
+            return self.run_and_kill(words, args, shell_env(inherited), imagined)
+        self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(w.shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
         ran = self.ran()
         twice = [u for u, n in ran.items() if n > 1]
@@ -169,14 +172,43 @@ class History:
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure"]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys()).go(targets)
+            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys(), anew=anew).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)
         self.compare_disk(text)
-        self.ref.strays = self.ref.strays and bool(status or targets)
         if status == 0:
-            self.after_success(words, args, targets, text)
+            self.after_success(plain, args, targets, text)
+        for uid in real.held:
+            self.approve(real, uid, overrides, env, text)
+
+    def approve(self, real, uid, overrides, env, text):
+        """Perhaps somebody says yes to what was held."""
+        t, settled = real.wf.of(uid), ("up to date", "done", "restored", "skipped")
+        if f"{t.name} is held: " not in text or any(real.states[d] not in settled for d in real.before[uid]) or self.rng.random() < 0.3:
+            return
+        words = ["--approve", t.name, *(f"{n}={v}" for n, v in overrides.items())]
+        self.steps.append(shell_env(env.get("INHERITED")) + "axmake " + " ".join(map(w.shell_quote, words)))
+        status, said = self.command(*words, env=env)
+        self.hold(status == 0, f"--approve: exit status {status}", said, text)
+        self.ref.yes[t.name] = real.held[uid]
+
+    def ask_anew(self):
+        """-B, or -W with a task or a file that is only read: words, and what they mean."""
+        rng = self.rng
+        if rng.random() < 0.9:
+            return [], ()
+        if rng.random() < 0.4:
+            return ["-B"], ALL
+        t = rng.choice(self.wf.tasks)
+        read = [p for p in t.inputs if p in generate.SOURCES]
+        if read and rng.random() < 0.5:
+            return ["-W", read[0]], read[:1]
+        return (["-W", t.name], [t.uid]) if t.kind != "group" else ([], ())
+
+    def imagine(self):
+        """A run that does nothing yet."""
+        return Run(self.ref, self.wf, self.env, {}, self.caches != "none")
 
     def target_word(self, uid):
         t = self.wf.of(uid)
@@ -193,7 +225,7 @@ class History:
         self.hold(status == 0 or (unrun or planner_fails) and status == 2, f"-n: exit status {status}", text)
         listed = {name for _, name in WOULD.findall(text)}
         if imagined:
-            stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored") and u not in unrun]
+            stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored", "held") and u not in unrun]
             self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
@@ -214,6 +246,7 @@ class History:
         stands = "skipped" in again.states.values()  # and what it made when it was not skipped may still be there
         if not targets and not failed and not stands and not self.ref.taint[0]:
             clean = Reference(self.answers)
+            clean.yes = None
             clean.disk = {p: b for p, b in self.ref.disk.items() if not p.startswith("out/")}
             Run(clean, *args).go()
             self.hold(clean.disk == self.ref.disk, "the outputs are not those of a clean build: " + differences(self.ref.disk, clean.disk), text)
@@ -221,37 +254,35 @@ class History:
     def seal(self, words, env):
         """Nothing to be done, twice: the first leaves a seal, which the second and perhaps the next run of the history rely on."""
         time.sleep(0.03)  # what has just changed is not sealed
-        self.steps.append("sleep 0.03; " + "; ".join(["axmake " + " ".join(map(shell_quote, words)) + "; look"] * 2))
+        self.steps.append("sleep 0.03; " + "; ".join(["axmake " + " ".join(map(w.shell_quote, words)) + "; look"] * 2))
         for _ in range(2):
             status, text = self.command(*words, env=env)
             self.hold(status == 0 and not self.ran(), f"exit status {status} or a task ran where nothing was to be done", text)
 
-    def kinds_of_kill(self, imagined):
-        """What SIGKILL cuts off is not told. Where several tasks are restored one after another nobody could know how far that came."""
-        known = not imagined or list(imagined.states.values()).count("restored") < 2
-        return [signal.SIGTERM, signal.SIGINT] + [signal.SIGKILL] * 2 * known
-
-    def run_and_kill(self, words, args, setting, ways):
-        """Killed when so many tasks have begun."""
-        wait, how = self.rng.randint(1, 3), self.rng.choice(ways)
+    def run_and_kill(self, words, args, setting, imagined):
+        """Killed when so many tasks have begun, or after so many seconds: then perhaps something is being restored. What SIGKILL cuts off is not told."""
+        wait, delay, how = self.rng.randint(0, 3), self.rng.uniform(0, 0.1), self.rng.choice([signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL])
         log = self.path("home", "ran")
         self.steps.append(
-            f"{setting}axmake {' '.join(map(shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; "
+            f"{setting}axmake {' '.join(map(w.shell_quote, words))} & until [ $(wc -l < \"$HOME/ran\") -ge {wait} ] || ! kill -0 $!; do :; done; {'' if wait else f'sleep {delay:.3f}; '}"
             f"kill -{how.name[3:]} $!; wait; sleep 1; look"
         )
         with open(self.path("home", "said"), "w+b") as said:
             p = subprocess.Popen([self.axmake, *words], cwd=self.root, env=args[1], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
             while p.poll() is None and (not os.path.exists(log) or read(log).count(b"\n") < wait):
                 time.sleep(0.001)
+            time.sleep(0 if wait else delay)
             p.send_signal(how)
             p.wait(LIMIT_S)
             self.wait_for_the_rest()
             said.seek(0)
             text = said.read().decode(errors="replace")
         try:
-            Run(self.ref, *args, ran=self.ran(), restored=self.restored(text), free=True, killed=True).go()
+            real = Run(self.ref, *args, ran=self.ran(), restored=self.restored(text), free=True, killed=True).go()
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}killed:\n{text}") from None
+        if imagined:
+            real.maybe_restored_as(imagined)
         disk = self.real_disk()
         for t in (*self.wf.tasks, *self.wf.planned):
             if t.name in self.ref.began or t.name in self.ref.unsure:
@@ -346,8 +377,6 @@ def differences(seen, wanted):
     return "".join(f"\n  {p}: {seen.get(p)!r}, not {wanted.get(p)!r}" for p in paths)
 
 
-def shell_quote(text):
-    return text if re.fullmatch(r"[\w/.=-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def shell_env(inherited):

@@ -77,7 +77,8 @@ class Reference:
         self.began = set()  # started, and no success since
         self.starts = {}  # name -> the order of its last start
         self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
-        self.strays = False  # somebody's own file may lie in an output of a stale task: whose it is, a kill leaves open
+        self.yes = {}  # name -> the signature that somebody said yes to; None: to all
+        self.rejected = {}  # name -> why: what the record there stands for was no good
         self.order = 0
         self.cache = {}  # signature -> the outputs and result of a success; another clone may have the same one
         self.perhaps = {}  # the same, of successes in a run that was killed: stored or not
@@ -88,7 +89,8 @@ class Reference:
         other = copy.copy(self)
         other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
         other.starts, other.taint = dict(self.starts), list(self.taint)
-        other.cache, other.perhaps = dict(self.cache), dict(self.perhaps)
+        other.cache, other.perhaps, other.rejected = dict(self.cache), dict(self.perhaps), dict(self.rejected)
+        other.yes = self.yes and dict(self.yes)
         return other
 
     def write(self, files):
@@ -100,22 +102,26 @@ class Reference:
         return {p: b for p, b in self.disk.items() if w.hits(declared, p)}
 
 
+ALL = "all"
+REJECTED = "\n\n[The last answer to this task was rejected. The reason that was given:]\n%s\n[End of the reason. Answer the task anew.]\n"
 NO_TURN = "it was killed, and perhaps had no turn in the next run"
 
 
 class Run:
     """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
-    free: what could run need not have (after a failure without -k, or before a kill). there: the paths that are there after it.
+    free: what could run need not have (after a failure without -k, or before a kill). there: the paths that are there after it. anew: of -B, or what -W names:
+    uids and paths.
     """
 
-    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None):
+    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None, anew=()):
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
-        self.cached, self.restored, self.there = cached, restored, there
+        self.cached, self.restored, self.there, self.anew = cached, restored, there, anew
         self.vars = {**wf.vars, **overrides}
         self.states, self.reasons, self.results = {}, {}, {}
         self.link()
         self.unrun = set()  # failed without a start
+        self.held = {}  # uid -> signature: it waits for a yes
 
     def link(self):
         self.edges = w.edges(self.wf)
@@ -159,7 +165,7 @@ class Run:
             if NO_TURN not in (self.reasons.get(u) for u in left):
                 raise Mismatch(self.must_run(left[0]))
             failed = left  # what failed without a start comes after one of which nothing is known
-        self.status = 2 if failed else 0
+        self.status = 2 if failed or self.held else 0
         return self
 
     def check(self, uid, state):
@@ -190,6 +196,9 @@ class Run:
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
             return "up to date"
+        if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
+            self.held[t.uid] = signature
+            return "held"
         if self.is_restored(t, self.key(t, signature)):
             return self.restore(t, signature)
         if self.ran is not None and t.uid not in self.ran:
@@ -208,6 +217,8 @@ class Run:
 
     def stopped(self, t):
         """Why it is not even judged; nothing when it is."""
+        if any(self.states[d] in ("held", "behind") for d in self.edges[t.uid]):
+            return "behind"
         bad = {d: self.states[d] for d in self.unsuccessful(t)}
         if t.run_if == "failure" and not bad:
             return self.skip(t)
@@ -310,6 +321,8 @@ class Run:
     def judge(self, t, signature):
         """Why it has to run; nothing when it is up to date."""
         ref = self.ref
+        if self.is_asked_for(t):
+            return "-B or -W"
         if t.always:
             return "always"
         if signature["a failure"]:
@@ -317,17 +330,23 @@ class Run:
         if t.name in ref.unsure:
             return self.judge_unsure(t, signature)
         own = ref.records.get(t.name)
-        if not own or own.signature != signature:
+        if not own or own.signature != signature and t.name not in ref.rejected:
             self.take_over(t, signature, own)
         reason = self.judge_record(t, signature, t.name in ref.began)
         if not reason:
             ref.began.discard(t.name)
         return reason
 
+    def is_asked_for(self, t):
+        reads = lambda f: any(w.hits(p, f) for p in t.inputs) and not any(p[0] == "!" and w.hits(p[1:], f) for p in t.inputs)
+        return self.anew == ALL or any(a == t.uid or isinstance(a, str) and reads(a) for a in self.anew)
+
     def judge_record(self, t, signature, begun):
         record = self.ref.records.get(t.name)
         if not record:
             return "it never succeeded"
+        if t.name in self.ref.rejected:
+            return "it was rejected"
         changed = [k for k in sorted({*signature, *record.signature}) if signature.get(k) != record.signature.get(k)]
         return "changed: " + ", ".join(changed) if changed else self.judge_outputs(t, record, begun) or self.judge_edits(t, record, begun)
 
@@ -338,6 +357,10 @@ class Run:
                 self.ref.records[t.name] = self.ref.records.pop(name)
                 self.ref.began.discard(t.name)
                 self.ref.starts[t.name] = self.ref.starts.get(name, 0)
+                if name in self.ref.yes or ():
+                    self.ref.yes.setdefault(t.name, self.ref.yes.pop(name))
+                if name in self.ref.rejected:
+                    self.ref.rejected[t.name] = self.ref.rejected.pop(name)
                 if name in self.ref.began:
                     self.ref.began.add(t.name)
                 return
@@ -429,6 +452,7 @@ class Run:
                 ref.unsure[t.name] = possible
             return "failed"
         ref.order += 1
+        ref.rejected.pop(t.name, None)
         record = Record(signature, {o: ref.content(o) for o in t.outputs}, {e: ref.content(e) for e in t.edits}, result, ref.order)
         self.results[t.uid] = result
         sure = not self.killed or self.was_used(t)
@@ -446,6 +470,8 @@ class Run:
     def was_had(self, t):
         """Did somebody start who needs its success, or its end where nothing failed?"""
         ways = ("", "done") if "failed" not in self.states.values() else ("",)
+        if "done" in ways and any(t.uid in self.before[u] for u in self.ran if u in self.before):
+            return True
         return any(t.uid in self.edges[u] and self.wf.of(u).run_if in ways for u in self.ran if u in self.edges)
 
     # What is had again without a run
@@ -463,7 +489,7 @@ class Run:
         """axmake is believed only where both would be right: what a killed run made is stored or not, and after a failure without -k it is restored or not."""
         ref = self.ref
         known = ref.cache.get(key) or ref.perhaps.get(key)
-        if not known or self.lacks_field(t, known[1]):
+        if not known or self.lacks_field(t, known[1]) or self.anew or t.name in ref.rejected:
             return False
         if self.ran is None or t.uid in self.restored:
             return True
@@ -477,11 +503,15 @@ class Run:
         ref.cache.setdefault(key, ref.perhaps.get(key))
         outputs, result = ref.cache[key]
         old, begun = ref.records.get(t.name), t.kind == "run" and (t.name in ref.began or t.name in ref.unsure)
+        perhaps = begun and t.name not in ref.began and self.there is not None  # then what stands there tells whether it had begun
         for o, made in outputs.items():
             now = ref.content(o)
             if begun or old and (now == old.outputs.get(o) or o in old.outputs and self.left_by_editor(t, o, old, True)):
                 for p in now:
-                    del ref.disk[p]
+                    if perhaps and p not in made and p in self.there:
+                        ref.taint[0] = True
+                    else:
+                        del ref.disk[p]
             elif now.keys() - made.keys():
                 ref.taint[0] = True  # a run might have removed it
                 if self.there is not None and any(r.outputs.get(o) == now for r in ref.unsure.get(t.name, ())):
@@ -505,8 +535,23 @@ class Run:
             possible = (*possible, Record(signature, known[0], {}, known[1], ref.order))
         ref.unsure[t.name] = possible
 
+    def maybe_restored_as(self, imagined):
+        """The same of what would have been restored after such a one, as the run that ought to have been did it."""
+        for t in imagined.wf.tasks:
+            if imagined.states.get(t.uid) == "restored" and self.states.get(t.uid) == "left" and t.name not in self.ref.unsure:
+                self.ref.order += 1
+                self.ref.unsure[t.name] = (dataclasses.replace(imagined.ref.records[t.name], order=self.ref.order),)
+
+    def reject(self, t, why):
+        """What it made is no good, and is not to be had from the cache either."""
+        record = self.ref.records[t.name]
+        self.ref.rejected[t.name] = why
+        for cache in (self.ref.cache, self.ref.perhaps) if self.cached else ():
+            cache.pop(t.kind + repr(sorted(record.signature.items())), None)
+
     def answer(self, t):
-        return self.ref.answers.ask(self.prompt(t), *self.wf.roles[t.agent])
+        why = self.ref.rejected.get(t.name)
+        return self.ref.answers.ask(self.prompt(t) + (REJECTED % why if why else ""), *self.wf.roles[t.agent])
 
     def execute(self, t):
         """The script: see workflow.script."""

@@ -38,6 +38,7 @@ class Task:
     lists_inputs: bool = False
     optional: bool = False
     always: bool = False
+    approve: bool = False
     on_edit: str = ""
     cache: str = ""
     isolate: str = ""
@@ -289,6 +290,10 @@ def block(text):
     return "|\n" + "".join(" " * 6 + line + "\n" for line in text.splitlines())
 
 
+def shell_quote(text):
+    return text if re.fullmatch(r"[\w/.=-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+
+
 def flow(items, quoted=False):
     return "[" + ", ".join(i if re.fullmatch(r"[\w/.-]+", i) and not quoted else json.dumps(i) for i in items) + "]\n"
 
@@ -330,6 +335,7 @@ def task_yaml(wf, t):
     for key in ("optional", "always"):
         if getattr(t, key):
             text += f"    {key}: true\n"
+    text += "    approve: Sure?\n" * t.approve
     if t.when:
         text += f"    when: {json.dumps(condition(wf, t.when))}\n"
     for key in ("run_if", "on_edit", "cache", "isolate"):
