@@ -252,4 +252,5 @@ void view_status(const struct view *v, FILE *to, bool json)
 		status_json(&s, to);
 	else
 		status_text(&s, to);
+	status_free(&s);
 }

@@ -60,10 +60,10 @@ static enum state state_in_run(const struct scene *s, const struct task *t, stru
 
 	if (st->start.open && st->start.run_id == s->run->holder.run_id)
 		return st->start.failed ? S_FAILED : rests(s, t) ? S_WAITING : S_RUNNING;
-	if (v->why == WHY_NOT)
-		return now ? S_DONE : S_UP_TO_DATE;
-	if (now && (after_failure(s, t) || verdict_is_skip(v)))
+	if (now) /* whatever has come after: `always`, an edited input */
 		return S_DONE;
+	if (v->why == WHY_NOT)
+		return S_UP_TO_DATE;
 	if (verdict_is_skip(v) && v->why != WHY_IF_FAILURE && !after_failure(s, t))
 		return S_SKIPPED;
 	return state_to_come(s, t, st);
@@ -168,4 +168,9 @@ struct scene status_look(const struct view *v)
 			s.tasks[t->id].reason = status_waits(&s, t);
 	}
 	return s;
+}
+
+void status_free(struct scene *s)
+{
+	map_free(&s->busy.providers);
 }

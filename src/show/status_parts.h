@@ -15,10 +15,16 @@ struct standing {
 	bool in_run; /* the run that goes on is to make it */
 };
 
+struct busy_provider {
+	struct str told; /* why a task waited there when that was told last; empty: none does */
+	size_t calls;    /* of tasks at work */
+};
+
 /* What the tasks at work take of what others could wait for. */
 struct busy {
 	size_t slots, agents, complex[3]; /* by enum complexity */
 	size_t *pools;     /* by number */
+	struct map providers; /* name -> struct busy_provider */
 };
 
 struct scene {
@@ -30,6 +36,7 @@ struct scene {
 
 /* Judges all that is wanted. */
 struct scene status_look(const struct view *v);
+void status_free(struct scene *s); /* what lies outside the arena */
 
 /* The states of all tasks that run are known: counts what they take. */
 void status_count_busy(struct scene *s);

@@ -31,14 +31,42 @@ static void add_busy(struct scene *s, const struct task *t)
 	b->pools[t->def->pool_number]++;
 }
 
+static const struct provider *provider_of(const struct task *t)
+{
+	return t->kind == TASK_AGENT && t->n_providers ? t->providers[0] : NULL;
+}
+
+static struct busy_provider *busy_provider(struct scene *s, struct str name)
+{
+	void **slot = map_slot(&s->busy.providers, name);
+
+	if (!*slot)
+		*slot = arena_new(s->view->arena, struct busy_provider);
+	return *slot;
+}
+
+/* What was told of one of those that wait at a provider stands for all; its time does not. */
+static void add_told(struct scene *s, const struct task *t)
+{
+	const struct underway_task *told = underway_task(s->run, t->name);
+	const struct provider *p = provider_of(t);
+
+	if (told->waits.n && p)
+		busy_provider(s, p->name)->told = str_sub(told->waits, 0, str_find(told->waits, STR(";"), 0));
+	if (told->provider.n && at_work(s, t))
+		busy_provider(s, told->provider)->calls++;
+}
+
 void status_count_busy(struct scene *s)
 {
 	const struct graph *g = s->view->graph;
 
 	s->busy = (struct busy){.pools = arena_array(s->view->arena, size_t, g->workflow->pools.n + 1)};
-	for (size_t i = 0; i < g->tasks.n; i++)
+	for (size_t i = 0; i < g->tasks.n; i++) {
 		if (at_work(s, g->tasks.p[i]))
 			add_busy(s, g->tasks.p[i]);
+		add_told(s, g->tasks.p[i]);
+	}
 }
 
 /* Has it ended, as far as those that need it are concerned? */
@@ -116,36 +144,14 @@ static bool add_places(struct sbuf *b, const struct scene *s, const struct task 
 	return b->n > 0;
 }
 
-static const struct provider *provider_of(const struct task *t)
-{
-	return t->kind == TASK_AGENT && t->n_providers ? t->providers[0] : NULL;
-}
-
-/* What was told of one of those that wait at a provider stands for all; its time does not. */
-static struct str told_of(const struct scene *s, const struct provider *p)
-{
-	const struct graph *g = s->view->graph;
-	struct str text = STR_NONE;
-
-	for (size_t i = 0; i < g->tasks.n; i++)
-		if (provider_of(g->tasks.p[i]) == p && underway_task(s->run, g->tasks.p[i]->name)->waits.n)
-			text = underway_task(s->run, g->tasks.p[i]->name)->waits;
-	return str_sub(text, 0, str_find(text, STR(";"), 0));
-}
-
 static bool add_provider(struct sbuf *b, const struct scene *s, const struct task *t)
 {
 	const struct provider *p = provider_of(t);
-	struct str told = p ? told_of(s, p) : STR_NONE;
-	size_t calls = 0;
+	const struct busy_provider *known = p ? map_get(&s->busy.providers, p->name) : NULL;
 
-	for (size_t i = 0; p && i < s->view->graph->tasks.n; i++) {
-		const struct task *other = s->view->graph->tasks.p[i];
-		calls += s->tasks[i].state == S_RUNNING && str_eq(underway_task(s->run, other->name)->provider, p->name);
-	}
-	if (told.n)
-		sbuf_printf(b, "for its provider: %.*s", STR_ARG(told));
-	else if (p && p->max_concurrent && calls >= p->max_concurrent)
+	if (known && known->told.n)
+		sbuf_printf(b, "for its provider: %.*s", STR_ARG(known->told));
+	else if (known && p->max_concurrent && known->calls >= p->max_concurrent)
 		sbuf_printf(b, "for its provider: all places of '%.*s' are taken", STR_ARG(p->name));
 	return b->n > 0;
 }
