@@ -14,7 +14,7 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(CFLAGS)
 ALL_LIBS   = $(LDFLAGS) -Wl,--as-needed $(PKG_LIBS) -lm
-# A program without shared libraries starts in half the time. Where one is not there as an archive (or with STATIC=0) it is linked as usual.
+# A program without shared libraries starts faster. Where one is not there as an archive (or with STATIC=0) it is linked as usual.
 LINK = $(if $(filter 1,$(STATIC)),$(CC) $(CFLAGS) -static -o $@ $^ $(ALL_LIBS) 2>/dev/null ||) $(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS)
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
