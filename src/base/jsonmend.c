@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonstring.h"
 #include "base/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -19,37 +20,12 @@ struct mending {
 	bool no_nul; /* \u0000 becomes U+FFFD: jansson takes none in keys */
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The value of `\uXXXX` at `at`, or -1. */
-static int unicode_escape(struct str s, size_t at)
-{
-	int v = 0;
-
-	if (s.n - at < 6 || s.p[at] != '\\' || s.p[at + 1] != 'u')
-		return -1;
-	for (size_t i = at + 2; i < at + 6; i++) {
-		int d = hex_digit(s.p[i]);
-
-		if (d < 0)
-			return -1;
-		v = v * 16 + d;
-	}
-	return v;
-}
-
 static void mend_unicode(struct mending *m, int v)
 {
 	size_t take = 6;
 
 	if (v >= 0xd800 && v <= 0xdbff) {
-		int low = unicode_escape(m->in, m->i + 6);
+		int low = jsonstring_unicode(m->in, m->i + 6);
 
 		if (low >= 0xdc00 && low <= 0xdfff)
 			take = 12;
@@ -64,7 +40,7 @@ static void mend_unicode(struct mending *m, int v)
 
 static void mend_escape(struct mending *m)
 {
-	int v = unicode_escape(m->in, m->i);
+	int v = jsonstring_unicode(m->in, m->i);
 	char next = m->i + 1 < m->in.n ? m->in.p[m->i + 1] : 0;
 
 	if (v >= 0) {
