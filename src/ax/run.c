@@ -18,6 +18,7 @@
 #include "run/previous.h"
 #include "run/process.h"
 #include "show/failure.h"
+#include "show/jsonprint.h"
 #include "show/phrase.h"
 #include "show/screen.h"
 #include "state/runs.h"
@@ -306,42 +307,66 @@ static json_t *number_or_null(int64_t n)
 	return n < 0 ? json_null() : json_integer(n);
 }
 
-static bool print_json(const struct one *one, bool ok, struct str answer)
+/* One half of the object: its end stays open, or its beginning. */
+static void print_half(json_t *half, bool first)
+{
+	struct sbuf b = {0};
+	phrase_json_line(&b, half);
+	struct str text = str_trim(sbuf_view(&b));
+	text = first ? str_sub(text, 0, text.n - 1) : str_sub(text, 1, text.n);
+	fwrite(text.p, 1, text.n, stdout);
+	sbuf_free(&b);
+}
+
+/* One object; the answer in it is that of `fd`, in pieces (-1: it is empty). 0 or the errno of reading that. */
+static int print_json(const struct one *one, bool ok, int fd)
 {
 	const struct outcome *o = &one->outcome;
 	struct sbuf why = {0};
-	json_t *j = phrase_json_must(json_object()), *tokens = phrase_json_must(json_object());
+	int err = 0;
+	json_t *head = phrase_json_must(json_object()), *rest = phrase_json_must(json_object()), *tokens = phrase_json_must(json_object());
 	if (!ok)
 		failure_words(&why, one->task, o);
 	phrase_json_set(tokens, "input", number_or_null(o->input_tokens));
 	phrase_json_set(tokens, "output", number_or_null(o->output_tokens));
-	phrase_json_set(j, "agent", phrase_json(one->task->agent->name));
-	phrase_json_set(j, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
-	phrase_json_set(j, "status", phrase_json(ok ? STR("completed") : STR("failed")));
-	phrase_json_set(j, "result", phrase_json(ok ? (answer.n ? answer : STR("")) : STR_NONE));
-	phrase_json_set(j, "tokens", tokens);
-	phrase_json_set(j, "cost_usd", isnan(o->cost_usd) ? json_null() : json_real(o->cost_usd));
-	phrase_json_set(j, "duration_ms", json_integer(o->duration_ns / NS_PER_MS));
-	phrase_json_set(j, "error", phrase_json(ok ? STR_NONE : sbuf_view(&why)));
-	phrase_json_print(j, stdout);
+	phrase_json_set(head, "agent", phrase_json(one->task->agent->name));
+	phrase_json_set(head, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
+	phrase_json_set(head, "status", phrase_json(ok ? STR("completed") : STR("failed")));
+	phrase_json_set(rest, "tokens", tokens);
+	phrase_json_set(rest, "cost_usd", isnan(o->cost_usd) ? json_null() : json_real(o->cost_usd));
+	phrase_json_set(rest, "duration_ms", json_integer(o->duration_ns / NS_PER_MS));
+	phrase_json_set(rest, "error", phrase_json(ok ? STR_NONE : sbuf_view(&why)));
+	print_half(head, true);
+	fputs(",\"result\":", stdout);
+	if (fd >= 0)
+		err = jsonprint_file(fd, stdout);
+	else
+		fputs(ok ? "\"\"" : "null", stdout);
+	putchar(',');
+	print_half(rest, false);
+	putchar('\n');
 	sbuf_free(&why);
-	return !fflush(stdout) && !ferror(stdout);
+	return err;
 }
 
-/* Passes it on in pieces, however long it is; as JSON it has to be whole. */
+static bool hand_failure(struct one *one)
+{
+	return !one->json || (one->ended && !print_json(one, false, -1) && !fflush(stdout) && !ferror(stdout));
+}
+
+/* In pieces, however long it is. *read: it could be read. */
 static bool hand_answer(struct one *one, bool *read)
 {
 	const struct store *store = &one->g->project.store;
-	struct str answer = STR_NONE;
-	int fd = -1;
-	if (one->json) {
-		*read = store_read_result(store, &one->g->arena, one->task->result, &answer);
-		return *read && one->ended && print_json(one, true, answer);
-	}
-	*read = !one->task->result_size || !store_open_result(store, one->task->result, &fd);
-	bool printed = *read && print_answer(fd);
+	int fd = -1, err = one->task->result_size ? store_open_result(store, one->task->result, &fd) : 0;
+	bool printed = false;
+	if (!err && !one->json)
+		printed = print_answer(fd);
+	else if (!err && one->ended && !(err = print_json(one, true, fd)))
+		printed = !fflush(stdout) && !ferror(stdout);
 	if (fd >= 0)
 		close(fd);
+	*read = !err;
 	return printed;
 }
 
@@ -349,7 +374,7 @@ static bool hand_answer(struct one *one, bool *read)
 static bool hand_over(struct one *one, bool ok, bool *broken)
 {
 	bool read = true;
-	if (ok ? hand_answer(one, &read) : !one->json || (one->ended && print_json(one, false, STR_NONE)))
+	if (ok ? hand_answer(one, &read) : hand_failure(one))
 		return true;
 	*broken = read && errno == EPIPE;
 	if (!read)
