@@ -5,7 +5,7 @@ usage: agents.py [--axmake PATH] [--measure PATH] [--atonce PATH] [--folder DIR]
 
 ax run: one call, and how many milliseconds it takes over the bare program with the same prompt; the median of the differences, pair by pair. 1000 agents:
 a workflow of them at -j8, and the bare program 1000 times, 8 at a time. 8 MB prompt: a task with a task_file, and the bare program. Memory: axmake's own
-peak for answers of 1 and of 200 MB. Times are whole processes.
+peak for answers of 1 and of 200 MB, as text and as a string in a line of JSON, and how long that took. Times are whole processes.
 """
 import argparse
 import os
@@ -103,15 +103,17 @@ def long_prompt():
 
 
 def memory():
-    write('axmake.ini', '[provider big]\ncommand = sh big.sh\n[agent a]\nprovider = big\n')
     write('workflow.ax.yaml', 'tasks:\n- {name: t, agent: a, task: x}\n')
-    for what, command in (('a workflow', [AXMAKE, '-B', '-s']), ('ax run', [AX, 'run', 'a', 'x'])):
-        seen = []
-        for mb in (1, 200):
-            forget()
-            write('big.sh', "cat > /dev/null; head -c %d /dev/zero | tr '\\0' x\n" % (mb * 1000000))
-            seen.append(peak_mib(*command))
-        print('  %-24s answer of 1 MB: %.1f MiB, of 200 MB: %.1f MiB' % ('memory, ' + what, *seen), flush=True)
+    for form, rule, before, behind in (('text', '', '', ''), ('JSON', 'result = jsonl:/result\nfinal = jsonl:/end\n', '{"result":"', '","end":true}')):
+        write('axmake.ini', '[provider big]\ncommand = sh big.sh\n%s[agent a]\nprovider = big\n' % rule)
+        for what, command in (('a workflow', [AXMAKE, '-B', '-s']), ('ax run', [AX, 'run', 'a', 'x']), ('ax run --json', [AX, 'run', 'a', 'x', '--json'])):
+            seen = []
+            for mb in (1, 200):
+                forget()
+                write('big.sh', "cat > /dev/null; printf %%s '%s'; head -c %d /dev/zero | tr '\\0' x; printf '%%s\\n' '%s'\n" % (before, mb * 1000000, behind))
+                begun = time.perf_counter()
+                seen += [peak_mib(*command), time.perf_counter() - begun]
+            print('  %-24s %s of 1 MB: %.1f MiB, %.2f s; of 200 MB: %.1f MiB, %.2f s' % ('memory, ' + what, form, *seen), flush=True)
 
 
 top = tempfile.mkdtemp(prefix='axmake-bench-', dir=args.folder)

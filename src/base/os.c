@@ -153,9 +153,9 @@ static void temporary_beside(struct sbuf *b, const char *path)
 	sbuf_printf(b, ".ax-%016" PRIx64 ".tmp", os_random64());
 }
 
-static int write_and_rename(int at, int fd, const char *temporary, const char *path, struct str content)
+static int write_and_rename(int at, int fd, const char *temporary, const char *path, int (*write)(void *self, int fd), void *self)
 {
-	int err = os_write_all(fd, content.p, content.n);
+	int err = write(self, fd);
 
 	/* Some file systems tell of a full disk only at close. */
 	if (close(fd) && !err && errno != EINTR)
@@ -167,7 +167,7 @@ static int write_and_rename(int at, int fd, const char *temporary, const char *p
 	return err;
 }
 
-int os_replace_file(int at, const char *path, mode_t mode, struct str content)
+int os_replace_by(int at, const char *path, mode_t mode, int (*write)(void *self, int fd), void *self)
 {
 	struct sbuf temporary = {0};
 	int fd, err;
@@ -176,9 +176,21 @@ int os_replace_file(int at, const char *path, mode_t mode, struct str content)
 		temporary_beside(&temporary, path);
 		fd = open_retry(at, temporary.p, O_WRONLY | O_CREAT | O_EXCL, mode);
 	} while (fd < 0 && errno == EEXIST);
-	err = fd < 0 ? errno : write_and_rename(at, fd, temporary.p, path, content);
+	err = fd < 0 ? errno : write_and_rename(at, fd, temporary.p, path, write, self);
 	sbuf_free(&temporary);
 	return err;
+}
+
+static int write_content(void *self, int fd)
+{
+	const struct str *content = self;
+
+	return os_write_all(fd, content->p, content->n);
+}
+
+int os_replace_file(int at, const char *path, mode_t mode, struct str content)
+{
+	return os_replace_by(at, path, mode, write_content, &content);
 }
 
 static int check_folder(int at, const char *path)

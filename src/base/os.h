@@ -22,6 +22,8 @@ int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, s
 int os_read_any(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
 /* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
 int os_replace_file(int at, const char *path, mode_t mode, struct str content);
+/* The same of what `write` writes; it returns 0 or errno. */
+int os_replace_by(int at, const char *path, mode_t mode, int (*write)(void *self, int fd), void *self);
 int os_mkdirs(int at, const char *path, mode_t mode);      /* every missing folder of path */
 int os_remove_tree(int at, const char *path);              /* never follows links; ENOENT is success */
 /* Finds an executable as execvp would: a word with '/' as it is, else along PATH (of `path_env`, NULL: this process's). false when none. */

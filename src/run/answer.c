@@ -3,15 +3,17 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/jsonfile.h"
 #include "base/jsontext.h"
 #include "base/os.h"
 #include "run/answer_file.h"
 #include "run/answer_key.h"
 #include "run/answer_line.h"
 
-/* The largest answer that is taken into memory, and the longest line of JSON. */
-#define MAX_ANSWER ((size_t)512 << 20)
+/* A result file with more is not taken into memory. */
+#define SHORT_FILE ((uint64_t)JSONFILTER_LONG)
 /* Of standard error (and of standard output where it is searched for an error) the two ends are enough. */
 #define CLIP_EACH ((size_t)1 << 20)
 
@@ -27,7 +29,10 @@ struct reading {
 	struct str err_text;  /* standard error, or its two ends */
 	bool out_json;        /* standard output had JSON */
 	bool out_deep;        /* and such as is nested too deep to be read */
+	bool out_big;         /* and such as has too many values, where a later answer may stand than the one that was found */
 	int out_error;        /* it could not be read */
+	int out_fd;
+	struct jsonfilter filter; /* which long strings of it have passed */
 };
 
 static void keys_init(struct reading *r)
@@ -53,15 +58,19 @@ static bool wanted(const struct reading *r, enum where_kind kind)
 	return false;
 }
 
+/* NULL: one that has too many values to be read. */
 static void see_root(void *self, const json_t *root)
 {
 	struct reading *r = self;
+	const json_t *before = r->keys[KEY_RESULT].value;
 
 	if (r->kind != WHERE_STDERR_JSON)
 		r->out_json = true;
-	for (int i = 0; i < N_KEYS; i++)
+	for (int i = 0; root && i < N_KEYS; i++)
 		if (key_is_of(&r->keys[i], r->kind))
 			key_see(&r->keys[i], root);
+	if (key_is_of(&r->keys[KEY_RESULT], r->kind))
+		r->out_big = !root || (r->out_big && r->keys[KEY_RESULT].value == before);
 }
 
 /* Has the line anything that a key wants? Most lines of a long stream have not, and reading them as JSON takes a hundred times as
@@ -77,41 +86,45 @@ static bool line_may_matter(const struct reading *r, struct str line)
 	return false;
 }
 
+/* A line of JSON. false: it had nothing that is wanted. */
+static bool read_line(struct reading *r, struct str text)
+{
+	r->out_json = true;
+	if (!line_may_matter(r, text))
+		return false;
+	json_t *root = jsontext_load(text, false);
+	r->out_deep = r->out_deep || (!root && jsontext_is_deep(text));
+	if (root)
+		see_root(r, root);
+	json_decref(root);
+	return root;
+}
+
 static void read_lines(struct reading *r)
 {
 	struct answer_lines lines;
 	struct str line;
-	int err = answer_lines_open(&lines, r->in->at, r->in->out, MAX_ANSWER);
 
 	r->kind = WHERE_JSONL;
-	while (!err && answer_lines_next(&lines, &line)) {
+	answer_lines_begin(&lines, r->out_fd, &r->filter);
+	for (size_t before = r->filter.longs.n; answer_lines_next(&lines, &line); before = r->filter.longs.n) {
 		struct str text = str_trim(line);
 
-		if (text.n == 0 || (text.p[0] != '{' && !str_starts(text, STR("\xef\xbb\xbf"))))
-			continue;
-		r->out_json = true;
-		bool may_matter = line_may_matter(r, text);
-		json_t *root = may_matter ? jsontext_load(text, false) : NULL;
-		r->out_deep = r->out_deep || (may_matter && !root && jsontext_is_deep(text));
-		if (root) {
-			see_root(r, root);
-			json_decref(root);
-		}
+		if (lines.too_big)
+			see_root(r, NULL);
+		if (text.n == 0 || (text.p[0] != '{' && !str_starts(text, STR("\xef\xbb\xbf"))) || !read_line(r, text))
+			r->filter.longs.n = before;
 	}
-	if (err || lines.err)
-		r->out_error = err ? err : lines.err;
-	answer_lines_close(&lines);
+	r->out_error = lines.err;
+	answer_lines_end(&lines);
 }
 
 static void read_whole(struct reading *r)
 {
-	struct str text = STR_NONE;
-
 	r->kind = WHERE_JSON;
-	r->out_error = answer_file_read(&r->local, r->in->at, r->in->out, MAX_ANSWER, &text);
-	if (!r->out_error)
-		jsontext_each(text, see_root, r);
-	r->out_deep = !r->out_error && !key_has_value(&r->keys[KEY_RESULT]) && jsontext_is_deep(text);
+	struct jsonfile_said said = jsonfile_each(r->out_fd, &r->filter, see_root, r);
+	r->out_error = said.err;
+	r->out_deep = said.deep && !key_has_value(&r->keys[KEY_RESULT]);
 }
 
 static bool has_content(const struct reading *r)
@@ -126,9 +139,14 @@ static bool has_content(const struct reading *r)
 
 static void read_all(struct reading *r)
 {
-	if (wanted(r, WHERE_JSON))
+	bool whole = wanted(r, WHERE_JSON), lines = wanted(r, WHERE_JSONL);
+	uint64_t size;
+
+	if (whole || lines)
+		r->out_error = answer_file_open(r->in->at, r->in->out, &r->out_fd, &size);
+	if (whole && !r->out_error)
 		read_whole(r);
-	if (wanted(r, WHERE_JSONL))
+	if (lines && !r->out_error)
 		read_lines(r);
 	/* A file that is missing or cannot be read is as good as an empty one: the program's status and standard output speak for
 	 * themselves. */
@@ -151,6 +169,21 @@ static void set_numbers(const struct reading *r, struct answer *out)
 	out->cost_usd = c.cost_usd;
 }
 
+/* A key's value as text; of a very long one the two ends. */
+static struct str text_of_key(struct reading *r, const struct key *k)
+{
+	struct str text = STR_NONE;
+	int err;
+	struct longtext *t = k->value ? longtext_of_json(&r->local, r->out_fd, &r->filter, k->value, &err) : NULL;
+
+	if (!t)
+		return key_text(&r->local, k);
+	if (longtext_ends(t, &r->local, CLIP_EACH, &text) != 0)
+		text = STR_NONE;
+	longtext_close(t);
+	return text;
+}
+
 /* What the rule's `error` key names; empty when it names nothing or nothing is there. */
 static struct str error_field(struct reading *r)
 {
@@ -159,7 +192,7 @@ static struct str error_field(struct reading *r)
 	int err = 0;
 
 	if (where_is_json(w))
-		return key_text(&r->local, &r->keys[KEY_ERROR]);
+		return text_of_key(r, &r->keys[KEY_ERROR]);
 	if (w->kind == WHERE_TEXT)
 		err = answer_file_ends(&r->local, r->in->at, r->in->out, CLIP_EACH, &text);
 	else if (w->kind == WHERE_FILE && r->in->result_file)
@@ -263,7 +296,10 @@ static void set_no_answer(struct reading *r, struct answer *out, bool empty, int
 	else if (r->out_error && r->out_error != ENOENT)
 		line = arena_printf(&r->local, "cannot read standard output, where the answer was expected (%.*s): %s",
 		                    STR_ARG(place), os_error(r->out_error));
-	else if ((out->too_deep = r->out_deep))
+	else if ((out->unread = r->out_big))
+		line = arena_printf(&r->local, "the JSON where its answer was expected (%.*s) has more than %zu values or %zu MiB beside long strings, and cannot be read",
+		                    STR_ARG(place), JSONFILTER_MOST_VALUES, JSONFILTER_MOST_BYTES >> 20);
+	else if ((out->unread = r->out_deep))
 		line = arena_printf(&r->local, "the JSON of its answer (%.*s) is nested more than 2048 deep, and cannot be read", STR_ARG(place));
 	else if (r->out_json)
 		line = arena_printf(&r->local, "no answer at %.*s of standard output", STR_ARG(place));
@@ -276,28 +312,53 @@ static void set_no_answer(struct reading *r, struct answer *out, bool empty, int
 	out->error = line_of(r->a, line);
 }
 
+/* The content of the program's own file. */
+static int take_file(struct reading *r, struct answer *out)
+{
+	uint64_t size;
+	int fd = -1, err = r->in->result_file ? answer_file_open(r->in->at, r->in->result_file, &fd, &size) : ENOENT;
+
+	if (err)
+		return err;
+	if (size > SHORT_FILE)
+		out->long_text = longtext_of_file(r->a, fd, &err);
+	else
+		err = answer_file_ends(r->a, r->in->at, r->in->result_file, SHORT_FILE, &out->text);
+	close(fd);
+	return err;
+}
+
+static int take_value(struct reading *r, struct answer *out)
+{
+	const struct key *k = &r->keys[KEY_RESULT];
+	int err = 0;
+
+	if (r->out_big)
+		return 0;
+	if (k->value && k->where->kind != WHERE_STDERR_JSON)
+		out->long_text = longtext_of_json(r->a, r->out_fd, &r->filter, k->value, &err);
+	if (!out->long_text && !err)
+		out->text = key_text(r->a, k);
+	r->out_error = r->out_error ? r->out_error : err;
+	return err;
+}
+
 static void set_text(struct reading *r, struct answer *out)
 {
 	const struct where *w = &r->in->provider->result;
-	const struct key *k = &r->keys[KEY_RESULT];
-	struct str text = STR_NONE;
-	int err = 0;
 
 	out->class = TRY_OK;
 	if (w->kind == WHERE_TEXT || w->kind == WHERE_NONE) {
 		out->has_text = out->text_is_stdout = true;
 		return;
 	}
-	if (w->kind == WHERE_FILE)
-		err = r->in->result_file ? answer_file_read(r->a, r->in->at, r->in->result_file, MAX_ANSWER, &text) : ENOENT;
-	else
-		text = key_text(r->a, k);
-	if (err || str_trim(text).n == 0) {
-		set_no_answer(r, out, where_is_json(w) && key_has_value(k), err);
+	int err = w->kind == WHERE_FILE ? take_file(r, out) : take_value(r, out);
+	out->has_text = !err && (out->long_text ? out->long_text->has_text : str_trim(out->text).n > 0);
+	if (out->has_text)
 		return;
-	}
-	out->has_text = true;
-	out->text = text;
+	answer_close(out);
+	out->text = STR_NONE;
+	set_no_answer(r, out, where_is_json(w) && !err && !r->out_big && key_has_value(&r->keys[KEY_RESULT]), err);
 }
 
 /* Some programs say why they gave up, and end with 0 behind what they had answered before. */
@@ -309,9 +370,10 @@ static bool gave_up(const struct reading *r)
 struct answer answer_read(struct arena *a, const struct answer_input *in)
 {
 	struct answer out = {.cost_usd = NAN, .wait_ns = -1};
-	struct reading r = {.a = a, .in = in};
+	struct reading r = {.a = a, .in = in, .out_fd = -1};
 
 	keys_init(&r);
+	jsonfilter_init(&r.filter, JSONFILTER_MOST_BYTES);
 	read_all(&r);
 	set_numbers(&r, &out);
 	if (!in->exited) {
@@ -326,8 +388,17 @@ struct answer answer_read(struct arena *a, const struct answer_input *in)
 	}
 	for (int i = 0; i < N_KEYS; i++)
 		json_decref(r.keys[i].value);
+	if (r.out_fd >= 0)
+		close(r.out_fd);
+	jsonfilter_free(&r.filter);
 	arena_free(&r.local);
 	return out;
+}
+
+void answer_close(struct answer *answer)
+{
+	longtext_close(answer->long_text);
+	answer->long_text = NULL;
 }
 
 struct first {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "load/rules.h"
 #include "load/workflow.h"
+#include "run/longtext.h"
 
 struct answer_input {
 	const struct provider *provider;
@@ -32,15 +33,18 @@ struct answer {
 	bool has_text;
 	struct str text; /* the result, in the arena: only set when class is TRY_OK; for WHERE_TEXT it is the file itself:
 	                    text_is_stdout */
+	struct longtext *long_text; /* instead of text, where it is long */
 	bool text_is_stdout;
-	bool too_deep; /* TRY_ANSWER: there is one in standard output, but its JSON is nested too deep to be read */
+	bool unread; /* TRY_ANSWER: there is one in standard output, but its JSON is nested too deep to be read, or has too many values */
 	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens; /* -1: not reported */
 	double cost_usd;                                                            /* NaN: not reported */
 };
 
 /* Never fails: what cannot be read is said in class and error. JSON with lone surrogates, NULs, bad bytes or big integers is
- * mended in a copy before it is given up. */
+ * mended in a copy before it is given up. To be closed by answer_close. */
 struct answer answer_read(struct arena *a, const struct answer_input *in);
+/* What it holds open. */
+void answer_close(struct answer *answer);
 
 /* A pointer's value in JSON text: for tests and for fields of results. false when absent or no JSON. Strings as they are,
  * anything else as compact JSON. */

@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK ((size_t)256 << 10)
+#include "base/mem.h"
+
+/* Lines that are no longer come as they are. */
+#define ROOM ((size_t)256 << 10)
 
 /* O_NONBLOCK: a fifo that an agent put there must not stop axmake. */
-static int open_regular(int at, const char *name, int *fd, uint64_t *size)
+int answer_file_open(int at, const char *name, int *fd, uint64_t *size)
 {
 	struct stat st;
 
@@ -43,31 +46,11 @@ static int read_at(int fd, uint64_t from, char *p, size_t n, size_t *got)
 	return 0;
 }
 
-int answer_file_read(struct arena *a, int at, const char *name, size_t limit, struct str *out)
-{
-	uint64_t size;
-	size_t got;
-	int fd, err = open_regular(at, name, &fd, &size);
-
-	if (err)
-		return err;
-	if (size > limit) {
-		close(fd);
-		return EFBIG;
-	}
-	char *p = arena_text(a, (size_t)size + 1);
-	err = read_at(fd, 0, p, (size_t)size, &got);
-	close(fd);
-	p[got] = 0;
-	*out = (struct str){p, got};
-	return err;
-}
-
 int answer_file_ends(struct arena *a, int at, const char *name, size_t each, struct str *out)
 {
 	uint64_t size;
 	size_t head, tail = 0;
-	int fd, err = open_regular(at, name, &fd, &size);
+	int fd, err = answer_file_open(at, name, &fd, &size);
 
 	if (err)
 		return err;
@@ -83,64 +66,93 @@ int answer_file_ends(struct arena *a, int at, const char *name, size_t each, str
 	return err;
 }
 
-int answer_lines_open(struct answer_lines *l, int at, const char *name, size_t limit)
+void answer_lines_begin(struct answer_lines *l, int fd, struct jsonfilter *filter)
 {
-	uint64_t size;
-
-	*l = (struct answer_lines){.fd = -1, .limit = limit};
-	return open_regular(at, name, &l->fd, &size);
+	*l = (struct answer_lines){.fd = fd, .filter = filter, .buf = xmalloc(ROOM)};
 }
 
 /* Reads on; the bytes of lines that were given out make room first. */
 static void more(struct answer_lines *l)
 {
-	if (l->skip)
-		l->from = l->seen = l->buf.n;
-	if (l->from > 0) {
-		memmove(l->buf.p, l->buf.p + l->from, l->buf.n - l->from);
-		l->buf.n -= l->from;
-		l->seen -= l->from;
-		l->from = 0;
+	size_t got = 0;
+
+	memmove(l->buf, l->buf + l->from, l->n - l->from);
+	l->at += l->from;
+	l->n -= l->from;
+	l->seen -= l->from;
+	l->from = 0;
+	l->err = read_at(l->fd, l->at + l->n, l->buf + l->n, ROOM - l->n, &got);
+	l->n += got;
+	l->end = l->err || !got;
+}
+
+static void skip_blanks(struct answer_lines *l)
+{
+	while (l->from < l->n && memchr(" \t\r", l->buf[l->from], 3))
+		l->from++;
+	l->seen = l->seen < l->from ? l->from : l->seen;
+}
+
+/* Is the line's end in what was read? *to: where, or all that was read. */
+static bool find_end(const struct answer_lines *l, size_t *to)
+{
+	const char *stop = l->n > l->seen ? memchr(l->buf + l->seen, '\n', l->n - l->seen) : NULL;
+
+	*to = stop ? (size_t)(stop - l->buf) : l->n;
+	return stop;
+}
+
+static void go_behind(struct answer_lines *l, size_t to, bool whole)
+{
+	l->from = l->seen = to + whole;
+}
+
+/* A line whose beginning takes all the room. */
+static void pass_long(struct answer_lines *l)
+{
+	struct str text = {l->buf + l->from, l->n - l->from};
+	bool json = text.p[0] == '{' || str_starts(text, STR("\xef\xbb\xbf")), whole = false;
+	size_t to;
+
+	jsonfilter_begin(l->filter, l->at + l->from, false);
+	while (!whole && !l->end) {
+		whole = find_end(l, &to);
+		if (json)
+			jsonfilter_add(l->filter, l->buf + l->from, to - l->from);
+		go_behind(l, to, whole);
+		if (!whole)
+			more(l);
 	}
-	sbuf_reserve(&l->buf, CHUNK);
-	ssize_t r = read(l->fd, l->buf.p + l->buf.n, CHUNK);
-	if (r < 0 && errno == EINTR)
-		return;
-	if (r < 0)
-		l->err = errno;
-	if (r <= 0)
-		l->end = true;
-	else
-		l->buf.n += (size_t)r;
+	l->too_big = l->filter->too_big;
 }
 
 bool answer_lines_next(struct answer_lines *l, struct str *line)
 {
-	for (;;) {
-		const char *from = l->buf.p ? l->buf.p + l->seen : NULL;
-		const char *stop = l->buf.n > l->seen ? memchr(from, '\n', l->buf.n - l->seen) : NULL;
-		size_t to = stop ? (size_t)(stop - l->buf.p) : l->buf.n;
-		bool whole = stop || (l->end && to > l->from);
+	size_t to;
 
-		if (!stop && !l->end) {
-			l->seen = l->buf.n;
-			l->skip = l->skip || l->buf.n - l->from > l->limit;
-			more(l);
-			continue;
-		}
-		if (!whole)
-			return false;
-		*line = (struct str){l->buf.p + l->from, to - l->from};
-		l->from = l->seen = stop ? to + 1 : to;
-		if (!l->skip)
+	l->too_big = false;
+	for (;;) {
+		skip_blanks(l);
+		bool whole = find_end(l, &to);
+
+		if (whole || (l->end && to > l->from)) {
+			*line = (struct str){l->buf + l->from, to - l->from};
+			go_behind(l, to, whole);
 			return true;
-		l->skip = false;
+		}
+		if (l->end)
+			return false;
+		l->seen = l->n;
+		if (l->n - l->from == ROOM) {
+			pass_long(l);
+			*line = sbuf_view(&l->filter->text);
+			return true;
+		}
+		more(l);
 	}
 }
 
-void answer_lines_close(struct answer_lines *l)
+void answer_lines_end(struct answer_lines *l)
 {
-	if (l->fd >= 0)
-		close(l->fd);
-	sbuf_free(&l->buf);
+	free(l->buf);
 }

@@ -277,6 +277,7 @@ void delegate_ended(struct job *j)
 	asker->took_ns += clock_ns() - asker->asked->began_ns;
 	if (!over) {
 		asker->answer.text = with_answers(asker);
+		answer_close(&asker->answer);
 		asker->answer.text_is_stdout = false;
 	}
 	finish_asked(asker, !over);

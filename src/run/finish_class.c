@@ -45,7 +45,7 @@ struct answer_input finish_answer_input(struct job *j, const struct provider *p)
 }
 
 /* How an agent ends after its final line, by itself or not, says nothing of its answer. */
-static struct answer read_answer(struct job *j, const struct outcome *o)
+static void read_answer(struct job *j, const struct outcome *o)
 {
 	bool final = attend_answered(j);
 	struct answer_input in = finish_answer_input(j, j->provider);
@@ -53,21 +53,21 @@ static struct answer read_answer(struct job *j, const struct outcome *o)
 	in.status = final ? 0 : o->status;
 	in.unfinished = !final && j->provider->final.where.kind != WHERE_NONE;
 	in.says_failed = final && live_seen(j->live).final_is_error;
-	return answer_read(&j->arena, &in);
+	answer_close(&j->answer);
+	j->answer = answer_read(&j->arena, &in);
 }
 
 /* The result is safe from here on, whatever becomes of the program or of axmake. A failure, or an answer that is yet to be written,
  * is judged by what stands there in the end. */
 void finish_answered(struct job *j)
 {
-	j->answer = read_answer(j, &j->outcome);
+	read_answer(j, &j->outcome);
 	j->has_answer = j->answer.class == TRY_OK;
 	if (!j->has_answer || j->answer.text_is_stdout)
 		return;
-	struct str text = j->answer.text;
-	int err = store_write_result(j->sched->c->store, text, hash_bytes(text.p, text.n));
+	int err = result_write(j);
 	if (err)
-		sched_warn(j->sched, j->task, "its answer could not be kept at once: %s", os_error(err));
+		sched_warn(j->sched, j->task, "its answer could not be kept at once in %.*s/%s: %s", STR_ARG(j->sched->c->store->folder), store_result_folder(j->sched->c->store), os_error(err));
 }
 
 void outcome_take(struct outcome *o, const struct answer *a)
@@ -89,12 +89,12 @@ static enum try_class class_of_agent(struct job *j, struct outcome *o)
 	if (!j->has_answer)
 		class_of_script(j, o);
 	if (!j->has_answer)
-		j->answer = read_answer(j, o);
+		read_answer(j, o);
 	if (attend_answered(j)) {
 		o->signaled = false;
 		o->status = 0;
 	}
-	o->error = answer->too_deep ? arena_printf(&j->arena, "%.*s; it is kept in %.*s/%.*s/stdout", STR_ARG(answer->error), STR_ARG(j->sched->c->store->folder), STR_ARG(tries_dir(j)))
+	o->error = answer->unread ? arena_printf(&j->arena, "%.*s; it is kept in %.*s/%.*s/stdout", STR_ARG(answer->error), STR_ARG(j->sched->c->store->folder), STR_ARG(tries_dir(j)))
 				    : answer->error;
 	finish_count(j);
 	return answer->class;

@@ -180,6 +180,8 @@ bool finish_outputs_made(struct job *j);
 void finish_try(struct job *j);
 /* The same of a try that is known to have failed with j->failed. */
 void finish_failed(struct job *j);
+/* Writes an answer that stands not as it is in what its program wrote where results are kept. 0 or errno. */
+int result_write(struct job *j);
 /* Keeps its result. TRY_FAILED with an error in the outcome; an agent's answer then stands to be taken up by the next run. */
 enum try_class result_keep(struct job *j);
 /* salvage_take has found an answer. */

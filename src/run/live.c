@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonfilter.h"
 #include "base/jsontext.h"
 #include "base/mem.h"
 #include "run/answer_line.h"
 
 /* An identifier that is longer is none, nor one that a program would take for an option. */
 #define SESSION_MAX ((size_t)256)
+/* What stays of a long string (base/jsonfilter.h): nothing that is looked for here is as long. */
+#define STRING_MAX ((size_t)4096)
 
 struct live {
 	const struct provider *provider;
@@ -16,7 +19,8 @@ struct live {
 	struct key final, error, activity, session, counts[N_COUNTS];
 	const char *final_word; /* the rule's VALUE in the bytes in which every program writes it; NULL: that cannot be told */
 	struct sbuf line;       /* the beginning of a line whose end has not come */
-	bool skip;              /* of a line that is too long */
+	bool is_long;           /* what came of the line is in the filter */
+	struct jsonfilter filter;
 	bool is_final, is_error;
 	struct sbuf what, id; /* activity, session */
 };
@@ -41,6 +45,7 @@ struct live *live_new(const struct provider *p)
 	bool wanted = false;
 
 	s->provider = p;
+	jsonfilter_init_cut(&s->filter, LIVE_LINE_MAX, STRING_MAX);
 	s->final = key_of(&s->arena, &p->final.where, false);
 	s->error = key_of(&s->arena, where_error_is_apart(p) ? &p->error : &nowhere, false);
 	s->activity = key_of(&s->arena, &p->activity, false);
@@ -72,6 +77,7 @@ void live_free(struct live *s)
 	drop_value(&s->session);
 	arena_free(&s->arena);
 	sbuf_free(&s->line);
+	jsonfilter_free(&s->filter);
 	sbuf_free(&s->what);
 	sbuf_free(&s->id);
 	free(s);
@@ -152,12 +158,17 @@ static bool look_for_final(struct live *s, const json_t *root)
 	return true;
 }
 
+static bool begins_as_json(struct str line)
+{
+	return line.n && (line.p[0] == '{' || str_starts(line, STR("\xef\xbb\xbf")));
+}
+
 static bool see_line(struct live *s, struct str line)
 {
 	bool news = false;
 
 	line = str_trim(line);
-	if (!line.n || (line.p[0] != '{' && !str_starts(line, STR("\xef\xbb\xbf"))) || !may_matter(s, line))
+	if (!begins_as_json(line) || !may_matter(s, line))
 		return false;
 	json_t *root = jsontext_load(line, false);
 	if (!root)
@@ -176,24 +187,41 @@ static bool see_line(struct live *s, struct str line)
 	return news;
 }
 
+/* What came of the line goes on in the filter, unless it can be no JSON. */
+static void go_long(struct live *s, struct str part)
+{
+	struct str begin = str_trim(s->line.n ? sbuf_view(&s->line) : part);
+
+	s->is_long = true;
+	jsonfilter_begin(&s->filter, 0, false);
+	s->filter.too_big = begin.n && !begins_as_json(begin);
+	jsonfilter_add(&s->filter, s->line.p, s->line.n);
+	sbuf_clear(&s->line);
+}
+
+/* More of a line whose end has not come. */
+static void keep(struct live *s, struct str part)
+{
+	if (!s->is_long && s->line.n + part.n <= JSONFILTER_LONG) {
+		sbuf_str(&s->line, part);
+		return;
+	}
+	if (!s->is_long)
+		go_long(s, part);
+	jsonfilter_add(&s->filter, part.p, part.n);
+}
+
 /* The bytes to the line's end have come, or to the end of all. */
 static bool end_line(struct live *s, struct str rest)
 {
 	bool news = false;
 
-	if (s->skip) {
-		s->skip = false;
-		return false;
-	}
-	if (!s->line.n)
+	if (!s->is_long && !s->line.n)
 		return see_line(s, rest);
-	sbuf_str(&s->line, rest);
-	news = see_line(s, sbuf_view(&s->line));
-	/* One long line is no reason to hold its memory on. */
-	if (s->line.n > ((size_t)64 << 10))
-		sbuf_free(&s->line);
-	else
-		sbuf_clear(&s->line);
+	keep(s, rest);
+	news = see_line(s, sbuf_view(s->is_long ? &s->filter.text : &s->line));
+	sbuf_clear(&s->line);
+	s->is_long = false;
 	return news;
 }
 
@@ -206,14 +234,10 @@ bool live_add(struct live *s, const char *p, size_t n)
 		const char *nl = memchr(p + at, '\n', n - at);
 		size_t to = nl ? (size_t)(nl - p) : n;
 
-		if (nl) {
+		if (nl)
 			news |= end_line(s, str_sub(all, at, to));
-		} else if (!s->skip && s->line.n + (n - at) > LIVE_LINE_MAX) {
-			s->skip = true;
-			sbuf_free(&s->line);
-		} else if (!s->skip) {
-			sbuf_str(&s->line, str_sub(all, at, n));
-		}
+		else
+			keep(s, str_sub(all, at, n));
 		at = to + 1;
 	}
 	return news;

@@ -10,7 +10,7 @@
 #include "load/provider.h"
 #include "run/answer_key.h"
 
-/* Longer lines are passed over here. */
+/* Lines that are longer, their long strings not counted, are passed over here. */
 #define LIVE_LINE_MAX ((size_t)8 << 20)
 
 struct live_seen {
@@ -26,7 +26,8 @@ struct live;
 /* NULL where the rule has nothing that stands in lines. To be freed before the provider goes. */
 struct live *live_new(const struct provider *p);
 void live_free(struct live *s);
-/* The next bytes of standard output. Did anything of what is seen change? Time is linear in all that comes; memory is a line's. */
+/* The next bytes of standard output. Did anything of what is seen change? Time is linear in all that comes; memory is a line's, but of
+ * long strings only the beginning. */
 bool live_add(struct live *s, const char *p, size_t n);
 /* Nothing more comes: a last line without its end counts. */
 bool live_end(struct live *s);

@@ -2,30 +2,43 @@
 #include "base/os.h"
 #include "run/job.h"
 
-/* Keeps the result; false with an error in *o. */
-static bool keep_result(struct job *j)
+int result_write(struct job *j)
+{
+	struct store *store = j->sched->c->store;
+	const struct answer *answer = &j->answer;
+	if (answer->long_text)
+		return store_write_result_by(store, answer->long_text->hash, longtext_write, answer->long_text);
+	return store_write_result(store, answer->text, hash_bytes(answer->text.p, answer->text.n));
+}
+
+/* Its hash and size are the task's result from now on. 0 or errno. */
+static int keep_content(struct job *j)
 {
 	const struct capture_sizes *sizes = &j->sizes;
 	const struct answer *answer = &j->answer;
-	struct outcome *o = &j->outcome;
+	struct task *t = j->task;
+	if (t->kind == TASK_AGENT && !answer->text_is_stdout) {
+		t->result = answer->long_text ? answer->long_text->hash : hash_bytes(answer->text.p, answer->text.n);
+		t->result_size = answer->long_text ? answer->long_text->size : answer->text.n;
+		return result_write(j);
+	}
+	t->result = sizes->out_hash;
+	t->result_size = sizes->out;
+	return sizes->out ? store_keep_result(j->sched->c->store, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, t->result) : 0;
+}
+
+/* Keeps the result; false with an error in the outcome. */
+static bool keep_result(struct job *j)
+{
 	struct store *store = j->sched->c->store;
 	struct task *t = j->task;
-	int err = 0;
-	if (t->kind == TASK_AGENT && !answer->text_is_stdout) {
-		t->result = hash_bytes(answer->text.p, answer->text.n);
-		t->result_size = answer->text.n;
-		err = store_write_result(store, answer->text, t->result);
-	} else {
-		t->result = sizes->out_hash;
-		t->result_size = sizes->out;
-		if (sizes->out)
-			err = store_keep_result(store, arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p, t->result);
-	}
+	int err = keep_content(j);
+	struct str folder = err ? str_of(store_result_folder(store)) : j->dir;
 	if (!err && !store->apart && (t->result_size || t->kind == TASK_AGENT))
 		err = store_show_result(store, t->name, t->result);
 	t->has_result = !err;
 	if (err)
-		o->error = arena_printf(&j->arena, "its result could not be kept: %s", os_error(err));
+		j->outcome.error = arena_printf(&j->arena, "its result could not be kept in %.*s/%.*s: %s", STR_ARG(store->folder), STR_ARG(folder), os_error(err));
 	return !err;
 }
 

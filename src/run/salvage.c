@@ -161,6 +161,7 @@ static bool take_up(struct job *j, const struct call_left *left)
 	live_free(j->live);
 	j->live = NULL;
 	j->has_answer = false;
+	answer_close(&j->answer);
 	j->answer = (struct answer){0};
 	j->sizes = (struct capture_sizes){0};
 	j->outcome.error = STR_NONE;
@@ -183,6 +184,7 @@ static void count_lost(struct job *j, const struct call_left *left)
 		a = answer_read(&j->arena, &in);
 	}
 	int err = budget_lost(j, &a);
+	answer_close(&a);
 	if (err)
 		sched_state_lost(j->sched, err);
 	else

@@ -114,6 +114,8 @@ static void show_log(struct job *j)
 int tries_answer(struct job *j, struct str *text)
 {
 	*text = j->answer.text;
+	if (j->answer.long_text)
+		return longtext_read(j->answer.long_text, &j->arena, text);
 	if (j->task->kind == TASK_AGENT && !j->answer.text_is_stdout)
 		return 0;
 	*text = STR_NONE;
@@ -132,7 +134,9 @@ void tries_keep_answer(struct job *j)
 	struct store *store = j->sched->c->store;
 	const char *path = answer_path(j), *out = arena_printf(&j->arena, "%.*s/stdout", STR_ARG(j->dir)).p;
 	int err = os_mkdirs(store->fd, tries_dir(j).p, 0700);
-	if (!err && j->task->kind == TASK_AGENT && !j->answer.text_is_stdout)
+	if (!err && j->answer.long_text)
+		err = os_replace_by(store->fd, path, 0600, longtext_write, j->answer.long_text);
+	else if (!err && j->task->kind == TASK_AGENT && !j->answer.text_is_stdout)
 		err = os_replace_file(store->fd, path, 0600, j->answer.text);
 	else if (!err && !(unlinkat(store->fd, path, 0) && errno != ENOENT) && linkat(store->fd, out, store->fd, path, 0))
 		err = errno == ENOENT ? os_replace_file(store->fd, path, 0600, STR_NONE) : errno;

@@ -97,6 +97,7 @@ void sched_job_gone(struct job *j)
 		capture_free(j->capture);
 	isolate_end(j);
 	live_free(j->live);
+	answer_close(&j->answer);
 	ending_free(&j->ending);
 	ending_free(&j->command_ending);
 	sbuf_free(&j->signing.fields);

@@ -30,7 +30,7 @@ static void result_name(const struct store *s, struct hash128 h, char out[NAME_R
 		snprintf(out, NAME_ROOM, FOLDER "/%s", hash_hex(h, hex));
 }
 
-static const char *result_folder(const struct store *s)
+const char *store_result_folder(const struct store *s)
 {
 	return s->apart ? STORE_CALL : FOLDER;
 }
@@ -219,31 +219,50 @@ int store_keep_result(const struct store *s, const char *from, struct hash128 h)
 	char name[NAME_ROOM];
 
 	result_name(s, h, name);
-	return place(s, from, result_folder(s), name);
+	return place(s, from, store_result_folder(s), name);
 }
 
 /* Where the disk is full, what was kept before needs no more room. */
-static bool stands(const struct store *s, const char *name, struct str content)
+static bool stands(const struct store *s, struct hash128 h)
 {
-	struct arena a = {0};
-	struct str there;
-	bool same = !os_read_file(&a, s->fd, name, content.n, &there) && str_eq(there, content);
-	arena_free(&a);
-	return same;
+	int fd, err = store_open_result(s, h, &fd);
+
+	if (!err)
+		close(fd);
+	return !err;
 }
 
-int store_write_result(const struct store *s, struct str content, struct hash128 h)
+static int write_result(const struct store *s, struct hash128 h, int (*write)(void *self, int fd), void *self)
 {
 	char name[NAME_ROOM];
 	int err;
 
 	result_name(s, h, name);
-	err = os_replace_file(s->fd, name, 0400, content);
+	err = os_replace_by(s->fd, name, 0400, write, self);
 	if (err == ENOENT) {
-		err = os_mkdirs(s->fd, result_folder(s), 0700);
-		err = err ? err : os_replace_file(s->fd, name, 0400, content);
+		err = os_mkdirs(s->fd, store_result_folder(s), 0700);
+		err = err ? err : os_replace_by(s->fd, name, 0400, write, self);
 	}
-	return err && stands(s, name, content) ? 0 : err;
+	return err;
+}
+
+static int write_content(void *self, int fd)
+{
+	const struct str *content = self;
+
+	return os_write_all(fd, content->p, content->n);
+}
+
+int store_write_result(const struct store *s, struct str content, struct hash128 h)
+{
+	int err = write_result(s, h, write_content, &content);
+
+	return err && stands(s, h) ? 0 : err;
+}
+
+int store_write_result_by(const struct store *s, struct hash128 h, int (*write)(void *self, int fd), void *self)
+{
+	return stands(s, h) ? 0 : write_result(s, h, write, self);
 }
 
 int store_show_result(const struct store *s, struct str task, struct hash128 h)

@@ -70,6 +70,10 @@ int store_open_result(const struct store *s, struct hash128 h, int *fd);
 /* Keeps file `from` (relative to .axmake, closed for writing) as the result h: a hard link, or a copy where links fail. 0 or errno. */
 int store_keep_result(const struct store *s, const char *from, struct hash128 h);
 int store_write_result(const struct store *s, struct str content, struct hash128 h);
+/* The same of what `write` writes, which returns 0 or errno; it is not called where the result stands. */
+int store_write_result_by(const struct store *s, struct hash128 h, int (*write)(void *self, int fd), void *self);
+/* The folder in which this store keeps results, relative to its fd. */
+const char *store_result_folder(const struct store *s);
 /* ".axmake/results/HASH": what ${task.path} and AX_RESULT_X say. The empty result has a file too, made on demand. */
 struct str store_result_path(struct arena *a, struct hash128 h);
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -47,6 +48,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	answer_close(&f->got);
 	close(f->at);
 	os_remove_tree(AT_FDCWD, f->dir);
 	arena_free(&f->a);
@@ -76,6 +78,7 @@ static struct where at(enum where_kind kind, const char *pointer)
 static void read_it(struct fixture *f, int status)
 {
 	f->in.status = status;
+	answer_close(&f->got);
 	f->got = answer_read(&f->a, &f->in);
 }
 
@@ -748,7 +751,7 @@ static void deep_nesting_is_no_crash(void **state)
 		f->p.result = at(kinds[i], "/r/r");
 		put_bytes(f, "out", deep.p, deep.n);
 		read_it(f, 0);
-		assert_true(f->got.too_deep);
+		assert_true(f->got.unread);
 		expect_error(f, TRY_ANSWER, i ? "the JSON of its answer (jsonl:/r/r) is nested more than 2048 deep, and cannot be read"
 					      : "the JSON of its answer (json:/r/r) is nested more than 2048 deep, and cannot be read");
 		f->p.result = at(kinds[i], "/ok");
@@ -825,7 +828,10 @@ static void a_long_stream_takes_little_memory_and_time(void **state)
 			size +=
 			    (size_t)fprintf(to, "{\"type\":\"step\",\"usage\":{\"input_tokens\":2},\"result\":\"at %d\"}\n", i);
 	}
-	fprintf(to, "{\"result\":\"%s\",\"usage\":{\"input_tokens\":5}}", big);
+	fprintf(to, "{\"result\":\"");
+	for (int i = 0; i < 16; i++)
+		fputs(big, to);
+	fprintf(to, "\",\"usage\":{\"input_tokens\":5}}");
 	assert_int_equal(fclose(to), 0);
 	like_qwen(f);
 	f->p.output_tokens = at(WHERE_JSONL_SUM, "/usage/input_tokens");
@@ -833,12 +839,155 @@ static void a_long_stream_takes_little_memory_and_time(void **state)
 	double from = seconds();
 	read_it(f, 0);
 	assert_int_equal(f->got.class, TRY_OK);
-	assert_int_equal(f->got.text.n, 2u << 20);
+	assert_non_null(f->got.long_text);
+	assert_int_equal(f->got.long_text->size, 32u << 20);
 	assert_int_equal(f->got.input_tokens, 5);
 	assert_true(f->got.output_tokens >= 7);
-	assert_true(peak_kib() - memory < 40000);
+	assert_true(peak_kib() - memory < 16000);
 	assert_true(seconds() - from < 20);
 	free(big);
+}
+
+/* What takes some hundred thousand bytes in JSON. */
+static struct str repeated(struct fixture *f, const char *unit)
+{
+	struct sbuf b = {0};
+
+	while (b.n < 400000)
+		sbuf_lit(&b, unit);
+	struct str s = arena_copy(&f->a, sbuf_view(&b));
+	sbuf_free(&b);
+	return s;
+}
+
+/* An answer that is long, whole. */
+static struct str long_answer(struct fixture *f)
+{
+	struct str text = STR_NONE;
+
+	if (f->got.class != TRY_OK)
+		fail_msg("class %d: %.*s", (int)f->got.class, STR_ARG(f->got.error));
+	assert_true(f->got.has_text);
+	assert_non_null(f->got.long_text);
+	assert_int_equal(longtext_read(f->got.long_text, &f->a, &text), 0);
+	assert_int_equal(text.n, f->got.long_text->size);
+	assert_true(hash_eq(hash_bytes(text.p, text.n), f->got.long_text->hash));
+	return text;
+}
+
+static void a_long_answer_is_what_its_json_stands_for(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const units[] = {
+	    "plain words ", "lines\\n\\ttabs \\\"and\\\" \\\\ ", "\\u00e4\\ud83d\\ude00 \xc3\xa4\xf0\x9f\x98\x80", "\\ud83d alone and \xff\xc3 bad \\x", "a NUL \\u0000 in it",
+	};
+	static const char *const forms[] = {
+	    "{\"r\":\"%s\",\"n\":7}\n",
+	    "{\"n\":7,\"other\":\"%s\",\"r\":\"%s\"}",
+	    "{\"r\":{\"a\":[\"%s\",\"short\",1.5],\"\\u00e4\":null,\"%.70000s\":\"%s\"},\"n\":7}\n",
+	    "{\"r\":\"%s\",\"n\":7,\"\\u0000\":1}\n",
+	    "\xef\xbb\xbf{\"r\":\"%s\",\"n\":7} \r\n",
+	};
+	const enum where_kind kinds[] = {WHERE_JSON, WHERE_JSONL};
+
+	for (size_t i = 0; i < sizeof units / sizeof *units * sizeof forms / sizeof *forms * 2; i++) {
+		const char *s = repeated(f, units[i / 2 / (sizeof forms / sizeof *forms)]).p;
+		struct str json = arena_printf(&f->a, forms[i / 2 % (sizeof forms / sizeof *forms)], s, s, s), whole;
+
+		f->p.result = at(kinds[i % 2], "/r");
+		f->p.input_tokens = at(kinds[i % 2], "/n");
+		put_bytes(f, "out", json.p, json.n);
+		assert_true(answer_pointer(&f->a, json, STR("/r"), &whole));
+		read_it(f, 0);
+		struct str got = long_answer(f);
+		assert_int_equal(got.n, whole.n);
+		assert_memory_equal(got.p, whole.p, whole.n);
+		assert_int_equal(f->got.input_tokens, 7);
+	}
+}
+
+static void of_long_answers_the_last_counts_and_a_blank_one_is_none(void **state)
+{
+	struct fixture *f = *state;
+	const char *a = repeated(f, "first ").p, *b = repeated(f, "second ").p, *blank = repeated(f, " \\n").p;
+	struct str json = arena_printf(&f->a, "{\"r\":\"%s\"}\n{\"r\":null,\"x\":\"%s\"}\n{\"r\":\"%s\"}\n%s\n{\"x\":\"%s\"}\n", a, a, b, a, a);
+
+	f->p.result = at(WHERE_JSONL, "/r");
+	put_bytes(f, "out", json.p, json.n);
+	read_it(f, 0);
+	assert_true(str_eq(long_answer(f), str_of(b)));
+	json = arena_printf(&f->a, "%.*s{\"r\":\"short\"}\n", STR_ARG(json));
+	put_bytes(f, "out", json.p, json.n);
+	read_it(f, 0);
+	expect_text(f, "short");
+	json = arena_printf(&f->a, "{\"r\":\"%s\"}\n", blank);
+	put_bytes(f, "out", json.p, json.n);
+	read_it(f, 0);
+	expect_error(f, TRY_ANSWER, "the answer at jsonl:/r is empty");
+	/* Its end has not come: no answer, and none that came before is gone. */
+	json = arena_printf(&f->a, "{\"r\":\"before\"}\n{\"r\":\"%s", a);
+	put_bytes(f, "out", json.p, json.n);
+	read_it(f, 0);
+	expect_text(f, "before");
+}
+
+static void a_long_error_is_matched_at_both_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct sbuf b = {0};
+
+	like_qwen(f);
+	sbuf_lit(&b, "{\"is_error\":true,\"error\":{\"message\":\"It \\u0066ailed:\\n");
+	for (int i = 0; i < 10; i++)
+		sbuf_str(&b, repeated(f, "word "));
+	sbuf_lit(&b, "API Error: 401\"}}\n");
+	put_bytes(f, "out", b.p, b.n);
+	sbuf_free(&b);
+	read_it(f, 0);
+	assert_int_equal(f->got.class, TRY_AUTH);
+	assert_true(str_starts(f->got.error, STR("It failed: word word")));
+}
+
+static void json_of_too_many_values_is_no_answer_and_none_before_it_counts(void **state)
+{
+	struct fixture *f = *state;
+	const char *many = nested(f, JSONFILTER_MOST_VALUES + 1, "{},", "{}", "").p;
+	const enum where_kind kinds[] = {WHERE_JSON, WHERE_JSONL};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct str json = arena_printf(&f->a, "{\"r\":\"early\"}\n{\"r\":\"late\",\"l\":[%s]}\n{\"n\":1}\n", many);
+
+		f->p.result = at(kinds[i], "/r");
+		put_bytes(f, "out", json.p, json.n);
+		read_it(f, 0);
+		assert_true(f->got.unread);
+		expect_error(f, TRY_ANSWER, i ? "the JSON where its answer was expected (jsonl:/r) has more than 1000000 values or 64 MiB beside long strings, and cannot be read"
+					      : "the JSON where its answer was expected (json:/r) has more than 1000000 values or 64 MiB beside long strings, and cannot be read");
+		json = arena_printf(&f->a, "%.*s{\"r\":\"last\"}\n", STR_ARG(json));
+		put_bytes(f, "out", json.p, json.n);
+		read_it(f, 0);
+		expect_text(f, "last");
+	}
+}
+
+static void a_long_answer_needs_its_file_but_not_the_files_name(void **state)
+{
+	struct fixture *f = *state;
+	struct str text = repeated(f, "line by line\n"), got;
+
+	f->p.result = (struct where){.kind = WHERE_FILE};
+	put_bytes(f, "result", text.p, text.n);
+	read_it(f, 0);
+	assert_int_equal(unlinkat(f->at, "result", 0), 0);
+	assert_true(str_eq(long_answer(f), text));
+	f->p.result = at(WHERE_JSON, "/r");
+	struct str json = arena_printf(&f->a, "{\"r\":\"%s\"}", repeated(f, "words ").p);
+	put_bytes(f, "out", json.p, json.n);
+	read_it(f, 0);
+	/* What was read is not what stands there now. */
+	((char *)json.p)[1000] ^= 1;
+	put_bytes(f, "out", json.p, json.n);
+	assert_int_equal(longtext_read(f->got.long_text, &f->a, &got), EBADMSG);
 }
 
 static void a_big_error_log_is_read_at_both_ends(void **state)
@@ -947,6 +1096,11 @@ int main(void)
 	    CASE(pointers_follow_rfc_6901),
 	    CASE(deep_nesting_is_no_crash),
 	    CASE(rubbish_is_no_answer_and_ends_soon),
+	    CASE(a_long_answer_is_what_its_json_stands_for),
+	    CASE(of_long_answers_the_last_counts_and_a_blank_one_is_none),
+	    CASE(a_long_error_is_matched_at_both_ends),
+	    CASE(json_of_too_many_values_is_no_answer_and_none_before_it_counts),
+	    CASE(a_long_answer_needs_its_file_but_not_the_files_name),
 	    CASE(a_big_error_log_is_read_at_both_ends),
 	    CASE(a_match_anywhere_in_a_long_line_is_found),
 	    CASE(a_folder_in_place_of_the_output_is_said),

@@ -147,23 +147,52 @@ static void a_rule_that_looks_for_nothing_in_lines_has_no_stream(void **state)
 	assert_null(live_new(&p));
 }
 
-/* A line of 64 MiB is not held, and what follows it is seen; many small pieces take no more time than a few. */
-static void an_endless_line_is_passed_over(void **state)
+/* A line of 64 MB in many small pieces, which take no more time than a few. */
+static void add_endless(struct live *l, const char *before, const char *bytes, const char *behind)
 {
 	enum { PIECE = 1000, N = 64000 };
-	struct live *l = live_new(&claude_like);
 	char piece[PIECE];
+
+	for (size_t i = 0; i < sizeof piece; i++)
+		piece[i] = bytes[i % strlen(bytes)];
+	add(l, before);
+	for (int i = 0; i < N; i++)
+		live_add(l, piece, sizeof piece);
+	add(l, behind);
+}
+
+/* It is not held, and what follows it is seen. */
+static void an_endless_line_is_passed_over(void **state)
+{
+	struct live *l = live_new(&claude_like);
 	int64_t began = clock_ns();
 	(void)state;
 
-	memset(piece, 'x', sizeof piece);
-	add(l, "{\"type\":\"result\",\"text\":\"");
-	for (int i = 0; i < N; i++)
-		live_add(l, piece, sizeof piece);
-	add(l, "\"}\n");
+	add_endless(l, "{\"type\":\"result\",\"list\":[", "1,", "1]}\n");
+	assert_false(live_seen(l).final);
+	add_endless(l, "plain words", "\"{[ ", "{\"type\":\"result\"}\n");
 	assert_false(live_seen(l).final);
 	add(l, "{\"type\":\"result\"}\n");
 	assert_true(live_seen(l).final);
+	assert_true(clock_ns() - began < 20 * NS_PER_S);
+	live_free(l);
+}
+
+/* Its end is not what its length is of. */
+static void a_line_with_an_endless_string_is_seen(void **state)
+{
+	struct live *l = live_new(&claude_like);
+	int64_t began = clock_ns();
+	(void)state;
+
+	add_endless(l, "{\"message\":{\"content\":[{\"text\":\"At work", " \\n.. ", "\"}]},\"usage\":{\"in\":7}}\n");
+	assert_true(str_starts(live_seen(l).activity, STR("At work .. ..")));
+	assert_int_equal(live_seen(l).counts.input_tokens, 7);
+	add_endless(l, "{\"result\":\"", "x\\\"", "\",\"type\":\"result\",\"session_id\":\"s9\"}");
+	assert_false(live_seen(l).final);
+	live_end(l);
+	assert_true(live_seen(l).final);
+	assert_true(str_eq(live_seen(l).session, STR("s9")));
 	assert_true(clock_ns() - began < 20 * NS_PER_S);
 	live_free(l);
 }
@@ -178,6 +207,7 @@ int main(void)
 	    cmocka_unit_test(an_error_in_the_final_line_counts_where_nothing_else_tells),
 	    cmocka_unit_test(a_rule_that_looks_for_nothing_in_lines_has_no_stream),
 	    cmocka_unit_test(an_endless_line_is_passed_over),
+	    cmocka_unit_test(a_line_with_an_endless_string_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
