@@ -185,7 +185,7 @@ class Case:
         left = self.left()
         self.expect(not left, r, "still running:\n" + "\n".join(left))
 
-    def wait_for(self, holds, p, seconds=60):
+    def wait_for(self, holds, p, seconds=LONGEST_S):
         end = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > end or p.poll() is not None:
