@@ -42,7 +42,7 @@ class Terminal:
         settings = {**{k: v for k, v in os.environ.items() if k not in drop}, **box.env, **env}
         settings = {k: v for k, v in settings.items() if k not in drop or k in env}
         subprocess.run([*self.tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", self.folder, "sh"], env=settings, check=True)
-        self.type("; ".join(["PS1='$ '", *(f"export {name}={value}" for name, value in env.items()), "clear"]))
+        self.type("; ".join(["PS1='$ '", "clear", *(f"export {name}={value}" for name, value in env.items())]))
         self.wait(r"^\$$")
 
     def close(self):
