@@ -224,6 +224,7 @@ def reject(h):
     status, text = h.command(*words)
     h.hold(status == 0, f"--reject: exit status {status}", text)
     h.imagine().reject(t, why)
+    h.ref.taint[0] |= why != ""  # the answer to a prompt that says why is another one
 
 
 ALL = [
