@@ -129,6 +129,8 @@ bench:
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 lint:
+	@mkdir -p $B && cat $(filter %.js,$(PAGE_PARTS)) > $B/page.js
+	@$(or $(shell command -v node),echo no node: skipped; :) --check $B/page.js
 	@$(or $(shell command -v cppcheck),echo no cppcheck: skipped; :) --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppress=unknownMacro --suppress=varFuncNullUB --suppress=ctuuninitvar --error-exitcode=1 -D_GNU_SOURCE -Isrc src
 	@$(or $(shell command -v clang-tidy),echo no clang-tidy: skipped; :) --quiet --warnings-as-errors='*' \

@@ -31,9 +31,9 @@ function references(title, places) {
 	return places.length > 0 && el("div", {class: "references"}, el("h3", {}, title), ...places.slice(0, 50).map(reference), places.length > 50 && el("span", {class: "muted"}, " and " + (places.length - 50) + " more"));
 }
 
-function fact(list_, name, value) {
+function fact(dl, name, value) {
 	if (value !== "" && value !== null && value !== undefined)
-		list_.append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+		dl.append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
 }
 
 function saved(s) {
@@ -124,7 +124,7 @@ function whySentences(t) {
 	];
 }
 
-function parts(t) {
+function allOf(t) {
 	const x = t.kind === "group" ? null : textsOf(t);
 	const last = t.state === "failed" && t.tail && section("Last lines", true, el("pre", {tabindex: "0", "aria-label": "Last lines"}, t.tail), t.log && el("p", {class: "muted"}, "Log: ", el("code", {}, t.log)));
 	return [
@@ -147,7 +147,7 @@ function parts(t) {
 function openTask(place) {
 	const t = run.tasks[place], detail = byId("detail");
 	page.opened = place;
-	detail.replaceChildren(...parts(t));
+	detail.replaceChildren(...allOf(t));
 	detail.setAttribute("aria-label", "Task " + t.name);
 	detail.hidden = false;
 	detail.scrollTop = 0;

@@ -5,7 +5,7 @@ const graph = {
 	made: null,      /* see layoutGraph; when it is first looked at */
 	edges: [],       /* {from, to, route, order, critical} */
 	x: 0, y: 0, scale: 1, /* a point p stands at (p - (x, y)) * scale */
-	least: 0.5,      /* below that scale the whole cannot be read, and is shown only when it is asked for */
+	least: wide.matches ? 0.5 : 0.75, /* below that scale the whole cannot be read, and is shown only when it is asked for */
 	fitted: true,    /* the whole is shown, also when the window changes */
 	pointers: new Map(),
 	moved: false,
@@ -14,7 +14,7 @@ const graph = {
 
 /* Tasks that did not run may lie between two of the critical path: the edges there belong to it as well. */
 function criticalEdges() {
-	const marked = new Set(), key = (from, to) => from * run.tasks.length + to;
+	const onPath = new Set(), key = (from, to) => from * run.tasks.length + to;
 	for (let i = 1; i < run.critical.length; i++) {
 		const goal = run.critical[i - 1], from = new Map([[run.critical[i], -1]]), todo = [run.critical[i]];
 		while (todo.length && !from.has(goal)) {
@@ -26,9 +26,9 @@ function criticalEdges() {
 				}
 		}
 		for (let at = goal; from.get(at) >= 0; at = from.get(at))
-			marked.add(key(at, from.get(at)));
+			onPath.add(key(at, from.get(at)));
 	}
-	return (from, to) => marked.has(key(from, to));
+	return (from, to) => onPath.has(key(from, to));
 }
 
 function makeGraph() {
@@ -99,7 +99,7 @@ function drawEdge(pen, e, look) {
 	}
 	pen.strokeStyle = look.color;
 	pen.globalAlpha = look.alpha;
-	pen.lineWidth = look.width / Math.max(graph.scale, 0.3);
+	pen.lineWidth = look.width / Math.max(graph.scale, look.width < 2 ? 0.3 : 0.05);
 	pen.setLineDash(e.order ? [6, 5] : []);
 	pen.stroke();
 }
