@@ -203,6 +203,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.store = &p->store,
 		.log = p->log,
 		.filehash = p->filehash,
+		.rules = p->rules,
 		.cache = p->cache,
 		.shares_cache = project_shares_cache(p),
 		.jobserver = j,

@@ -53,6 +53,7 @@ static void answer_complete(void *job)
 {
 	struct job *j = job;
 	finish_answered(j);
+	salvage_answered(j);
 	set_timer(j, leave_over, clock_ns() + LEAVE_NS);
 }
 

@@ -5,12 +5,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
+#include "run/live.h"
 #include "state/store.h"
 
-#define CALL_MAX 65536
+#define CALL_MAX ((size_t)256 << 20)
 #define FIRST_LINE "axmake call 3\n"
 
 static const char *const answer_files[] = {"stdout", "answer"};
@@ -29,9 +31,18 @@ static const char *state_word(const struct call_left *c)
 int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
-	struct str text = arena_printf(&a, FIRST_LINE "%s %" PRIu64 " %u %s %s %s\n%.*s\n", c->signature, c->start_id, c->tries,
-				       state_word(c), c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", STR_ARG(c->provider));
-	int err = os_replace_file(at, call_left_path(&a, dir).p, 0600, text);
+	struct sbuf text = {0};
+	sbuf_printf(&text, FIRST_LINE "%s %" PRIu64 " %u %s %s %s %s\n%.*s\n", c->signature, c->start_id, c->tries, state_word(c),
+	            c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", c->stood ? "stood" : "unsure", STR_ARG(c->provider));
+	sbuf_str(&text, c->files);
+	const char *path = call_left_path(&a, dir).p;
+	struct stat begun;
+	bool goes_on = (c->complete || c->stood) && !fstatat(at, path, &begun, AT_SYMLINK_NOFOLLOW);
+	int err = os_replace_file(at, path, 0600, sbuf_view(&text));
+	if (!err && goes_on)
+		utimensat(at, path, (struct timespec[]){begun.st_atim, begun.st_mtim},
+		          AT_SYMLINK_NOFOLLOW); /* by which it is known how long it took */
+	sbuf_free(&text);
 	arena_free(&a);
 	return err;
 }
@@ -39,24 +50,78 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out)
 {
 	struct str text;
-	char word[16], where[8], counted[16];
+	char word[16], where[8], counted[16], inputs[8];
 	int n = 0;
 	*out = (struct call_left){0};
 	if (os_read_file(a, at, call_left_path(a, dir).p, CALL_MAX, &text) || !str_starts(text, STR(FIRST_LINE)))
 		return false;
 	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
 	_Static_assert(HASH_HEX == 33, "the width below");
-	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z]%n", out->signature, &out->start_id, &out->tries, word, where, counted, &n) != 6 || rest.p[n] != '\n')
+	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z] %7[a-z]%n", out->signature, &out->start_id, &out->tries,
+	           word, where, counted, inputs, &n) != 7 ||
+	    rest.p[n] != '\n')
 		return false;
 	out->in_view = str_eq(str_of(where), STR("view"));
+	out->stood = str_eq(str_of(inputs), STR("stood"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
 	out->unmoved = str_eq(str_of(word), STR("unmoved"));
 	out->unkept = str_eq(str_of(word), STR("unkept"));
 	out->lost = str_eq(str_of(word), STR("lost"));
 	out->complete = out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
 	out->counted = out->unfit || out->unmoved || out->unkept || str_eq(str_of(counted), STR("counted"));
-	out->provider = str_trim_end_newlines(str_sub(rest, (size_t)n + 1, rest.n));
+	rest = str_sub(rest, (size_t)n + 1, rest.n);
+	size_t end = str_find(rest, STR("\n"), 0);
+	out->provider = arena_copy(a, str_sub(rest, 0, end));
+	out->files = str_sub(rest, end + (end < rest.n), rest.n);
 	return true;
+}
+
+static const char *place(struct arena *a, struct str dir, size_t i)
+{
+	return arena_printf(a, "%.*s/%s", STR_ARG(dir), answer_files[i]).p;
+}
+
+static bool is_final(int at, struct str dir, const struct provider *p)
+{
+	struct arena a = {0};
+	int fd = openat(at, place(&a, dir, 0), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct live *live = fd < 0 ? NULL : live_new(p);
+	char piece[65536];
+	for (ssize_t n; live && (n = read(fd, piece, sizeof piece)) > 0;)
+		live_add(live, piece, (size_t)n);
+	if (live)
+		live_end(live);
+	bool final = live && live_seen(live).final;
+	live_free(live);
+	if (fd >= 0)
+		close(fd);
+	arena_free(&a);
+	return final;
+}
+
+bool call_left_whole(int at, struct str dir, const struct call_left *c, const struct rules *rules)
+{
+	const struct provider *p = c->complete ? NULL : rules_provider(rules, c->provider);
+	return !c->lost && (c->complete || !p || is_final(at, dir, p));
+}
+
+struct timespec call_left_end(int at, struct str dir, const struct call_left *c)
+{
+	struct arena a = {0};
+	struct stat out = {0}, call;
+	if (fstatat(at, place(&a, dir, 0), &out, AT_SYMLINK_NOFOLLOW))
+		out = (struct stat){0};
+	struct timespec end = out.st_mtim;
+	if ((c->complete || c->stood) && !fstatat(at, call_left_path(&a, dir).p, &call, AT_SYMLINK_NOFOLLOW) &&
+	    call_left_later(call.st_ctim, end))
+		end = call.st_ctim;
+	arena_free(&a);
+	return end;
+}
+
+bool call_left_later(struct timespec a, struct timespec b)
+{
+	return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
 }
 
 /* Where file number i of a folder is put aside. */
@@ -64,11 +129,6 @@ static const char *aside(struct arena *a, struct str dir, size_t i)
 {
 	char hex[HASH_HEX];
 	return arena_printf(a, STORE_LEFT "%s-%s", hash_hex(hash_bytes(dir.p, dir.n), hex), answer_files[i]).p;
-}
-
-static const char *place(struct arena *a, struct str dir, size_t i)
-{
-	return arena_printf(a, "%.*s/%s", STR_ARG(dir), answer_files[i]).p;
 }
 
 void call_left_forget(int at, struct str dir)

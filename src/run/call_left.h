@@ -5,8 +5,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/hash.h"
+#include "load/rules.h"
 #include "run/mask.h"
 
 struct call_left {
@@ -20,15 +22,22 @@ struct call_left {
 	bool lost;           /* can never be taken up */
 	bool counted;        /* what it took is on record */
 	bool in_view;        /* what it made is not in the root, but in the task's view of it */
+	bool stood;          /* its inputs were what the signature says when it had answered; else nobody looked then */
 	struct str provider; /* its name */
+	struct str files;    /* fields, see graph/field.h: inputs with their contents, and declared outputs with their kinds as contents' `lo` */
 };
 
 /* `dir` is the task's folder, seen from folder `at` (.axmake), here and below. */
 struct str call_left_path(struct arena *a, struct str dir);
-/* 0 or errno. */
+/* Its time of modification stays that of its beginning. 0 or errno. */
 int call_left_write(int at, struct str dir, const struct call_left *c);
 /* false: there is none that can be read. Strings in the arena. */
 bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out);
+/* Is its answer whole? Where nobody knows its provider now, somebody may later. */
+bool call_left_whole(int at, struct str dir, const struct call_left *c, const struct rules *rules);
+/* When the answer was there, at the latest, as far as is known; wall clock, as the file system has it. */
+struct timespec call_left_end(int at, struct str dir, const struct call_left *c);
+bool call_left_later(struct timespec a, struct timespec b);
 /* It goes, and what was put aside of it. */
 void call_left_forget(int at, struct str dir);
 

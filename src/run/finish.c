@@ -3,6 +3,7 @@
 #include "base/os.h"
 #include "run/choice.h"
 #include "run/finish.h"
+#include "run/shelf.h"
 
 /* What a failure shows of it: where it stood, and the session that a person may go on with. */
 static void note_live(struct job *j)
@@ -53,6 +54,8 @@ static void finish_judged(struct job *j, enum try_class class)
 	j->tainted = class == TRY_OK && !j->as && finish_taints(j);
 	if (class == TRY_OK && !j->as)
 		finish_succeeded(j);
+	if (class == TRY_OK && j->task->kind == TASK_AGENT)
+		shelf_forget(j);
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
 		j->session = STR_NONE;
 	o->class = class;

@@ -222,8 +222,9 @@ void tries_mask(struct job *j);     /* masks what the task's folder holds; part 
 
 /* The cache. Restores a stale task that has an entry, and ends it so; false: it has none that can be had, and is to run, unless *refused (in s->arena) says why not. */
 bool restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
-void restore_sweep(struct sched *s);   /* what a restoring that was killed left */
 void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible */
+/* Stores the contents of an output, between cache_store_begin and _end; those that are to stand in the entry are given back in o->here. false: it cannot be stored. */
+bool stash_output(struct job *j, struct cache *c, struct cache_output *o);
 /* May the task have the entry of this signature? Not where another task of this run has it, unless both say so. It is the task's from here on. */
 bool stash_take(struct sched *s, struct hash128 signature, const struct task *t);
 void stash_warn(struct sched *s, const struct task *t); /* what the cache has to tell */
@@ -231,6 +232,7 @@ void stash_warn(struct sched *s, const struct task *t); /* what the cache has to
 /* Answers that outlive the run which paid for them. */
 struct answer_input finish_answer_input(struct job *j, const struct provider *p); /* where a try's answer is read from; as if it had ended well */
 void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
+void salvage_answered(struct job *j);  /* its final line has come: notes whether its inputs are as they were */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
 void salvage_unkept(struct job *j);    /* the answer is whole, and a fault of the system keeps it from being used: the next run takes it up */

@@ -13,7 +13,6 @@
 #include "run/aim.h"
 #include "run/call_left.h"
 #include "run/left.h"
-#include "run/live.h"
 #include "run/mask.h"
 #include "run/process.h"
 #include "state/runs.h"
@@ -82,30 +81,6 @@ struct masking {
 	const struct rules *rules;
 };
 
-/* Does its output hold the line after which an answer is complete? */
-static bool is_final(const struct masking *m, const char *out, const struct provider *p)
-{
-	int fd = openat(m->store_fd, out, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct live *live = fd < 0 ? NULL : live_new(p);
-	char piece[65536];
-	for (ssize_t n; live && (n = read(fd, piece, sizeof piece)) > 0;)
-		live_add(live, piece, (size_t)n);
-	if (live)
-		live_end(live);
-	bool final = live && live_seen(live).final;
-	live_free(live);
-	if (fd >= 0)
-		close(fd);
-	return final;
-}
-
-/* May a run take up what was left of the call? Where nobody knows its provider now, somebody may later. */
-static bool may_be_taken_up(struct masking *m, struct str dir, const struct call_left *left)
-{
-	const struct provider *p = rules_provider(m->rules, left->provider);
-	return !left->lost && (left->complete || !p || is_final(m, arena_printf(&m->arena, "%.*s/stdout", STR_ARG(dir)).p, p));
-}
-
 /* What was left of a call in that folder: what may be an answer is put aside, and of the rest it stays known what it took. */
 static int settle_call(struct masking *m, struct str dir)
 {
@@ -114,7 +89,7 @@ static int settle_call(struct masking *m, struct str dir)
 		call_left_forget(m->store_fd, dir);
 		return 0;
 	}
-	if (may_be_taken_up(m, dir, &left))
+	if (call_left_whole(m->store_fd, dir, &left, m->rules))
 		return call_left_put_aside(m->store_fd, dir, &m->mask);
 	call_left_forget(m->store_fd, dir);
 	left.lost = true;

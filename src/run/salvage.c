@@ -7,20 +7,48 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "graph/field.h"
 #include "run/budget.h"
 #include "run/call_left.h"
 #include "run/job.h"
+#include "run/shelf.h"
 
 static int store_of(const struct job *j)
 {
 	return j->sched->c->store->fd;
 }
 
-static void write_call(struct job *j, bool complete, bool unfit)
+/* What tells, when it may be asked again only later, whether the answer stands for what was asked: inputs, and all that it makes.
+ */
+static void add_files(struct job *j, struct sbuf *files)
 {
-	struct call_left c = {.start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
+	struct str all = sbuf_view(&j->signing.fields);
+	struct field f;
+	for (size_t at = 0; field_next(all, &at, &f);)
+		if (f.kind == FIELD_INPUT || f.kind == FIELD_EDIT)
+			field_add(files, f.kind, f.label, f.hash, STR_NONE);
+	for (size_t i = 0; i < j->task->outputs.n; i++)
+		field_add(files, FIELD_OUTPUT, j->task->outputs.p[i].path, (struct hash128){j->task->outputs.p[i].kind, 0},
+		          STR_NONE);
+}
+
+static bool inputs_stand(struct job *j)
+{
+	struct signing now;
+	if (!j->task->inputs.n)
+		return true;
+	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, false, &now);
+	return !now.problem.n && hash_eq(now.hash, j->signing.hash);
+}
+
+static void write_call(struct job *j, bool answered, bool complete, bool unfit)
+{
+	struct sbuf files = {0};
+	add_files(j, &files);
+	struct call_left c = {.files = sbuf_view(&files), .stood = answered && inputs_stand(j), .start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
 	int err = call_left_write(store_of(j), j->dir, &c);
+	sbuf_free(&files);
 	if (err)
 		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_left_path(&j->arena, j->dir).p, os_error(err));
 }
@@ -35,7 +63,13 @@ void salvage_begin(struct job *j)
 {
 	j->counted = false;
 	if (is_kept(j))
-		write_call(j, false, false);
+		write_call(j, false, false, false);
+}
+
+void salvage_answered(struct job *j)
+{
+	if (is_kept(j) && !j->as && j->task->inputs.n)
+		write_call(j, true, false, false);
 }
 
 /* Who takes it up must know whether to count it. */
@@ -52,7 +86,7 @@ void salvage_complete(struct job *j)
 	if (!is_kept(j))
 		return;
 	count(j);
-	write_call(j, true, false);
+	write_call(j, true, true, false);
 }
 
 void salvage_unkept(struct job *j)
@@ -72,7 +106,7 @@ void salvage_stay(struct job *j)
 void salvage_unfit(struct job *j)
 {
 	if (is_kept(j))
-		write_call(j, true, true);
+		write_call(j, true, true, true);
 }
 
 void salvage_forget(struct job *j)
@@ -123,9 +157,11 @@ static bool read_output(struct job *j)
 }
 
 /* What it holds is masked again when it has been judged, or when a new try begins. */
-static bool is_whole(struct job *j, const struct call_left *left)
+static bool is_whole(struct job *j, const struct call_left *left, bool from_shelf)
 {
 	call_left_take_back(store_of(j), j->dir);
+	if (!from_shelf && !left->in_view && !shelf_outputs_stand(j, left))
+		return false;
 	j->live = live_new(j->provider);
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
@@ -133,7 +169,8 @@ static bool is_whole(struct job *j, const struct call_left *left)
 	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !(left->unfit && unfit_still(j));
 }
 
-static bool take_up(struct job *j, const struct call_left *left)
+/* Goes on with it, if it is what would be asked now, and all of it is there. */
+static bool take_up(struct job *j, const struct call_left *left, bool from_shelf)
 {
 	/* A delegate's answer may be part of a recorded one: it stands for that start of its asker alone. */
 	if (left->lost || (j->as && left->complete && left->start_id != j->start_id))
@@ -147,7 +184,7 @@ static bool take_up(struct job *j, const struct call_left *left)
 	j->provider = j->signed_for = answered;
 	uint64_t own_start = j->start_id;
 	j->start_id = left->start_id;
-	if (!recorded && same_call(j, left) && (!left->in_view || isolate_take_up(j)) && is_whole(j, left)) {
+	if (!recorded && same_call(j, left) && (!left->in_view || isolate_take_up(j)) && is_whole(j, left, from_shelf)) {
 		j->paid_before = left->unfit || left->unmoved || left->unkept;
 		j->counted = left->counted;
 		j->unpublished = left->unmoved;
@@ -191,15 +228,28 @@ static void count_lost(struct job *j, const struct call_left *left)
 		call_left_forget(store_of(j), j->dir);
 }
 
+static void forget_lost(struct job *j)
+{
+	struct call_left left;
+	if (call_left_read(&j->arena, store_of(j), j->dir, &left))
+		count_lost(j, &left);
+}
+
 bool salvage_take(struct job *j)
 {
-	struct call_left left = {0};
+	struct call_left left;
 	enum why why = j->verdict.why;
 	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
-	if (!is_kept(j) || !call_left_read(&j->arena, store_of(j), j->dir, &left))
+	if (!is_kept(j))
 		return false;
-	if (!asks_anew && take_up(j, &left))
+	if (!asks_anew && call_left_read(&j->arena, store_of(j), j->dir, &left) && take_up(j, &left, false))
 		return true;
-	count_lost(j, &left);
+	const struct cache_entry *kept = j->as ? NULL : shelf_put(j);
+	forget_lost(j);
+	if (j->as || asks_anew || why == WHY_REJECTED || !shelf_take(j, kept, &left))
+		return false;
+	if (take_up(j, &left, true))
+		return true;
+	forget_lost(j);
 	return false;
 }

@@ -30,6 +30,7 @@ struct sched_config {
 	struct store *store;
 	struct log *log;
 	struct filehash *filehash;
+	const struct rules *rules;
 	struct cache *cache;    /* NULL: none */
 	bool shares_cache;      /* others may have filled it: no provider need be there */
 	struct jobserver *jobserver;

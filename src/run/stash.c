@@ -41,8 +41,7 @@ static bool not_asked_to_end(void *unused)
 
 #define ASK_EVERY 64 /* files */
 
-/* The parts of an output, and those of their contents that stand in the entry. false: it cannot be stored. */
-static bool store_output(struct job *j, struct cache_output *o)
+bool stash_output(struct job *j, struct cache *c, struct cache_output *o)
 {
 	struct sched *s = j->sched;
 	o->here = arena_array(&j->arena, struct str, o->parts.of.n);
@@ -55,7 +54,7 @@ static bool store_output(struct job *j, struct cache_output *o)
 		if (i % ASK_EVERY == ASK_EVERY - 1 && sched_asked_to_end())
 			return false;
 		if ((p->kind == PART_FILE || p->kind == PART_PROGRAM) &&
-		    !cache_store_content(s->c->cache, &j->arena, s->c->store->root_fd, p->path.p, p->content, p->size, &o->here[i]))
+		    !cache_store_content(c, &j->arena, s->c->store->root_fd, p->path.p, p->content, p->size, &o->here[i]))
 			return false;
 	}
 	return true;
@@ -110,7 +109,7 @@ void stash_task(struct job *j)
 	if (cache_store_begin(c, cache_entry_bytes(&e) + t->result_size)) {
 		bool ok = store_result(j, &e);
 		for (size_t i = 0; ok && i < e.n_outputs; i++)
-			ok = store_output(j, &e.outputs[i]);
+			ok = stash_output(j, c, &e.outputs[i]);
 		if (ok)
 			cache_store_entry(c, &e);
 		cache_store_end(c);

@@ -16,6 +16,8 @@
 #include "graph/ended.h"
 #include "run/budget.h"
 #include "run/job.h"
+#include "run/putback.h"
+#include "run/shelf.h"
 
 void sched_send(struct sched *s, const struct event *e)
 {
@@ -257,6 +259,7 @@ static void judge(struct sched *s, struct task *t)
 			attempts_forget(s->c->attempts, t);
 		if (t->kind != TASK_GROUP) {
 			s->result.fresh++;
+			shelf_put_of(s, t);
 			sched_send(s, &(struct event){.kind = EVENT_FOUND_FRESH, .task = t});
 		}
 		sched_completed(s, t);
@@ -608,7 +611,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.next_start_id = os_random64() | 1;
 	take_graph(&s);
 	prepare(&s, EVENT_RUN_BEGIN);
-	restore_sweep(&s);
+	putback_sweep(&s);
 	do
 		turns(&s);
 	while (go_on(&s));
