@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/utf8.h"
+#include "graph/excerpt.h"
 #include "graph/field.h"
 
 /* Kind and label as they stand in a field: one key. */
@@ -28,35 +29,42 @@ static bool is_empty_text(const struct field *f)
 	return !content && hash_eq(f->hash, hash_bytes("", 0));
 }
 
-/* The value for people: its first line, or its hash. */
-static struct str shown(struct arena *a, const struct field *f)
+static struct str quoted(struct arena *a, struct str text)
+{
+	struct sbuf b = {0};
+	utf8_escape(&b, text);
+	struct str s = arena_printf(a, "\"%.*s\"", STR_ARG(sbuf_view(&b)));
+	sbuf_free(&b);
+	return s;
+}
+
+/* What has no text to be shown: nothing at all, an empty one, or a content, by its hash. */
+static struct str known_by_hash(struct arena *a, const struct field *f)
 {
 	char hex[HASH_HEX];
 	if (is_empty_text(f))
 		return f->kind == FIELD_ENV_INPUT ? STR("not set") : STR("\"\"");
 	if (f->kind == FIELD_ENV_INPUT && hash_eq(f->hash, hash_bytes("=", 1)))
 		return STR("\"\"");
-	if (!f->shown.n)
-		return arena_printf(a, "%.8s", hash_hex(f->hash, hex));
-	struct sbuf b = {0};
-	utf8_escape(&b, str_sub(f->shown, 0, 40));
-	struct str s = arena_printf(a, "\"%.*s%s\"", STR_ARG(sbuf_view(&b)), f->shown.n > 40 ? "…" : "");
-	sbuf_free(&b);
-	return s;
+	return arena_printf(a, "%.8s", hash_hex(f->hash, hex));
+}
+
+static struct str shown(struct arena *a, const struct field *f)
+{
+	struct excerpt alone = f->shown.n ? excerpt_of_texts(a, f->shown, STR_NONE, FIELD_SHOWN) : (struct excerpt){0};
+	return !f->shown.n ? known_by_hash(a, f) : alone.before.n ? alone.before : quoted(a, f->shown);
 }
 
 static void changed(struct arena *a, const struct field *old, const struct field *f, struct difference *v)
 {
+	bool texts = old->shown.n && f->shown.n;
+	struct excerpt e = {0};
 	v->subject = arena_printf(a, "%.*s changed", STR_ARG(name_of(a, f)));
-	v->before = shown(a, old);
-	v->now = shown(a, f);
-	if (!str_eq(v->before, v->now))
-		return;
+	if (texts)
+		e = (f->kind == FIELD_PROVIDER ? excerpt_of_providers : excerpt_of_texts)(a, old->shown, f->shown, FIELD_SHOWN);
 	/* Two long texts that begin alike: their hashes tell them apart. */
-	struct field x = *old, y = *f;
-	x.shown = y.shown = STR_NONE;
-	v->before = shown(a, &x);
-	v->now = shown(a, &y);
+	v->before = e.before.n ? e.before : texts ? known_by_hash(a, old) : shown(a, old);
+	v->now = e.before.n ? e.now : texts ? known_by_hash(a, f) : shown(a, f);
 }
 
 struct difference difference_find(struct arena *a, struct str before, struct str now)

@@ -2,12 +2,10 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 80
-
 void field_add(struct sbuf *fields, uint8_t kind, struct str label, struct hash128 hash, struct str shown)
 {
 	unsigned char head[3] = {kind, (unsigned char)(label.n & 0xff), (unsigned char)(label.n >> 8)};
-	shown = str_sub(shown, 0, SHOWN_MAX);
+	shown = str_sub(shown, 0, FIELD_SHOWN);
 	unsigned char n = (unsigned char)shown.n;
 	sbuf_reserve(fields, sizeof head + label.n + 17 + shown.n);
 	sbuf_add(fields, head, sizeof head);

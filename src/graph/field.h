@@ -32,12 +32,14 @@ enum field_kind {
 	FIELD_FAILED = 24, /* only where a dependency did not succeed and the task ran all the same */
 };
 
+#define FIELD_SHOWN 80 /* bytes of a value that are kept to be shown */
+
 /* One recorded field. */
 struct field {
 	uint8_t kind;
 	struct str label;
 	struct hash128 hash; /* of the value */
-	struct str shown;    /* the value's beginning, at most 80 bytes; empty for contents */
+	struct str shown;    /* the value's beginning, at most FIELD_SHOWN bytes; empty for contents */
 };
 /* Adds one. A label beyond 65535 bytes is no path and no name that could be declared. */
 void field_add(struct sbuf *fields, uint8_t kind, struct str label, struct hash128 hash, struct str shown);

@@ -19,7 +19,6 @@ struct writer {
 	struct signing *out;
 };
 
-#define SHOWN_BYTES 80 /* see struct field */
 #define SECRET_BYTES 8 /* what is shorter is no secret: it would be found everywhere */
 
 bool signature_shows_secret(struct str value)
@@ -29,7 +28,7 @@ bool signature_shows_secret(struct str value)
 		struct str secret = eq ? str_trim(str_of(eq + 1)) : STR_NONE;
 		if (secret.n < SECRET_BYTES || !signature_secret_name((struct str){*e, (size_t)(eq - *e)}))
 			continue;
-		if (str_find(value, secret, 0) < (value.n < SHOWN_BYTES ? value.n : SHOWN_BYTES))
+		if (str_find(value, secret, 0) < (value.n < FIELD_SHOWN ? value.n : FIELD_SHOWN))
 			return true;
 	}
 	return false;
