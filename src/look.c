@@ -9,10 +9,17 @@
 #include "show/underway.h"
 #include "show/views.h"
 
-static int status_of_plan(const struct graph *gr, const struct verdict *v)
+/* Would it fail, and be passed over? What is not run for want of another is not, and fails the run. */
+static bool is_ignored(const struct program *g, const struct task *t, const struct verdict *v)
 {
+	return verdict_is_error(v) && v->why != WHY_BLOCKED && (t->def->optional || g->options.ignore_errors);
+}
+
+static int status_of_plan(const struct program *g, const struct verdict *v)
+{
+	const struct graph *gr = g->project.graph;
 	for (size_t i = 0; i < gr->tasks.n; i++)
-		if (gr->tasks.p[i]->wanted && verdict_is_error(&v[i]))
+		if (gr->tasks.p[i]->wanted && verdict_is_error(&v[i]) && !is_ignored(g, gr->tasks.p[i], &v[i]))
 			return EXIT_TROUBLE;
 	return 0;
 }
@@ -76,7 +83,7 @@ static int question(struct program *g)
 		return EXIT_TROUBLE;
 	for (size_t i = 0; i < g->project.graph->tasks.n; i++)
 		if (g->project.graph->tasks.p[i]->wanted && v[i].why != WHY_NOT && !verdict_is_skip(&v[i]))
-			status = verdict_is_error(&v[i]) ? EXIT_TROUBLE : status ? status : EXIT_STALE;
+			status = verdict_is_error(&v[i]) && !is_ignored(g, g->project.graph->tasks.p[i], &v[i]) ? EXIT_TROUBLE : status ? status : EXIT_STALE;
 	return status;
 }
 
@@ -123,11 +130,12 @@ int look(struct program *g)
 		return question(g);
 	struct view v = {p->graph, p->diag, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), &underway};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
+		if (o->mode != MODE_STATUS)
+			project_cache(p, false, false);
 		struct verdict *verdicts = judge(g);
 		if (!verdicts)
 			return EXIT_TROUBLE;
-		if (o->mode != MODE_STATUS)
-			project_ask_cache(p, verdicts);
+		project_tell_cache(p);
 		v.verdicts = verdicts;
 		v.graph = p->graph;
 	}
@@ -136,7 +144,7 @@ int look(struct program *g)
 	switch (o->mode) {
 	case MODE_BUILD:
 		view_plan(&v, stdout, o->silent, program_slots(g), program_agents(g));
-		return status_of_plan(p->graph, v.verdicts);
+		return status_of_plan(g, v.verdicts);
 	case MODE_EXPLAIN:
 		view_explain(&v, stdout);
 		return 0;

@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "state/seal.h"
 #include "graph/approval.h"
-#include "graph/cached.h"
+#include "graph/foresight.h"
 
 static struct str current_folder(struct arena *a)
 {
@@ -196,6 +196,7 @@ static bool recall(struct project *p, bool writable)
 		.arena = p->arena,
 		.always_make = p->options->always_make || p->options->always_make_inherited,
 		.spare_agents = !p->options->always_make,
+		.ignore_errors = p->options->ignore_errors,
 		.new_files = &p->new_files,
 		.old_files = &p->old_files,
 		.planning = !writable,
@@ -314,6 +315,8 @@ struct verdict *project_judge(struct project *p)
 			continue;
 		v[t->id] = stale_judge(&p->stale, t);
 		t->state = state_of(p, t, &v[t->id]);
+		t->foreseen = t->foreseen_files = false;
+		v[t->id].cached = p->cache && t->state == STATE_STALE && foresight_of(&p->stale, p->cache, t, &v[t->id]);
 	}
 	return v;
 }
@@ -338,19 +341,8 @@ void project_cache(struct project *p, bool writable, bool always)
 		p->cache = cache_open(p->arena, &c);
 }
 
-void project_ask_cache(struct project *p, struct verdict *v)
+void project_tell_cache(struct project *p)
 {
-	project_cache(p, false, false);
-	for (size_t i = 0; p->cache && i < p->graph->order.n; i++) {
-		struct task *t = p->graph->order.p[i];
-		struct arena a = {0};
-		struct cached found;
-		if (t->wanted && t->state == STATE_STALE && cached_find(&p->stale, p->cache, &a, t, &v[t->id], &found)) {
-			v[t->id].cached = true;
-			sbuf_free(&found.signing.fields);
-		}
-		arena_free(&a);
-	}
 	struct str note = p->cache ? cache_note(p->cache) : STR_NONE;
 	if (note.n)
 		fprintf(stderr, "axmake: warning: %.*s\n", STR_ARG(note));
@@ -377,6 +369,8 @@ int project_close(struct project *p)
 	map_free(&p->old_files);
 	filehash_free(p->filehash);
 	p->filehash = NULL;
+	map_free(&p->stale.hashing.foresight.files);
+	map_free(&p->stale.hashing.foresight.results);
 	if (p->stale.hashing.hasher.state)
 		hasher_free(&p->stale.hashing.hasher);
 	stale_free(&p->stale);

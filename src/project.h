@@ -72,11 +72,11 @@ void project_cache(struct project *p, bool writable, bool always);
 /* May others have put something into it? */
 bool project_shares_cache(const struct project *p);
 
-/* Judges all wanted tasks without running any; by task id. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_SKIPPED, STATE_UPTODATE). */
+/* Judges all wanted tasks without running any; by task id. With a cache open, which of them would be restored. Also sets their states (STATE_STALE, STATE_HELD, STATE_FAILED, STATE_SKIPPED, STATE_UPTODATE). */
 struct verdict *project_judge(struct project *p);
 
-/* After project_judge: which of the stale tasks would be restored. */
-void project_ask_cache(struct project *p, struct verdict *v);
+/* Tells what the cache has to tell. */
+void project_tell_cache(struct project *p);
 
 /* Of reading.c, for project.c: the workflow's files, read and linked to a graph. An include that some task makes is read as it stands, but nothing of what it says runs before its maker
  * has ended; where the files cannot be used together, those that will be made anew are left out. */

@@ -81,6 +81,11 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 {
 	if (h->old_files && map_get(h->old_files, path) && content_recorded(t, FIELD_INPUT, path, out))
 		return true;
+	const struct hash128 *ahead = map_get(&h->foresight.files, path);
+	if (ahead) {
+		*out = *ahead;
+		return true;
+	}
 	struct filehash_file *f = filehash_file(h->fh, path);
 	/* What tasks make changes while we run; sources are looked at once a run. */
 	enum file_state s = filehash_hash(h->fh, f, fresh || (t->deps.n && graph_producer(h->g, path)));
@@ -151,6 +156,13 @@ static bool counts(struct hashing *h, const struct task *t, const bool *direct, 
 	return !maker || (maker != t && direct[maker->id]);
 }
 
+/* Planning: does it stand there only until its maker is restored? */
+static bool goes(const struct hashing *h, struct str path)
+{
+	const struct task *maker = h->foresight.paths.items.n ? graph_producer(h->g, path) : NULL;
+	return maker && maker->foreseen_files && !map_get(&h->foresight.files, path);
+}
+
 static void find(struct hashing *h, struct arena *a, struct task *t, const struct pattern *p, const bool *direct, struct glob_list *out,
 		 struct str *problem)
 {
@@ -163,8 +175,14 @@ static void find(struct hashing *h, struct arena *a, struct task *t, const struc
 		return;
 	}
 	for (size_t i = 0; i < found.paths.n; i++)
-		if (counts(h, t, direct, found.paths.p[i]))
+		if (counts(h, t, direct, found.paths.p[i]) && !goes(h, found.paths.p[i]))
 			vec_push(a, &out->paths, found.paths.p[i]);
+	for (size_t i = 0; i < h->foresight.paths.items.n; i++) {
+		struct str path = h->foresight.paths.items.p[i];
+		bool met = p->kind == PATTERN_TREE ? path_under(path, p->path) : glob_match(p->path, path, false);
+		if (met && counts(h, t, direct, path))
+			vec_push(a, &out->paths, path);
+	}
 }
 
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
@@ -197,6 +215,11 @@ void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fre
 		vec_push(a, &out->items, all.paths.p[i]);
 }
 
+bool content_foreseen(const struct dep *d)
+{
+	return d->task->foreseen && !(d->how & DEP_EDIT) && (d->task->foreseen_files || !(d->how & (DEP_FILE | DEP_PATTERN)));
+}
+
 static void join_paths(struct sbuf *out, const struct str_list *l)
 {
 	for (size_t i = 0; i < l->items.n; i++) {
@@ -208,7 +231,10 @@ static void join_paths(struct sbuf *out, const struct str_list *l)
 
 bool content_result(struct hashing *h, struct arena *a, const struct task *t, struct str *text, struct str *problem)
 {
-	if (!store_read_result(h->store, a, t->result, text)) {
+	const struct str *ahead = t->foreseen ? map_get(&h->foresight.results, (struct str){(const char *)&t->result, sizeof t->result}) : NULL;
+	if (ahead)
+		*text = *ahead;
+	else if (!store_read_result(h->store, a, t->result, text)) {
 		*problem = arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
 					STR_ARG(t->name));
 		return false;

@@ -2,9 +2,17 @@
 #ifndef AXMAKE_GRAPH_CONTENT_H
 #define AXMAKE_GRAPH_CONTENT_H
 
+#include "base/map.h"
 #include "graph/field.h"
 #include "graph/graph.h"
 #include "state/store.h"
+
+/* Planning: what would stand there once tasks that are `foreseen` are restored. */
+struct foresight {
+	struct map files;   /* path -> struct hash128 *: content */
+	struct str_list paths; /* of these */
+	struct map results; /* 16 bytes of a hash -> struct str * */
+};
 
 struct hashing {
 	struct graph *g;
@@ -13,6 +21,7 @@ struct hashing {
 	struct hasher hasher;
 	/* -o: content of these paths is taken from the record. NULL: none. */
 	const struct map *old_files;
+	struct foresight foresight;
 	struct seen *seen; /* where variables asked for and folders listed are noted; NULL: nowhere */
 };
 
@@ -49,6 +58,9 @@ bool content_result(struct hashing *h, struct arena *a, const struct task *t, st
 
 /* The inputs as a task sees them: files found by literals, trees and patterns, sorted, each once. */
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem);
+
+/* Planning: is all known that counts of a dependency that runs first? */
+bool content_foreseen(const struct dep *d);
 
 /* What a dependency counts for its user: its outputs as they stand (those that the user edits: as they were made), else its result; for a group that of its dependencies. */
 struct hash128 content_contribution(struct hashing *h, struct task *dep, const struct task *user);

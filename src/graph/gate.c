@@ -41,7 +41,7 @@ static bool may_change(const struct asking *q, const struct operand *o)
 		return false;
 	for (size_t i = 0; i < o->value.n; i++) {
 		struct ref r = o->value.pieces[i].is_ref ? ref_resolve(q->h->g, q->t, o->value.pieces[i].text) : (struct ref){0};
-		if ((r.task && (r.task->state == STATE_STALE || r.task->unsettled)) || r.kind == REF_INPUTS)
+		if ((r.task && ((r.task->state == STATE_STALE && !r.task->foreseen) || r.task->unsettled)) || r.kind == REF_INPUTS)
 			return true;
 	}
 	return o->is_path; /* whatever runs may make it or take it away */

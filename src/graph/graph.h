@@ -140,6 +140,7 @@ struct task {
 	uint32_t waiting_for;      /* dependencies that have not ended */
 	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */
 	bool behind_held;          /* something before it waits for a person, and so will not end */
+	bool foreseen, foreseen_files; /* planning: it is to be restored, so out_hash and result are known; and each file; see graph/foresight.h */
 	bool unsettled;            /* planning: something before it runs first */
 	struct hash128 *out_hash;  /* of each output as it stands now; valid in STATE_UPTODATE, STATE_DONE and STATE_SKIPPED */
 	bool has_result;

@@ -326,7 +326,7 @@ static bool waits_for(const struct task *t, enum task_state state, struct str *w
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
-		if ((dep_counts(d) || state != STATE_STALE) && d->task->state == state) {
+		if (d->task->state == state && (state != STATE_STALE || (dep_counts(d) && !content_foreseen(d)))) {
 			*which = d->task->name;
 			return true;
 		}
@@ -335,11 +335,11 @@ static bool waits_for(const struct task *t, enum task_state state, struct str *w
 }
 
 /* Planning: a dependency for want of which it would not be run. What fails before it starts may be optional, or used only as `${x?}`; what is not run for that is not optional. */
-static bool is_blocked(const struct task *t, struct str *which)
+static bool is_blocked(const struct stale *s, const struct task *t, struct str *which)
 {
 	for (size_t i = 0; t->def->run_if == RUN_IF_SUCCESS && i < t->deps.n; i++) {
 		const struct dep *d = &t->deps.p[i];
-		bool fails = d->task->state == STATE_FAILED && !d->task->def->optional;
+		bool fails = d->task->state == STATE_FAILED && !d->task->def->optional && !s->ignore_errors;
 		*which = d->task->name;
 		if ((fails || d->task->state == STATE_NOT_RUN) && !d->tolerant)
 			return true;
@@ -428,7 +428,7 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 		return because(WHY_DEPENDENCY, maker_left(s));
 	if (t->kind == TASK_GROUP)
 		return judge_group(s, t);
-	if (s->planning && is_blocked(t, &which))
+	if (s->planning && is_blocked(s, t, &which))
 		return because(WHY_BLOCKED, which);
 	if (s->planning && waits_for(t, STATE_HELD, &which))
 		return because(WHY_HELD_BEHIND, which);

@@ -1,0 +1,93 @@
+#include "graph/foresight.h"
+
+#include "graph/content.h"
+#include "graph/fields.h"
+
+static struct str key(const struct hash128 *h)
+{
+	return (struct str){(const char *)h, sizeof *h};
+}
+
+static void note_files(struct foresight *f, struct arena *a, const struct cache_output *o)
+{
+	for (size_t i = 0; i < o->parts.of.n; i++) {
+		const struct filehash_part *p = &o->parts.of.p[i];
+		if (p->kind == PART_FOLDER)
+			continue;
+		struct hash128 *content = arena_new(a, struct hash128);
+		struct str path = arena_copy(a, p->path);
+		*content = p->content;
+		*map_slot(&f->files, path) = content;
+		vec_push(a, &f->paths.items, path);
+	}
+}
+
+/* Will just what the entry has stand there? Not where somebody put something beside it; and where a link leads is not known. */
+static bool files_known(struct stale *s, const struct task *t, const struct cache_output *o, const struct pattern *p)
+{
+	struct arena a = {0};
+	struct hash128 now = {0, 0};
+	struct str problem = STR_NONE;
+	const struct output_record *r = t->record ? content_output_record(t, p) : NULL;
+	enum file_state st = content_of_output(&s->hashing, &a, p, &now, &problem);
+	bool known = st == FILE_MISSING || hash_eq(now, o->hash) || (r && hash_eq(now, r->hash));
+	for (size_t i = 0; i < o->parts.of.n; i++)
+		known = known && o->parts.of.p[i].kind != PART_LINK;
+	arena_free(&a);
+	return known;
+}
+
+/* Somebody may want it to read in. false: it cannot be had, or lacks a field that is used: then the task runs. */
+static bool note_result(struct stale *s, struct cache *c, struct task *t, const struct cache_entry *e)
+{
+	struct str *text = arena_new(s->arena, struct str);
+	*text = STR("");
+	if (!e->has_result || !t->users.n)
+		return e->has_result || !t->fields.n;
+	if (e->result.size && cache_read_bytes(c, s->arena, &e->result, text))
+		return false;
+	*text = arena_copy(s->arena, *text); /* it may lie in the entry */
+	struct hash128 *hash = arena_new(s->arena, struct hash128);
+	*hash = e->result.hash;
+	*map_slot(&s->hashing.foresight.results, key(hash)) = text;
+	if (!t->fields.n)
+		return true;
+	fields_read(s->arena, t, *hash, *text);
+	return !fields_missing(t);
+}
+
+static bool foresee(struct stale *s, struct cache *c, struct task *t, const struct cache_entry *e)
+{
+	if (!note_result(s, c, t, e))
+		return false;
+	if (!t->out_hash)
+		t->out_hash = arena_array(s->arena, struct hash128, t->outputs.n);
+	bool known = true;
+	for (size_t i = 0; known && t->users.n && i < e->n_outputs; i++)
+		known = files_known(s, t, &e->outputs[i], &t->outputs.p[i]);
+	for (size_t i = 0; i < e->n_outputs; i++) {
+		t->out_hash[i] = e->outputs[i].hash;
+		if (known && t->users.n)
+			note_files(&s->hashing.foresight, s->arena, &e->outputs[i]);
+	}
+	t->has_result = e->has_result;
+	t->result = e->result.hash;
+	t->result_size = e->result.size;
+	t->foreseen = true;
+	t->foreseen_files = known;
+	content_forget(t);
+	return true;
+}
+
+bool foresight_of(struct stale *s, struct cache *c, struct task *t, const struct verdict *v)
+{
+	struct arena a = {0};
+	struct cached found;
+	bool restored = cached_find(s, c, &a, t, v, &found);
+	if (restored) {
+		sbuf_free(&found.signing.fields);
+		restored = foresee(s, c, t, &found.entry);
+	}
+	arena_free(&a);
+	return restored;
+}

@@ -1,0 +1,11 @@
+/* Planning: what tasks would make by being restored from the cache, so that those that use it can be judged before it is there. */
+#ifndef AXMAKE_GRAPH_FORESIGHT_H
+#define AXMAKE_GRAPH_FORESIGHT_H
+
+#include "graph/cached.h"
+#include "graph/graph.h"
+
+/* Looks for an entry that stands for t, which is stale as `v` says. true: t would be restored. What it makes is then known, for those that come after it. */
+bool foresight_of(struct stale *s, struct cache *c, struct task *t, const struct verdict *v);
+
+#endif
