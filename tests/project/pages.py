@@ -136,7 +136,8 @@ def what_a_run_leaves_in_axmake_stands_in_axmake_state_5(box):
 
 
 def what_axmake_state_5_names_is_known_to_the_source(_box):
-    code = "".join(tables.all_sources()) + "".join(read(os.path.join(TREE, "src/state", f)) for f in os.listdir(os.path.join(TREE, "src/state")) if f.endswith(".h"))
+    headers = [os.path.join(TREE, "src", d, f) for d in ("state", "run") for f in os.listdir(os.path.join(TREE, "src", d)) if f.endswith(".h")]
+    code = "".join(tables.all_sources()) + "".join(read(f) for f in headers)
     for names in state_names(section(page("axmake-state.5"), "FILES IN .axmake")):
         for name in names:
             check(re.search(rf"[\"/]{re.escape(name)}[\"/]|\"{re.escape(name)}-", code), f"nothing in the source is called {name}")

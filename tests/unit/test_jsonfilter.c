@@ -497,6 +497,7 @@ static void only_what_passes_is_bounded(void **state)
 	assert_false(f.too_big);
 	assert_int_equal(f.longs.n, 2);
 	jsonfilter_free(&f);
+	sbuf_free(&b);
 }
 
 static void a_cut_string_keeps_its_beginning(void **state)
