@@ -4,12 +4,16 @@
     python3 tests/examples/run.py [--axmake ./axmake] [CASE...]
 """
 
+import glob
+import json
 import os
 import sys
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from suite import check, edit, equal, read, run_cases, write  # noqa: E402
+from schema import fault  # noqa: E402
+from suite import TREE, check, edit, equal, read, run_cases, write  # noqa: E402
 
 REVIEWS = ["review-borrowing", "review-growing", "review-storing", "review-testing"]
 HANDBOOK = sorted(["order", "links", "contents", "introduction", "reviews", "page", "check"] + REVIEWS)
@@ -217,7 +221,24 @@ def shared(name, tool, jobs):
     return case
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("auth_", "docs_", "c_", "planner_"))]
+def every_example_s_events_are_as_the_schema_says(box):
+    """Of a run that does all, and of one that finds nothing to do."""
+    schema = json.loads(read(os.path.join(TREE, "doc/events.schema.json")))
+    names = [os.path.basename(os.path.dirname(w)) for w in glob.glob(os.path.join(TREE, "examples/*/*.ax.yaml"))]
+    check(len(set(names)) > 3, names)
+    for name in sorted(set(names)):
+        folder = box.example(name)
+        for kind in ("ended", "fresh"):
+            box.call("axmake -j4 --events events.jsonl", folder).ok()
+            lines = [json.loads(line) for line in read(os.path.join(folder, "events.jsonl")).splitlines()]
+            os.unlink(os.path.join(folder, "events.jsonl"))
+            check(kind in [line["ev"] for line in lines], f"{name}: no event '{kind}'")
+            for line in lines:
+                wrong = fault(line, schema, schema)
+                check(not wrong, name, line, wrong)
+
+
+CASES = [f for n, f in list(globals().items()) if n.startswith(("auth_", "docs_", "c_", "planner_", "every_"))]
 for jobs in (1, 2, 3):
     CASES.append(shared(f"jobs_under_make_never_exceed_{jobs}", "make", jobs))
     CASES.append(shared(f"jobs_under_axmake_make_axmake_never_exceed_{jobs}", "axmake", jobs))
