@@ -22,19 +22,26 @@ static void note_files(struct foresight *f, struct arena *a, const struct cache_
 	}
 }
 
-/* Will just what the entry has stand there? Not where somebody put something beside it; and where a link leads is not known. */
-static bool files_known(struct stale *s, const struct task *t, const struct cache_output *o, const struct pattern *p)
+/* Will just what the entry has stand there? In a folder, or among a pattern's files, what somebody put beside it stays. */
+static bool stands_alone(struct stale *s, const struct task *t, const struct cache_output *o, const struct pattern *p)
 {
 	struct arena a = {0};
 	struct hash128 now = {0, 0};
 	struct str problem = STR_NONE;
 	const struct output_record *r = t->record ? content_output_record(t, p) : NULL;
+	if (p->kind == PATTERN_FILE)
+		return true;
 	enum file_state st = content_of_output(&s->hashing, &a, p, &now, &problem);
-	bool known = st == FILE_MISSING || hash_eq(now, o->hash) || (r && hash_eq(now, r->hash));
-	for (size_t i = 0; i < o->parts.of.n; i++)
-		known = known && o->parts.of.p[i].kind != PART_LINK;
 	arena_free(&a);
-	return known;
+	return st == FILE_MISSING || hash_eq(now, o->hash) || (r && hash_eq(now, r->hash));
+}
+
+static bool has_link(const struct cache_output *o)
+{
+	for (size_t i = 0; i < o->parts.of.n; i++)
+		if (o->parts.of.p[i].kind == PART_LINK)
+			return true;
+	return false;
 }
 
 /* Somebody may want it to read in. false: it cannot be had, or lacks a field that is used: then the task runs. */
@@ -62,19 +69,21 @@ static bool foresee(struct stale *s, struct cache *c, struct task *t, const stru
 		return false;
 	if (!t->out_hash)
 		t->out_hash = arena_array(s->arena, struct hash128, t->outputs.n);
-	bool known = true;
-	for (size_t i = 0; known && t->users.n && i < e->n_outputs; i++)
-		known = files_known(s, t, &e->outputs[i], &t->outputs.p[i]);
+	bool alone = true, linked = false; /* where a link leads is not known */
+	for (size_t i = 0; alone && t->users.n && i < e->n_outputs; i++) {
+		alone = stands_alone(s, t, &e->outputs[i], &t->outputs.p[i]);
+		linked = linked || has_link(&e->outputs[i]);
+	}
 	for (size_t i = 0; i < e->n_outputs; i++) {
 		t->out_hash[i] = e->outputs[i].hash;
-		if (known && t->users.n)
+		if (alone && !linked && t->users.n)
 			note_files(&s->hashing.foresight, s->arena, &e->outputs[i]);
 	}
 	t->has_result = e->has_result;
 	t->result = e->result.hash;
 	t->result_size = e->result.size;
-	t->foreseen = true;
-	t->foreseen_files = known;
+	t->foreseen = alone;
+	t->foreseen_files = alone && !linked;
 	content_forget(t);
 	return true;
 }
