@@ -118,7 +118,7 @@ static bool copy_root(struct job *j, struct str *why)
 	struct store *store = j->sched->c->store;
 	struct sbuf folders = {0};
 	struct str bad = STR(".");
-	int fd = views_open(store, v->dir, VIEW_COPY), err = fd < 0 ? errno : 0;
+	int fd = views_open(store, v->dir, VIEW_COPY), err = fd < 0 ? errno : views_begin_copy(store, v->dir);
 	if (!err)
 		err = treecopy(&j->arena, store->root_fd, fd, j->sched->c->graph->root, v->root, sched_asked_to_end, &folders, &bad);
 	if (!err)
@@ -156,7 +156,7 @@ bool isolate_begin(struct job *j, struct str *why)
 		return false;
 	if (!err)
 		err = views_begin(store, v->dir, v->kind, j->start_id);
-	if (!err && !views_began(store, v->dir, v->kind, j->start_id, &v->since))
+	if (!err && !views_began(store, v->dir, v->kind, j->start_id, &v->copying, &v->since))
 		err = EIO;
 	if (err) {
 		*why = arena_printf(&j->arena, "cannot make its view in .axmake/%.*s: %s", STR_ARG(v->dir), os_error(err));
@@ -172,7 +172,7 @@ bool isolate_take_up(struct job *j)
 	if (j->task->def->isolate == ISOLATE_NONE)
 		return false;
 	struct view *v = view_new(j);
-	if (!views_began(store, v->dir, v->kind, j->start_id, &v->since))
+	if (!views_began(store, v->dir, v->kind, j->start_id, &v->copying, &v->since))
 		return false;
 	return v->kind == VIEW_COPY || mount_view(j, &why);
 }
@@ -189,7 +189,7 @@ static bool read_changes(struct job *j, int fd, int *err, struct str *bad)
 	*bad = arena_printf(&j->arena, "%.*s/folders", STR_ARG(v->dir));
 	*err = os_read_file(&j->arena, store->fd, bad->p, FOLDERS_MAX, &folders);
 	if (!*err)
-		*err = changes_of_copy(&j->arena, fd, store->root_fd, v->since, folders, &v->changes, bad);
+		*err = changes_of_copy(&j->arena, fd, store->root_fd, v->copying, v->since, folders, &v->changes, bad);
 	return !*err;
 }
 

@@ -13,7 +13,7 @@ struct view {
 	struct str dir;     /* "views/NAME" in .axmake */
 	struct place place; /* of an overlay: not made where user_ns and mount_ns are -1 */
 	struct str root;    /* absolute: where the task finds the root */
-	struct timespec since;
+	struct timespec copying, since;
 	bool read;          /* `changes` is what stands there now */
 	struct changes changes;
 };

@@ -25,7 +25,7 @@ struct looking {
 	struct str *bad;
 	/* Of a copy only. */
 	int copy_fd, root_fd;
-	struct timespec since;
+	struct timespec copying, since;
 	struct map inodes; /* folder -> its inode's number when it was made, as digits */
 };
 
@@ -165,7 +165,7 @@ static int copy_entry(struct looking *k, int at, struct str folder, const char *
 	return 0;
 }
 
-/* What the root has there and the copy has not: gone, unless it came to the root since. */
+/* What the root has there and the copy has not: gone, unless it came to the root since the copying began. */
 static int find_gone(struct looking *k, struct str folder, const struct map *seen)
 {
 	DIR *d = open_folder(k->root_fd, folder);
@@ -178,7 +178,7 @@ static int find_gone(struct looking *k, struct str folder, const struct map *see
 		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		struct str path = below(k->a, folder, e->d_name);
-		if (S_ISDIR(st.st_mode) ? map_get(&k->inodes, path) != NULL : !later(st.st_ctim, k->since))
+		if (S_ISDIR(st.st_mode) ? map_get(&k->inodes, path) != NULL : !later(st.st_ctim, k->copying))
 			add(k, path, CHANGE_GONE, false, 0);
 	}
 	int err = errno;
@@ -210,9 +210,9 @@ static int copy_folder(struct looking *k, struct str folder, bool moved)
 	return err;
 }
 
-int changes_of_copy(struct arena *a, int copy_fd, int root_fd, struct timespec since, struct str folders, struct changes *out, struct str *bad)
+int changes_of_copy(struct arena *a, int copy_fd, int root_fd, struct timespec copying, struct timespec since, struct str folders, struct changes *out, struct str *bad)
 {
-	struct looking k = {.a = a, .out = out, .bad = bad, .copy_fd = copy_fd, .root_fd = root_fd, .since = since};
+	struct looking k = {.a = a, .out = out, .bad = bad, .copy_fd = copy_fd, .root_fd = root_fd, .copying = copying, .since = since};
 	int err = 0;
 	read_folders(&k, folders);
 	vec_push(NULL, &k.folders, STR_NONE);

@@ -31,8 +31,8 @@ struct changes {
 
 /* Reads the upper layer of an overlay that is not mounted, or in which nothing is at work. 0, or errno with *bad. */
 int changes_of_layer(struct arena *a, int upper_fd, struct changes *out, struct str *bad);
-/* Reads a copy that was complete at `since`; `folders`: what copy_tree noted. 0, or errno with *bad. */
-int changes_of_copy(struct arena *a, int copy_fd, int root_fd, struct timespec since, struct str folders, struct changes *out, struct str *bad);
+/* Reads a copy that was begun at `copying` and complete at `since`, which tells what came to the root meanwhile from what is gone from the copy; `folders`: what copy_tree noted. 0, or errno with *bad. */
+int changes_of_copy(struct arena *a, int copy_fd, int root_fd, struct timespec copying, struct timespec since, struct str folders, struct changes *out, struct str *bad);
 void changes_free(struct changes *c); /* what lies outside the arena */
 
 /* NULL: the view has nothing of its own there. */

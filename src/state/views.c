@@ -74,15 +74,6 @@ int views_make(const struct store *s, struct str dir, enum view_kind kind)
 	return err;
 }
 
-int views_open(const struct store *s, struct str dir, enum view_kind kind)
-{
-	struct arena a = {0};
-	int fd = openat(s->fd, in(&a, dir, written[kind]), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = errno;
-	arena_free(&a);
-	errno = err;
-	return fd;
-}
-
 static bool later(struct timespec a, struct timespec b)
 {
 	return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
@@ -111,6 +102,26 @@ static int settle(int at, const char *path)
 	return ETIME;
 }
 
+int views_begin_copy(const struct store *s, struct str dir)
+{
+	struct arena a = {0};
+	const char *path = in(&a, dir, "copying");
+	int err = os_replace_file(s->fd, path, 0600, STR_NONE);
+	if (!err)
+		err = settle(s->fd, path);
+	arena_free(&a);
+	return err;
+}
+
+int views_open(const struct store *s, struct str dir, enum view_kind kind)
+{
+	struct arena a = {0};
+	int fd = openat(s->fd, in(&a, dir, written[kind]), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = errno;
+	arena_free(&a);
+	errno = err;
+	return fd;
+}
+
 static struct str began_text(struct arena *a, enum view_kind kind, uint64_t start_id)
 {
 	return arena_printf(a, "%" PRIu64 " %s\n", start_id, kinds[kind]);
@@ -127,14 +138,16 @@ int views_begin(const struct store *s, struct str dir, enum view_kind kind, uint
 	return err;
 }
 
-bool views_began(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id, struct timespec *since)
+bool views_began(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id, struct timespec *copying, struct timespec *since)
 {
 	struct arena a = {0};
 	struct str text;
 	struct stat st;
 	bool same = !os_read_file_stat(&a, s->fd, in(&a, dir, "began"), 4096, &text, &st) && str_eq(text, began_text(&a, kind, start_id));
 	if (same)
-		*since = st.st_ctim;
+		*copying = *since = st.st_ctim;
+	if (same && kind == VIEW_COPY && !fstatat(s->fd, in(&a, dir, "copying"), &st, AT_SYMLINK_NOFOLLOW))
+		*copying = st.st_ctim;
 	arena_free(&a);
 	return same;
 }

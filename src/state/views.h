@@ -23,10 +23,12 @@ struct str views_dir(struct arena *a, struct str task);
 int views_make(const struct store *s, struct str dir, enum view_kind kind);
 /* What has been written in it, as a folder: `upper` or `copy`. -1 with errno. */
 int views_open(const struct store *s, struct str dir, enum view_kind kind);
+/* Before the root is copied: writes `copying`, and waits likewise. 0 or errno. */
+int views_begin_copy(const struct store *s, struct str dir);
 /* Writes `began`; for a copy it waits until its file system's clock has gone on since. 0 or errno. */
 int views_begin(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id);
-/* Is this the view of that start? *since: when it began. */
-bool views_began(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id, struct timespec *since);
+/* Is this the view of that start? *copying: when its copying began, *since: when that was complete and work began. */
+bool views_began(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id, struct timespec *copying, struct timespec *since);
 /* Notes, and tells, that from here on names missing in it say nothing. 0 or errno. */
 int views_set_moving(const struct store *s, struct str dir);
 bool views_moving(const struct store *s, struct str dir);

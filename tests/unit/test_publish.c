@@ -174,19 +174,21 @@ static struct changes copied(struct box *b, const char *script)
 	struct changes c = {0};
 	struct sbuf folders = {0};
 	struct str bad, dir = views_dir(&b->arena, STR("t"));
-	struct timespec since;
+	struct timespec copying, since;
 	begin(b);
 	sh("mkdir same other && echo a > same/x && echo b > other/x && ln -s /somewhere/tree/file abs && ln -s tree/file rel");
 	assert_int_equal(views_make(&b->s, dir, VIEW_COPY), 0);
+	assert_int_equal(views_begin_copy(&b->s, dir), 0);
 	int fd = views_open(&b->s, dir, VIEW_COPY);
 	assert_int_equal(treecopy(&b->arena, b->s.root_fd, fd, STR("/somewhere"), STR("/copy"), NULL, &folders, &bad), 0);
+	sh("echo beside > tree/meanwhile"); /* comes when its folder has been copied */
 	assert_int_equal(views_begin(&b->s, dir, VIEW_COPY, 7), 0);
-	assert_true(views_began(&b->s, dir, VIEW_COPY, 7, &since));
-	assert_false(views_began(&b->s, dir, VIEW_COPY, 8, &since));
-	assert_false(views_began(&b->s, dir, VIEW_OVERLAY, 7, &since));
-	assert_true(views_began(&b->s, dir, VIEW_COPY, 7, &since));
+	assert_true(views_began(&b->s, dir, VIEW_COPY, 7, &copying, &since));
+	assert_false(views_began(&b->s, dir, VIEW_COPY, 8, &copying, &since));
+	assert_false(views_began(&b->s, dir, VIEW_OVERLAY, 7, &copying, &since));
+	assert_true(views_began(&b->s, dir, VIEW_COPY, 7, &copying, &since));
 	sh(script);
-	assert_int_equal(changes_of_copy(&b->arena, fd, b->s.root_fd, since, sbuf_view(&folders), &c, &bad), 0);
+	assert_int_equal(changes_of_copy(&b->arena, fd, b->s.root_fd, copying, since, sbuf_view(&folders), &c, &bad), 0);
 	sbuf_free(&folders);
 	close(fd);
 	return c;
