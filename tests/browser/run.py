@@ -30,7 +30,7 @@ WORKFLOW = """name: Payments
 tasks:
   - {name: design, agent: writer, task: Design the ledger, description: what all builds on}
   - {name: api, agent: writer, task: "Build ${design}"}
-  - {name: test, run: "echo tried; echo broken >&2; exit 3", dependencies: [api], inputs: [in.txt]}
+  - {name: test, run: "echo tried; echo broken >&2; sleep 0.3; exit 3", dependencies: [api], inputs: [in.txt]}
   - {name: docs, run: "echo written > docs.md", dependencies: [design], outputs: [docs.md]}
   - {name: ship, run: "true", dependencies: [test, docs]}
   - {name: slow, run: "true", approve: Really?}
