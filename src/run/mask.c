@@ -25,7 +25,14 @@ static void add_value(struct mask *m, struct arena *a, struct str value)
 	m->longest = value.n > m->longest ? value.n : m->longest;
 }
 
-static void put_as_json(struct sbuf *b, struct str value, bool ascii)
+/* How programs that print JSON spell text: all of them escape quotes, backslashes and control characters. */
+static const struct spelling {
+	const char *hex; /* these too, as \u003c: so that HTML can hold it */
+	bool slash;      /* "/" as "\/" */
+	bool ascii;      /* whatever is not ASCII, too */
+} spellings[] = {{"", false, false}, {"", false, true}, {"", true, false}, {"", true, true}, {"<>&", false, false}, {"<>&", false, true}};
+
+static void put_as_json(struct sbuf *b, struct str value, const struct spelling *as)
 {
 	static const char shorts[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* a character, and what follows the backslash in its stead */
 	for (size_t i = 0; i < value.n;) {
@@ -36,27 +43,32 @@ static void put_as_json(struct sbuf *b, struct str value, bool ascii)
 			s += 2;
 		if (*s)
 			sbuf_printf(b, "\\%c", s[1]);
-		else if (c >= 0x10000 && ascii)
+		else if (c == '/' && as->slash)
+			sbuf_str(b, STR("\\/"));
+		else if (c >= 0x10000 && as->ascii)
 			sbuf_printf(b, "\\u%04x\\u%04x", 0xd7c0 + (unsigned)(c >> 10), 0xdc00 + (unsigned)(c & 0x3ff));
-		else if ((c >= 0 && c < 0x20) || (c >= 0x7f && ascii))
+		else if ((c >= 0 && c < 0x20) || (c >= 0x7f && as->ascii) || (c >= 0x20 && c < 0x7f && strchr(as->hex, (int)c)))
 			sbuf_printf(b, "\\u%04x", (unsigned)c);
 		else
 			sbuf_str(b, str_sub(value, from, i));
 	}
 }
 
-/* Programs print lines of JSON, where quotes and other characters of a value have another face: all but ASCII for some of them. */
+/* Programs print lines of JSON, where quotes and other characters of a value have another face. */
 static void add_as_json(struct mask *m, struct arena *a, struct str value)
 {
-	struct sbuf plain = {0}, ascii = {0};
-	put_as_json(&plain, value, false);
-	put_as_json(&ascii, value, true);
-	if (plain.n > value.n)
-		add_value(m, a, arena_copy(a, sbuf_view(&plain)));
-	if (ascii.n > plain.n)
-		add_value(m, a, arena_copy(a, sbuf_view(&ascii)));
-	sbuf_free(&plain);
-	sbuf_free(&ascii);
+	size_t first = m->values.n;
+	for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+		struct sbuf b = {0};
+		put_as_json(&b, value, &spellings[i]);
+		struct str spelled = sbuf_view(&b);
+		bool known = str_eq(spelled, value);
+		for (size_t k = first; k < m->values.n && !known; k++)
+			known = str_eq(spelled, m->values.p[k]);
+		if (!known)
+			add_value(m, a, arena_copy(a, spelled));
+		sbuf_free(&b);
+	}
 }
 
 /* Lines may come apart from each other, in a message of one line or with something before each; and who prints a value may have dropped its last line end. */

@@ -16,7 +16,7 @@
 #include "run/mask.h"
 
 static const char *const environment[] = {"A_KEY=first-secret", "B_TOKEN=never-there", "C_SECRET=q\"uo\\te/d", "D_KEY=short", "E=first",
-					 "F_KEY=-----BEGIN-----\nline-one\n\tx\nline\"two\x01\n", "G_TOKEN=ends-with-a-line\n", "H_SECRET=pässwört \xf0\x9f\x94\x91", NULL};
+					 "F_KEY=-----BEGIN-----\nline-one\n\tx\nline\"two\x01\n", "G_TOKEN=ends-with-a-line\n", "H_SECRET=pässwört \xf0\x9f\x94\x91", "I_KEY=<a href=&b>", NULL};
 
 struct box {
 	struct arena arena;
@@ -70,6 +70,12 @@ static void lines_of_a_value_are_masked_apart_from_each_other(void **state)
 static void a_value_beyond_ascii_is_masked_in_all_kinds_of_json(void **state)
 {
 	expect(*state, "pässwört \xf0\x9f\x94\x91 p\\u00e4ssw\\u00f6rt \\ud83d\\udd11", "*** ***");
+}
+
+static void a_value_is_masked_where_json_escapes_more_than_it_must(void **state)
+{
+	expect(*state, "{\"is\":\"q\\\"uo\\\\te\\/d\"}", "{\"is\":\"***\"}");
+	expect(*state, "<a href=&b> \\u003ca href=\\u0026b\\u003e", "*** ***");
 }
 
 static void a_value_that_a_cut_went_through_is_masked(void **state)
@@ -138,6 +144,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(values_are_masked_and_nothing_else, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_value_inside_json_is_masked_as_well, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(lines_of_a_value_are_masked_apart_from_each_other, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_value_is_masked_where_json_escapes_more_than_it_must, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_value_beyond_ascii_is_masked_in_all_kinds_of_json, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_value_that_a_cut_went_through_is_masked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_stream_is_masked_across_its_pieces, set_up, tear_down),
