@@ -1,6 +1,7 @@
 #include "run/choice.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -417,7 +418,28 @@ void choice_ended(struct job *j, enum try_class class)
 	if (class == TRY_QUOTA)
 		out_of_quota(j->sched->choice, v, j);
 	limit_give(&j->hold, class == TRY_OK);
-	served_answered(v, class);
+	served_answered(v, class, j->try_began_ns);
+}
+
+/* Who else could serve it now? */
+static bool another_serves(struct choice *c, const struct job *j, const struct served *v)
+{
+	for (size_t i = 0; i < j->task->n_providers; i++) {
+		struct served *other = served_of(c, j->task->providers[i]);
+		if (!other->known)
+			look_at(c, other);
+		if (other != v && serves(other, j, i))
+			return true;
+	}
+	return false;
+}
+
+/* How many failures in a row set it aside. Never before a task has had the tries that were granted to it, where it could have them nowhere else. */
+static unsigned failures_enough(struct choice *c, const struct job *j, const struct served *v, enum try_class class, bool again)
+{
+	if (again)
+		return another_serves(c, j, v) ? 3 : UINT_MAX;
+	return class == TRY_TRANSIENT ? 2 : 3;
 }
 
 enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name)
@@ -427,7 +449,7 @@ enum choice_next choice_after_failure(struct job *j, enum try_class class, int64
 	bool again = delay_ns >= 0;
 	if (!v)
 		return CHOICE_SAME;
-	served_blame(v, &c->arena, j->task->model, class, j->outcome.error, again);
+	served_blame(v, &c->arena, j->task->model, class, j->outcome.error, failures_enough(c, j, v, class, again));
 	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again))
 		*tries_with(j, j->provider) = NO_MORE;
 	else if (class == TRY_TRANSIENT)

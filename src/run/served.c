@@ -4,8 +4,6 @@
 
 #include "base/clock.h"
 
-/* Failures in a row that the provider is to blame for, until it is set aside. */
-#define FAILURES_MAX 3
 #define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
 /* A task whose service is not to be had for longer is served by the next of its list. */
 #define PATIENCE_NS (10 * NS_PER_S)
@@ -87,13 +85,14 @@ void served_close(struct served *v, struct arena *a, int64_t until_ms, struct st
 	v->aside = arena_printf(a, "provider '%.*s' is out of quota until %.*s (%.*s)", STR_ARG(v->provider->name), STR_ARG(time_of_day(a, until_ms)), STR_ARG(why));
 }
 
-void served_answered(struct served *v, enum try_class class)
+void served_answered(struct served *v, enum try_class class, int64_t began_ns)
 {
 	if (class == TRY_OK) {
 		v->failures = 0;
 		v->cool_ns = 0;
-	} else if (class & BLAMED) {
+	} else if (class & BLAMED && began_ns >= v->failed_ns) {
 		v->failures++;
+		v->failed_ns = clock_ns();
 	}
 }
 
@@ -114,12 +113,12 @@ static void refuse_model(struct served *v, struct arena *a, struct str model, st
 	v->aside = arena_printf(a, "provider '%.*s' is set aside for model '%.*s' (%.*s)", STR_ARG(v->provider->name), STR_ARG(model), STR_ARG(why));
 }
 
-void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, bool again)
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, unsigned enough)
 {
 	struct str why = arena_printf(a, "%s: %.*s", try_class_name(class), STR_ARG(error.n ? error : STR("no reason given")));
 	if (class == TRY_AUTH && model.n)
 		refuse_model(v, a, model, why);
-	else if (class == TRY_AUTH || v->failures >= FAILURES_MAX || (class == TRY_TRANSIENT && !again && v->failures > 1))
+	else if (class == TRY_AUTH || v->failures >= enough)
 		set_aside(v, a, why);
 }
 

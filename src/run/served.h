@@ -21,6 +21,7 @@ struct served {
 	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
 	int64_t closed_ms;   /* out of quota until then, wall clock */
 	unsigned failures;   /* in a row */
+	int64_t failed_ns;   /* when the last of them ended */
 	VEC(struct str) refused; /* models that it does not serve */
 	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
 	int64_t dry_ns;      /* its limits admit nobody before; 0: not known */
@@ -44,10 +45,10 @@ int64_t served_cooling_until(const struct served *v);
 
 /* Texts that are kept lie in `a`. Out of quota until then. */
 void served_close(struct served *v, struct arena *a, int64_t until_ms, struct str why);
-/* A try has ended so. */
-void served_answered(struct served *v, enum try_class class);
-/* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? `again`: the task tries it once more. */
-void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, bool again);
+/* A try that began then has ended so. Failures of tries that ran at once are one. */
+void served_answered(struct served *v, enum try_class class, int64_t began_ns);
+/* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? `enough`: failures in a row for that. */
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, unsigned enough);
 /* The next try waits that long: so does every start on that provider. */
 void served_cool_down(struct served *v, int64_t delay_ns);
 
