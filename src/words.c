@@ -81,7 +81,7 @@ static void print_approved(const struct task *t, const struct signing *what, con
 	sbuf_lit(&b, ": ");
 	phrase_line(&b, t->def->approve.s);
 	sbuf_lit(&b, "\n    to be run because: ");
-	phrase_line(&b, stale_reason(a, v));
+	phrase_line(&b, v->why == WHY_NOT ? STR("a run was to run it anew") : stale_reason(a, v));
 	sbuf_char(&b, '\n');
 	if (t->kind == TASK_RUN) {
 		phrase_lines(&b, t->def->run.s, "    ");
@@ -95,12 +95,17 @@ static void print_approved(const struct task *t, const struct signing *what, con
 	sbuf_free(&b);
 }
 
+static bool waits(struct project *p, struct task *t, const struct verdict *v)
+{
+	return v->why != WHY_NOT || approval_waits(&p->stale, t);
+}
+
 static bool approve(struct project *p, struct task *t, const struct verdict *v)
 {
 	struct signing what;
 	int err = 0;
 
-	if (v->why == WHY_NOT) {
+	if (!waits(p, t, v)) {
 		refuse(t, STR("it is up to date: there is nothing to approve"));
 		return false;
 	}
@@ -125,7 +130,7 @@ static bool approve_named(struct project *p, struct task_span t, const struct ve
 	bool ok = true, any = false;
 
 	for (size_t i = 0; i < t.n; i++) {
-		if (t.n > 1 && v[t.p[i]->id].why == WHY_NOT)
+		if (t.n > 1 && !waits(p, t.p[i], &v[t.p[i]->id]))
 			continue;
 		any = true;
 		ok = approve(p, t.p[i], &v[t.p[i]->id]) && ok;

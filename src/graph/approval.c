@@ -40,6 +40,20 @@ bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v)
 	return lacks;
 }
 
+bool approval_waits(struct stale *s, struct task *t)
+{
+	struct str file = s->hashing.g->workflow->file;
+	struct hash128 given, wanted;
+	struct arena a = {0};
+	struct signing now;
+
+	if (!last_asked(s, t, &wanted) || (log_approval(s->log, file, t->name, &given) && hash_eq(given, wanted)))
+		return false;
+	bool same = subject(s, &a, t, &now) && hash_eq(now.hash, wanted);
+	arena_free(&a);
+	return same;
+}
+
 int approval_ask(struct stale *s, struct task *t)
 {
 	struct arena a = {0};

@@ -412,6 +412,7 @@ static void on_held(struct plain *p, const struct event *e)
 	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->task->def->approve.s};
 	struct sbuf b = {0};
 
+	row.anew = e->verdict->why == WHY_FORCED || e->verdict->why == WHY_WHAT_IF;
 	table_add(&p->table, &p->arena, ROW_HELD, &row);
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);

@@ -218,6 +218,19 @@ static bool keep_going_helps(const struct table *t)
 	return false;
 }
 
+/* What would not be run for itself: " -W deploy". */
+static void add_anew(struct sbuf *b, const struct table *t)
+{
+	for (size_t i = 0; i < t->states[ROW_HELD].rows.n && i < MOST_HELD_HINTS; i++) {
+		const struct row *r = &t->states[ROW_HELD].rows.p[i];
+
+		if (!r->anew)
+			continue;
+		sbuf_lit(b, " -W ");
+		phrase_word(b, r->task->name);
+	}
+}
+
 static void hint(struct sbuf *b, const struct graph *g, const char *options, struct str name, const char *meaning)
 {
 	sbuf_lit(b, "  ");
@@ -242,5 +255,8 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
 	}
 	if (keep_going_helps(t))
 		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
-	hint(b, g, "", STR_NONE, t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done");
+	struct sbuf options = {0};
+	add_anew(&options, t);
+	hint(b, g, options.n ? options.p : "", STR_NONE, t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done");
+	sbuf_free(&options);
 }
