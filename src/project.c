@@ -191,14 +191,14 @@ static bool recall(struct project *p, bool writable)
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	graph_recall(p->graph, p->log);
 	p->stale = (struct stale){
-		.hashing = {.g = p->graph, .store = &p->store, .fh = p->filehash, .hasher = hasher_new(), .old_files = &p->old_files, .seen = p->seen},
+		.hashing = {.g = p->graph, .store = &p->store, .fh = p->filehash, .hasher = hasher_new(), .seen = p->seen},
 		.log = p->log,
 		.arena = p->arena,
 		.always_make = p->options->always_make || p->options->always_make_inherited,
 		.spare_agents = !p->options->always_make,
 		.ignore_errors = p->options->ignore_errors,
 		.new_files = &p->new_files,
-		.old_files = &p->old_files,
+		.old_files = p->options->old_files.n ? &p->old_files : NULL,
 		.planning = !writable,
 	};
 	return true;

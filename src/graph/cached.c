@@ -19,10 +19,10 @@ bool cached_kind(const struct task *t)
 	return def->cache > 0 || t->outputs.n;
 }
 
-/* With -o a signature speaks of contents that are not those on disk; and no signature tells of a failure that a task runs in spite of. */
-bool cached_wanted(const struct stale *s, const struct task *t)
+/* No signature tells of a failure that a task runs in spite of. */
+bool cached_wanted(const struct task *t)
 {
-	return cached_kind(t) && !(s->old_files && s->old_files->n) && !ended_without_success(t);
+	return cached_kind(t) && !ended_without_success(t);
 }
 
 static bool may_be_restored(const struct stale *s, const struct task *t, const struct verdict *v)
@@ -32,7 +32,7 @@ static bool may_be_restored(const struct stale *s, const struct task *t, const s
 		[WHY_DEPENDENCY] = true, [WHY_HELD_BEHIND] = true, [WHY_BLOCKED] = true, [WHY_PROBLEM] = true,
 	};
 	bool anew = (s->always_make && !s->spare_agents) || (s->new_files && s->new_files->n);
-	return !anew && !never[v->why] && cached_wanted(s, t);
+	return !anew && !never[v->why] && cached_wanted(t);
 }
 
 static const struct filehash_part *part_at(const struct cache_output *o, struct str path)

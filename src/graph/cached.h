@@ -8,7 +8,7 @@
 /* May what the task makes be stored, and be restored? Only where its signature tells all that it hangs on, and it makes something that can be put back, or says `cache: true`. */
 bool cached_kind(const struct task *t);
 /* The same in this run. */
-bool cached_wanted(const struct stale *s, const struct task *t);
+bool cached_wanted(const struct task *t);
 
 /* An entry that stands for t, which is stale as `v` says. */
 struct cached {

@@ -77,9 +77,23 @@ bool content_edited_by(const struct task *t, const struct pattern *output)
 	return false;
 }
 
+bool content_is_old(const struct map *old_files, const struct task *t)
+{
+	bool is = old_files && map_get(old_files, t->name);
+	for (size_t i = 0; old_files && i < t->outputs.n && !is; i++)
+		is = map_get(old_files, t->outputs.p[i].path) != NULL;
+	return is;
+}
+
+static bool is_old_input(const struct hashing *h, struct str path)
+{
+	const struct task *maker = h->old_files ? graph_producer(h->g, path) : NULL;
+	return h->old_files && (map_get(h->old_files, path) || (maker && content_is_old(h->old_files, maker)));
+}
+
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem)
 {
-	if (h->old_files && map_get(h->old_files, path) && content_recorded(t, FIELD_INPUT, path, out))
+	if (is_old_input(h, path) && content_recorded(t, FIELD_INPUT, path, out))
 		return true;
 	const struct hash128 *ahead = map_get(&h->foresight.files, path);
 	if (ahead) {

@@ -19,7 +19,7 @@ struct hashing {
 	struct store *store;
 	struct filehash *fh;
 	struct hasher hasher;
-	/* -o: content of these paths is taken from the record. NULL: none. */
+	/* While something is judged under -o: what these paths and tasks count is taken from the record. NULL: none. */
 	const struct map *old_files;
 	struct foresight foresight;
 	struct seen *seen; /* where variables asked for and folders listed are noted; NULL: nowhere */
@@ -27,6 +27,8 @@ struct hashing {
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem);
+/* Does -o name the task, or something that it makes? */
+bool content_is_old(const struct map *old_files, const struct task *t);
 /* A declared path as written: a tree with its slash. */
 struct str content_label(struct arena *a, const struct pattern *p);
 /* The hash that t's record has for a field; false when it has none. */

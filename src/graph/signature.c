@@ -133,8 +133,11 @@ static void put_results(struct writer *w)
 	for (size_t i = 0; i < w->t->deps.n; i++) {
 		const struct dep *d = &w->t->deps.p[i];
 		struct counted c = {d->task->has_result ? d->task->result : (struct hash128){0, 0}, d->task->name};
-		if ((d->how & (DEP_RESULT | DEP_PATH)) || context_takes(w->t, d))
-			vec_push(w->a, &all.of, c);
+		if (!(d->how & (DEP_RESULT | DEP_PATH)) && !context_takes(w->t, d))
+			continue;
+		if (content_is_old(w->h->old_files, d->task))
+			content_recorded(w->t, FIELD_RESULT, d->task->name, &c.hash);
+		vec_push(w->a, &all.of, c);
 	}
 	put_sorted(w, FIELD_RESULT, &all);
 }
@@ -283,15 +286,6 @@ static void put_declared(struct writer *w)
 		put(w, FIELD_EDIT, content_label(w->a, &w->t->edits.p[i]), STR_NONE, false);
 }
 
-/* -o names the dependency, or something that it makes. */
-static bool is_old(const struct map *old, const struct task *dep)
-{
-	bool is = map_get(old, dep->name) != NULL;
-	for (size_t i = 0; i < dep->outputs.n && !is; i++)
-		is = map_get(old, dep->outputs.p[i].path) != NULL;
-	return is;
-}
-
 static void put_dependencies(struct writer *w)
 {
 	struct counted_list all = {0};
@@ -300,7 +294,7 @@ static void put_dependencies(struct writer *w)
 		if (!(d->how & DEP_NAMED))
 			continue;
 		struct counted c = {content_contribution(w->h, d->task, w->t), d->task->name};
-		if (w->h->old_files && w->h->old_files->n && is_old(w->h->old_files, d->task))
+		if (content_is_old(w->h->old_files, d->task))
 			content_recorded(w->t, FIELD_DEPENDENCY, d->task->name, &c.hash);
 		vec_push(w->a, &all.of, c);
 	}

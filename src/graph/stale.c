@@ -14,11 +14,6 @@ static struct verdict because(enum why why, struct str subject)
 	return (struct verdict){.why = why, .subject = subject};
 }
 
-static bool in_set(const struct map *set, struct str name)
-{
-	return set && set->n && map_get(set, name);
-}
-
 static bool comes_from_dependency(const struct task *t, struct str path)
 {
 	for (size_t i = 0; i < t->deps.n; i++)
@@ -46,16 +41,6 @@ static bool what_if(const struct stale *s, const struct task *t, struct str *whi
 		if ((in && !out) || comes_from_dependency(t, e->key))
 			return true;
 	}
-	return false;
-}
-
-static bool kept_old(const struct stale *s, const struct task *t)
-{
-	if (in_set(s->old_files, t->name))
-		return true;
-	for (size_t i = 0; s->old_files && i < t->outputs.n; i++)
-		if (in_set(s->old_files, t->outputs.p[i].path))
-			return true;
 	return false;
 }
 
@@ -399,14 +384,25 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 	return judge_record(s, t, scratch);
 }
 
+/* -o: it counts as it stands. */
+static void keep_old(struct stale *s, struct task *t, struct arena *scratch)
+{
+	struct str which;
+	if (!t->record && !(s->planning && waits_for(t, STATE_STALE, &which)))
+		t->record = adopt(s, t, scratch);
+	content_as_it_stands(&s->hashing, s->arena, t);
+}
+
 static struct verdict judge_whole(struct stale *s, struct task *t)
 {
 	struct arena scratch = {0};
 	struct verdict v = judge_gate(s, t);
-	if (v.why == WHY_NOT && kept_old(s, t))
-		content_as_it_stands(&s->hashing, s->arena, t);
+	s->hashing.old_files = s->old_files;
+	if (v.why == WHY_NOT && content_is_old(s->old_files, t))
+		keep_old(s, t, &scratch);
 	else if (v.why == WHY_NOT)
 		v = judge(s, t, &scratch);
+	s->hashing.old_files = NULL; /* what is recorded, or approved, is so of what stands there */
 	arena_free(&scratch);
 	return v;
 }

@@ -63,7 +63,7 @@ struct stale {
 	struct log *log;
 	struct arena *arena;
 	bool always_make, spare_agents; /* -B; from MAKEFLAGS agents are left alone */
-	const struct map *new_files, *old_files; /* -W, -o: by path or task name; values are not looked at */
+	const struct map *new_files, *old_files; /* -W, -o: by path or task name; values are not looked at. NULL: none */
 	bool ignore_errors; /* -i */
 	bool planning; /* nothing is written and nothing runs: dependents of stale tasks get WHY_DEPENDENCY */
 	struct stale_observer observer;

@@ -24,7 +24,7 @@ bool finish_outputs_made(struct job *j)
 	struct task *t = j->task;
 	if (!t->out_hash)
 		t->out_hash = arena_array(j->sched->arena, struct hash128, t->outputs.n);
-	j->parts = j->sched->c->cache && cached_wanted(j->sched->c->stale, t) ? arena_array(&j->arena, struct filehash_parts, t->outputs.n + 1) : NULL;
+	j->parts = j->sched->c->cache && cached_wanted(t) ? arena_array(&j->arena, struct filehash_parts, t->outputs.n + 1) : NULL;
 	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		struct str problem = STR_NONE;
