@@ -375,22 +375,22 @@ static void set_where(struct apply *ap, const struct key_def *def)
 		*(struct where *)field_of(ap, def) = w;
 }
 
-static void set_final(struct apply *ap, const struct key_def *def)
+static void set_where_value(struct apply *ap, const struct key_def *def)
 {
-	struct final_line f = {0};
+	struct where_value v = {0};
 
-	if (!where_parse(ap->key->value.s, &f.where) || f.where.kind != WHERE_JSONL) {
-		report_value(ap, "known here: jsonl:/POINTER, jsonl:/POINTER=VALUE");
+	if (!where_parse(ap->key->value.s, &v.where) || !(def->places & (1u << v.where.kind))) {
+		report_value(ap, diag_hint(ap->diag, "%s; =VALUE may follow", places_hint(ap, def->places)));
 		return;
 	}
-	size_t eq = str_find(f.where.pointer, STR("="), 0);
-	f.has_value = eq < f.where.pointer.n;
-	if (f.has_value) {
-		f.value = str_sub(f.where.pointer, eq + 1, f.where.pointer.n);
-		f.where.pointer = str_sub(f.where.pointer, 0, eq);
+	size_t eq = str_find(v.where.pointer, STR("="), 0);
+	v.has_value = eq < v.where.pointer.n;
+	if (v.has_value) {
+		v.value = str_sub(v.where.pointer, eq + 1, v.where.pointer.n);
+		v.where.pointer = str_sub(v.where.pointer, 0, eq);
 	}
-	if (check_pointer(ap, def, f.where.pointer))
-		*(struct final_line *)field_of(ap, def) = f;
+	if (check_pointer(ap, def, v.where.pointer))
+		*(struct where_value *)field_of(ap, def) = v;
 }
 
 #define FIELD(f) .field = offsetof(struct provider, f), .size = sizeof((struct provider *)NULL)->f
@@ -405,9 +405,9 @@ static const struct key_def keys[] = {
     {"key_env", set_names, FIELD(key_env)},
     {"prompt", set_prompt, FIELD(prompt), .shapes = true},
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
-    {"failed", set_where, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
+    {"failed", set_where_value, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
     {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
-    {"final", set_final, FIELD(final)},
+    {"final", set_where_value, FIELD(final), .places = IN(JSONL)},
     {"activity", set_where, FIELD(activity), .places = IN(JSONL)},
     {"resume_args", set_resume_args, FIELD(resume_args)},
     {"session", set_where, FIELD(session), .places = IN(JSONL)},

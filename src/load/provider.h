@@ -19,10 +19,9 @@ struct where {
 	struct str pointer; /* RFC 6901; a part `*` names every member */
 };
 
-/* Which line of standard output ends an answer: `jsonl:/a` (one that has a value there, neither null nor false) or
- * `jsonl:/a=VALUE` (one that has this). */
-struct final_line {
-	struct where where; /* WHERE_JSONL, or WHERE_NONE: no line does */
+/* What stands at a place: `jsonl:/a` (something that counts as true there) or `jsonl:/a=VALUE` (this). */
+struct where_value {
+	struct where where; /* WHERE_NONE: nowhere */
 	bool has_value;
 	struct str value;
 };
@@ -52,8 +51,9 @@ struct provider {
 	struct words key_env; /* names of variables, one of which may hold its key: only for people */
 	enum prompt_way prompt;
 	uint64_t max_prompt; /* bytes; 0: none */
-	struct where result, failed, error;
-	struct final_line final;
+	struct where result, error;
+	struct where_value failed; /* whatever the exit status */
+	struct where_value final;  /* which line of standard output ends an answer: WHERE_JSONL */
 	struct where activity, session; /* WHERE_JSONL or WHERE_NONE */
 	struct where input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd;
 	bool cached_in_input;

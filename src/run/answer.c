@@ -40,7 +40,7 @@ static void keys_init(struct reading *r)
 	const struct provider *p = r->in->provider;
 
 	r->keys[KEY_RESULT] = key_of(&r->local, &p->result, false);
-	r->keys[KEY_FAILED] = key_of(&r->local, &p->failed, false);
+	r->keys[KEY_FAILED] = key_of(&r->local, &p->failed.where, false);
 	r->keys[KEY_ERROR] = key_of(&r->local, &p->error, false);
 	counts_init(&r->local, p, &r->keys[KEY_COUNTS]);
 }
@@ -230,8 +230,8 @@ static struct str error_line(struct reading *r, struct str field)
 		return line;
 	if (r->in->status != 0)
 		return arena_printf(r->a, "exit status %d", r->in->status);
-	struct str failed = where_text(&r->local, &p->failed);
-	return line_of(r->a, arena_printf(&r->local, "the program says that it failed (%.*s), and not why", STR_ARG(failed)));
+	struct str failed = where_text(&r->local, &p->failed.where);
+	return line_of(r->a, arena_printf(&r->local, "the program says that it failed (%.*s%s%.*s), and not why", STR_ARG(failed), p->failed.has_value ? "=" : "", STR_ARG(p->failed.value)));
 }
 
 static void set_transient(struct reading *r, struct answer *out, struct str field)
@@ -259,6 +259,13 @@ static bool set_class_said(struct reading *r, struct answer *out, struct str fie
 		return false;
 	}
 	return true;
+}
+
+static bool says_failed(struct reading *r)
+{
+	const struct where_value *failed = &r->in->provider->failed;
+	const struct key *k = &r->keys[KEY_FAILED];
+	return failed->has_value ? key_has_value(k) && str_eq(key_text(&r->local, k), failed->value) : key_is_true(k);
 }
 
 static void set_failed(struct reading *r, struct answer *out)
@@ -381,7 +388,7 @@ struct answer answer_read(struct arena *a, const struct answer_input *in)
 
 		out.class = TRY_CRASH;
 		out.error = arena_printf(a, "ended by signal %d (%s)", in->status, name ? name : "unknown");
-	} else if (in->status != 0 || in->says_failed || key_is_true(&r.keys[KEY_FAILED]) || gave_up(&r)) {
+	} else if (in->status != 0 || in->says_failed || says_failed(&r) || gave_up(&r)) {
 		set_failed(&r, &out);
 	} else {
 		set_text(&r, &out);

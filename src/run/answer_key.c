@@ -30,7 +30,7 @@ bool where_is_json(const struct where *w)
 bool where_error_is_apart(const struct provider *p)
 {
 	bool same = p->error.kind == p->result.kind && str_eq(p->error.pointer, p->result.pointer);
-	return p->failed.kind == WHERE_NONE && p->error.kind == WHERE_JSONL && !same;
+	return (p->failed.where.kind == WHERE_NONE || p->failed.has_value) && p->error.kind == WHERE_JSONL && !same;
 }
 
 /* No program writes letters, digits, '_' or '-' of a member's name as escapes, so only names of these can rule a line out unread.

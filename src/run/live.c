@@ -140,7 +140,7 @@ static bool look_for_text(struct key *k, const json_t *root, struct sbuf *into, 
 	return news;
 }
 
-static bool is_the_value(const struct final_line *f, const json_t *v)
+static bool is_the_value(const struct where_value *f, const json_t *v)
 {
 	struct arena a = {0};
 	bool is = f->has_value ? str_eq(jsontext_text(&a, v), f->value) : !json_is_false(v);

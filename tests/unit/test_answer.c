@@ -109,7 +109,7 @@ static void expect_error(struct fixture *f, enum try_class class, const char *er
 static void like_claude(struct fixture *f)
 {
 	f->p.result = f->p.error = at(WHERE_JSON, "/result");
-	f->p.failed = at(WHERE_JSON, "/is_error");
+	f->p.failed.where = at(WHERE_JSON, "/is_error");
 	f->p.input_tokens = at(WHERE_JSON, "/usage/input_tokens");
 	f->p.output_tokens = at(WHERE_JSON, "/usage/output_tokens");
 	f->p.cache_read_tokens = at(WHERE_JSON, "/usage/cache_read_input_tokens");
@@ -123,7 +123,7 @@ static void like_qwen(struct fixture *f)
 {
 	f->p.result = at(WHERE_JSONL, "/result");
 	f->p.error = at(WHERE_JSONL, "/error/message");
-	f->p.failed = at(WHERE_JSONL, "/is_error");
+	f->p.failed.where = at(WHERE_JSONL, "/is_error");
 	f->p.input_tokens = at(WHERE_JSONL, "/usage/input_tokens");
 	f->p.output_tokens = at(WHERE_JSONL, "/usage/output_tokens");
 	f->p.cache_read_tokens = at(WHERE_JSONL, "/usage/cache_read_input_tokens");
@@ -203,7 +203,7 @@ static void failed_may_be_true_a_number_or_a_word(void **state)
 	             {"\"\"", false},  {"{}", false}, {"\"yes, but\"", false}, {"{\"a\":0}", true}, {"[]", false}, {"[\"x\"]", true}};
 
 	f->p.result = at(WHERE_JSON, "/r");
-	f->p.failed = at(WHERE_JSON, "/bad");
+	f->p.failed.where = at(WHERE_JSON, "/bad");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		put(f, "out", arena_printf(&f->a, "{\"r\":\"x\",\"bad\":%s}", cases[i].value).p);
 		read_it(f, 0);
@@ -257,7 +257,7 @@ static void failed_and_error_may_have_several_members(void **state)
 	struct fixture *f = *state;
 
 	f->p.result = at(WHERE_JSONL, "/result");
-	f->p.failed = at(WHERE_JSONL, "/{is_error,errors}");
+	f->p.failed.where = at(WHERE_JSONL, "/{is_error,errors}");
 	f->p.error = at(WHERE_JSONL, "/{errors,result}");
 	put(f, "out", "{\"is_error\":true,\"errors\":[],\"result\":\"the reason\"}\n{\"text\":\"more\"}\n");
 	read_it(f, 0);

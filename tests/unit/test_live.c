@@ -16,7 +16,7 @@
 
 static const struct provider claude_like = {
     .result = LINES("/result"),
-    .failed = LINES("/is_error"),
+    .failed = {.where = LINES("/is_error")},
     .final = {LINES("/type"), true, {"result", 6}},
     .activity = LINES("/message/content/0/text"),
     .session = LINES("/session_id"),

@@ -141,7 +141,7 @@ static void a_provider_has_all_its_keys(void **state)
 	assert_int_equal(p->max_prompt, 65536);
 	assert_int_equal(p->result.kind, WHERE_JSON);
 	assert_str(p->result.pointer, "/result");
-	assert_int_equal(p->failed.kind, WHERE_JSONL);
+	assert_int_equal(p->failed.where.kind, WHERE_JSONL);
 	assert_int_equal(p->error.kind, WHERE_STDERR_JSON);
 	assert_str(p->error.pointer, "/error/message");
 	assert_str(p->input_tokens.pointer, "/stats/models/*/tokens");
@@ -222,7 +222,7 @@ static void another_command_of_the_users_starts_afresh(void **state)
 	assert_int_equal(p->result.kind, WHERE_TEXT);
 	assert_int_equal(p->model_args.n, 0);
 	assert_int_equal(p->role_args.n, 0);
-	assert_int_equal(p->failed.kind, WHERE_NONE);
+	assert_int_equal(p->failed.where.kind, WHERE_NONE);
 	assert_int_equal(p->error.kind, WHERE_NONE);
 	assert_int_equal(p->input_tokens.kind, WHERE_NONE);
 	assert_true(p->is_private && p->only_when_asked);
@@ -363,7 +363,7 @@ static void wrong_keys_and_values_are_reported_with_what_to_do(void **state)
 	    {"[provider p]\ncommand = x\nask = maybe\n", "error: 'maybe' is no value for 'ask'"},
 	    {"[provider p]\ncommand = x\nresult = json:result\n", "error: 'json:result' is no value for 'result'"},
 	    {"[provider p]\ncommand = x\nresult = json:/a~2\n", "'~' is written ~0"},
-	    {"[provider p]\ncommand = x\nfinal = json:/a\n", "known here: jsonl:/POINTER, jsonl:/POINTER=VALUE"},
+	    {"[provider p]\ncommand = x\nfinal = json:/a\n", "known here: jsonl:/POINTER; =VALUE may follow"},
 	    {"[provider p]\ncommand = x\nfinal = jsonl:a=b\n", "a JSON Pointer begins with '/'"},
 	    {"[provider p]\ncommand = x\nfinal = jsonl:/*/a\n", "'*' names several values"},
 	    {"[provider p]\ncommand = x\nactivity = json:/a\n", "known here: jsonl:/POINTER"},
