@@ -9,19 +9,8 @@
 
 #include "base/clock.h"
 #include "base/os.h"
-#include "state/bytes.h"
-
-#define SEAL "seal"
-#define LOG "log"
-
-enum {
-	HEAD = 16,          /* magic and checksum */
-	MAX_SEAL = 1 << 28, /* bytes: a larger one would be no gain */
-	FOR_LINK = 1,       /* flag of a path: not looked at through a final link */
-};
-
-/* The last byte is the format's version. */
-static const unsigned char magic[8] = {'a', 'x', ' ', 's', 'e', 'a', 'l', 1};
+#include "base/pool.h"
+#include "state/seal_bytes.h"
 
 /* What stands at a path now, as a number: 0 for nothing. false: it cannot be told, or a change might not show. */
 static bool find_fact(int at, const char *path, bool link, int64_t now_ns, uint64_t *fact)
@@ -37,132 +26,52 @@ static bool find_fact(int at, const char *path, bool link, int64_t now_ns, uint6
 	return !file_stat_racy(&facts, now_ns);
 }
 
-/* The log is never changed but by axmake, under the lock, and grows or becomes another file by that: a young stamp does no harm. */
-static uint64_t log_fact(const struct store *s)
+uint64_t seal_log_fact(const struct store *s)
 {
 	uint64_t fact;
 
-	find_fact(s->fd, LOG, true, INT64_MAX, &fact);
+	find_fact(s->fd, "log", true, INT64_MAX, &fact);
 	return fact;
 }
 
-/* Making it */
+/* The head */
 
-struct making {
-	struct sbuf b;
-	uint32_t n;
-	int64_t since_ns;
-	bool racy;
+/* A seal that was opened, and what of it all blocks are checked against. */
+struct seal {
+	int fd, root_fd;
+	char *head;
+	size_t head_n, size;
+	uint64_t sum; /* the head's */
+	int64_t now_ns;
 };
 
-static void put_path(void *self, struct str path, const struct file_stat *st, bool through)
+static bool read_at(int fd, void *p, size_t n, size_t at)
 {
-	struct making *m = self;
+	ssize_t got;
 
-	m->racy = m->racy || (st && file_stat_racy(st, m->since_ns));
-	bytes_put_u64(&m->b, st ? file_stat_hash(st) : 0);
-	bytes_put_u8(&m->b, through ? 0 : FOR_LINK);
-	bytes_put_str(&m->b, path);
-	bytes_put_u8(&m->b, 0); /* so that it can be looked at where it lies */
-	m->n++;
+	do
+		got = pread(fd, p, n, (off_t)at);
+	while (got < 0 && errno == EINTR);
+	return got >= 0 && (size_t)got == n;
 }
 
-/* Puts how many there are where that was left open. */
-static void set_count(struct making *m, size_t at)
+/* Reads the whole head onto the heap. Nothing of it is believed but its length, which stays within the file. */
+static bool load_head(struct seal *l)
 {
-	uint32_t n = htole32(m->n);
-
-	memcpy(m->b.p + at, &n, sizeof n);
-	m->n = 0;
-}
-
-static size_t begin_count(struct making *m)
-{
-	bytes_put_u32(&m->b, 0);
-	return m->b.n - sizeof(uint32_t);
-}
-
-static void put_texts(struct making *m, const struct seen *seen, enum sight_kind kind)
-{
-	size_t count = begin_count(m);
-
-	for (size_t i = 0; i < seen->all.n; i++) {
-		const struct sight *x = seen->all.p[i];
-
-		if (x->kind != kind)
-			continue;
-		bytes_put_str(&m->b, x->name);
-		bytes_put_u8(&m->b, 0);
-		bytes_put_u8(&m->b, x->text.p != NULL);
-		bytes_put_hash(&m->b, hash_bytes(x->text.n ? x->text.p : "", x->text.n)); /* values may be secret */
-		m->n++;
-	}
-	set_count(m, count);
-}
-
-/* What changes most often comes first, and is then found soonest: files that load/ read, then sources, then what tasks made. */
-static bool put_paths(struct making *m, const struct seen *seen, const struct filehash *fh)
-{
-	size_t count = begin_count(m);
-	bool told = true;
-
-	for (size_t i = 0; i < seen->all.n; i++) {
-		const struct sight *x = seen->all.p[i];
-
-		if (x->kind == SIGHT_PATH || x->kind == SIGHT_LINK)
-			put_path(m, x->name, x->there ? &x->stat : NULL, x->kind == SIGHT_PATH);
-	}
-	for (int outputs = 0; told && outputs < 2; outputs++)
-		told = filehash_each(fh, outputs, put_path, m);
-	set_count(m, count);
-	return told && !m->racy;
-}
-
-void seal_make(const struct store *s, struct hash128 key, const struct seen *seen, const struct filehash *fh, struct str said)
-{
-	struct making m = {.since_ns = seen->since_ns};
-	uint64_t sum, log = log_fact(s);
-	bool whole;
-
-	if (seen->spoiled || !log)
-		return;
-	sbuf_add(&m.b, magic, sizeof magic);
-	bytes_put_u64(&m.b, 0);
-	bytes_put_hash(&m.b, key);
-	bytes_put_u64(&m.b, log);
-	bytes_put_str(&m.b, said);
-	put_texts(&m, seen, SIGHT_ENV);
-	put_texts(&m, seen, SIGHT_REAL);
-	whole = put_paths(&m, seen, fh);
-	if (whole && m.b.n <= MAX_SEAL) {
-		sum = htole64(hash64_bytes(m.b.p + HEAD, m.b.n - HEAD));
-		memcpy(m.b.p + sizeof magic, &sum, sizeof sum);
-		os_replace_file(s->fd, SEAL, 0600, sbuf_view(&m.b));
-	}
-	sbuf_free(&m.b);
-}
-
-/* Looking whether it holds */
-
-/* The file's whole content on the heap; NULL where there is none that could be ours. */
-static char *load(const struct store *s, size_t *n)
-{
-	int fd = openat(s->fd, SEAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char start[SEAL_START];
 	struct stat st;
-	char *p = NULL;
 
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_size > HEAD && st.st_size <= MAX_SEAL) {
-		*n = (size_t)st.st_size;
-		p = malloc(*n);
-	}
-	if (p && !os_read_exactly(fd, p, *n)) {
-		free(p);
-		p = NULL;
-	}
-	close(fd);
-	return p;
+	if (l->fd < 0 || fstat(l->fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= SEAL_START ||
+	    st.st_size > SEAL_MAX || !read_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
+		return false;
+	l->size = (size_t)st.st_size;
+	l->sum = bytes_u64(start + sizeof SEAL_MAGIC - 1);
+	l->head_n = bytes_u32(start + SEAL_START - 4);
+	if (l->head_n <= SEAL_START || l->head_n >= l->size)
+		return false;
+	l->head = malloc(l->head_n);
+	return l->head && read_at(l->fd, l->head, l->head_n, 0) &&
+	       l->sum == hash64_bytes(l->head + SEAL_START - 4, l->head_n - (SEAL_START - 4));
 }
 
 /* A string with a NUL behind it; NULL when it is none. */
@@ -197,40 +106,74 @@ static bool texts_hold(struct reader *r, enum sight_kind kind)
 	return !r->bad;
 }
 
-static bool paths_hold(struct reader *r, int root_fd)
-{
-	int64_t now_ns = clock_wall_ns();
-	uint64_t now;
+/* The blocks */
 
-	for (uint32_t n = reader_u32(r); n && !r->bad; n--) {
-		uint64_t was = reader_u64(r);
+static bool paths_hold(const struct seal *l, struct reader *r)
+{
+	while (reader_left(r) && !r->bad) {
+		uint64_t was = reader_u64(r), now;
 		uint8_t flags = reader_u8(r);
-		const char *path = take_name(r);
+		const unsigned char *path = r->at, *end = r->bad ? NULL : memchr(path, '\0', reader_left(r));
 
-		if (!path || !find_fact(root_fd, path, flags & FOR_LINK, now_ns, &now) || now != was)
+		if (!end || !find_fact(l->root_fd, (const char *)path, flags & SEAL_LINK, l->now_ns, &now) || now != was)
 			return false;
+		r->at = end + 1;
 	}
-	return reader_at_end(r);
+	return !r->bad;
 }
 
-static bool is_intact(const char *p, size_t n)
+static bool block_holds(const struct seal *l, size_t number, size_t blocks)
 {
-	return !memcmp(p, magic, sizeof magic) && bytes_u64(p + sizeof magic) == hash64_bytes(p + HEAD, n - HEAD);
+	size_t at = l->head_n + number * SEAL_BLOCK, n = l->size - at < SEAL_BLOCK ? l->size - at : SEAL_BLOCK;
+	char bytes[SEAL_BLOCK];
+	struct reader r;
+	uint64_t sum, head;
+	uint32_t own, used;
+	bool last;
+
+	if (n < SEAL_BLOCK_START || !read_at(l->fd, bytes, n, at))
+		return false;
+	r = reader_of((struct str){bytes, n});
+	sum = reader_u64(&r);
+	head = reader_u64(&r);
+	own = reader_u32(&r);
+	used = reader_u32(&r);
+	last = reader_u8(&r);
+	if (sum != hash64_bytes(bytes + sizeof sum, n - sizeof sum) || head != l->sum || own != number ||
+	    last != (number + 1 == blocks) || used < SEAL_BLOCK_START || used > n)
+		return false;
+	r.end = (const unsigned char *)bytes + used;
+	return paths_hold(l, &r);
 }
 
-static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct str bytes, struct str *said)
+static bool some_hold(void *self, size_t from, size_t to)
 {
-	struct reader r = reader_of(str_sub(bytes, HEAD, bytes.n));
+	const struct seal *l = self;
+	size_t blocks = (l->size - l->head_n + SEAL_BLOCK - 1) / SEAL_BLOCK;
+
+	while (from < to && block_holds(l, from, blocks))
+		from++;
+	return from == to;
+}
+
+static bool all_paths_hold(struct seal *l)
+{
+	return pool_each((l->size - l->head_n + SEAL_BLOCK - 1) / SEAL_BLOCK, 1, some_hold, l);
+}
+
+static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *l, struct str *said)
+{
+	struct reader r = reader_of((struct str){l->head + SEAL_START, l->head_n - SEAL_START});
 	bool same_key = hash_eq(reader_hash(&r), key);
 	uint64_t log = reader_u64(&r);
 	struct str text = reader_str(&r);
 
-	if (r.bad || !same_key || log != log_fact(s) || !store_at_rest(s))
+	if (r.bad || !same_key || log != seal_log_fact(s) || !store_at_rest(s))
 		return false;
-	if (!texts_hold(&r, SIGHT_ENV) || !texts_hold(&r, SIGHT_REAL) || !paths_hold(&r, s->root_fd))
+	if (!texts_hold(&r, SIGHT_ENV) || !texts_hold(&r, SIGHT_REAL) || !reader_at_end(&r) || !all_paths_hold(l))
 		return false;
 	/* Still no word of a task's start: no other run has touched a file while this looked at them. */
-	if (log != log_fact(s))
+	if (log != seal_log_fact(s))
 		return false;
 	*said = arena_copy(a, text);
 	return true;
@@ -238,10 +181,15 @@ static bool holds(const struct store *s, struct arena *a, struct hash128 key, st
 
 bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *said)
 {
-	size_t n = 0;
-	char *p = s->fd < 0 ? NULL : load(s, &n);
-	bool yes = p && is_intact(p, n) && holds(s, a, key, (struct str){p, n}, said);
+	struct seal l = {.fd = -1, .root_fd = s->root_fd, .now_ns = clock_wall_ns()};
+	bool yes;
 
-	free(p);
+	if (s->fd < 0)
+		return false;
+	l.fd = openat(s->fd, SEAL_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	yes = load_head(&l) && holds(s, a, key, &l, said);
+	free(l.head);
+	if (l.fd >= 0)
+		close(l.fd);
 	return yes;
 }

@@ -222,14 +222,17 @@ static void piped_seal(void)
 
 static void every_change_breaks_it(void **state)
 {
-	static void (*const changes[])(void) = {to_unset, to_empty, to_other, to_set, put_absent, put_read, remove_hashed, write_hashed, make_executable,
-						link_elsewhere, put_in_tree, put_deep, move_real, real_is_a_link, longer_log, no_log, killed_run, no_lock,
-						no_seal, linked_seal, piped_seal};
+	static void (*const changes[])(void) = {
+	    to_unset,     to_empty,        to_other,       to_set,      put_absent, put_read,    remove_hashed,
+	    write_hashed, make_executable, link_elsewhere, put_in_tree, put_deep,   move_real,   real_is_a_link,
+	    longer_log,   no_log,          killed_run,     no_lock,     no_seal,    linked_seal, piped_seal};
 	struct box *b = *state;
 
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		store_close(&b->s);
-		for (const char *const *p = (const char *const[]){"absent", "link", "real", "really", "tree", "kept", "other", "seal", ".axmake", NULL}; *p; p++)
+		for (const char *const *p = (const char *const[]){"absent", "link", "real", "really", "tree", "kept", "other",
+		                                                  "seal", ".axmake", NULL};
+		     *p; p++)
 			os_remove_tree(AT_FDCWD, *p);
 		make_seal(b);
 		assert_true(holds(b));
@@ -299,12 +302,32 @@ static void write_seal(struct str bytes)
 	assert_int_equal(os_replace_file(AT_FDCWD, SEAL, 0600, bytes), 0);
 }
 
-/* Makes the checksum right again, so that what lies behind it is reached. */
+#define START 20 /* magic, checksum and length of the head */
+#define BLOCK (32 << 10)
+
+static void put_sum(struct str bytes, size_t at, size_t from, size_t to)
+{
+	uint64_t sum = htole64(hash64_bytes(bytes.p + from, to - from));
+
+	memcpy((char *)bytes.p + at, &sum, sizeof sum);
+}
+
+/* Makes the checksums right again, so that what lies behind them is reached. */
 static void mend(struct str bytes)
 {
-	uint64_t sum = htole64(hash64_bytes(bytes.p + 16, bytes.n - 16));
+	uint32_t head;
 
-	memcpy((char *)bytes.p + 8, &sum, sizeof sum);
+	if (bytes.n < START)
+		return;
+	memcpy(&head, bytes.p + 16, sizeof head);
+	head = le32toh(head);
+	if (head < START || head > bytes.n)
+		return;
+	put_sum(bytes, 8, 16, head);
+	for (size_t at = head; at + 16 <= bytes.n; at += BLOCK) {
+		memcpy((char *)bytes.p + at + 8, bytes.p + 8, 8);
+		put_sum(bytes, at, at + 8, bytes.n - at < BLOCK ? bytes.n : at + BLOCK);
+	}
 }
 
 static void no_damage_is_believed(void **state)
@@ -355,18 +378,128 @@ static void false_lengths_lead_nowhere(void **state)
 	}
 }
 
+#define MANY 1500
+
+static struct str many_name(struct box *b, int i)
+{
+	return arena_printf(&b->arena, "many/%0200d", i);
+}
+
+static void seal_many(struct box *b)
+{
+	struct filehash *fh;
+	wait_out_the_clock();
+	struct seen *seen = look(b, &fh);
+
+	for (int i = 0; i < MANY; i++)
+		filehash_look(fh, filehash_file(fh, many_name(b, i)), false);
+	seal_make(&b->s, key, seen, fh, STR("said\n"));
+	release(seen, fh);
+}
+
+/* So many that they take several blocks, and threads where there are processors. Returns how many blocks. */
+static size_t make_large_seal(struct box *b)
+{
+	make_seal(b);
+	mkdir("many", 0700);
+	for (int i = 0; i < MANY; i++)
+		put(many_name(b, i).p, "m");
+	seal_many(b);
+	return content(b, SEAL).n / BLOCK + 1;
+}
+
+static void every_file_of_many_counts(void **state)
+{
+	static const int some[] = {0, 1, 150, 151, 700, MANY / 2, MANY - 2, MANY - 1};
+	struct box *b = *state;
+
+	assert_in_range(make_large_seal(b), 8, 64);
+	assert_true(holds(b));
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		struct str name = many_name(b, some[i]);
+
+		unlink(name.p);
+		if (holds(b))
+			fail_msg("file %d is not missed", some[i]);
+		put(name.p, "M");
+		if (holds(b))
+			fail_msg("file %d is not looked at", some[i]);
+		seal_many(b);
+		assert_true(holds(b));
+	}
+}
+
+static void blocks_do_not_change_places(void **state)
+{
+	struct box *b = *state;
+	size_t blocks = make_large_seal(b);
+	struct str whole = content(b, SEAL), bytes;
+	uint32_t head;
+
+	memcpy(&head, whole.p + 16, sizeof head);
+	head = le32toh(head);
+	for (size_t i = 0; i + 2 < blocks; i++) {
+		bytes = arena_copy(&b->arena, whole);
+		memcpy((char *)bytes.p + head + i * BLOCK, whole.p + head + (i + 1) * BLOCK, BLOCK);
+		memcpy((char *)bytes.p + head + (i + 1) * BLOCK, whole.p + head + i * BLOCK, BLOCK);
+		write_seal(bytes);
+		assert_false(holds(b));
+	}
+	for (size_t i = 0; i < blocks; i++) {
+		bytes = arena_copy(&b->arena, str_sub(whole, 0, head + i * BLOCK));
+		write_seal(bytes);
+		assert_false(holds(b));
+		mend(bytes);
+		write_seal(bytes);
+		assert_false(holds(b));
+	}
+	for (size_t i = head; i < whole.n; i += 50021) {
+		bytes = arena_copy(&b->arena, whole);
+		((char *)bytes.p)[i] ^= 1;
+		write_seal(bytes);
+		assert_false(holds(b));
+	}
+	write_seal(whole);
+	assert_true(holds(b));
+}
+
+/* Of another version, or of other headers: the blocks of one seal are no other's. */
+static void blocks_belong_to_their_head(void **state)
+{
+	struct box *b = *state;
+	struct str one, other;
+	uint32_t head;
+	struct filehash *fh;
+
+	make_seal(b);
+	one = content(b, SEAL);
+	struct seen *seen = look(b, &fh);
+	seal_make(&b->s, (struct hash128){1, 3}, seen, fh, STR("said\n"));
+	release(seen, fh);
+	other = content(b, SEAL);
+	assert_int_equal(one.n, other.n);
+	memcpy(&head, one.p + 16, sizeof head);
+	struct str mixed = arena_copy(&b->arena, other);
+	memcpy((char *)mixed.p, one.p, le32toh(head));
+	write_seal(mixed);
+	assert_false(holds(b));
+	write_seal(one);
+	assert_true(holds(b));
+	((char *)one.p)[7] = 1;
+	write_seal(one);
+	assert_false(holds(b));
+}
+
 #define IN_BOX(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_BOX(holds_while_all_is_as_it_was),
-		IN_BOX(every_change_breaks_it),
-		IN_BOX(holds_not_while_another_run_is_on),
-		IN_BOX(holds_not_by_stamps_that_a_change_might_repeat),
-		IN_BOX(nothing_is_built_on_two_states),
-		IN_BOX(no_damage_is_believed),
-		IN_BOX(false_lengths_lead_nowhere),
+	    IN_BOX(holds_while_all_is_as_it_was),      IN_BOX(every_change_breaks_it),
+	    IN_BOX(holds_not_while_another_run_is_on), IN_BOX(holds_not_by_stamps_that_a_change_might_repeat),
+	    IN_BOX(nothing_is_built_on_two_states),    IN_BOX(no_damage_is_believed),
+	    IN_BOX(false_lengths_lead_nowhere),        IN_BOX(every_file_of_many_counts),
+	    IN_BOX(blocks_do_not_change_places),       IN_BOX(blocks_belong_to_their_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
