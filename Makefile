@@ -26,7 +26,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-oracle check-faults check-built asan check-clang fuzz bench lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -61,7 +61,10 @@ $B/jobserver/%: tests/jobserver/%.c
 
 $B/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $<
+	$(CC) $(ALL_CFLAGS) -static -o $@ $<
+$B/bench/fast/cp: bench/copy.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -static -o $@ $<
 
 -include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $(UNIT:=.d) $(PEERS:=.d)
 
@@ -119,13 +122,16 @@ fuzz:
 	@.ci/setup.sh
 	@[ -x tests/fuzz/run.sh ] || { echo 'axmake: there is nothing to fuzz with yet' >&2; exit 2; }
 	@tests/fuzz/run.sh
-bench: # of the program that starts fastest
+# Of the program that starts fastest, beside other tools: a table and a plot in $B/bench. Some 30 minutes; SAMU=PATH names samurai, BENCH='--rows noop …' what bench/run.py --help tells.
+BENCH ?=
+bench:
 	@.ci/setup.sh
 	+@$(AGAIN) all B=$B/static OUT=$B/static STATIC=1 2>/dev/null
-	+@$(AGAIN) $B/bench/measure $B/bench/atonce
-	@python3 bench/run.py --axmake $B/static/axmake --measure $B/bench/measure
-	@python3 bench/cache.py --axmake $B/static/axmake
-	@python3 bench/agents.py --axmake $B/static/axmake --measure $B/bench/measure --atonce $B/bench/atonce
+	+@$(AGAIN) $(addprefix $B/bench/,measure atonce least stamp fast/cp)
+	@python3 bench/run.py --axmake $B/static/axmake --programs $B/bench --out $B/bench $(BENCH)
+# The same rows with small graphs, in under a minute.
+bench-quick:
+	+@$(MAKE) --no-print-directory -s bench BENCH='--quick $(BENCH)'
 
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
