@@ -283,8 +283,9 @@ static bool expand_result(struct hashing *h, struct arena *a, const struct piece
 	if (!t->has_result) {
 		if (p->optional)
 			return true;
+		const char *why = t->state == STATE_NOT_RUN ? "was not run" : t->state == STATE_FAILED ? "failed" : "has not succeeded yet";
 		*problem = arena_printf(a, "there is no result of task '%.*s' for '${%.*s}': it %s; '${%.*s?}' would be empty", STR_ARG(t->name),
-					STR_ARG(p->text), t->state == STATE_NOT_RUN ? "was not run" : "failed", STR_ARG(p->text));
+					STR_ARG(p->text), why, STR_ARG(p->text));
 		return false;
 	}
 	if (r->kind == REF_PATH) {

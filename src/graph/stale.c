@@ -335,6 +335,8 @@ static bool is_blocked(const struct stale *s, const struct task *t, struct str *
 static struct verdict judge_group(struct stale *s, struct task *t)
 {
 	struct str which;
+	if (s->planning && is_blocked(s, t, &which))
+		return because(WHY_BLOCKED, which);
 	if (s->planning && waits_for(t, STATE_HELD, &which))
 		return because(WHY_HELD_BEHIND, which);
 	if (s->planning && waits_for(t, STATE_STALE, &which))

@@ -85,7 +85,7 @@ static size_t print_errors(const struct view *v, FILE *to)
 	for (size_t i = 0; i < v->graph->order.n; i++) {
 		const struct task *t = v->graph->order.p[i];
 
-		if (!t->wanted || !verdict_is_error(&v->verdicts[t->id]))
+		if (!t->wanted || t->kind == TASK_GROUP || !verdict_is_error(&v->verdicts[t->id]))
 			continue;
 		n++;
 		sbuf_clear(&b);
