@@ -156,11 +156,13 @@ class History:
         words = [f"-j{jobs}"] + extra + [f"{n}={v}" for n, v in overrides.items()]
         words += [self.target_word(t) for t in targets or ()]
         args = self.wf, env, overrides, self.caches != "none" and "--no-cache" not in extra
-        plain, (more, anew) = words, ([], ()) if full else self.ask_anew()
+        plain, (more, how) = words, ([], {}) if full else self.ask_otherwise()
         words = words + more
-        imagined = None if self.ref.unsure else Run(self.ref.clone(), *args, anew=anew).go(targets)
+        imagined = None if self.ref.unsure else Run(self.ref.clone(), *args, **how).go(targets)
+        if how.get("touch"):
+            return self.run_touch(plain, more, args, targets)
         listed = self.look(words, env, imagined)
-        if not full and not targets and not anew and not self.ref.rejected and rng.random() < 0.15:
+        if not full and not targets and not how and not self.ref.rejected and rng.random() < 0.15:
             return self.run_and_kill(words, args, shell_env(inherited), imagined)
         self.steps.append(shell_env(inherited) + "axmake " + " ".join(map(w.shell_quote, words)) + "; echo status $?; look")
         status, text = self.command(*words, env=env)
@@ -172,15 +174,30 @@ class History:
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure"]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys(), anew=anew).go(targets)
+            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys(), **how).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)
         self.compare_disk(text)
         if status == 0:
             self.after_success(plain, args, targets, text)
-        for uid in real.held:
+        for uid in real.held if "old" not in how else ():
             self.approve(real, uid, overrides, env, text)
+
+    def run_touch(self, plain, more, args, targets):
+        """-t with -k: nothing runs, and the next run is up to date, but for what could not be recorded."""
+        words = [x for x in plain if x != "-k"] + more
+        self.steps.append("axmake " + " ".join(map(w.shell_quote, words)) + "; echo status $?; look")
+        status, text = self.command(*words, env=args[1])
+        self.hold(not self.ran(), "a task ran by -t", text)
+        try:
+            real = Run(self.ref, *args, touch=True).go(targets)
+        except Mismatch as e:
+            raise Mismatch(f"{e}\n{text}") from None
+        self.hold(status == real.status, f"-t: exit status {status}, not {real.status}", text)
+        self.compare_disk(text)
+        if status == 0:
+            self.after_success(plain, args, targets, text)
 
     def approve(self, real, uid, overrides, env, text):
         """Perhaps somebody says yes to what was held."""
@@ -193,18 +210,24 @@ class History:
         self.hold(status == 0, f"--approve: exit status {status}", said, text)
         self.ref.yes[t.name] = real.held[uid]
 
-    def ask_anew(self):
-        """-B, or -W with a task or a file that is only read: words, and what they mean."""
-        rng = self.rng
-        if rng.random() < 0.9:
-            return [], ()
-        if rng.random() < 0.4:
-            return ["-B"], ALL
+    def ask_otherwise(self):
+        """-B, -W with a task or a file that is only read, -o with a task or any file, -t: words, and what they mean."""
+        rng, way = self.rng, self.rng.random()
         t = rng.choice(self.wf.tasks)
-        read = [p for p in t.inputs if p in generate.SOURCES]
-        if read and rng.random() < 0.5:
-            return ["-W", read[0]], read[:1]
-        return (["-W", t.name], [t.uid]) if t.kind != "group" else ([], ())
+        if way < 0.04:
+            return ["-B"], {"anew": ALL}
+        if way < 0.07:
+            read = [p for p in t.inputs if p in generate.SOURCES]
+            if read and rng.random() < 0.5:
+                return ["-W", read[0]], {"anew": read[:1]}
+            return (["-W", t.name], {"anew": [t.uid]}) if t.kind != "group" else ([], {})
+        if way < 0.12 and not self.ref.unsure and t.name in self.ref.records:
+            files = [*generate.SOURCES, *generate.FOUND, *(o for u in self.wf.tasks if u.name in self.ref.records for o in u.outputs if not w.has_more(o))]
+            old = [rng.choice(files)] if rng.random() < 0.5 else [t.uid]
+            return ["-o", t.name if old[0] == t.uid else old[0]], {"old": old}
+        if way < 0.15 and not self.ref.unsure:
+            return ["-t", "-k"], {"touch": True}
+        return [], {}
 
     def imagine(self):
         """A run that does nothing yet."""
@@ -236,7 +259,7 @@ class History:
         if self.ref.unsure:
             return
         again = Run(self.ref.clone(), *args).go(targets)
-        stale = [u for u, s in again.states.items() if s in ("done", "failed", "restored")]
+        stale = [u for u, s in again.states.items() if s in ("done", "failed", "restored", "held")]
         if not stale and not again.unrun:
             self.seal(words, args[1])
         words = questions(words)
@@ -244,7 +267,7 @@ class History:
         self.hold(status == bool(stale) or again.unrun and status in (1, 2), f"-q after the run: exit status {status}, stale are u{stale}", self.explain(words, args[1]), text + said)
         failed = [u for u, s in again.states.items() if s == "failed"]
         stands = "skipped" in again.states.values()  # and what it made when it was not skipped may still be there
-        if not targets and not failed and not stands and not self.ref.taint[0]:
+        if not targets and not failed and not stale and not stands and not self.ref.taint[0]:
             clean = Reference(self.answers)
             clean.yes = None
             clean.disk = {p: b for p, b in self.ref.disk.items() if not p.startswith("out/")}

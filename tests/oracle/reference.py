@@ -66,6 +66,7 @@ class Record:
     edits: dict
     result: bytes
     order: int
+    deps: dict = dataclasses.field(default_factory=dict)  # name -> what that dependency counted
 
 
 class Reference:
@@ -111,16 +112,17 @@ class Run:
     """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
     free: what could run need not have (after a failure without -k, or before a kill). there: the paths that are there after it. anew: of -B, or what -W names:
-    uids and paths.
+    uids and paths. old: what -o names. touch: -t.
     """
 
-    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None, anew=()):
+    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None, anew=(), old=(), touch=False):
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
-        self.cached, self.restored, self.there, self.anew = cached, restored, there, anew
+        self.cached, self.restored, self.there, self.anew, self.old, self.touch = cached, restored, there, anew, old, touch
         self.vars = {**wf.vars, **overrides}
         self.states, self.reasons, self.results = {}, {}, {}
         self.link()
         self.unrun = set()  # failed without a start
+        self.untouched = False  # -t could not record something
         self.held = {}  # uid -> signature: it waits for a yes
 
     def link(self):
@@ -165,7 +167,7 @@ class Run:
             if NO_TURN not in (self.reasons.get(u) for u in left):
                 raise Mismatch(self.must_run(left[0]))
             failed = left  # what failed without a start comes after one of which nothing is known
-        self.status = 2 if failed or self.held else 0
+        self.status = 2 if failed or self.held or self.untouched else 0
         return self
 
     def check(self, uid, state):
@@ -187,8 +189,10 @@ class Run:
         try:
             if t.when and not self.holds(t.when):
                 return self.skip(t)
-            signature = self.signature(t)
-            reason = self.reasons[t.uid] = self.judge(t, signature)
+            if self.is_old(t):
+                return self.keep_old(t)
+            reason = self.reasons[t.uid] = self.judge(t, self.signature(t, True))
+            signature = self.signature(t) if reason else {}
         except (NoResult, Refused) as e:
             self.reasons[t.uid] = str(e)
             self.unrun.add(t.uid)
@@ -196,6 +200,8 @@ class Run:
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
             return "up to date"
+        if self.touch:
+            return self.touched(t, signature)
         if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
             self.held[t.uid] = signature
             return "held"
@@ -244,6 +250,34 @@ class Run:
         if kind == "not":
             return not self.holds(rest[0])
         return (all if kind == "and" else any)(self.holds(part) for part in rest)
+
+    # What -o names
+
+    def is_old(self, t):
+        return t.uid in self.old or any(o in self.old for o in t.outputs)
+
+    def is_old_input(self, path):
+        return path in self.old or any(w.makes(u, path) and self.is_old(u) for u in self.wf.tasks)
+
+    def keep_old(self, t):
+        own = self.ref.records.get(t.name)
+        if not own:
+            self.take_over(t, self.signature(t, True), own)
+        if t.name in self.ref.records:
+            self.results[t.uid] = self.ref.records[t.name].result
+        return "up to date"
+
+    def as_recorded(self, t, s):
+        """A signature, but what -o names is taken from the record."""
+        record = self.ref.records.get(t.name)
+        if not record or not self.old:
+            return s
+        known = {f"input {p}" for p in self.ref.disk if self.is_old_input(p)} | {f"result of u{d}" for d in t.results if self.is_old(self.wf.of(d))}
+        deps = {n: record.deps.get(n, c) if self.is_old(self.wf.of(d)) else c for d, (n, c) in self.counted(t).items()}
+        return s | {k: record.signature[k] for k in known & s.keys() & record.signature.keys()} | {"dependencies": sorted(deps.values())}
+
+    def counted(self, t):
+        return {d: (self.wf.of(d).name, self.contribution(self.wf.of(d), t)) for d in t.deps}
 
     # What counts
 
@@ -302,19 +336,21 @@ class Run:
         var = lambda v: "\n".join(self.input_files(t)) if v == "inputs" else self.vars[v]
         return w.prompt(t, self.text_of, lambda uid: self.field_of(t, uid), var)
 
-    def signature(self, t):
+    def signature(self, t, judging=False):
         s = {f"env {n}": v for n, v in self.environment(t).items()}
         s |= {f"inherited {n}": self.env.get(n) for n in t.env_inputs}
         s |= {f"input {p}": self.ref.disk[p] for p in self.input_files(t)}
         s |= {f"declared {d}": True for d in (*t.outputs, *("edit " + e for e in t.edits))}
-        s["dependencies"] = sorted(self.contribution(self.wf.of(d), t) for d in t.deps)
+        s["dependencies"] = sorted(c for _, c in self.counted(t).values())
         counts = [d for d in self.unsuccessful(t) if self.edges[t.uid][d] or t.run_if == "failure"]
         s["a failure"] = bool(t.run_if and counts)
         if t.kind == "agent":
-            return s | {"prompt": self.prompt(t), "role and model": self.wf.roles[t.agent]}
-        s |= {"script": w.script(self.wf, t), "name": t.name if t.uses_name else ""}
-        s |= {f"var {v}": self.vars[v] for v in t.vars}
-        return s | {f"result of u{d}": self.results.get(d) for d in t.results}
+            s |= {"prompt": self.prompt(t), "role and model": self.wf.roles[t.agent]}
+        else:
+            s |= {"script": w.script(self.wf, t), "name": t.name if t.uses_name else ""}
+            s |= {f"var {v}": self.vars[v] for v in t.vars}
+            s |= {f"result of u{d}": self.results.get(d) for d in t.results}
+        return self.as_recorded(t, s) if judging else s
 
     # What is stale
 
@@ -453,7 +489,7 @@ class Run:
             return "failed"
         ref.order += 1
         ref.rejected.pop(t.name, None)
-        record = Record(signature, {o: ref.content(o) for o in t.outputs}, {e: ref.content(e) for e in t.edits}, result, ref.order)
+        record = self.record(t, signature, result)
         self.results[t.uid] = result
         sure = not self.killed or self.was_used(t)
         if sure:
@@ -462,6 +498,24 @@ class Run:
         else:
             ref.unsure[t.name] = (*possible, record)
         self.store(self.key(t, signature), record, sure)
+        return "done"
+
+    def record(self, t, signature, result):
+        content = lambda declared: {d: self.ref.content(d) for d in declared}
+        return Record(signature, content(t.outputs), content(t.edits), result, self.ref.order, dict(self.counted(t).values()))
+
+    def touched(self, t, signature):
+        """-t: nothing is made, and what stands there is taken for what it would have made."""
+        ref, own = self.ref, self.ref.records.get(t.name)
+        if t.kind == "agent" and not own or any(not ref.content(o) or not w.has_more(o) and o not in ref.disk for o in t.outputs):
+            self.untouched = True
+            return "failed"
+        ref.order += 1
+        ref.rejected.pop(t.name, None)
+        ref.began.discard(t.name)
+        self.results[t.uid] = own.result if own else b""
+        ref.records[t.name] = self.record(t, signature, self.results[t.uid])
+        ref.taint[0] = True
         return "done"
 
     def was_used(self, t):
@@ -520,7 +574,7 @@ class Run:
             ref.disk.update(made)
         ref.order += 2
         ref.starts[t.name] = ref.order - 1
-        ref.records[t.name] = Record(signature, {o: ref.content(o) for o in t.outputs}, {}, result, ref.order)
+        ref.records[t.name] = self.record(t, signature, result)
         ref.began.discard(t.name)
         ref.unsure.pop(t.name, None)
         self.results[t.uid] = result
