@@ -22,6 +22,13 @@ static const struct task *runs_first(const struct stale *s, const struct task *t
 	return NULL;
 }
 
+/* Also under the name that it bore then: a plan does not write that it has another one. */
+static bool is_given(const struct stale *s, const struct task *t, struct hash128 *what)
+{
+	struct str file = s->hashing.g->workflow->file;
+	return log_approval(s->log, file, t->name, what) || (t->record && log_approval(s->log, file, t->record->name, what));
+}
+
 bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v)
 {
 	struct hash128 given, wanted;
@@ -30,24 +37,22 @@ bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v)
 
 	if (!t->def->approve.s.p || v->why == WHY_NOT || v->why == WHY_HELD_BEHIND || verdict_is_error(v) || verdict_is_skip(v))
 		return false;
-	if (!log_approval(s->log, s->hashing.g->workflow->file, t->name, &given))
-		return true;
+	bool yes = is_given(s, t, &given);
 	if (runs_first(s, t))
-		return last_asked(s, t, &wanted) && !hash_eq(wanted, given);
+		return !yes || (last_asked(s, t, &wanted) && !hash_eq(wanted, given));
 	/* What cannot be told is for the start to say. */
-	bool lacks = subject(s, &a, t, &now) && !hash_eq(now.hash, given);
+	bool lacks = subject(s, &a, t, &now) && !(yes && hash_eq(now.hash, given));
 	arena_free(&a);
 	return lacks;
 }
 
 bool approval_waits(struct stale *s, struct task *t)
 {
-	struct str file = s->hashing.g->workflow->file;
 	struct hash128 given, wanted;
 	struct arena a = {0};
 	struct signing now;
 
-	if (!last_asked(s, t, &wanted) || (log_approval(s->log, file, t->name, &given) && hash_eq(given, wanted)))
+	if (!last_asked(s, t, &wanted) || (is_given(s, t, &given) && hash_eq(given, wanted)))
 		return false;
 	bool same = subject(s, &a, t, &now) && hash_eq(now.hash, wanted);
 	arena_free(&a);
