@@ -122,15 +122,21 @@ static struct str current_folder(struct program *g)
 	return s;
 }
 
-/* Is nothing to be done, by the seal of an earlier run? Then that is said. Else this run may come to leave one. */
-static bool sealed(struct program *g, int argc, char **argv, struct str folder)
+/* May this run, or a round of this watch, come to leave a seal? */
+static bool may_seal(struct program *g, int argc, char **argv, struct str folder)
 {
 	struct project *p = &g->project;
 	struct sealed_by by = {&g->options, &g->inherited, argc, argv, folder, program_colored(g, STDOUT_FILENO)};
+	p->may_seal = sealed_key(&by, &g->arena, &p->seal_key);
+	return p->may_seal;
+}
+
+/* Is nothing to be done, by the seal of an earlier run? Then that is said. */
+static bool sealed(struct program *g)
+{
+	struct project *p = &g->project;
 	struct store_error err;
 	struct str said;
-	if (!sealed_key(&by, &g->arena, &p->seal_key))
-		return false;
 	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &said);
 	store_close(&p->store);
 	if (holds && said.n)
@@ -180,8 +186,9 @@ static int run(struct program *g, int argc, char **argv)
 	} else if (g->options.mode == MODE_DOCTOR) {
 		status = doctor(g);
 	} else if (g->options.mode == MODE_WATCH) {
+		may_seal(g, argc, argv, folder);
 		status = watch(g, build);
-	} else if (!sealed(g, argc, argv, folder)) {
+	} else if (!may_seal(g, argc, argv, folder) || !sealed(g)) {
 		status = build(g);
 	}
 	if (!g->round) /* else it is for the one that watches */

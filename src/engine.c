@@ -235,12 +235,22 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 	return r;
 }
 
+/* In a round of a watch: would a run of its own do and say the same? */
+static bool is_as_alone(const struct program *g)
+{
+	const struct graph *gr = g->project.graph;
+	bool spared = g->round && g->round->hush;
+	for (size_t i = 0; g->round && i < gr->tasks.n; i++)
+		spared = spared || gr->tasks.p[i]->spared;
+	return !spared;
+}
+
 /* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
 	bool nothing = (r->fresh || r->skipped) && !r->done && !r->restored && !r->ignored && !r->signal && !status_of(g, r);
 	struct sbuf said = {0};
-	if (!nothing || !g->project.seen || g->round || plain_warned(plain) || listeners_wanted(&g->options))
+	if (!nothing || !g->project.may_seal || !is_as_alone(g) || plain_warned(plain) || listeners_wanted(&g->options))
 		return;
 	add_plain_targets(g, &said);
 	plain_said(plain, &said);

@@ -11,7 +11,7 @@
 /* Is it a run whose verdict is one of contents alone, and that says nothing where there is nothing to do? */
 static bool is_plain(const struct options *o)
 {
-	return o->mode == MODE_BUILD && !o->dry_run && !o->question && !o->ignore_errors && !o->always_make && !o->always_make_inherited && !o->touch &&
+	return (o->mode == MODE_BUILD || o->mode == MODE_WATCH) && !o->dry_run && !o->question && !o->ignore_errors && !o->always_make && !o->always_make_inherited && !o->touch &&
 	       !o->touch_inherited && !o->trace && !o->print_database && !o->debug && !o->old_files.n && !o->new_files.n && !listeners_wanted(o);
 }
 
@@ -81,8 +81,9 @@ bool sealed_key(const struct sealed_by *by, struct arena *a, struct hash128 *key
 	known = add_file(&b, "/proc/self/exe") && add_folder(&b, by->folder);
 	sbuf_add(&b, user, sizeof user);
 	sbuf_char(&b, by->color ? 'c' : 'p');
-	for (int i = 1; i < by->argc; i++)
-		add_text(&b, str_of(by->argv[i]));
+	for (int i = 1; i < by->argc; i++) /* a round of a watch is a run of the other words */
+		if (!str_eq(str_of(by->argv[i]), STR("--watch")))
+			add_text(&b, str_of(by->argv[i]));
 	sbuf_char(&b, '\0');
 	add_env(&b, "AXMAKEFLAGS");
 	add_env(&b, "MAKELEVEL");

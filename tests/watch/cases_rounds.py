@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -284,6 +285,48 @@ def a_yes_from_elsewhere_lets_a_held_task_go(box):
         subprocess.run([box.axmake, "--approve", "t"], cwd=w.root, env=box.env, check=True, stdout=subprocess.DEVNULL)
         text = w.idle()
         check(text.startswith("axmake: what is on record changed\n") and "here it is" in text, text)
+
+
+def a_round_with_nothing_to_do_leaves_a_seal(box):
+    """A run of its own is then answered by it, but not where a round had spared what failed, or had run something."""
+    flow = """\
+tasks:
+  - {name: t, inputs: [in], outputs: [out], run: cp in out}
+  - {name: weak, optional: true, inputs: [in], run: "echo weak >> ../ran; ! grep -q bad in"}
+"""
+
+    def run():
+        was = os.stat(box.path("root", ".axmake", "lock")).st_mtime_ns
+        text = box.call("axmake", cwd=box.path("root"), AXMAKEFLAGS="--no-cache").text
+        return ("judged" if os.stat(box.path("root", ".axmake", "lock")).st_mtime_ns != was else "by a seal"), text
+
+    def session(edit):
+        with Watch(box) as w:
+            w.idle()
+            edit(w)
+            w.ends_by(signal.SIGINT)
+
+    def spares(w):
+        w.put("in", "bad")
+        w.round("in")
+        w.put("workflow.ax.yaml", flow + "# the same\n")
+        check("weak: $" not in w.round("workflow.ax.yaml"), w.text)
+        time.sleep(0.05)
+        w.put("workflow.ax.yaml", flow)
+        check("weak: $" not in w.round("workflow.ax.yaml"), w.text)
+
+    write(box.path("root", "in"), "1")
+    write(box.path("root", "workflow.ax.yaml"), flow)
+    session(lambda w: None)
+    time.sleep(0.05)  # what has just changed is not sealed
+    session(lambda w: None)
+    equal(run(), ("by a seal", "axmake: nothing to be done (2 tasks up to date)\n"))
+    session(lambda w: (w.put("in", "2"), w.round("in")))
+    equal(run()[0], "judged")
+    session(spares)
+    how, text = run()
+    check(how == "judged" and "weak" in text, how, text)
+    equal(read(box.path("ran")).split(), ["weak"] * 4)
 
 
 def a_job_server_s_slots_are_given_back_between_rounds(box):
