@@ -20,6 +20,7 @@ from reference import ALL, Mismatch, Reference, Run, read_tree
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
 LIMIT_S = 60
+HELD = re.compile(r"^held (.+?): ", re.MULTILINE)
 WOULD = re.compile(r"^would (run|restore) (.+?): ", re.MULTILINE)
 RESTORED = re.compile(r"^\[\d+/\d+\] (.+?): restored from the cache", re.MULTILINE)
 
@@ -171,7 +172,8 @@ class History:
         self.hold(not twice, f"u{twice} ran twice in one run", text)
         self.hold(status in (0, 2), f"exit status {status}", text)
         known = self.wf.tasks if self.wf.planner not in ran else []  # with another plan there are other files to collect
-        missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure"]
+        perhaps = self.behind_perhaps_held(status and "-k" not in extra)
+        missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure" and t.uid not in perhaps]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
             real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys(), **how).go(targets)
@@ -221,11 +223,13 @@ class History:
             if read and rng.random() < 0.5:
                 return ["-W", read[0]], {"anew": read[:1]}
             return (["-W", t.name], {"anew": [t.uid]}) if t.kind != "group" else ([], {})
-        if way < 0.12 and not self.ref.unsure and t.name in self.ref.records:
+        if self.ref.unsure or self.wf.planner and self.ref.disk.get(w.PLAN, b"").decode() not in self.wf.plans:
+            return [], {}  # nobody's plan would count
+        if way < 0.12 and t.name in self.ref.records:
             files = [*generate.SOURCES, *generate.FOUND, *(o for u in self.wf.tasks if u.name in self.ref.records for o in u.outputs if not w.has_more(o))]
             old = [rng.choice(files)] if rng.random() < 0.5 else [t.uid]
             return ["-o", t.name if old[0] == t.uid else old[0]], {"old": old}
-        if way < 0.15 and not self.ref.unsure:
+        if way < 0.15:
             return ["-t", "-k"], {"touch": True}
         return [], {}
 
@@ -254,6 +258,12 @@ class History:
                 status, text = self.command("-q", *words, env=env)
                 self.hold(status == bool(stale) or (unrun or planner_fails) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
+
+    def behind_perhaps_held(self, stopped):
+        """uids of what -n took for held, and of what comes after it, though it may come to be skipped, or not to be judged after a failure."""
+        held, found = set(HELD.findall(self.plan)), w.edges(self.wf)
+        perhaps = {t.uid for t in self.wf.tasks if t.name in held and (t.when or stopped)}
+        return {u for u in found if u in perhaps or w.before(found, u) & perhaps}
 
     def after_success(self, words, args, targets, text):
         if self.ref.unsure:

@@ -196,6 +196,7 @@ class Run:
         except (NoResult, Refused) as e:
             self.reasons[t.uid] = str(e)
             self.unrun.add(t.uid)
+            self.untouched |= self.touch and isinstance(e, NoResult) and not self.is_judged_by_record(t)
             return "failed"
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
@@ -342,8 +343,7 @@ class Run:
         s |= {f"input {p}": self.ref.disk[p] for p in self.input_files(t)}
         s |= {f"declared {d}": True for d in (*t.outputs, *("edit " + e for e in t.edits))}
         s["dependencies"] = sorted(c for _, c in self.counted(t).values())
-        counts = [d for d in self.unsuccessful(t) if self.edges[t.uid][d] or t.run_if == "failure"]
-        s["a failure"] = bool(t.run_if and counts)
+        s["a failure"] = self.follows_failure(t)
         if t.kind == "agent":
             s |= {"prompt": self.prompt(t), "role and model": self.wf.roles[t.agent]}
         else:
@@ -352,7 +352,18 @@ class Run:
             s |= {f"result of u{d}": self.results.get(d) for d in t.results}
         return self.as_recorded(t, s) if judging else s
 
+    def follows_failure(self, t):
+        return bool(t.run_if) and any(self.edges[t.uid][d] or t.run_if == "failure" for d in self.unsuccessful(t))
+
     # What is stale
+
+    def is_judged_by_record(self, t):
+        """Else it is stale whatever it uses."""
+        own = self.ref.records.get(t.name)
+        return own and not (t.always or t.name in self.ref.rejected or self.is_another_kind(t, own) or self.follows_failure(t))
+
+    def is_another_kind(self, t, record):
+        return (t.kind == "agent") != ("prompt" in record.signature)
 
     def judge(self, t, signature):
         """Why it has to run; nothing when it is up to date."""
@@ -507,7 +518,7 @@ class Run:
     def touched(self, t, signature):
         """-t: nothing is made, and what stands there is taken for what it would have made."""
         ref, own = self.ref, self.ref.records.get(t.name)
-        if t.kind == "agent" and not own or any(not ref.content(o) or not w.has_more(o) and o not in ref.disk for o in t.outputs):
+        if t.kind == "agent" and (not own or self.is_another_kind(t, own)) or any(not ref.content(o) or not w.has_more(o) and o not in ref.disk for o in t.outputs):
             self.untouched = True
             return "failed"
         ref.order += 1
