@@ -172,7 +172,7 @@ class History:
         self.hold(not twice, f"u{twice} ran twice in one run", text)
         self.hold(status in (0, 2), f"exit status {status}", text)
         known = self.wf.tasks if self.wf.planner not in ran else []  # with another plan there are other files to collect
-        perhaps = self.behind_perhaps_held(status and "-k" not in extra)
+        perhaps = self.behind_perhaps_held(status)
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure" and t.uid not in perhaps]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
@@ -248,21 +248,21 @@ class History:
         status, text = self.command("-n", *words, env=env)
         self.plan = "-n said before:\n" + "".join(line + "\n" for line in text.splitlines() if line[:1] != " ")
         unrun = imagined.unrun if imagined else {0}  # something that comes before may run first
-        planner_fails = imagined and imagined.states.get(self.wf.planner) == "failed"  # which a plan cannot know
-        self.hold(status == 0 or (unrun or planner_fails) and status == 2, f"-n: exit status {status}", text)
+        plans = imagined and imagined.states.get(self.wf.planner) not in (None, "up to date")  # what comes of that a plan cannot know
+        self.hold(status == 0 or (unrun or plans) and status == 2, f"-n: exit status {status}", text)
         listed = {name for _, name in WOULD.findall(text)}
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored", "held") and u not in unrun]
             self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
-                self.hold(status == bool(stale) or (unrun or planner_fails) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
+                self.hold(status == bool(stale) or (unrun or plans) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
 
-    def behind_perhaps_held(self, stopped):
+    def behind_perhaps_held(self, failed):
         """uids of what -n took for held, and of what comes after it, though it may come to be skipped, or not to be judged after a failure."""
         held, found = set(HELD.findall(self.plan)), w.edges(self.wf)
-        perhaps = {t.uid for t in self.wf.tasks if t.name in held and (t.when or stopped)}
+        perhaps = {t.uid for t in self.wf.tasks if t.name in held and (t.when or failed)}
         return {u for u in found if u in perhaps or w.before(found, u) & perhaps}
 
     def after_success(self, words, args, targets, text):

@@ -209,7 +209,8 @@ class Run:
         if self.is_restored(t, self.key(t, signature)):
             return self.restore(t, signature)
         if self.ran is not None and t.uid not in self.ran:
-            if not self.free or t.run_if and not self.killed:
+            perhaps = all(d in self.unrun or self.states[d] == "left" for d in self.unsuccessful(t))  # what would fail at its start had no turn
+            if not self.free or t.run_if and not self.killed and not perhaps:
                 raise Mismatch(self.must_run(t.uid))
             if self.killed:
                 self.maybe_restored(t, signature)
