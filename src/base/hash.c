@@ -73,12 +73,17 @@ void hasher_reset(struct hasher *h)
 	XXH3_128bits_reset(h->state);
 }
 
-void hasher_add(struct hasher *h, const void *p, size_t n)
+static void add(XXH3_state_t *h, const void *p, size_t n)
 {
 	if (n >= WIDE_FROM && hash_wide_can())
-		hash_wide_update(h->state, p, n);
+		hash_wide_update(h, p, n);
 	else if (n)
-		XXH3_128bits_update(h->state, p, n);
+		XXH3_128bits_update(h, p, n);
+}
+
+void hasher_add(struct hasher *h, const void *p, size_t n)
+{
+	add(h->state, p, n);
 }
 
 void hasher_add_framed(struct hasher *h, const void *p, size_t n)
@@ -117,19 +122,20 @@ static ssize_t read_piece(int fd, void *buf, size_t n, off_t offset, bool *seeks
 	return got;
 }
 
-/* The rest of a file of which the first `n` bytes are in h. */
-static int hash_rest(int fd, struct hasher *h, off_t *n, bool seeks)
+/* The rest of a file of which the first `n` bytes are in h, by pieces as large as there is memory for. */
+static int hash_rest(int fd, XXH3_state_t *h, off_t *n, bool seeks)
 {
-	char *buf = xmalloc(LARGE_PIECE);
+	char small[PIECE], *large = malloc(LARGE_PIECE), *buf = large ? large : small;
+	size_t piece = large ? LARGE_PIECE : PIECE;
 	ssize_t got;
 	int err;
 
-	while ((got = read_piece(fd, buf, LARGE_PIECE, *n, &seeks)) > 0) {
-		hasher_add(h, buf, (size_t)got);
+	while ((got = read_piece(fd, buf, piece, *n, &seeks)) > 0) {
+		add(h, buf, (size_t)got);
 		*n += got;
 	}
 	err = got < 0 ? errno : 0;
-	free(buf);
+	free(large);
 	return err;
 }
 
@@ -154,7 +160,7 @@ int hash_fd(int fd, struct hash128 *out, uint64_t *size)
 	bool seeks = true;
 	ssize_t got = read_piece(fd, buf, sizeof buf, 0, &seeks);
 	off_t n = got;
-	struct hasher h;
+	XXH3_state_t h; /* here, not on the heap: threads come by, which may not find memory exhausted */
 	int err;
 
 	if (got < 0)
@@ -165,11 +171,11 @@ int hash_fd(int fd, struct hash128 *out, uint64_t *size)
 		*size = (uint64_t)got;
 		return 0;
 	}
-	h = hasher_new();
-	hasher_add(&h, buf, (size_t)got);
+	XXH3_INITSTATE(&h);
+	XXH3_128bits_reset(&h);
+	add(&h, buf, (size_t)got);
 	err = hash_rest(fd, &h, &n, seeks);
-	*out = hasher_end(&h);
-	hasher_free(&h);
+	*out = from_xxh(XXH3_128bits_digest(&h));
 	*size = (uint64_t)n;
 	return err;
 }

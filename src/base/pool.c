@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { MOST_THREADS = 4, STACK = 512 << 10 };
+enum { MOST_THREADS = 4, STACK = 1 << 20 };
 
 struct pool {
 	size_t n, piece;

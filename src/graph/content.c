@@ -91,6 +91,23 @@ static bool is_old_input(const struct hashing *h, struct str path)
 	return h->old_files && (map_get(h->old_files, path) || (maker && content_is_old(h->old_files, maker)));
 }
 
+/* What tasks make changes while we run; sources are looked at once a run. */
+static bool is_fresh(const struct hashing *h, const struct task *t, struct str path, bool fresh)
+{
+	return fresh || (t->deps.n && graph_producer(h->g, path));
+}
+
+void content_look_ahead(struct hashing *h, struct arena *a, const struct task *t, const struct str_list *inputs, bool fresh)
+{
+	struct filehash_wish *wishes;
+	if (inputs->items.n < 2 || (h->old_files && h->old_files->n) || h->foresight.files.n)
+		return;
+	wishes = arena_array(a, struct filehash_wish, inputs->items.n);
+	for (size_t i = 0; i < inputs->items.n; i++)
+		wishes[i] = (struct filehash_wish){filehash_file(h->fh, inputs->items.p[i]), is_fresh(h, t, inputs->items.p[i], fresh)};
+	filehash_ahead(h->fh, wishes, inputs->items.n, false);
+}
+
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem)
 {
 	if (is_old_input(h, path) && content_recorded(t, FIELD_INPUT, path, out))
@@ -101,8 +118,7 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 		return true;
 	}
 	struct filehash_file *f = filehash_file(h->fh, path);
-	/* What tasks make changes while we run; sources are looked at once a run. */
-	enum file_state s = filehash_hash(h->fh, f, fresh || (t->deps.n && graph_producer(h->g, path)));
+	enum file_state s = filehash_hash(h->fh, f, is_fresh(h, t, path, fresh));
 	if (s == FILE_REGULAR) {
 		*out = f->hash;
 		return true;

@@ -27,6 +27,8 @@ struct hashing {
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem);
+/* All inputs are going to be asked for by content_of_input, until filehash_ahead_end: many are looked at together. */
+void content_look_ahead(struct hashing *h, struct arena *a, const struct task *t, const struct str_list *inputs, bool fresh);
 /* Does -o name the task, or something that it makes? */
 bool content_is_old(const struct map *old_files, const struct task *t);
 /* A declared path as written: a tree with its slash. */

@@ -271,11 +271,14 @@ static void put_inputs(struct writer *w)
 {
 	struct str_list *files = &w->out->inputs;
 	content_inputs(w->h, w->a, w->t, w->fresh, files, &w->out->problem);
+	if (!w->out->problem.n)
+		content_look_ahead(w->h, w->a, w->t, files, w->fresh);
 	for (size_t i = 0; i < files->items.n && !w->out->problem.n; i++) {
 		struct hash128 h;
 		if (content_of_input(w->h, w->a, w->t, files->items.p[i], w->fresh, &h, &w->out->problem))
 			put_content(w, FIELD_INPUT, files->items.p[i], h);
 	}
+	filehash_ahead_end(w->h->fh);
 }
 
 static void put_declared(struct writer *w)

@@ -8,29 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/map.h"
+#include "state/filehash_entry.h"
 
 enum { TRIES = 3 }; /* of hashing a file that changes meanwhile */
-
-struct entry {
-	struct filehash_file file; /* first: handed out as this */
-	bool racy;                 /* hashed so soon after a change that another one might not show */
-	bool changed;              /* found otherwise when it was looked at afresh */
-	unsigned char looked;      /* LOOKED_…: how its present state was found */
-	struct entry *next;        /* the path asked for next */
-	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */
-};
-
-enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
-
-struct filehash {
-	struct arena *arena;
-	int root_fd;
-	struct log *log;
-	struct map files; /* path -> struct entry */
-	struct entry *first, *last;
-	struct seen *seen; /* NULL: nobody wants to know */
-};
 
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log)
 {
@@ -117,52 +97,73 @@ static enum file_state set_error(struct filehash *fh, struct filehash_file *f, i
 }
 
 /* The file as it was just found. What was hashed holds as long as the stamps do, if they can be trusted. */
-static enum file_state set_stat(struct filehash *fh, struct filehash_file *f, const struct stat *st)
+static enum file_state set_stat(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
 {
-	struct file_stat now = file_stat_of(st);
-	bool known = f->state != FILE_MISSING && f->state != FILE_FAILED && file_stat_same(&now, &f->stat);
+	bool known = f->state != FILE_MISSING && f->state != FILE_FAILED && file_stat_same(&found->stat, &f->stat);
 
 	if (((struct entry *)f)->looked && !known)
 		seen_spoil(fh->seen);
-	if (!file_stat_same(&now, &f->stat) || ((struct entry *)f)->racy)
+	if (!file_stat_same(&found->stat, &f->stat) || ((struct entry *)f)->racy)
 		f->hashed = false;
-	f->stat = now;
+	f->stat = found->stat;
 	f->err = 0;
-	f->executable = st->st_mode & S_IXUSR;
-	f->state = kind_of(st->st_mode);
+	f->executable = found->mode & S_IXUSR;
+	f->state = kind_of(found->mode);
 	if (f->state != FILE_REGULAR)
 		f->hashed = false;
 	return f->state;
 }
 
-/* As C string; a path with a NUL in it names no file. NULL with errno. */
-static const char *c_path(const struct filehash_file *f)
+const char *filehash_c_path(const struct filehash_file *f)
 {
 	errno = ENOENT;
 	return memchr(f->path.p, '\0', f->path.n) ? NULL : f->path.p;
 }
 
-enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh)
+static void find(const struct filehash *fh, const struct filehash_file *f, int flags, struct file_found *out)
 {
-	const char *path = c_path(f);
-	struct filehash_file was;
-	struct stat st;
+	const char *path = filehash_c_path(f);
 
-	if (f->state != FILE_UNKNOWN && !fresh)
-		return f->state;
-	was = *f;
-	if (!path || fstatat(fh->root_fd, path, &st, 0))
-		set_error(fh, f, errno);
+	if (path)
+		file_find(fh->root_fd, path, flags, out);
 	else
-		set_stat(fh, f, &st);
+		*out = (struct file_found){.err = ENOENT};
+}
+
+bool filehash_was_ahead(struct filehash *fh, struct filehash_file *f)
+{
+	struct entry *e = (struct entry *)f;
+	bool was = e->ahead && e->ahead == fh->ahead;
+
+	e->ahead = 0;
+	return was;
+}
+
+void filehash_take_look(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
+{
+	struct filehash_file was = *f;
+
+	if (found->err)
+		set_error(fh, f, found->err);
+	else
+		set_stat(fh, f, found);
 	if (was.state != FILE_UNKNOWN && (f->state != was.state || !file_stat_same(&f->stat, &was.stat)))
 		((struct entry *)f)->changed = true;
 	((struct entry *)f)->looked |= LOOKED_THROUGH;
+}
+
+enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh)
+{
+	struct file_found found;
+
+	if (f->state != FILE_UNKNOWN && !fresh)
+		return f->state;
+	find(fh, f, 0, &found);
+	filehash_take_look(fh, f, &found);
 	return f->state;
 }
 
-/* Is the hash known from an earlier run? */
-static bool recall(struct filehash *fh, struct filehash_file *f)
+bool filehash_recall(struct filehash *fh, struct filehash_file *f)
 {
 	struct file_stat known;
 
@@ -175,116 +176,87 @@ static bool recall(struct filehash *fh, struct filehash_file *f)
 	return f->hashed = true;
 }
 
-/* A small file, in one read. It is not looked at again: its facts are older than its content, so a change meanwhile makes others of them. */
-static bool hash_small(struct filehash_file *f, int fd)
+/* Of a file that was opened: its state now. */
+static enum file_state take_opened(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
 {
-	uint64_t size;
-
-	if (f->stat.size >= HASH_SMALL || hash_small_fd(fd, &f->hash, &size))
-		return false;
-	return size == f->stat.size;
-}
-
-/* Hashes what fd is now. *changed: it was written to meanwhile. 0 or errno. */
-static int hash_open(struct filehash *fh, struct filehash_file *f, int fd, bool *changed)
-{
-	int64_t began_ns = clock_wall_ns();
-	struct file_stat after;
-	struct stat st;
-	uint64_t size;
-	int err;
-
-	*changed = false;
-	if (fstat(fd, &st))
-		return errno;
-	if (set_stat(fh, f, &st) != FILE_REGULAR)
-		return 0;
-	if (!hash_small(f, fd)) {
-		err = hash_fd(fd, &f->hash, &size);
-		if (!err && fstat(fd, &st))
-			err = errno;
-		if (err)
-			return err;
-		after = file_stat_of(&st);
-		*changed = !file_stat_same(&after, &f->stat) || size != f->stat.size;
+	if (found->stated && set_stat(fh, f, found) != FILE_REGULAR)
+		return f->state;
+	if (found->err) {
+		f->hashed = false;
+		f->err = found->err;
+		return f->state = FILE_FAILED;
 	}
-	((struct entry *)f)->racy = *changed || file_stat_racy(&f->stat, began_ns);
+	f->hash = found->hash;
 	f->hashed = true;
-	return 0;
+	((struct entry *)f)->racy = found->changed || file_stat_racy(&f->stat, found->began_ns);
+	return f->state;
 }
 
-static int open_file(const struct filehash *fh, const char *path, int flags)
+enum file_state filehash_take_content(struct filehash *fh, struct filehash_file *f, const struct file_found *found, int flags)
 {
-	return openat(fh->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
-}
+	struct file_found again;
 
-/* Of a file that was opened, which is closed. */
-static enum file_state hash_content(struct filehash *fh, struct filehash_file *f, int fd, int flags)
-{
-	bool changed = true;
-
-	for (int i = 0; changed && i < TRIES; i++) {
-		int err;
-
-		if (i)
-			fd = open_file(fh, f->path.p, flags);
-		if (fd < 0)
-			return set_error(fh, f, errno);
-		err = hash_open(fh, f, fd, &changed);
-		close(fd);
-		if (err) {
-			f->state = FILE_FAILED;
-			f->hashed = false;
-			f->err = err;
-		}
-		if (f->state != FILE_REGULAR)
+	for (int i = 1;; i++) {
+		if (!found->opened)
+			return set_error(fh, f, found->err);
+		if (take_opened(fh, f, found) != FILE_REGULAR)
 			return f->state;
+		if (!found->changed || i == TRIES)
+			break;
+		file_find_content(fh->root_fd, f->path.p, flags, &again);
+		found = &again;
 	}
 	if (fh->log && !((struct entry *)f)->racy)
 		log_file_put(fh->log, f->path, &f->stat, f->hash);
 	return FILE_REGULAR;
 }
 
-/* Opens a file that neither this run nor the log knows: to look at it first would tell nothing that its descriptor does not. -1: it is to be looked at. */
-static int open_unknown(const struct filehash *fh, const struct filehash_file *f)
+static enum file_state hash_content(struct filehash *fh, struct filehash_file *f, int flags)
 {
-	const char *path = c_path(f);
+	struct file_found found;
+
+	file_find_content(fh->root_fd, f->path.p, flags, &found);
+	return filehash_take_content(fh, f, &found, flags);
+}
+
+bool filehash_is_new(const struct filehash *fh, const struct filehash_file *f)
+{
 	struct file_stat st;
 	struct hash128 h;
 
-	if (!path || f->state != FILE_UNKNOWN || ((const struct entry *)f)->looked || (fh->log && log_file_get(fh->log, f->path, &st, &h)))
-		return -1;
-	return open_file(fh, path, 0);
+	return filehash_c_path(f) && f->state == FILE_UNKNOWN && !((const struct entry *)f)->looked && !(fh->log && log_file_get(fh->log, f->path, &st, &h));
 }
 
 enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool fresh)
 {
-	int fd;
+	struct file_found found;
 
+	if (filehash_was_ahead(fh, f))
+		fresh = false;
 	/* Hashed at some time and not to be looked at again: whether it was racy does not matter. */
 	if (f->hashed && !fresh)
 		return FILE_REGULAR;
-	fd = open_unknown(fh, f);
-	if (fd >= 0) {
-		hash_content(fh, f, fd, 0);
-		((struct entry *)f)->looked |= LOOKED_THROUGH;
-		return f->state;
+	if (filehash_is_new(fh, f)) {
+		file_find_content(fh->root_fd, f->path.p, 0, &found);
+		if (found.opened) { /* else a look tells more */
+			filehash_take_content(fh, f, &found, 0);
+			((struct entry *)f)->looked |= LOOKED_THROUGH;
+			return f->state;
+		}
 	}
-	if (filehash_look(fh, f, fresh) != FILE_REGULAR || f->hashed || recall(fh, f))
+	if (filehash_look(fh, f, fresh) != FILE_REGULAR || f->hashed || filehash_recall(fh, f))
 		return f->state;
-	return hash_content(fh, f, open_file(fh, f->path.p, 0), 0);
+	return hash_content(fh, f, 0);
 }
 
 /* What the link leads to may be known as an input: that is left as it is. */
-static void note_link(struct filehash *fh, struct entry *e, const struct stat *st)
+static void note_link(struct filehash *fh, struct entry *e, const struct file_stat *now)
 {
-	struct file_stat now = file_stat_of(st);
-
-	if ((e->looked & LOOKED_AT) || (e->link && !file_stat_same(e->link, &now)))
+	if ((e->looked & LOOKED_AT) || (e->link && !file_stat_same(e->link, now)))
 		seen_spoil(fh->seen);
 	if (!e->link)
 		e->link = arena_new(fh->arena, struct file_stat);
-	*e->link = now;
+	*e->link = *now;
 }
 
 /* Now it is no link. */
@@ -323,47 +295,49 @@ static void fill_part(const struct filehash_file *f, struct filehash_part *out)
 	}
 }
 
+void filehash_take_part(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
+{
+	if (found->err)
+		set_error(fh, f, found->err);
+	else
+		set_stat(fh, f, found);
+	note_no_link(fh, f);
+}
+
 enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, struct filehash_part *out, int *err)
 {
 	struct filehash_file *f = filehash_file(fh, path);
-	const char *name = c_path(f);
-	struct stat st;
+	struct file_found found;
 
 	*err = 0;
 	*out = (struct filehash_part){.path = f->path};
-	if (!name || fstatat(fh->root_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
-		*err = errno;
-		set_error(fh, f, errno);
-		note_no_link(fh, f);
-		return f->state;
+	if (!filehash_was_ahead(fh, f)) {
+		find(fh, f, AT_SYMLINK_NOFOLLOW, &found);
+		if (!found.err && S_ISLNK(found.mode)) {
+			note_link(fh, (struct entry *)f, &found.stat);
+			return part_link(fh, a, f->path.p, out, err);
+		}
+		filehash_take_part(fh, f, &found);
+		if (f->state == FILE_REGULAR && !f->hashed && !filehash_recall(fh, f))
+			hash_content(fh, f, O_NOFOLLOW);
 	}
-	if (S_ISLNK(st.st_mode)) {
-		note_link(fh, (struct entry *)f, &st);
-		return part_link(fh, a, name, out, err);
-	}
-	set_stat(fh, f, &st);
-	note_no_link(fh, f);
-	if (f->state == FILE_REGULAR && !f->hashed && !recall(fh, f))
-		hash_content(fh, f, open_file(fh, f->path.p, O_NOFOLLOW), O_NOFOLLOW);
 	*err = f->err;
-	fill_part(f, out);
+	if (!f->err)
+		fill_part(f, out);
 	return f->state;
 }
 
 enum file_state filehash_folder(struct filehash *fh, struct filehash_file *f, int *err)
 {
-	const char *name = c_path(f);
-	struct stat st;
+	struct file_found found;
 
-	*err = 0;
-	if (!name || fstatat(fh->root_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
-		*err = errno;
-		return missing_or_failed(errno);
-	}
-	if (!S_ISDIR(st.st_mode))
+	find(fh, f, AT_SYMLINK_NOFOLLOW, &found);
+	*err = found.err;
+	if (found.err)
+		return missing_or_failed(found.err);
+	if (!S_ISDIR(found.mode))
 		return FILE_REGULAR; /* a link to a folder too: it is no folder of its own */
-	set_stat(fh, f, &st);
-	note_no_link(fh, f);
+	filehash_take_part(fh, f, &found);
 	return FILE_FOLDER;
 }
 

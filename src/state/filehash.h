@@ -62,6 +62,15 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path); /* pa
 /* So many, known or not, are going to be asked for: room is made for them at once. */
 void filehash_expect(struct filehash *fh, size_t n);
 
+/* Paths that are going to be asked for next, by filehash_hash or, as `outputs`, by filehash_part. Are they many, all are looked at and hashed now, on several processors, and who asks then
+ * gets what was found, once, also who asks afresh; until filehash_ahead_end. Takes and notes what asking would. */
+struct filehash_wish {
+	struct filehash_file *file;
+	bool fresh; /* as it is going to be asked */
+};
+void filehash_ahead(struct filehash *fh, const struct filehash_wish *wishes, size_t n, bool outputs);
+void filehash_ahead_end(struct filehash *fh);
+
 /* Looks at the path (once a run; again when `fresh`), through links. */
 enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool fresh);
 /* Looks, and hashes a regular file where the remembered hash does not hold. The hash covers the content only. */

@@ -74,8 +74,6 @@ static bool walk_add(struct walk *w, struct str path)
 	struct filehash_part part;
 	int err;
 
-	if (w->skip && w->skip->fn(w->skip->self, path))
-		return true;
 	switch (filehash_part(w->fh, w->arena, path, &part, &err)) {
 	case FILE_REGULAR:
 	case FILE_SPECIAL:
@@ -94,11 +92,29 @@ static bool walk_add(struct walk *w, struct str path)
 	return true;
 }
 
+/* What was found, in this order. Many are looked at together. */
+static bool walk_add_all(struct walk *w, const struct str *paths, size_t n)
+{
+	struct filehash_wish *wishes = arena_array(w->arena, struct filehash_wish, n);
+	size_t wanted = 0;
+	bool ok = true;
+
+	for (size_t i = 0; i < n; i++)
+		if (!w->skip || !w->skip->fn(w->skip->self, paths[i]))
+			wishes[wanted++] = (struct filehash_wish){filehash_file(w->fh, paths[i]), true};
+	filehash_ahead(w->fh, wishes, wanted, true);
+	for (size_t i = 0; ok && i < wanted; i++)
+		ok = walk_add(w, wishes[i].file->path);
+	filehash_ahead_end(w->fh);
+	return ok;
+}
+
 static bool read_folder(struct walk *w, struct str folder)
 {
 	int fd = openat(filehash_root(w->fh), folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	VEC(struct str) found = {0};
 	struct dirent *e = NULL;
-	bool ok = true;
+	int err;
 	DIR *d;
 
 	if (fd < 0)
@@ -109,13 +125,12 @@ static bool read_folder(struct walk *w, struct str folder)
 		close(fd);
 		return false;
 	}
-	while (ok && (errno = 0, e = readdir(d)))
+	while ((errno = 0, e = readdir(d)))
 		if (!glob_passes_over(folder, e->d_name))
-			ok = walk_add(w, arena_printf(w->arena, "%.*s/%s", STR_ARG(folder), e->d_name));
-	if (ok && errno)
-		ok = walk_fail(w, folder, errno);
+			vec_push(w->arena, &found, arena_printf(w->arena, "%.*s/%s", STR_ARG(folder), e->d_name));
+	err = errno;
 	closedir(d);
-	return ok;
+	return walk_add_all(w, found.p, found.n) && (!err || walk_fail(w, folder, err));
 }
 
 static int by_path(const void *a, const void *b)
@@ -164,9 +179,7 @@ static bool find_glob(struct walk *w, struct str pattern)
 	int err = glob_walk(w->arena, filehash_root(w->fh), pattern, &list, &bad);
 	bool ok = !err || walk_fail(w, bad, err);
 
-	for (size_t i = 0; ok && i < list.paths.n; i++)
-		ok = walk_add(w, list.paths.p[i]);
-	return ok;
+	return ok && walk_add_all(w, list.paths.p, list.paths.n);
 }
 
 enum file_state filehash_parts(struct filehash *fh, struct arena *a, enum output_kind kind, struct str path, const struct filehash_skip *skip,

@@ -564,6 +564,195 @@ static void a_pattern_counts_names_and_contents(void **state)
 	assert_false(hash_eq(glob(b, "**", 3), h));
 }
 
+#define MANY 700
+
+static const char *many_name(struct box *b, int i)
+{
+	return arena_printf(&b->arena, "many/%d", i).p;
+}
+
+static struct str many_text(struct box *b, int i)
+{
+	return arena_printf(&b->arena, "text %d", i * i);
+}
+
+/* Some of them are large enough to be read in pieces, some are no files. */
+static void make_many(struct box *b)
+{
+	char *large = calloc(1, HASH_SMALL + 2);
+
+	memset(large, 'x', HASH_SMALL + 1);
+	mkdirat(b->fd, "many", 0700);
+	for (int i = 0; i < MANY; i++) {
+		put(b, many_name(b, i), i % 100 == 7 ? large : many_text(b, i).p);
+		stamp(b, many_name(b, i), 1500000000 * NS_PER_S + 1);
+	}
+	free(large);
+	unlinkat(b->fd, "many/3", 0);
+	unlinkat(b->fd, "many/4", 0);
+	mkdirat(b->fd, "many/4", 0700);
+	unlinkat(b->fd, "many/5", 0);
+	symlinkat("6", b->fd, "many/5");
+	unlinkat(b->fd, "many/8", 0);
+	symlinkat("none", b->fd, "many/8");
+	unlinkat(b->fd, "many/9", 0);
+	mkfifoat(b->fd, "many/9", 0600);
+	sleep_ms(40);
+}
+
+static void look_ahead(struct box *b, bool fresh, bool outputs)
+{
+	struct filehash_wish wishes[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		wishes[i] = (struct filehash_wish){file(b, many_name(b, i)), fresh};
+	filehash_ahead(b->fh, wishes, MANY, outputs);
+}
+
+/* Everything about each of them, as it comes out one by one. */
+static struct hash128 all_one_by_one(struct box *b, bool fresh)
+{
+	struct hasher h = hasher_new();
+	struct hash128 out;
+
+	for (int i = 0; i < MANY; i++) {
+		struct filehash_file *f = file(b, many_name(b, i));
+		unsigned char facts[] = {(unsigned char)filehash_hash(b->fh, f, fresh), f->hashed, f->executable, (unsigned char)f->err};
+
+		hasher_add(&h, facts, sizeof facts);
+		hasher_add(&h, &f->hash, f->hashed ? sizeof f->hash : 0);
+	}
+	out = hasher_end(&h);
+	hasher_free(&h);
+	return out;
+}
+
+static void note_sight(void *self, const struct filehash_sight *s)
+{
+	unsigned char facts[] = {s->stat != NULL, s->through, s->failed, s->folder, s->changed};
+
+	hasher_add(self, s->path.p, s->path.n);
+	hasher_add(self, facts, sizeof facts);
+	if (s->stat)
+		hasher_add(self, s->stat, sizeof *s->stat);
+}
+
+static struct hash128 all_sights(struct box *b)
+{
+	struct hasher h = hasher_new();
+	struct hash128 out;
+
+	filehash_sights(b->fh, note_sight, &h);
+	out = hasher_end(&h);
+	hasher_free(&h);
+	return out;
+}
+
+static void many_looked_at_together_are_what_each_is_alone(void **state)
+{
+	struct box *b = *state;
+	struct hash128 alone, sights;
+
+	make_many(b);
+	alone = all_one_by_one(b, false);
+	sights = all_sights(b);
+	for (int known = 0; known < 2; known++) {
+		if (!known)
+			unlinkat(b->state_fd, "log", 0);
+		else
+			assert_true(recorded(b, many_name(b, 0)));
+		next_run(b);
+		look_ahead(b, false, false);
+		assert_true(hash_eq(all_one_by_one(b, false), alone));
+		filehash_ahead_end(b->fh);
+		assert_true(hash_eq(all_sights(b), sights));
+		look_ahead(b, true, false);
+		assert_true(hash_eq(all_one_by_one(b, true), alone));
+		filehash_ahead_end(b->fh);
+		assert_true(hash_eq(all_sights(b), sights));
+	}
+}
+
+static void what_was_looked_at_ahead_is_taken_once(void **state)
+{
+	struct box *b = *state;
+	struct filehash_file *f;
+
+	make_many(b);
+	look_ahead(b, true, false);
+	put(b, "many/0", "other");
+	put(b, "many/1", "other");
+	put(b, "many/2", "other");
+	assert_hash(b, "many/0", true, "text 0"); /* as it was when all were looked at */
+	assert_hash(b, "many/0", true, "other");
+	filehash_ahead_end(b->fh);
+	assert_hash(b, "many/1", true, "other");
+	f = file(b, "many/2");
+	assert_int_equal(filehash_hash(b->fh, f, false), FILE_REGULAR);
+	assert_true(hash_eq(f->hash, hash_bytes("text 4", 6)));
+}
+
+static void changes_are_seen_by_who_looks_ahead(void **state)
+{
+	struct box *b = *state;
+	struct hash128 before, after;
+
+	make_many(b);
+	look_ahead(b, false, false);
+	before = all_one_by_one(b, false);
+	filehash_ahead_end(b->fh);
+	put(b, "many/20", "other");
+	unlinkat(b->fd, "many/21", 0);
+	put(b, "many/3", "new");
+	stamp(b, "many/3", clock_wall_ns() + 100 * NS_PER_S);
+	look_ahead(b, false, false);
+	assert_true(hash_eq(all_one_by_one(b, false), before));
+	filehash_ahead_end(b->fh);
+	look_ahead(b, true, false);
+	after = all_one_by_one(b, true);
+	filehash_ahead_end(b->fh);
+	assert_false(hash_eq(after, before));
+	assert_true(hash_eq(all_one_by_one(b, true), after));
+	assert_hash(b, "many/20", false, "other");
+	assert_hash(b, "many/3", false, "new");
+	assert_int_equal(filehash_hash(b->fh, file(b, "many/21"), false), FILE_MISSING);
+	assert_false(recorded(b, "many/3")); /* by its stamp it might change once more and look the same */
+	assert_true(recorded(b, "many/22"));
+}
+
+static void a_tree_of_many_is_what_its_files_are(void **state)
+{
+	struct box *b = *state;
+	struct hash128 few, h;
+	struct str bad;
+	int err;
+
+	make_many(b);
+	for (int i = 200; i < MANY; i++)
+		unlinkat(b->fd, many_name(b, i), 0);
+	assert_int_equal(filehash_tree(b->fh, STR("many"), NULL, &few, &err, &bad), FILE_FOLDER);
+	for (int i = 200; i < MANY; i++)
+		put(b, many_name(b, i), many_text(b, i).p);
+	assert_int_equal(filehash_tree(b->fh, STR("many"), NULL, &h, &err, &bad), FILE_FOLDER);
+	assert_false(hash_eq(h, few));
+	/* The same content, put together from files that were each looked at alone. */
+	struct filehash_parts parts = {0};
+	assert_int_equal(filehash_parts(b->fh, &b->arena, OUTPUT_TREE, STR("many"), NULL, &parts, &err, &bad), FILE_FOLDER);
+	assert_int_equal(parts.of.n, MANY - 1);
+	next_run(b);
+	for (size_t i = 0; i < parts.of.n; i++) {
+		struct filehash_part *p = &parts.of.p[i], alone;
+
+		filehash_part(b->fh, &b->arena, p->path, &alone, &err);
+		assert_int_equal(alone.kind, p->kind);
+		assert_true(p->kind == PART_FOLDER || hash_eq(filehash_part_hash(&alone), filehash_part_hash(p)));
+	}
+	for (int i = 200; i < MANY; i++)
+		unlinkat(b->fd, many_name(b, i), 0);
+	assert_int_equal(filehash_tree(b->fh, STR("many"), NULL, &h, &err, &bad), FILE_FOLDER);
+	assert_true(hash_eq(h, few));
+}
+
 #define IN_BOX(test) cmocka_unit_test_setup_teardown(test, box_setup, box_teardown)
 
 int main(void)
@@ -589,6 +778,10 @@ int main(void)
 	    IN_BOX(a_tree_that_is_none_is_told),
 	    IN_BOX(a_deep_tree_needs_no_stack_and_few_descriptors),
 	    IN_BOX(a_pattern_counts_names_and_contents),
+	    IN_BOX(many_looked_at_together_are_what_each_is_alone),
+	    IN_BOX(what_was_looked_at_ahead_is_taken_once),
+	    IN_BOX(changes_are_seen_by_who_looks_ahead),
+	    IN_BOX(a_tree_of_many_is_what_its_files_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,62 @@
+/* What filehash.h, to be included before, keeps of a path: private to its files. */
+#ifndef AXMAKE_STATE_FILEHASH_ENTRY_H
+#define AXMAKE_STATE_FILEHASH_ENTRY_H
+
+#include "base/map.h"
+
+enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
+
+struct entry {
+	struct filehash_file file; /* first: handed out as this */
+	bool racy;                 /* hashed so soon after a change that another one might not show */
+	bool changed;              /* found otherwise when it was looked at afresh */
+	unsigned char looked;      /* LOOKED_…: how its present state was found */
+	unsigned ahead;            /* number of the looking ahead that found it, for whom asks next; 0: none */
+	struct entry *next;        /* the path asked for next */
+	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */
+};
+
+struct filehash {
+	struct arena *arena;
+	int root_fd;
+	struct log *log;
+	struct map files; /* path -> struct entry */
+	struct entry *first, *last;
+	struct seen *seen; /* NULL: nobody wants to know */
+	unsigned ahead;    /* number of the last looking ahead */
+};
+
+/* What system calls tell of a path, without a word of what is known of it: any thread may ask, for itself. */
+struct file_found {
+	struct file_stat stat;
+	mode_t mode;
+	bool opened, stated;
+	bool changed;     /* it was written to while it was hashed */
+	int err;          /* of opening it, or else of looking at it, or else of reading it */
+	int64_t began_ns; /* wall clock, before it was looked at and read */
+	struct hash128 hash;
+};
+/* Looks by path; flags as fstatat's. */
+void file_find(int at, const char *path, int flags, struct file_found *out);
+/* Opens, with flags besides those for reading, and then looks at what was opened and, if it is a regular file, reads it: the
+ * facts are older than the content. */
+void file_find_content(int at, const char *path, int flags, struct file_found *out);
+
+/* As C string; a path with a NUL in it names no file. NULL with errno. */
+const char *filehash_c_path(const struct filehash_file *f);
+/* A first look through links at the path, or another one. */
+void filehash_take_look(struct filehash *fh, struct filehash_file *f, const struct file_found *found);
+/* The file as an output, when it is no link. */
+void filehash_take_part(struct filehash *fh, struct filehash_file *f, const struct file_found *found);
+/* What file_find_content found; it is asked again, with the same flags, where the file changed meanwhile. Needs a file that was
+ * opened. */
+enum file_state filehash_take_content(struct filehash *fh, struct filehash_file *f, const struct file_found *found, int flags);
+/* Is the hash of the file, as it was looked at, known from an earlier run? */
+bool filehash_recall(struct filehash *fh, struct filehash_file *f);
+/* Do neither this run nor the log know it? To look at such a file before it is opened would tell nothing that its descriptor does
+ * not. */
+bool filehash_is_new(const struct filehash *fh, const struct filehash_file *f);
+/* Was it looked at ahead for the one who asks now? */
+bool filehash_was_ahead(struct filehash *fh, struct filehash_file *f);
+
+#endif

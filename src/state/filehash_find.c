@@ -1,0 +1,72 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "state/filehash.h"
+#include "state/filehash_entry.h"
+
+static void set_stat(struct file_found *f, const struct stat *st)
+{
+	f->stat = file_stat_of(st);
+	f->mode = st->st_mode;
+	f->stated = true;
+}
+
+void file_find(int at, const char *path, int flags, struct file_found *out)
+{
+	struct stat st;
+
+	*out = (struct file_found){0};
+	if (fstatat(at, path, &st, flags))
+		out->err = errno;
+	else
+		set_stat(out, &st);
+}
+
+/* A small file, in one read. It is not looked at again: its facts are older than its content, so a change meanwhile makes others
+ * of them. */
+static bool hash_small(int fd, struct file_found *f)
+{
+	uint64_t size;
+
+	return f->stat.size < HASH_SMALL && !hash_small_fd(fd, &f->hash, &size) && size == f->stat.size;
+}
+
+static int hash_large(int fd, struct file_found *f)
+{
+	struct file_stat after;
+	struct stat st;
+	uint64_t size;
+	int err = hash_fd(fd, &f->hash, &size);
+
+	if (!err && fstat(fd, &st))
+		err = errno;
+	if (err)
+		return err;
+	after = file_stat_of(&st);
+	f->changed = !file_stat_same(&after, &f->stat) || size != f->stat.size;
+	return 0;
+}
+
+void file_find_content(int at, const char *path, int flags, struct file_found *out)
+{
+	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	struct stat st;
+
+	*out = (struct file_found){0};
+	if (fd < 0) {
+		out->err = errno;
+		return;
+	}
+	out->opened = true;
+	out->began_ns = clock_wall_ns();
+	if (fstat(fd, &st)) {
+		out->err = errno;
+	} else {
+		set_stat(out, &st);
+		if (S_ISREG(st.st_mode) && !hash_small(fd, out))
+			out->err = hash_large(fd, out);
+	}
+	close(fd);
+}
