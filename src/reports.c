@@ -51,54 +51,86 @@ const struct str *reports_own(const struct program *g, size_t *n)
 	return own;
 }
 
-/* By rename; a pipe or a device, which that would replace, is written to. */
-static int write_whole(const char *path, struct str text)
+/* A file on its way to disk. */
+struct writing {
+	const struct report *what;
+	void (*write)(struct sbuf *b, const struct report *r);
+	int fd, err;
+};
+
+static void drain(void *to, struct sbuf *b)
 {
-	struct stat st;
+	struct writing *w = to;
+	if (!w->err)
+		w->err = os_write_all(w->fd, b->p, b->n);
+	sbuf_clear(b);
+}
+
+/* In pieces, as it is made. */
+static int write_pieces(void *self, int fd)
+{
+	struct writing *w = self;
+	struct report r = *w->what;
+	struct sbuf b = {0};
+	w->fd = fd;
+	r.drain = drain;
+	r.to = w;
+	w->write(&b, &r);
+	drain(w, &b);
+	sbuf_free(&b);
+	return w->err;
+}
+
+/* What is no file would be replaced by a rename: it is written to. */
+static int write_in_place(const char *path, const struct writing *w)
+{
 	struct linefile l;
-	if (stat(path, &st) || S_ISREG(st.st_mode))
-		return os_replace_file(AT_FDCWD, path, 0666, text);
-	int err = S_ISDIR(st.st_mode) ? EISDIR : linefile_open(&l, path, false);
+	struct sbuf b = {0};
+	int err = linefile_open(&l, path, false);
 	if (err)
 		return err;
-	linefile_add(&l, text);
+	w->write(&b, w->what);
+	linefile_add(&l, sbuf_view(&b));
+	sbuf_free(&b);
 	return linefile_close(&l);
 }
 
-static void write_file(const struct program *g, const struct file_option *file, const struct sbuf *text)
+static void write_file(const struct program *g, const struct file_option *file, const struct report *r, void (*write)(struct sbuf *, const struct report *))
 {
 	const char *path = reports_path(g, file);
-	int err = write_whole(path, sbuf_view(text));
+	struct writing w = {.what = r, .write = write};
+	struct stat st;
+	int err = stat(path, &st) || S_ISREG(st.st_mode) ? os_replace_by(AT_FDCWD, path, 0666, write_pieces, &w) : S_ISDIR(st.st_mode) ? EISDIR : write_in_place(path, &w);
 	if (err)
 		fprintf(stderr, "%s: warning: cannot write '%s': %s\n", g->name, path, os_error(err));
 }
 
+static void write_markdown(struct sbuf *b, const struct report *r)
+{
+	report_markdown(b, r, SIZE_MAX);
+}
+
 static void write_report(const struct program *g, const struct file_option *file, const struct report *r)
 {
-	struct sbuf b = {0};
-	if (str_ends(file->path, STR(".json")))
-		report_json(&b, r);
-	else if (str_ends(file->path, STR(".xml")))
-		report_junit(&b, r);
-	else if (str_ends(file->path, STR(".html")))
-		report_html(&b, r);
-	else
-		report_markdown(&b, r, SIZE_MAX);
-	write_file(g, file, &b);
-	sbuf_free(&b);
+	static const struct {
+		const char *ending;
+		void (*write)(struct sbuf *b, const struct report *r);
+	} forms[] = {{".json", report_json}, {".xml", report_junit}, {".html", report_html}, {"", write_markdown}};
+	size_t i = 0;
+	while (!str_ends(file->path, str_of(forms[i].ending)))
+		i++;
+	write_file(g, file, r, forms[i].write);
 }
 
 void reports_write(struct program *g, const struct ledger *l, int signal, int status)
 {
 	const struct options *o = &g->options;
 	struct report r = {.ledger = l, .diag = g->project.diag, .version = AXMAKE_VERSION, .store = &g->project.store, .signal = signal, .status = status};
-	struct sbuf trace = {0}, summary = {0};
+	struct sbuf summary = {0};
 	for (size_t i = 0; i < o->reports.n; i++)
 		write_report(g, &o->reports.p[i], &r);
-	if (o->trace_file.path.n) {
-		report_trace(&trace, &r);
-		write_file(g, &o->trace_file, &trace);
-	}
+	if (o->trace_file.path.n)
+		write_file(g, &o->trace_file, &r, report_trace);
 	if (actions_here())
 		runner_tell(g, &r);
 	if (o->notify.n && ledger_did_something(l)) {
@@ -106,5 +138,4 @@ void reports_write(struct program *g, const struct ledger *l, int signal, int st
 		g->summary = arena_copy(&g->arena, sbuf_view(&summary));
 	}
 	sbuf_free(&summary);
-	sbuf_free(&trace);
 }

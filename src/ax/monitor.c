@@ -11,6 +11,7 @@
 
 #include "ax/verb.h"
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/os.h"
 #include "base/path.h"
 #include "load/value.h"
@@ -206,12 +207,16 @@ static void take_events(struct monitor *m)
 
 static void tell_json(struct monitor *m, const struct awaited *w, const char *status)
 {
-	json_t *o = phrase_json_must(json_object());
-	phrase_json_set(o, "agent", phrase_json(w->name));
-	phrase_json_set(o, "status", phrase_json(str_of(status)));
-	phrase_json_set(o, "duration", w->duration_ms < 0 ? json_null() : json_integer(w->duration_ms));
-	phrase_json_set(o, "error", phrase_json(w->error.n ? w->error : STR_NONE));
-	phrase_json_print(o, stdout);
+	struct sbuf b = {0};
+	struct jsonout o = {.b = &b};
+	jsonout_object(&o, NULL);
+	jsonout_text(&o, "agent", w->name);
+	jsonout_word(&o, "status", status);
+	jsonout_count(&o, "duration", w->duration_ms);
+	jsonout_known(&o, "error", w->error);
+	jsonout_end(&o);
+	puts(b.p);
+	sbuf_free(&b);
 	m->broken = fflush(stdout) != 0 || ferror(stdout);
 }
 

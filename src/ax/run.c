@@ -10,6 +10,7 @@
 
 #include "ax/verb.h"
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/os.h"
 #include "engine.h"
 #include "listeners.h"
@@ -302,49 +303,42 @@ static bool print_answer(int fd)
 	return written && !err;
 }
 
-static json_t *number_or_null(int64_t n)
+static void print_made(struct sbuf *b)
 {
-	return n < 0 ? json_null() : json_integer(n);
-}
-
-/* One half of the object: its end stays open, or its beginning. */
-static void print_half(json_t *half, bool first)
-{
-	struct sbuf b = {0};
-	phrase_json_line(&b, half);
-	struct str text = str_trim(sbuf_view(&b));
-	text = first ? str_sub(text, 0, text.n - 1) : str_sub(text, 1, text.n);
-	fwrite(text.p, 1, text.n, stdout);
-	sbuf_free(&b);
+	fwrite(b->p, 1, b->n, stdout);
+	sbuf_clear(b);
 }
 
 /* One object; the answer in it is that of `fd`, in pieces (-1: it is empty). 0 or the errno of reading that. */
 static int print_json(const struct one *one, bool ok, int fd)
 {
 	const struct outcome *o = &one->outcome;
-	struct sbuf why = {0};
+	struct sbuf b = {0}, why = {0};
+	struct jsonout j = {.b = &b};
 	int err = 0;
-	json_t *head = phrase_json_must(json_object()), *rest = phrase_json_must(json_object()), *tokens = phrase_json_must(json_object());
 	if (!ok)
 		failure_words(&why, one->task, o);
-	phrase_json_set(tokens, "input", number_or_null(o->input_tokens));
-	phrase_json_set(tokens, "output", number_or_null(o->output_tokens));
-	phrase_json_set(head, "agent", phrase_json(one->task->agent->name));
-	phrase_json_set(head, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
-	phrase_json_set(head, "status", phrase_json(ok ? STR("completed") : STR("failed")));
-	phrase_json_set(rest, "tokens", tokens);
-	phrase_json_set(rest, "cost_usd", isnan(o->cost_usd) ? json_null() : json_real(o->cost_usd));
-	phrase_json_set(rest, "duration_ms", json_integer(o->duration_ns / NS_PER_MS));
-	phrase_json_set(rest, "error", phrase_json(ok ? STR_NONE : sbuf_view(&why)));
-	print_half(head, true);
-	fputs(",\"result\":", stdout);
+	jsonout_object(&j, NULL);
+	jsonout_text(&j, "agent", one->task->agent->name);
+	jsonout_known(&j, "provider", o->provider);
+	jsonout_word(&j, "status", ok ? "completed" : "failed");
+	jsonout_key(&j, "result");
+	print_made(&b);
 	if (fd >= 0)
 		err = jsonprint_file(fd, stdout);
 	else
 		fputs(ok ? "\"\"" : "null", stdout);
-	putchar(',');
-	print_half(rest, false);
-	putchar('\n');
+	jsonout_object(&j, "tokens");
+	jsonout_count(&j, "input", o->input_tokens);
+	jsonout_count(&j, "output", o->output_tokens);
+	jsonout_end(&j);
+	jsonout_real(&j, "cost_usd", o->cost_usd);
+	jsonout_number(&j, "duration_ms", o->duration_ns / NS_PER_MS);
+	jsonout_text(&j, "error", ok ? STR_NONE : sbuf_view(&why));
+	jsonout_end(&j);
+	sbuf_char(&b, '\n');
+	print_made(&b);
+	sbuf_free(&b);
 	sbuf_free(&why);
 	return err;
 }

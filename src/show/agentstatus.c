@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "run/mask.h"
@@ -63,11 +64,6 @@ static void take_mark_away(struct agentstatus *s, const struct task *t)
 	s->running.p[i] = s->running.p[--s->running.n];
 }
 
-static json_t *masked(const struct agentstatus *s, struct arena *a, struct str text)
-{
-	return phrase_json(mask_copy(&s->mask, a, text));
-}
-
 /* What it was asked to do: a task's name, or the words of ax run or of another's answer. */
 static struct str asked(const struct agentstatus *s, const struct task *t)
 {
@@ -81,26 +77,28 @@ static void on_end(struct agentstatus *s, const struct task *t, const struct out
 	if ((!failed && !o->tries) || !open_folder(s)) /* without a try nothing has run: -t */
 		return;
 	struct arena a = {0};
-	struct sbuf text = {0}, why = {0};
+	struct sbuf text = {0}, why = {0}, at = {0};
+	struct jsonout j = {.b = &text};
 	int64_t now_ns = clock_wall_ns();
-	json_t *j = phrase_json_must(json_object());
 	if (failed)
 		failure_words(&why, t, o);
-	clock_iso(&text, now_ns);
-	phrase_json_set(j, "agent", phrase_json(t->agent->name));
-	phrase_json_set(j, "status", phrase_json(failed ? STR("failed") : STR("completed")));
-	phrase_json_set(j, "timestamp", phrase_json(sbuf_view(&text)));
-	phrase_json_set(j, "pid", json_integer(getpid()));
-	phrase_json_set(j, "duration", json_integer(o->duration_ns / NS_PER_MS));
-	phrase_json_set(j, "task", masked(s, &a, asked(s, t)));
-	phrase_json_set(j, "provider", phrase_json(o->provider.n ? o->provider : STR_NONE));
-	phrase_json_set(j, "error", masked(s, &a, failed ? sbuf_view(&why) : STR_NONE));
-	sbuf_clear(&text);
-	phrase_json_line(&text, j);
+	clock_iso(&at, now_ns);
+	jsonout_object(&j, NULL);
+	jsonout_text(&j, "agent", t->agent->name);
+	jsonout_word(&j, "status", failed ? "failed" : "completed");
+	jsonout_text(&j, "timestamp", sbuf_view(&at));
+	jsonout_number(&j, "pid", getpid());
+	jsonout_number(&j, "duration", o->duration_ns / NS_PER_MS);
+	jsonout_text(&j, "task", mask_copy(&s->mask, &a, asked(s, t)));
+	jsonout_known(&j, "provider", o->provider);
+	jsonout_text(&j, "error", failed ? mask_copy(&s->mask, &a, sbuf_view(&why)) : STR_NONE);
+	jsonout_end(&j);
+	sbuf_char(&text, '\n');
 	note(s, statusdir_put(s->fd, t->agent->name, now_ns / NS_PER_MS, sbuf_view(&text)));
 	/* Only now: who waits for the mark to go finds the file. */
 	take_mark_away(s, t);
 	sbuf_free(&text);
+	sbuf_free(&at);
 	sbuf_free(&why);
 	arena_free(&a);
 }

@@ -1,10 +1,10 @@
 #include "show/database.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonout.h"
 #include "base/utf8.h"
 #include "run/mask.h"
 #include "show/phrase.h"
@@ -33,13 +33,11 @@ void database_text(struct sbuf *b, struct str s)
 		sbuf_str(b, s);
 		return;
 	}
-	json_t *j = phrase_json(s);
-	char *quoted = json_dumps(j, JSON_ENCODE_ANY);
-	struct str text = str_of(quoted);
+	struct sbuf quoted = {0};
+	jsonout_text(&(struct jsonout){.b = &quoted}, NULL, s);
 	/* JSON leaves C1 and format characters alone, which steer terminals. */
-	utf8_escape(b, text);
-	json_decref(j);
-	free(quoted);
+	utf8_escape(b, sbuf_view(&quoted));
+	sbuf_free(&quoted);
 }
 
 static void head(struct sbuf *b, const char *title)

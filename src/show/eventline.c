@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/mem.h"
 #include "graph/stale.h"
 #include "run/mask.h"
@@ -30,12 +31,12 @@ struct line {
 	struct eventline *of;
 	const struct event *e;
 	struct arena arena;
-	json_t *o;
+	struct jsonout o;
 };
 
 static void set_text(struct line *l, const char *key, struct str text)
 {
-	phrase_json_set(l->o, key, phrase_json(text.p ? mask_copy(&l->of->mask, &l->arena, text) : text));
+	jsonout_text(&l->o, key, text.p ? mask_copy(&l->of->mask, &l->arena, text) : text);
 }
 
 /* NULL where it is empty. */
@@ -44,47 +45,44 @@ static void set_known(struct line *l, const char *key, struct str text)
 	set_text(l, key, text.n ? text : STR_NONE);
 }
 
-static void set_number(json_t *o, const char *key, int64_t n)
+static void set_count(struct line *l, const char *key, size_t n)
 {
-	phrase_json_set(o, key, n < 0 ? json_null() : phrase_json_must(json_integer(n)));
+	jsonout_number(&l->o, key, (int64_t)n);
 }
 
-static void set_count(json_t *o, const char *key, size_t n)
+static void begin_tokens(struct line *l, int64_t input, int64_t output)
 {
-	set_number(o, key, (int64_t)n);
+	jsonout_object(&l->o, "tokens");
+	jsonout_count(&l->o, "input", input);
+	jsonout_count(&l->o, "output", output);
 }
 
-static void set_usd(json_t *o, const char *key, double usd)
+static void set_tokens(struct line *l, int64_t input, int64_t output)
 {
-	phrase_json_set(o, key, isnan(usd) ? json_null() : phrase_json_must(json_real(usd)));
+	begin_tokens(l, input, output);
+	jsonout_end(&l->o);
 }
 
-static json_t *tokens_object(int64_t input, int64_t output)
+static struct line line_begin(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
-	json_t *tokens = phrase_json_must(json_object());
-	set_number(tokens, "input", input);
-	set_number(tokens, "output", output);
-	return tokens;
-}
-
-static struct line line_begin(struct eventline *of, const struct event *e, const char *name)
-{
-	struct line l = {.of = of, .e = e, .o = phrase_json_must(json_object())};
+	struct line l = {.of = of, .e = e, .o = {.b = b}};
 	struct sbuf at = {0};
 	clock_iso_ms(&at, clock_wall_ns());
-	set_count(l.o, "v", EVENTLINE_VERSION);
-	phrase_json_set(l.o, "ev", phrase_json(str_of(name)));
-	phrase_json_set(l.o, "at", phrase_json(sbuf_view(&at)));
-	set_number(l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
+	jsonout_object(&l.o, NULL);
+	set_count(&l, "v", EVENTLINE_VERSION);
+	jsonout_word(&l.o, "ev", name);
+	jsonout_text(&l.o, "at", sbuf_view(&at));
+	jsonout_count(&l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
 	if (e && e->task)
-		phrase_json_set(l.o, "task", phrase_json(e->task->name));
+		jsonout_text(&l.o, "task", e->task->name);
 	sbuf_free(&at);
 	return l;
 }
 
-static void line_end(struct line *l, struct sbuf *b)
+static void line_end(struct line *l)
 {
-	phrase_json_line(b, l->o);
+	jsonout_end(&l->o);
+	sbuf_char(l->o.b, '\n');
 	arena_free(&l->arena);
 }
 
@@ -108,13 +106,13 @@ static void on_held(struct line *l)
 static void on_not_run(struct line *l)
 {
 	set_text(l, "reason", l->e->text);
-	phrase_json_set(l->o, "stopped", json_boolean(l->e->stopped));
+	jsonout_bool(&l->o, "stopped", l->e->stopped);
 }
 
 static void set_agent(struct line *l)
 {
 	const struct task *t = l->e->task;
-	phrase_json_set(l->o, "agent", t->kind == TASK_AGENT ? phrase_json(t->agent->name) : json_null());
+	jsonout_text(&l->o, "agent", t->kind == TASK_AGENT ? t->agent->name : STR_NONE);
 }
 
 static void on_start(struct line *l)
@@ -122,13 +120,13 @@ static void on_start(struct line *l)
 	set_reason(l);
 	set_agent(l);
 	set_known(l, "provider", l->e->text);
-	set_count(l->o, "try", 1);
+	set_count(l, "try", 1);
 }
 
 static void on_try(struct line *l)
 {
 	set_known(l, "provider", l->e->text);
-	set_count(l->o, "try", l->e->count);
+	set_count(l, "try", l->e->count);
 }
 
 static void set_failure(struct line *l, const struct outcome *out)
@@ -142,18 +140,18 @@ static void set_failure(struct line *l, const struct outcome *out)
 /* How its program ended: a signal only where the program died of it. */
 static void set_status(struct line *l, const struct outcome *out)
 {
-	set_number(l->o, "status", out->signaled ? -1 : out->status);
-	set_number(l->o, "signal", out->signaled ? out->status : -1);
+	jsonout_count(&l->o, "status", out->signaled ? -1 : out->status);
+	jsonout_count(&l->o, "signal", out->signaled ? out->status : -1);
 }
 
 static void on_retry(struct line *l)
 {
 	const struct outcome *out = l->e->outcome;
-	set_count(l->o, "try", out->tries);
-	phrase_json_set(l->o, "class", phrase_json(str_of(try_class_name(out->class))));
+	set_count(l, "try", out->tries);
+	jsonout_word(&l->o, "class", try_class_name(out->class));
 	set_failure(l, out);
 	set_status(l, out);
-	set_number(l->o, "delay_ms", l->e->delay_ns > 0 ? l->e->delay_ns / NS_PER_MS : 0);
+	jsonout_count(&l->o, "delay_ms", l->e->delay_ns > 0 ? l->e->delay_ns / NS_PER_MS : 0);
 	set_known(l, "provider", l->e->text);
 }
 
@@ -162,8 +160,8 @@ static void on_activity(struct line *l)
 	const struct activity *now = l->e->activity;
 	set_known(l, "activity", now->text);
 	set_known(l, "session", now->session);
-	phrase_json_set(l->o, "tokens", tokens_object(now->input_tokens, now->output_tokens));
-	set_usd(l->o, "cost_usd", now->cost_usd);
+	set_tokens(l, now->input_tokens, now->output_tokens);
+	jsonout_real(&l->o, "cost_usd", now->cost_usd);
 }
 
 static void on_text(struct line *l)
@@ -178,31 +176,32 @@ static const char *state_of(const struct task *t, const struct outcome *out)
 	return out->restored ? "restored" : out->tries ? "done" : "recorded";
 }
 
-static void set_usage(json_t *o, const struct outcome *out)
+static void set_usage(struct line *l, const struct outcome *out)
 {
-	json_t *tokens = tokens_object(out->input_tokens, out->output_tokens);
-	set_number(tokens, "cache_read", out->cache_read_tokens);
-	set_number(tokens, "cache_write", out->cache_write_tokens);
-	phrase_json_set(o, "tokens", tokens);
-	set_usd(o, "cost_usd", out->cost_usd);
+	begin_tokens(l, out->input_tokens, out->output_tokens);
+	jsonout_count(&l->o, "cache_read", out->cache_read_tokens);
+	jsonout_count(&l->o, "cache_write", out->cache_write_tokens);
+	jsonout_end(&l->o);
+	jsonout_real(&l->o, "cost_usd", out->cost_usd);
 }
 
 /* What making it took, and now did not. */
 static void set_saved(struct line *l, const struct outcome *out)
 {
-	json_t *o = phrase_json_must(json_object());
-	set_number(o, "duration_ms", out->duration_ns / NS_PER_MS);
+	jsonout_object(&l->o, "saved");
+	jsonout_count(&l->o, "duration_ms", out->duration_ns / NS_PER_MS);
 	if (l->e->task->kind == TASK_AGENT)
-		set_usage(o, out);
-	phrase_json_set(l->o, "saved", o);
+		set_usage(l, out);
+	jsonout_end(&l->o);
 }
 
 static void set_result(struct line *l)
 {
 	const struct task *t = l->e->task;
-	char hex[HASH_HEX];
-	bool has = t->state != STATE_FAILED && t->has_result;
-	phrase_json_set(l->o, "result", has ? phrase_json(str_of(hash_hex(t->result, hex))) : json_null());
+	if (t->state != STATE_FAILED && t->has_result)
+		jsonout_hash(&l->o, "result", t->result);
+	else
+		jsonout_null(&l->o, "result");
 }
 
 static void on_end(struct line *l)
@@ -211,84 +210,86 @@ static void on_end(struct line *l)
 	const struct outcome *out = l->e->outcome;
 	struct sbuf log = {0};
 	bool failed = t->state == STATE_FAILED;
-	phrase_json_set(l->o, "state", phrase_json(str_of(state_of(t, out))));
-	phrase_json_set(l->o, "class", failed ? phrase_json(str_of(try_class_name(out->class))) : json_null());
+	jsonout_word(&l->o, "state", state_of(t, out));
+	jsonout_word(&l->o, "class", failed ? try_class_name(out->class) : NULL);
 	if (failed)
 		set_failure(l, out);
 	set_status(l, out);
 	set_agent(l);
 	set_known(l, "provider", out->provider);
-	set_count(l->o, "tries", out->tries);
-	set_number(l->o, "duration_ms", out->restored ? 0 : out->duration_ns / NS_PER_MS);
+	set_count(l, "tries", out->tries);
+	jsonout_count(&l->o, "duration_ms", out->restored ? 0 : out->duration_ns / NS_PER_MS);
 	if (out->restored)
 		set_saved(l, out);
 	else if (t->kind == TASK_AGENT)
-		set_usage(l->o, out);
-	phrase_json_set(l->o, "log", failure_log(&log, t, out) ? phrase_json(sbuf_view(&log)) : json_null());
+		set_usage(l, out);
+	jsonout_text(&l->o, "log", failure_log(&log, t, out) ? sbuf_view(&log) : STR_NONE);
 	set_result(l);
 	sbuf_free(&log);
 }
 
 static void on_asked(struct line *l)
 {
-	phrase_json_set(l->o, "agent", phrase_json(l->e->delegate->agent->name));
+	jsonout_text(&l->o, "agent", l->e->delegate->agent->name);
 	set_text(l, "text", l->e->text);
 }
 
 static void on_answered(struct line *l)
 {
 	const struct outcome *out = l->e->outcome;
-	phrase_json_set(l->o, "agent", phrase_json(l->e->delegate->agent->name));
-	phrase_json_set(l->o, "class", out->class == TRY_OK ? json_null() : phrase_json(str_of(try_class_name(out->class))));
+	jsonout_text(&l->o, "agent", l->e->delegate->agent->name);
+	jsonout_word(&l->o, "class", out->class == TRY_OK ? NULL : try_class_name(out->class));
 	set_known(l, "provider", out->provider);
-	set_count(l->o, "tries", out->tries);
-	set_number(l->o, "duration_ms", out->duration_ns / NS_PER_MS);
-	set_usage(l->o, out);
+	set_count(l, "tries", out->tries);
+	jsonout_count(&l->o, "duration_ms", out->duration_ns / NS_PER_MS);
+	set_usage(l, out);
 }
 
 static void on_budget(struct line *l)
 {
 	const struct spending *s = l->e->spending;
-	json_t *limit = phrase_json_must(json_object()), *spent = phrase_json_must(json_object());
-	set_usd(limit, "cost_usd", s->limit.cost_usd > 0 ? s->limit.cost_usd : (double)NAN);
-	set_number(limit, "tokens", s->limit.tokens > 0 ? (int64_t)s->limit.tokens : -1);
-	set_usd(spent, "cost_usd", s->spent.cost_usd);
-	set_number(spent, "tokens", s->spent.tokens);
-	set_count(spent, "calls", s->spent.calls);
-	set_count(spent, "unpriced", s->spent.unpriced);
-	set_count(spent, "uncounted", s->spent.uncounted);
-	phrase_json_set(l->o, "limit", limit);
-	phrase_json_set(l->o, "spent", spent);
-	phrase_json_set(l->o, "over", json_boolean(s->over));
+	jsonout_object(&l->o, "limit");
+	jsonout_real(&l->o, "cost_usd", s->limit.cost_usd > 0 ? s->limit.cost_usd : (double)NAN);
+	jsonout_count(&l->o, "tokens", s->limit.tokens > 0 ? (int64_t)s->limit.tokens : -1);
+	jsonout_end(&l->o);
+	jsonout_object(&l->o, "spent");
+	jsonout_real(&l->o, "cost_usd", s->spent.cost_usd);
+	jsonout_count(&l->o, "tokens", s->spent.tokens);
+	set_count(l, "calls", s->spent.calls);
+	set_count(l, "unpriced", s->spent.unpriced);
+	set_count(l, "uncounted", s->spent.uncounted);
+	jsonout_end(&l->o);
+	jsonout_bool(&l->o, "over", s->over);
 }
 
-static json_t *options_object(struct line *l, const struct eventline_run *r)
+static void set_options(struct line *l, const struct eventline_run *r)
 {
-	json_t *o = phrase_json_must(json_object()), *targets = phrase_json_must(json_array());
+	jsonout_object(&l->o, "options");
+	jsonout_count(&l->o, "jobs", r->jobs ? (int64_t)r->jobs : -1);
+	jsonout_count(&l->o, "agents", r->agents ? (int64_t)r->agents : -1);
+	jsonout_bool(&l->o, "keep_going", r->keep_going);
+	jsonout_array(&l->o, "targets");
 	for (size_t i = 0; i < r->n_targets; i++)
-		phrase_json_add(targets, phrase_json(mask_copy(&l->of->mask, &l->arena, r->targets[i])));
-	set_number(o, "jobs", r->jobs ? (int64_t)r->jobs : -1);
-	set_number(o, "agents", r->agents ? (int64_t)r->agents : -1);
-	phrase_json_set(o, "keep_going", json_boolean(r->keep_going));
-	phrase_json_set(o, "targets", targets);
-	return o;
+		set_text(l, NULL, r->targets[i]);
+	jsonout_end(&l->o);
+	jsonout_end(&l->o);
 }
 
 static void on_begin(struct line *l)
 {
 	const struct eventline_run *r = &l->of->run;
-	phrase_json_set(l->o, "run", phrase_json(arena_printf(&l->arena, "%llx", (unsigned long long)r->run_id)));
+	jsonout_text(&l->o, "run", arena_printf(&l->arena, "%llx", (unsigned long long)r->run_id));
 	set_text(l, "id", r->id);
 	set_text(l, "what", r->what);
-	phrase_json_set(l->o, "version", phrase_json(str_of(r->version)));
-	set_number(l->o, "pid", getpid());
-	set_count(l->o, "tasks", l->e->count);
-	phrase_json_set(l->o, "options", options_object(l, r));
+	jsonout_word(&l->o, "version", r->version);
+	jsonout_count(&l->o, "pid", getpid());
+	set_count(l, "tasks", l->e->count);
+	set_options(l, r);
 }
 
 static void on_more(struct line *l)
 {
-	set_count(l->o, "tasks", l->e->count);
+	set_count(l, "tasks", l->e->count);
 }
 
 static const struct {
@@ -364,31 +365,31 @@ enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const str
 	count(l, e);
 	if (!kind || (kind == EVENTLINE_DETAIL && !details) || (e->kind == EVENT_ACTIVITY && too_soon(l, e)))
 		return EVENTLINE_NONE;
-	struct line line = line_begin(l, e, kinds[e->kind].name);
+	struct line line = line_begin(l, e, kinds[e->kind].name, b);
 	kinds[e->kind].fill(&line);
-	line_end(&line, b);
+	line_end(&line);
 	return kind;
 }
 
 void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status)
 {
 	const struct usage *u = &l->usage;
-	struct line line = line_begin(l, NULL, "end");
-	json_t *o = line.o;
-	phrase_json_set(o, "state", phrase_json(signal ? STR("interrupted") : status ? STR("failed") : STR("done")));
-	set_number(o, "status", signal ? 128 + signal : status);
-	set_number(o, "duration_ms", (clock_ns() - l->began_ns) / NS_PER_MS);
-	set_count(o, "done", l->done);
-	set_count(o, "restored", l->restored);
-	set_count(o, "failed", l->failed);
-	set_count(o, "ignored", l->ignored);
-	set_count(o, "fresh", l->fresh);
-	set_count(o, "skipped", l->skipped);
-	set_count(o, "held", l->held);
-	set_count(o, "not_run", l->not_run);
-	phrase_json_set(o, "tokens", tokens_object(u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1));
-	set_usd(o, "cost_usd", u->costs_known ? u->cost_usd : (double)NAN);
-	line_end(&line, b);
+	struct line line = line_begin(l, NULL, "end", b);
+	struct jsonout *o = &line.o;
+	jsonout_word(o, "state", signal ? "interrupted" : status ? "failed" : "done");
+	jsonout_count(o, "status", signal ? 128 + signal : status);
+	jsonout_count(o, "duration_ms", (clock_ns() - l->began_ns) / NS_PER_MS);
+	set_count(&line, "done", l->done);
+	set_count(&line, "restored", l->restored);
+	set_count(&line, "failed", l->failed);
+	set_count(&line, "ignored", l->ignored);
+	set_count(&line, "fresh", l->fresh);
+	set_count(&line, "skipped", l->skipped);
+	set_count(&line, "held", l->held);
+	set_count(&line, "not_run", l->not_run);
+	set_tokens(&line, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1);
+	jsonout_real(o, "cost_usd", u->costs_known ? u->cost_usd : (double)NAN);
+	line_end(&line);
 }
 
 struct eventline *eventline_new(const struct eventline_run *run, const struct graph *g)

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "base/jsonout.h"
 #include "base/utf8.h"
 #include "show/graphtext.h"
 #include "show/phrase.h"
@@ -114,39 +115,48 @@ static void graph_drawn(const struct view *v, FILE *to, const struct language *l
 	sbuf_free(&b);
 }
 
-static json_t *json_edge(const struct task *from, const struct task *to)
+static void json_edges(struct jsonout *o, const struct task *to)
 {
-	json_t *e = phrase_json_must(json_object());
+	for (size_t k = 0; to->wanted && k < to->deps.n; k++) {
+		const struct task *from = to->deps.p[k].task;
 
-	phrase_json_set(e, "from", phrase_json(from->name));
-	phrase_json_set(e, "to", phrase_json(to->name));
-	return e;
+		if (!from->wanted)
+			continue;
+		jsonout_object(o, NULL);
+		jsonout_text(o, "from", from->name);
+		jsonout_text(o, "to", to->name);
+		jsonout_end(o);
+	}
 }
 
 static void graph_json(const struct view *v, FILE *to)
 {
 	static const char *const kinds[] = {[TASK_GROUP] = "group", [TASK_RUN] = "run", [TASK_AGENT] = "agent"};
-	json_t *root = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array()),
-	       *edges = phrase_json_must(json_array());
+	const struct graph *g = v->graph;
+	struct sbuf b = {0};
+	struct jsonout o = {.b = &b};
 
-	for (size_t i = 0; i < v->graph->tasks.n; i++) {
-		const struct task *t = v->graph->tasks.p[i];
-		json_t *o;
+	jsonout_object(&o, NULL);
+	jsonout_array(&o, "tasks");
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		const struct task *t = g->tasks.p[i];
 
 		if (!t->wanted)
 			continue;
-		o = phrase_json_must(json_object());
-		phrase_json_set(o, "name", phrase_json(t->name));
-		phrase_json_set(o, "kind", phrase_json(str_of(kinds[t->kind])));
-		phrase_json_set(o, "agent", phrase_json(t->def->agent.s));
-		phrase_json_add(tasks, o);
-		for (size_t k = 0; k < t->deps.n; k++)
-			if (t->deps.p[k].task->wanted)
-				phrase_json_add(edges, json_edge(t->deps.p[k].task, t));
+		jsonout_object(&o, NULL);
+		jsonout_text(&o, "name", t->name);
+		jsonout_word(&o, "kind", kinds[t->kind]);
+		jsonout_text(&o, "agent", t->def->agent.s);
+		jsonout_end(&o);
 	}
-	phrase_json_set(root, "tasks", tasks);
-	phrase_json_set(root, "edges", edges);
-	phrase_json_print(root, to);
+	jsonout_end(&o);
+	jsonout_array(&o, "edges");
+	for (size_t i = 0; i < g->tasks.n; i++)
+		json_edges(&o, g->tasks.p[i]);
+	jsonout_end(&o);
+	jsonout_end(&o);
+	fprintf(to, "%s\n", b.p);
+	sbuf_free(&b);
 }
 
 void view_graph(const struct view *v, FILE *to, enum graph_form form)

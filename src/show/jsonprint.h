@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Prints the content of a file, from where its descriptor stands, as a JSON string with its quotes: what phrase_json makes of it. 0 or the errno of reading; writing's errors
+/* Prints the content of a file, from where its descriptor stands, as a JSON string with its quotes: what jsonout_text makes of it. 0 or the errno of reading; writing's errors
  * stay with `to`. */
 int jsonprint_file(int fd, FILE *to);
 

@@ -32,11 +32,15 @@ const char *ledger_state_name(enum ledger_state s)
 	return names[s];
 }
 
+struct str ledger_shown(const struct ledger *l, struct str text)
+{
+	return mask_copy(&l->mask, &((struct ledger *)l)->arena, text);
+}
+
 struct str ledger_masked(const struct ledger *l, struct str text)
 {
-	struct arena *a = &((struct ledger *)l)->arena;
-	struct str masked = mask_copy(&l->mask, a, text);
-	return masked.p == text.p ? arena_copy(a, text) : masked;
+	struct str masked = ledger_shown(l, text);
+	return masked.p == text.p ? arena_copy(&((struct ledger *)l)->arena, text) : masked;
 }
 
 const struct mask *ledger_mask(const struct ledger *l)

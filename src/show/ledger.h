@@ -89,6 +89,8 @@ const struct ledger_entry *ledger_find(const struct ledger *l, struct str name);
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n);
 /* A text with its secrets masked, in the ledger's arena. */
 struct str ledger_masked(const struct ledger *l, struct str text);
+/* The text itself where nothing of it is a secret, else as above. */
+struct str ledger_shown(const struct ledger *l, struct str text);
 /* By which that is done; the ledger's. */
 const struct mask *ledger_mask(const struct ledger *l);
 /* Of a task that was not heard of: nothing is known; in no state. */

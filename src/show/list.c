@@ -1,3 +1,4 @@
+#include "base/jsonout.h"
 #include "base/utf8.h"
 #include "show/phrase.h"
 #include "show/views.h"
@@ -11,24 +12,30 @@ static size_t cell_width(size_t widest, size_t most)
 
 static void list_json(const struct view *v, FILE *to)
 {
-	json_t *root = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array());
+	struct sbuf b = {0};
+	struct jsonout o = {.b = &b};
 
+	jsonout_object(&o, NULL);
+	jsonout_array(&o, "tasks");
 	for (size_t i = 0; i < v->graph->tasks.n; i++) {
 		const struct task *t = v->graph->tasks.p[i];
-		json_t *o = phrase_json_must(json_object()), *deps = phrase_json_must(json_array());
 
-		phrase_json_set(o, "name", phrase_json(t->name));
-		phrase_json_set(o, "file", phrase_json(diag_source_name(v->diag, t->def->at.source)));
-		phrase_json_set(o, "line", phrase_json_must(json_integer(t->def->at.line)));
-		phrase_json_set(o, "agent", phrase_json(t->def->agent.s));
-		phrase_json_set(o, "description", phrase_json(t->def->description.s));
+		jsonout_object(&o, NULL);
+		jsonout_text(&o, "name", t->name);
+		jsonout_text(&o, "file", diag_source_name(v->diag, t->def->at.source));
+		jsonout_number(&o, "line", t->def->at.line);
+		jsonout_text(&o, "agent", t->def->agent.s);
+		jsonout_text(&o, "description", t->def->description.s);
+		jsonout_array(&o, "dependencies");
 		for (size_t k = 0; k < t->deps.n; k++)
-			phrase_json_add(deps, phrase_json(t->deps.p[k].task->name));
-		phrase_json_set(o, "dependencies", deps);
-		phrase_json_add(tasks, o);
+			jsonout_text(&o, NULL, t->deps.p[k].task->name);
+		jsonout_end(&o);
+		jsonout_end(&o);
 	}
-	phrase_json_set(root, "tasks", tasks);
-	phrase_json_print(root, to);
+	jsonout_end(&o);
+	jsonout_end(&o);
+	fprintf(to, "%s\n", b.p);
+	sbuf_free(&b);
 }
 
 /* "backend   agent backend   Writes the service": columns as wide as the widest, within reason. */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/utf8.h"
 
 void phrase_count(struct sbuf *b, size_t n, const char *noun)
@@ -368,58 +367,4 @@ void usage_phrase(struct sbuf *b, const struct usage *u)
 		sbuf_lit(b, " not reported");
 	}
 	sbuf_char(b, ')');
-}
-
-json_t *phrase_json_must(json_t *j)
-{
-	if (!j)
-		mem_exhausted();
-	return j;
-}
-
-json_t *phrase_json(struct str s)
-{
-	struct sbuf visible = {0};
-	json_t *j;
-
-	if (!s.p)
-		return json_null();
-	if (utf8_invalid(s) == s.n)
-		return phrase_json_must(json_stringn_nocheck(s.p, s.n));
-	utf8_escape(&visible, s);
-	j = json_stringn_nocheck(visible.p, visible.n);
-	sbuf_free(&visible);
-	return phrase_json_must(j);
-}
-
-void phrase_json_set(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new_nocheck(object, key, value))
-		mem_exhausted();
-}
-
-void phrase_json_add(json_t *array, json_t *value)
-{
-	if (json_array_append_new(array, value))
-		mem_exhausted();
-}
-
-void phrase_json_line(struct sbuf *b, json_t *root)
-{
-	char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
-	if (!text)
-		mem_exhausted();
-	sbuf_lit(b, text);
-	sbuf_char(b, '\n');
-	free(text);
-	json_decref(root);
-}
-
-void phrase_json_print(json_t *root, FILE *to)
-{
-	/* 15 digits: every decimal number that was read comes out as it was written. */
-	if (json_dumpf(root, to, JSON_COMPACT | JSON_REAL_PRECISION(15)) && !ferror(to))
-		mem_exhausted();
-	fputc('\n', to);
-	json_decref(root);
 }

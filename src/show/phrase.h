@@ -2,7 +2,6 @@
 #ifndef AXMAKE_SHOW_PHRASE_H
 #define AXMAKE_SHOW_PHRASE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,18 +66,5 @@ struct usage {
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd);
 /* " (812+96 tokens, $0.01)", " (812+96 tokens, cost not reported)"; nothing where no agent ran. */
 void usage_phrase(struct sbuf *b, const struct usage *u);
-
-/* A JSON string; bytes that are no UTF-8 are made visible. null for STR_NONE. Never NULL. */
-json_t *phrase_json(struct str s);
-/* The value, or the end of the program where jansson found no memory. */
-json_t *phrase_json_must(json_t *j);
-/* Puts key: value in a JSON object; takes the value over. */
-void phrase_json_set(json_t *object, const char *key, json_t *value);
-/* Adds a value to a JSON array; takes the value over. */
-void phrase_json_add(json_t *array, json_t *value);
-/* Adds one line and frees. */
-void phrase_json_line(struct sbuf *b, json_t *root);
-/* Prints and frees. */
-void phrase_json_print(json_t *root, FILE *to);
 
 #endif

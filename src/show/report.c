@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+#define MUCH ((size_t)64 << 10)
+
 const char *report_state(const struct report *r)
 {
 	return r->signal ? "interrupted" : r->status ? "failed" : "done";
@@ -16,4 +18,10 @@ void report_summary(struct sbuf *b, const struct report *r)
 	sbuf_lit(b, " in ");
 	clock_duration(b, s->ended_ns - s->began_ns);
 	usage_phrase(b, &s->usage);
+}
+
+void report_drain(const struct report *r, struct sbuf *b)
+{
+	if (r->drain && b->n >= MUCH)
+		r->drain(r->to, b);
 }

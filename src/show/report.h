@@ -14,6 +14,8 @@ struct report {
 	const char *version;     /* of axmake */
 	const struct store *store; /* where texts are read; NULL: nowhere */
 	int signal, status;      /* what ended the run, or 0; its exit status */
+	void (*drain)(void *to, struct sbuf *b); /* takes what has been made so far, and clears b; NULL: all of it stays in b */
+	void *to;
 };
 
 /* All that is known, as one JSON object. */
@@ -26,6 +28,9 @@ void report_markdown(struct sbuf *b, const struct report *r, size_t most);
 void report_html(struct sbuf *b, const struct report *r);
 /* Chrome's trace events: a lane a task at a time, arrows along the chain of dependencies that took longest. */
 void report_trace(struct sbuf *b, const struct report *r);
+
+/* Hands on what has been made, where that is wanted, once it is much. */
+void report_drain(const struct report *r, struct sbuf *b);
 
 /* "done", "failed", "interrupted" */
 const char *report_state(const struct report *r);

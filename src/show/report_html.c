@@ -1,4 +1,7 @@
 /* A page for people: what `report_json` tells, the tasks' dependencies, and in an element for each task the texts, which its program reads when they are asked for. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/map.h"
 #include "show/critical.h"
 #include "show/excerpt.h"
@@ -18,6 +21,8 @@ struct page_making {
 	VEC(struct ledger_entry) tasks;
 	struct map places; /* name -> place in tasks, from 1, as a pointer */
 	size_t room, edges;
+	struct str dir; /* of the task whose texts are read, in the state's folder */
+	int dir_fd;     /* -1: it has none */
 };
 
 /* What tasks make of the workflow as they run may take tasks out of the graph: these were heard of all the same. Groups were not. */
@@ -38,91 +43,59 @@ static void gather(struct page_making *p)
 		*map_slot(&p->places, p->tasks.p[i].task->name) = (void *)(uintptr_t)(i + 1);
 }
 
-static json_t *number(int64_t n)
+static void add_edges(struct page_making *p, struct jsonout *o, const char *key, const struct task *t, bool counting)
 {
-	return phrase_json_must(json_integer(n));
-}
-
-static void set_edges(struct page_making *p, json_t *o, const struct task *t)
-{
-	json_t *needs = phrase_json_must(json_array()), *after = phrase_json_must(json_array());
+	jsonout_array(o, key);
 	for (size_t i = 0; i < t->deps.n && p->edges < EDGES_MOST; i++) {
-		uintptr_t place = (uintptr_t)map_get(&p->places, t->deps.p[i].task->name);
+		uintptr_t place = dep_counts(&t->deps.p[i]) == counting ? (uintptr_t)map_get(&p->places, t->deps.p[i].task->name) : 0;
 		if (!place)
 			continue;
 		p->edges++;
-		phrase_json_add(dep_counts(&t->deps.p[i]) ? needs : after, number((int64_t)place - 1));
+		jsonout_number(o, NULL, (int64_t)place - 1);
 	}
-	phrase_json_set(o, "needs", needs);
-	phrase_json_set(o, "after", after);
+	jsonout_end(o);
 }
 
-static void set_lanes(json_t *o, const struct ledger_entry *e)
-{
-	json_t *tries = json_object_get(o, "tries");
-	for (size_t i = 0; i < e->tries.n; i++)
-		phrase_json_set(json_array_get(tries, i), "lane", number(e->tries.p[i].lane));
-}
-
-static json_t *masked(const struct page_making *p, struct str s)
-{
-	return s.n ? phrase_json(ledger_masked(p->r->ledger, s)) : json_null();
-}
-
-static json_t *brief(struct page_making *p, const struct ledger_entry *e)
+static void add_brief(struct page_making *p, struct jsonout *o, const struct ledger_entry *e)
 {
 	static const char *const kinds[] = {[TASK_GROUP] = "group", [TASK_RUN] = "run", [TASK_AGENT] = "agent"};
-	json_t *o = report_task(p->r, e);
-	phrase_json_set(o, "kind", phrase_json(str_of(kinds[e->task->kind])));
-	if (e->task->kind == TASK_GROUP)
-		phrase_json_set(o, "state", phrase_json(STR("group")));
-	phrase_json_set(o, "description", masked(p, e->task->def->description.s));
-	set_lanes(o, e);
-	set_edges(p, o, e->task);
-	return o;
+	jsonout_object(o, NULL);
+	report_add_task(o, p->r, e, true);
+	jsonout_word(o, "kind", kinds[e->task->kind]);
+	report_text(o, p->r, "description", e->task->def->description.s);
+	add_edges(p, o, "needs", e->task, true);
+	add_edges(p, o, "after", e->task, false);
+	jsonout_end(o);
 }
 
-/* `<`, `>` and `&` stand in strings alone, where JSON has another spelling for them; so have what JavaScript once took for line ends. */
-static void add_element_safe(struct sbuf *b, struct str json)
+static void add_critical(struct page_making *p, struct jsonout *o)
 {
-	size_t plain = 0;
-	for (size_t i = 0; i < json.n; i++) {
-		unsigned char c = (unsigned char)json.p[i];
-		bool separator = c == 0xe2 && i + 2 < json.n && json.p[i + 1] == '\x80' && ((unsigned char)json.p[i + 2] | 1) == 0xa9;
-		if (c != '<' && c != '>' && c != '&' && !separator)
-			continue;
-		sbuf_str(b, str_sub(json, plain, i));
-		sbuf_printf(b, "\\u%04x", separator ? 0x2000u + ((unsigned char)json.p[i + 2] & 0x3f) : c);
-		i += separator ? 2 : 0;
-		plain = i + 1;
-	}
-	sbuf_str(b, str_sub(json, plain, json.n));
-}
-
-static void add_json(struct sbuf *b, json_t *root)
-{
-	struct sbuf json = {0};
-	phrase_json_line(&json, root);
-	add_element_safe(b, sbuf_view(&json));
-	sbuf_free(&json);
+	size_t n;
+	const struct ledger_entry *const *critical = critical_path(p->r->ledger, &p->lasting, &n);
+	jsonout_array(o, "critical");
+	for (size_t i = 0; i < n; i++)
+		jsonout_number(o, NULL, (int64_t)(uintptr_t)map_get(&p->places, critical[i]->task->name) - 1);
+	jsonout_end(o);
 }
 
 static void add_run(struct page_making *p, struct sbuf *b)
 {
-	json_t *tasks = phrase_json_must(json_array()), *path = phrase_json_must(json_array()), *run;
-	const struct workflow *w = ledger_graph(p->r->ledger)->workflow;
-	size_t n;
-	const struct ledger_entry *const *critical = critical_path(p->r->ledger, &p->lasting, &n);
-	for (size_t i = 0; i < p->tasks.n; i++)
-		phrase_json_add(tasks, brief(p, &p->tasks.p[i]));
-	for (size_t i = 0; i < n; i++)
-		phrase_json_add(path, number((int64_t)(uintptr_t)map_get(&p->places, critical[i]->task->name) - 1));
-	run = report_run(p->r, tasks);
-	phrase_json_set(run, "name", masked(p, w->name.s));
-	phrase_json_set(run, "lanes", number(ledger_sums(p->r->ledger)->lanes));
-	phrase_json_set(run, "critical", path);
-	phrase_json_set(run, "edges_left_out", p->edges < EDGES_MOST ? json_false() : json_true());
-	add_json(b, run);
+	struct jsonout o = {.b = b, .element = true};
+	jsonout_object(&o, NULL);
+	report_add_run(&o, p->r);
+	jsonout_array(&o, "tasks");
+	for (size_t i = 0; i < p->tasks.n; i++) {
+		add_brief(p, &o, &p->tasks.p[i]);
+		report_drain(p->r, b);
+	}
+	jsonout_end(&o);
+	report_add_warnings(&o, p->r);
+	report_text(&o, p->r, "name", ledger_graph(p->r->ledger)->workflow->name.s);
+	jsonout_number(&o, "lanes", ledger_sums(p->r->ledger)->lanes);
+	add_critical(p, &o);
+	jsonout_bool(&o, "edges_left_out", p->edges >= EDGES_MOST);
+	jsonout_end(&o);
+	sbuf_char(b, '\n');
 }
 
 /* Where there is no more room a text is named alone. */
@@ -131,47 +104,45 @@ static size_t most(const struct page_making *p)
 	return p->room < TEXT_MOST ? 0 : TEXT_MOST;
 }
 
-static json_t *excerpt_json(const struct excerpt *x)
+static void add_excerpt(struct jsonout *o, const struct excerpt *x)
 {
-	json_t *o = phrase_json_must(json_object());
-	phrase_json_set(o, "text", phrase_json(x->head.n ? x->head : STR("")));
+	jsonout_text(o, "text", x->head.n ? x->head : STR(""));
 	if (x->cut) {
-		phrase_json_set(o, "rest", phrase_json(x->tail.n ? x->tail : STR("")));
-		phrase_json_set(o, "cut", number((int64_t)x->cut));
+		jsonout_text(o, "rest", x->tail.n ? x->tail : STR(""));
+		jsonout_number(o, "cut", (int64_t)x->cut);
 	}
-	phrase_json_set(o, "size", number((int64_t)x->size));
-	return o;
+	jsonout_number(o, "size", (int64_t)x->size);
 }
 
-static json_t *text(struct page_making *p, struct str s)
+static void add_text(struct page_making *p, struct jsonout *o, const char *key, struct str s)
 {
 	struct excerpt x;
-	if (!s.n)
-		return json_null();
-	excerpt_text(&p->arena, ledger_mask(p->r->ledger), s, most(p), &x);
-	return excerpt_json(&x);
-}
-
-/* A file of the state folder with anything in it; *x tells which. */
-static json_t *file(struct page_making *p, struct str path, struct excerpt *x)
-{
-	const struct store *s = p->r->store;
-	*x = (struct excerpt){0};
-	if (!s || s->fd < 0 || excerpt_file(&p->arena, ledger_mask(p->r->ledger), s->fd, path.p, most(p), x) || !x->size)
-		return json_null();
-	json_t *o = excerpt_json(x);
-	phrase_json_set(o, "path", phrase_json(arena_printf(&p->arena, "%.*s/%.*s", STR_ARG(s->folder), STR_ARG(path))));
-	return o;
-}
-
-static void add_named(json_t *all, const char *name, size_t try, json_t *of)
-{
-	if (json_is_null(of))
+	if (!s.n) {
+		jsonout_null(o, key);
 		return;
-	phrase_json_set(of, "name", phrase_json(str_of(name)));
-	if (try)
-		phrase_json_set(of, "try", number((int64_t)try));
-	phrase_json_add(all, of);
+	}
+	excerpt_text(&p->arena, ledger_mask(p->r->ledger), s, most(p), &x);
+	jsonout_object(o, key);
+	add_excerpt(o, &x);
+	jsonout_end(o);
+}
+
+/* A file with anything in it. */
+static bool read_file(struct page_making *p, int at, struct str path, struct excerpt *x)
+{
+	*x = (struct excerpt){0};
+	return at >= 0 && !excerpt_file(&p->arena, ledger_mask(p->r->ledger), at, path.p, most(p), x) && x->size;
+}
+
+/* One of the task's folder. */
+static bool read_own(struct page_making *p, struct str name, struct excerpt *x)
+{
+	return read_file(p, p->dir_fd, name, x);
+}
+
+static void add_path(struct page_making *p, struct jsonout *o, struct str folder, struct str path)
+{
+	jsonout_text(o, "path", arena_printf(&p->arena, "%.*s/%.*s/%.*s", STR_ARG(p->r->store->folder), STR_ARG(folder), STR_ARG(path)));
 }
 
 static bool same_text(const struct excerpt *a, const struct excerpt *b)
@@ -179,112 +150,154 @@ static bool same_text(const struct excerpt *a, const struct excerpt *b)
 	return a->size && a->size == b->size && !a->cut && !b->cut && str_eq(a->head, b->head);
 }
 
-/* What was printed into a folder: both streams in their order, where that is known. What is the answer (NULL: none) is not there twice. */
-static void add_streams(struct page_making *p, json_t *all, struct str dir, size_t try, const struct excerpt *answer)
+/* Something that was printed. */
+struct print {
+	const char *name;
+	size_t try; /* 0: of the only one */
+	bool check; /* by the task's check */
+};
+
+/* What is the answer (NULL: none) is not there twice. */
+static void add_print(struct page_making *p, struct jsonout *o, const struct print *of, struct str path, const struct excerpt *x, const struct excerpt *answer)
+{
+	jsonout_object(o, NULL);
+	if (answer && same_text(x, answer)) {
+		jsonout_number(o, "size", (int64_t)x->size);
+		jsonout_bool(o, "is_answer", true);
+	} else {
+		add_excerpt(o, x);
+	}
+	add_path(p, o, p->dir, path);
+	jsonout_word(o, "name", of->name);
+	if (of->try)
+		jsonout_number(o, "try", (int64_t)of->try);
+	if (of->check)
+		jsonout_bool(o, "check", true);
+	jsonout_end(o);
+}
+
+/* What was printed into a folder, "" or "tries/1/": both streams in their order, where that is known. */
+static void add_streams(struct page_making *p, struct jsonout *o, struct str folder, struct print of, const struct excerpt *answer)
 {
 	static const char *const names[] = {"output", "stdout", "stderr"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct excerpt x;
-		json_t *of = file(p, arena_printf(&p->arena, "%.*s/%s", STR_ARG(dir), names[i]), &x);
-		if (json_is_null(of))
+		struct str path = arena_printf(&p->arena, "%.*s%s", STR_ARG(folder), names[i]);
+		if (!read_own(p, path, &x))
 			continue;
-		if (answer && same_text(&x, answer)) {
-			json_object_del(of, "text");
-			phrase_json_set(of, "is_answer", json_true());
-		}
-		add_named(all, names[i], try, of);
+		of.name = names[i];
+		add_print(p, o, &of, path, &x, answer);
 		if (i == 0)
 			return;
 	}
 }
 
 /* What of each try has a folder of its own; the last one's streams are the task's. */
-static void add_tries(struct page_making *p, json_t *all, const struct ledger_entry *e, struct str dir)
+static void add_tries(struct page_making *p, struct jsonout *o, const struct ledger_entry *e)
 {
 	size_t n = e->tries.n, from = n > TRIES_MOST + 1 ? n - TRIES_MOST : 1;
 	for (size_t i = from; i <= n; i++) {
-		struct str folder = arena_printf(&p->arena, "%.*s/tries/%zu", STR_ARG(dir), i), check = arena_printf(&p->arena, "%.*s/check", STR_ARG(folder));
+		struct str folder = arena_printf(&p->arena, "tries/%zu/", i), answer = arena_printf(&p->arena, "%.*sanswer", STR_ARG(folder));
 		struct excerpt x;
-		json_t *checked = phrase_json_must(json_array());
 		if (i < n)
-			add_streams(p, all, folder, i, NULL);
-		add_named(all, "answer", i, file(p, arena_printf(&p->arena, "%.*s/answer", STR_ARG(folder)), &x));
-		add_streams(p, checked, check, i, NULL);
-		for (size_t k = 0; k < json_array_size(checked); k++) {
-			phrase_json_set(json_array_get(checked, k), "check", json_true());
-			phrase_json_add(all, json_incref(json_array_get(checked, k)));
-		}
-		json_decref(checked);
+			add_streams(p, o, folder, (struct print){.try = i}, NULL);
+		if (read_own(p, answer, &x))
+			add_print(p, o, &(struct print){"answer", i, false}, answer, &x, NULL);
+		add_streams(p, o, arena_printf(&p->arena, "%.*scheck/", STR_ARG(folder)), (struct print){.try = i, .check = true}, NULL);
 	}
 }
 
-static json_t *patterns(struct page_making *p, const struct pattern *of, size_t n)
+static void add_patterns(struct page_making *p, struct jsonout *o, const char *key, const struct pattern *of, size_t n)
 {
-	json_t *all = phrase_json_must(json_array());
-	for (size_t i = 0; i < n && i < FIELDS_MOST; i++) {
-		struct str s = arena_printf(&p->arena, "%s%.*s%s", of[i].exclude ? "!" : "", STR_ARG(of[i].path), of[i].kind == PATTERN_TREE ? "/" : "");
-		phrase_json_add(all, masked(p, s));
-	}
-	return all;
+	jsonout_array(o, key);
+	for (size_t i = 0; i < n && i < FIELDS_MOST; i++)
+		report_text(o, p->r, NULL, arena_printf(&p->arena, "%s%.*s%s", of[i].exclude ? "!" : "", STR_ARG(of[i].path), of[i].kind == PATTERN_TREE ? "/" : ""));
+	jsonout_end(o);
 }
 
 /* The prompt as its agent got it, where one was asked in this run or, of what is up to date, in an earlier one; else as the workflow has it. */
-static void set_prompt(struct page_making *p, json_t *o, const struct ledger_entry *e, struct str dir)
+static void add_prompt(struct page_making *p, struct jsonout *o, const struct ledger_entry *e)
 {
 	struct excerpt x;
-	bool asked = e->tries.n || e->state == LEDGER_FRESH;
-	json_t *prompt = asked ? file(p, arena_printf(&p->arena, "%.*s/prompt", STR_ARG(dir)), &x) : json_null();
-	bool from_workflow = json_is_null(prompt);
-	if (from_workflow)
-		prompt = text(p, e->task->prompt_source.s);
-	phrase_json_set(o, "prompt", prompt);
-	phrase_json_set(o, "prompt_from", phrase_json(str_of(from_workflow ? "workflow" : e->tries.n ? "run" : "earlier")));
+	bool sent = (e->tries.n || e->state == LEDGER_FRESH) && read_own(p, STR("prompt"), &x);
+	if (sent) {
+		jsonout_object(o, "prompt");
+		add_excerpt(o, &x);
+		add_path(p, o, p->dir, STR("prompt"));
+		jsonout_end(o);
+	} else {
+		add_text(p, o, "prompt", e->task->prompt_source.s);
+	}
+	jsonout_word(o, "prompt_from", !sent ? "workflow" : e->tries.n ? "run" : "earlier");
 }
 
-static void set_answer(struct page_making *p, json_t *o, const struct ledger_entry *e, struct excerpt *x)
+static void add_answer(struct page_making *p, struct jsonout *o, const struct ledger_entry *e, struct excerpt *x)
 {
 	const struct task_record *rec = report_record(e);
+	const struct store *s = p->r->store;
 	char hex[HASH_HEX];
+	bool kept = rec && rec->has_result;
 	*x = (struct excerpt){0};
-	json_t *answer = rec && rec->has_result ? file(p, arena_printf(&p->arena, "results/%s", hash_hex(rec->result, hex)), x) : json_null();
-	phrase_json_set(o, "answer", answer);
-	phrase_json_set(o, "answer_lost", rec && rec->has_result && rec->result_size != x->size ? json_true() : json_false());
+	if (kept && s && read_file(p, s->fd, arena_printf(&p->arena, "results/%s", hash_hex(rec->result, hex)), x)) {
+		jsonout_object(o, "answer");
+		add_excerpt(o, x);
+		add_path(p, o, STR("results"), str_of(hex));
+		jsonout_end(o);
+	} else {
+		jsonout_null(o, "answer");
+	}
+	jsonout_bool(o, "answer_lost", kept && rec->result_size != x->size);
 }
 
-static json_t *details(struct page_making *p, const struct ledger_entry *e)
+static void add_details(struct page_making *p, struct jsonout *o, const struct ledger_entry *e)
 {
 	const struct task *t = e->task;
-	json_t *o = phrase_json_must(json_object()), *logs = phrase_json_must(json_array());
-	struct str dir = store_task_dir(&p->arena, t->name);
 	struct excerpt answer;
+	jsonout_object(o, NULL);
 	if (t->kind == TASK_AGENT)
-		set_prompt(p, o, e, dir);
-	phrase_json_set(o, "script", text(p, t->def->run.s));
-	phrase_json_set(o, "check", text(p, t->def->check.s));
-	set_answer(p, o, e, &answer);
-	add_tries(p, logs, e, dir);
-	add_streams(p, logs, dir, e->tries.n > 1 ? e->tries.n : 0, &answer);
-	phrase_json_set(o, "logs", logs);
-	phrase_json_set(o, "logs_from", phrase_json(str_of(e->tries.n ? "run" : "earlier")));
-	phrase_json_set(o, "inputs", patterns(p, t->inputs.p, t->inputs.n));
-	phrase_json_set(o, "makes", patterns(p, t->outputs.p, t->outputs.n));
-	phrase_json_set(o, "changes", patterns(p, t->edits.p, t->edits.n));
-	report_set_record(o, p->r, e, p->room < TEXT_MOST ? 0 : FIELDS_MOST);
-	return o;
+		add_prompt(p, o, e);
+	add_text(p, o, "script", t->def->run.s);
+	add_text(p, o, "check", t->def->check.s);
+	add_answer(p, o, e, &answer);
+	jsonout_array(o, "logs");
+	if (p->dir_fd >= 0) {
+		add_tries(p, o, e);
+		add_streams(p, o, STR(""), (struct print){.try = e->tries.n > 1 ? e->tries.n : 0}, &answer);
+	}
+	jsonout_end(o);
+	jsonout_word(o, "logs_from", e->tries.n ? "run" : "earlier");
+	add_patterns(p, o, "inputs", t->inputs.p, t->inputs.n);
+	add_patterns(p, o, "makes", t->outputs.p, t->outputs.n);
+	add_patterns(p, o, "changes", t->edits.p, t->edits.n);
+	report_add_record(o, p->r, e, p->room < TEXT_MOST ? 0 : FIELDS_MOST);
+	jsonout_end(o);
+}
+
+/* The folder of a task is looked for once: most scripts have none. */
+static void open_folder(struct page_making *p, const struct task *t)
+{
+	const struct store *s = p->r->store;
+	p->dir = store_task_dir(&p->arena, t->name);
+	p->dir_fd = s && s->fd >= 0 ? openat(s->fd, p->dir.p, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 }
 
 static void add_texts(struct page_making *p, struct sbuf *b, size_t place)
 {
 	const struct ledger_entry *e = &p->tasks.p[place];
+	struct jsonout o = {.b = b, .element = true};
 	if (e->task->kind == TASK_GROUP)
 		return;
 	size_t before = b->n;
+	open_folder(p, e->task);
 	sbuf_printf(b, "<script type=\"application/json\" id=\"task-%zu\">", place);
-	add_json(b, details(p, e));
-	sbuf_lit(b, "</script>\n");
+	add_details(p, &o, e);
+	sbuf_lit(b, "\n</script>\n");
 	p->room -= b->n - before < p->room ? b->n - before : p->room;
+	if (p->dir_fd >= 0)
+		close(p->dir_fd);
 	arena_free(&p->arena);
 	p->arena = (struct arena){0};
+	report_drain(p->r, b);
 }
 
 void report_html(struct sbuf *b, const struct report *r)

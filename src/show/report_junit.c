@@ -155,8 +155,10 @@ void report_junit(struct sbuf *b, const struct report *r)
 	add_attribute(b, "timestamp", str_sub(sbuf_view(&at), 0, at.n - 1));
 	add_attribute(b, "hostname", str_of(*host ? host : "localhost"));
 	sbuf_lit(b, ">\n");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		add_case(b, r, all[i]);
+		report_drain(r, b);
+	}
 	sbuf_lit(b, "  </testsuite>\n</testsuites>\n");
 	sbuf_free(&at);
 }

@@ -77,7 +77,7 @@ static void add_row(struct sbuf *b, const struct ledger_entry *e)
 }
 
 /* In the order of the states, what failed first. */
-static void add_table(struct sbuf *b, struct ledger_entry *const *all, size_t n, size_t most)
+static void add_table(struct sbuf *b, const struct report *r, struct ledger_entry *const *all, size_t n, size_t most)
 {
 	size_t rows = 0;
 	if (!n)
@@ -85,8 +85,10 @@ static void add_table(struct sbuf *b, struct ledger_entry *const *all, size_t n,
 	sbuf_lit(b, "\n| task | state | time | tries | tokens | cost | why |\n|---|---|---:|---:|---:|---:|---|\n");
 	for (size_t s = 0; s < N_LEDGER_STATES; s++)
 		for (size_t i = 0; i < n; i++)
-			if (all[i]->state == s && rows++ < most)
+			if (all[i]->state == s && rows++ < most) {
 				add_row(b, all[i]);
+				report_drain(r, b);
+			}
 	if (rows > most)
 		sbuf_printf(b, "\nand %zu more\n", rows - most);
 }
@@ -150,7 +152,7 @@ void report_markdown(struct sbuf *b, const struct report *r, size_t most)
 	report_summary(&sum, r);
 	add_plain(b, sbuf_view(&sum));
 	sbuf_char(b, '\n');
-	add_table(b, all, n, most);
+	add_table(b, r, all, n, most);
 	add_failures(b, r, all, n, most);
 	add_warnings(b, r, most);
 	sbuf_free(&sum);

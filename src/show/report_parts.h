@@ -1,18 +1,22 @@
-/* Values of JSON that reports have in common. All are the caller's. */
+/* What the forms of a report have in common. */
 #ifndef AXMAKE_SHOW_REPORT_PARTS_H
 #define AXMAKE_SHOW_REPORT_PARTS_H
 
-#include <jansson.h>
-
+#include "base/jsonout.h"
 #include "show/report.h"
 
-/* The run, with its tasks, which are taken over. */
-json_t *report_run(const struct report *r, json_t *tasks);
+/* These add keys and values to an object of JSON that has been begun. */
+
+/* Of the run, but for its tasks and warnings. */
+void report_add_run(struct jsonout *o, const struct report *r);
+void report_add_warnings(struct jsonout *o, const struct report *r);
 /* What became of a task in it. */
-json_t *report_task(const struct report *r, const struct ledger_entry *e);
+void report_add_task(struct jsonout *o, const struct report *r, const struct ledger_entry *e, bool lanes);
 /* What stands on record of it now, where it came out well; NULL: nothing. */
 const struct task_record *report_record(const struct ledger_entry *e);
-/* Adds that to a task's object: of the hashes that counted `most`. */
-void report_set_record(json_t *o, const struct report *r, const struct ledger_entry *e, size_t most);
+/* That: of the hashes that counted `most`. */
+void report_add_record(struct jsonout *o, const struct report *r, const struct ledger_entry *e, size_t most);
+/* A text that has not been masked; null where it is empty. */
+void report_text(struct jsonout *o, const struct report *r, const char *key, struct str s);
 
 #endif

@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "show/critical.h"
-#include "show/report.h"
+#include "show/report_parts.h"
 
 #define PID 1 /* one process: the run */
 
 struct trace {
 	const struct report *r;
-	struct sbuf *b;
+	struct jsonout o;
 	struct arena arena;
 	int64_t began_ns;
 	bool any;
@@ -23,88 +23,93 @@ static int64_t us(const struct trace *t, int64_t at_ns)
 	return (at_ns - t->began_ns) / 1000;
 }
 
-static json_t *event(const char *phase, struct str name, unsigned lane)
+/* One event a line: that reads, and compares, better. */
+static struct jsonout *begin(struct trace *t, const char *phase, struct str name, unsigned lane)
 {
-	json_t *o = phrase_json_must(json_object());
-	phrase_json_set(o, "ph", phrase_json(str_of(phase)));
-	phrase_json_set(o, "name", phrase_json(name));
-	phrase_json_set(o, "pid", phrase_json_must(json_integer(PID)));
-	phrase_json_set(o, "tid", phrase_json_must(json_integer(lane + 1)));
+	struct jsonout *o = &t->o;
+	if (t->any)
+		sbuf_lit(o->b, ",\n");
+	t->any = true;
+	jsonout_object(o, NULL);
+	jsonout_word(o, "ph", phase);
+	jsonout_text(o, "name", name);
+	jsonout_number(o, "pid", PID);
+	jsonout_number(o, "tid", (int64_t)lane + 1);
 	return o;
 }
 
-static void set_int(json_t *o, const char *key, int64_t n)
+static void end(struct trace *t)
 {
-	phrase_json_set(o, key, phrase_json_must(json_integer(n)));
+	jsonout_end(&t->o);
+	report_drain(t->r, t->o.b);
 }
 
-static void set_text(json_t *o, const char *key, struct str s)
+static void set_some(struct jsonout *o, const char *key, struct str s)
 {
 	if (s.n)
-		phrase_json_set(o, key, phrase_json(s));
+		jsonout_text(o, key, s);
 }
 
-/* One event a line: that reads, and compares, better. */
-static void put(struct trace *t, json_t *o)
+static void put_name(struct trace *t, const char *what, unsigned lane, struct str name)
 {
-	if (t->any && t->b->n && t->b->p[t->b->n - 1] == '\n')
-		t->b->p[t->b->n - 1] = ',';
-	if (t->any)
-		sbuf_char(t->b, '\n');
-	phrase_json_line(t->b, o);
-	t->any = true;
+	struct jsonout *o = begin(t, "M", str_of(what), lane);
+	jsonout_object(o, "args");
+	jsonout_text(o, "name", name);
+	jsonout_end(o);
+	end(t);
 }
 
-static void put_name(struct trace *t, const char *what, unsigned lane, const char *key, json_t *value)
+static void put_place(struct trace *t, unsigned lane)
 {
-	json_t *o = event("M", str_of(what), lane), *args = phrase_json_must(json_object());
-	phrase_json_set(args, key, value);
-	phrase_json_set(o, "args", args);
-	put(t, o);
+	struct jsonout *o = begin(t, "M", STR("thread_sort_index"), lane);
+	jsonout_object(o, "args");
+	jsonout_number(o, "sort_index", lane);
+	jsonout_end(o);
+	end(t);
 }
 
 static void put_lanes(struct trace *t)
 {
 	const struct workflow *w = ledger_graph(t->r->ledger)->workflow;
-	put_name(t, "process_name", 0, "name", phrase_json(arena_printf(&t->arena, "axmake %.*s", STR_ARG(w->file))));
+	put_name(t, "process_name", 0, arena_printf(&t->arena, "axmake %.*s", STR_ARG(w->file)));
 	for (unsigned i = 0; i < ledger_sums(t->r->ledger)->lanes; i++) {
-		put_name(t, "thread_name", i, "name", phrase_json(arena_printf(&t->arena, "slot %u", i + 1)));
-		put_name(t, "thread_sort_index", i, "sort_index", phrase_json_must(json_integer(i)));
+		put_name(t, "thread_name", i, arena_printf(&t->arena, "slot %u", i + 1));
+		put_place(t, i);
 	}
 }
 
-static json_t *args_of(const struct ledger_entry *e, const struct ledger_try *try, size_t number)
+static void add_args(struct jsonout *o, const struct ledger_entry *e, const struct ledger_try *try, size_t number)
 {
 	const struct task *t = e->task;
-	json_t *o = phrase_json_must(json_object());
+	jsonout_object(o, "args");
 	if (t->kind == TASK_AGENT)
-		set_text(o, "agent", t->agent->name);
-	set_text(o, "provider", try->provider);
-	set_text(o, "reason", e->reason);
-	set_int(o, "try", (int64_t)number + 1);
-	phrase_json_set(o, "state", phrase_json(str_of(number + 1 < e->tries.n || try->class ? "failed" : ledger_state_name(e->state))));
+		set_some(o, "agent", t->agent->name);
+	set_some(o, "provider", try->provider);
+	set_some(o, "reason", e->reason);
+	jsonout_number(o, "try", (int64_t)number + 1);
+	jsonout_word(o, "state", number + 1 < e->tries.n || try->class ? "failed" : ledger_state_name(e->state));
 	if (try->class)
-		phrase_json_set(o, "class", phrase_json(str_of(try->class)));
-	set_text(o, "error", try->error);
+		jsonout_word(o, "class", try->class);
+	set_some(o, "error", try->error);
 	if (try->input_tokens >= 0)
-		set_int(o, "input_tokens", try->input_tokens);
+		jsonout_number(o, "input_tokens", try->input_tokens);
 	if (try->output_tokens >= 0)
-		set_int(o, "output_tokens", try->output_tokens);
+		jsonout_number(o, "output_tokens", try->output_tokens);
 	if (!isnan(try->cost_usd))
-		phrase_json_set(o, "cost_usd", phrase_json_must(json_real(try->cost_usd)));
-	return o;
+		jsonout_real(o, "cost_usd", try->cost_usd);
+	jsonout_end(o);
 }
 
 static void put_tries(struct trace *t, const struct ledger_entry *e)
 {
 	for (size_t i = 0; i < e->tries.n; i++) {
 		const struct ledger_try *try = &e->tries.p[i];
-		json_t *o = event("X", e->task->name, try->lane);
-		phrase_json_set(o, "cat", phrase_json(STR("task")));
-		set_int(o, "ts", us(t, try->began_ns));
-		set_int(o, "dur", us(t, try->ended_ns) - us(t, try->began_ns));
-		phrase_json_set(o, "args", args_of(e, try, i));
-		put(t, o);
+		struct jsonout *o = begin(t, "X", e->task->name, try->lane);
+		jsonout_word(o, "cat", "task");
+		jsonout_number(o, "ts", us(t, try->began_ns));
+		jsonout_number(o, "dur", us(t, try->ended_ns) - us(t, try->began_ns));
+		add_args(o, e, try, i);
+		end(t);
 	}
 }
 
@@ -126,11 +131,12 @@ static int by_time(const void *a, const void *b)
 
 static void put_counter(struct trace *t, const char *name, int64_t at_ns, int64_t value)
 {
-	json_t *o = event("C", str_of(name), 0), *args = phrase_json_must(json_object());
-	set_int(o, "ts", us(t, at_ns));
-	set_int(args, name, value);
-	phrase_json_set(o, "args", args);
-	put(t, o);
+	struct jsonout *o = begin(t, "C", str_of(name), 0);
+	jsonout_number(o, "ts", us(t, at_ns));
+	jsonout_object(o, "args");
+	jsonout_number(o, name, value);
+	jsonout_end(o);
+	end(t);
 }
 
 static void put_counters(struct trace *t, struct ledger_entry *const *all, size_t n)
@@ -160,13 +166,13 @@ static void put_counters(struct trace *t, struct ledger_entry *const *all, size_
 
 static void put_arrow_end(struct trace *t, const char *phase, int64_t id, unsigned lane, int64_t at_us)
 {
-	json_t *o = event(phase, STR("critical path"), lane);
-	phrase_json_set(o, "cat", phrase_json(STR("critical path")));
-	set_int(o, "id", id);
-	set_int(o, "ts", at_us);
+	struct jsonout *o = begin(t, phase, STR("critical path"), lane);
+	jsonout_word(o, "cat", "critical path");
+	jsonout_number(o, "id", id);
+	jsonout_number(o, "ts", at_us);
 	if (*phase == 'f')
-		phrase_json_set(o, "bp", phrase_json(STR("e"))); /* to the slice around that time, not to the next one */
-	put(t, o);
+		jsonout_word(o, "bp", "e"); /* to the slice around that time, not to the next one */
+	end(t);
 }
 
 /* An arrow's ends have to lie within the tries that they join, of which the last microsecond is no part. */
@@ -188,7 +194,7 @@ static void put_critical_path(struct trace *t)
 
 void report_trace(struct sbuf *b, const struct report *r)
 {
-	struct trace t = {.r = r, .b = b, .began_ns = ledger_sums(r->ledger)->began_ns};
+	struct trace t = {.r = r, .o = {.b = b}, .began_ns = ledger_sums(r->ledger)->began_ns};
 	size_t n;
 	struct ledger_entry *const *all = ledger_entries(r->ledger, &n);
 	struct sbuf at = {0};
@@ -199,7 +205,7 @@ void report_trace(struct sbuf *b, const struct report *r)
 		put_tries(&t, all[i]);
 	put_counters(&t, all, n);
 	put_critical_path(&t);
-	sbuf_lit(b, "]}\n");
+	sbuf_lit(b, t.any ? "\n]}\n" : "]}\n");
 	sbuf_free(&at);
 	arena_free(&t.arena);
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/utf8.h"
 #include "graph/usual.h"
 #include "show/phrase.h"
@@ -22,21 +23,16 @@ static bool tells_of_start(const struct standing *st)
 	return st->state == S_FAILED;
 }
 
-static json_t *json_count(int64_t n)
+static void json_tokens(struct jsonout *o, const struct task_record *r)
 {
-	return n < 0 ? json_null() : phrase_json_must(json_integer(n));
-}
-
-static json_t *json_tokens(const struct task_record *r)
-{
-	json_t *o;
-
-	if (!r || (r->input_tokens < 0 && r->output_tokens < 0))
-		return json_null();
-	o = phrase_json_must(json_object());
-	phrase_json_set(o, "input", json_count(r->input_tokens));
-	phrase_json_set(o, "output", json_count(r->output_tokens));
-	return o;
+	if (!r || (r->input_tokens < 0 && r->output_tokens < 0)) {
+		jsonout_null(o, "tokens");
+		return;
+	}
+	jsonout_object(o, "tokens");
+	jsonout_count(o, "input", r->input_tokens);
+	jsonout_count(o, "output", r->output_tokens);
+	jsonout_end(o);
 }
 
 /* Of a task at work: when its work began. */
@@ -45,35 +41,33 @@ static int64_t since_ns(const struct standing *st)
 	return st->state == S_RUNNING ? st->start.started_at_ms * NS_PER_MS : 0;
 }
 
-static json_t *json_time(int64_t wall_ns)
+static void json_since(struct jsonout *o, int64_t wall_ns)
 {
 	struct sbuf at = {0};
-	if (!wall_ns)
-		return json_null();
-	clock_iso(&at, wall_ns);
-	json_t *o = phrase_json(sbuf_view(&at));
+	if (wall_ns)
+		clock_iso(&at, wall_ns);
+	jsonout_known(o, "since", sbuf_view(&at));
 	sbuf_free(&at);
-	return o;
 }
 
-static json_t *json_task(const struct task *t, const struct standing *st)
+static void json_task(struct jsonout *o, const struct task *t, const struct standing *st)
 {
 	const struct task_record *r = tells_of_start(st) ? NULL : st->record;
 	int64_t tries = tells_of_start(st) ? st->start.tries : r ? (int64_t)r->tries : -1;
 	int64_t duration_ns = tells_of_start(st) ? st->start.duration_ns : r ? r->duration_ns : -1;
-	json_t *o = phrase_json_must(json_object());
 
-	phrase_json_set(o, "name", phrase_json(t->name));
-	phrase_json_set(o, "state", phrase_json(str_of(looks[st->state].name)));
-	phrase_json_set(o, "reason", phrase_json(st->reason));
-	phrase_json_set(o, "agent", phrase_json(t->def->agent.s));
-	phrase_json_set(o, "provider", phrase_json(r && r->provider.n ? r->provider : STR_NONE));
-	phrase_json_set(o, "tries", json_count(tries));
-	phrase_json_set(o, "duration_ms", json_count(duration_ns < 0 ? -1 : duration_ns / NS_PER_MS));
-	phrase_json_set(o, "tokens", json_tokens(r));
-	phrase_json_set(o, "cost_usd", r && !isnan(r->cost_usd) ? phrase_json_must(json_real(r->cost_usd)) : json_null());
-	phrase_json_set(o, "since", json_time(since_ns(st)));
-	return o;
+	jsonout_object(o, NULL);
+	jsonout_text(o, "name", t->name);
+	jsonout_word(o, "state", looks[st->state].name);
+	jsonout_text(o, "reason", st->reason);
+	jsonout_text(o, "agent", t->def->agent.s);
+	jsonout_known(o, "provider", r ? r->provider : STR_NONE);
+	jsonout_count(o, "tries", tries);
+	jsonout_count(o, "duration_ms", duration_ns < 0 ? -1 : duration_ns / NS_PER_MS);
+	json_tokens(o, r);
+	jsonout_real(o, "cost_usd", r ? r->cost_usd : (double)NAN);
+	json_since(o, since_ns(st));
+	jsonout_end(o);
 }
 
 static struct str run_name(const struct scene *s)
@@ -81,30 +75,35 @@ static struct str run_name(const struct scene *s)
 	return arena_printf(s->view->arena, "%016" PRIx64, s->run->holder.run_id);
 }
 
-static json_t *json_run(const struct scene *s)
+static void json_run(struct jsonout *o, const struct scene *s)
 {
-	json_t *o;
-
-	if (!s->run->holder.held)
-		return json_null();
-	o = phrase_json_must(json_object());
-	phrase_json_set(o, "id", phrase_json(run_name(s)));
-	phrase_json_set(o, "pid", json_count(s->run->holder.pid ? s->run->holder.pid : -1));
-	phrase_json_set(o, "since", json_time(s->run->holder.since_ns));
-	return o;
+	if (!s->run->holder.held) {
+		jsonout_null(o, "run");
+		return;
+	}
+	jsonout_object(o, "run");
+	jsonout_text(o, "id", run_name(s));
+	jsonout_count(o, "pid", s->run->holder.pid ? s->run->holder.pid : -1);
+	json_since(o, s->run->holder.since_ns);
+	jsonout_end(o);
 }
 
 static void status_json(const struct scene *s, FILE *to)
 {
-	json_t *root = phrase_json_must(json_object()), *tasks = phrase_json_must(json_array());
 	const struct graph *g = s->view->graph;
+	struct sbuf b = {0};
+	struct jsonout o = {.b = &b};
 
-	phrase_json_set(root, "run", json_run(s));
+	jsonout_object(&o, NULL);
+	json_run(&o, s);
+	jsonout_array(&o, "tasks");
 	for (size_t i = 0; i < g->tasks.n; i++)
 		if (g->tasks.p[i]->wanted)
-			phrase_json_add(tasks, json_task(g->tasks.p[i], &s->tasks[g->tasks.p[i]->id]));
-	phrase_json_set(root, "tasks", tasks);
-	phrase_json_print(root, to);
+			json_task(&o, g->tasks.p[i], &s->tasks[g->tasks.p[i]->id]);
+	jsonout_end(&o);
+	jsonout_end(&o);
+	fprintf(to, "%s\n", b.p);
+	sbuf_free(&b);
 }
 
 static void text_run(struct sbuf *b, const struct scene *s)
