@@ -15,12 +15,12 @@ static const unsigned char classes[256] = {
 	[0 ... 0x1f] = ESCAPED, ['"'] = ESCAPED, ['\\'] = ESCAPED, ['<'] = MARKUP, ['>'] = MARKUP, ['&'] = MARKUP, [0xe2] = SEPARATOR,
 };
 
-/* Room for the key and so much more, then the key. */
+/* Puts the key; behind it is room for so much more. */
 static void begin(struct jsonout *o, const char *key, size_t room)
 {
 	size_t n = key ? strlen(key) : 0;
 	sbuf_reserve(o->b, n + room + 5);
-	char *p = o->b->p + o->b->n, *from = p;
+	char *p = o->b->p + o->b->n;
 	if (o->comma)
 		*p++ = ',';
 	if (key) {
@@ -31,14 +31,22 @@ static void begin(struct jsonout *o, const char *key, size_t room)
 		*p++ = ':';
 	}
 	*p = '\0';
-	o->b->n += (size_t)(p - from);
+	o->b->n = (size_t)(p - o->b->p);
 	o->comma = true;
+}
+
+/* Where there is room for it. */
+static void put(struct sbuf *b, const char *p, size_t n)
+{
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
 }
 
 static void plain(struct jsonout *o, const char *key, const char *value, size_t n)
 {
 	begin(o, key, n);
-	sbuf_add(o->b, value, n);
+	put(o->b, value, n);
 }
 
 static void open_level(struct jsonout *o, const char *key, bool array)
@@ -83,24 +91,35 @@ static bool is_separator(struct str s, size_t at)
 	return s.n - at >= 3 && s.p[at + 1] == '\x80' && ((unsigned char)s.p[at + 2] | 1) == 0xa9;
 }
 
+static bool is_special(const struct jsonout *o, struct str s, size_t at)
+{
+	unsigned char class = classes[(unsigned char)s.p[at]];
+	return class == ESCAPED || (class && o->element && (class == MARKUP || is_separator(s, at)));
+}
+
+/* Returns where it ends. */
+static size_t add_special(struct sbuf *b, struct str s, size_t at)
+{
+	unsigned char c = (unsigned char)s.p[at], class = classes[c];
+	if (class == ESCAPED)
+		add_escape(b, c);
+	else
+		sbuf_printf(b, "\\u%04x", class == MARKUP ? c : 0x2000u + ((unsigned char)s.p[at + 2] & 0x3f));
+	return at + (class == SEPARATOR ? 3 : 1);
+}
+
 static void add_string(struct jsonout *o, struct str s)
 {
-	size_t from = 0;
-	sbuf_char(o->b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i], class = classes[c];
-		if (class == PLAIN || (class != ESCAPED && !o->element) || (class == SEPARATOR && !is_separator(s, i)))
+	size_t from = 0, i = 0;
+	while (i < s.n) {
+		if (!is_special(o, s, i)) {
+			i++;
 			continue;
+		}
 		sbuf_add(o->b, s.p + from, i - from);
-		if (class == ESCAPED)
-			add_escape(o->b, c);
-		else
-			sbuf_printf(o->b, "\\u%04x", class == MARKUP ? c : 0x2000u + ((unsigned char)s.p[i + 2] & 0x3f));
-		i += class == SEPARATOR ? 2 : 0;
-		from = i + 1;
+		from = i = add_special(o->b, s, i);
 	}
 	sbuf_add(o->b, s.p + from, s.n - from);
-	sbuf_char(o->b, '"');
 }
 
 void jsonout_text(struct jsonout *o, const char *key, struct str s)
@@ -115,7 +134,9 @@ void jsonout_text(struct jsonout *o, const char *key, struct str s)
 		s = sbuf_view(&visible);
 	}
 	begin(o, key, s.n + 2);
+	put(o->b, "\"", 1);
 	add_string(o, s);
+	sbuf_char(o->b, '"');
 	sbuf_free(&visible);
 }
 

@@ -13,17 +13,28 @@ static bool is_legal(int32_t c)
 }
 
 /* In an attribute line ends and tabs are references, else a reader makes blanks of them. */
+static bool is_reference(int32_t c, bool attribute)
+{
+	return c == '<' || c == '>' || c == '&' || c == '"' || c == '\r' || (attribute && (c == '\n' || c == '\t'));
+}
+
 static void add_characters(struct sbuf *b, struct str s, bool attribute)
 {
+	size_t plain = 0; /* where what was not added yet begins */
 	for (size_t i = 0, at = 0; i < s.n; at = i) {
 		int32_t c = utf8_next(s, &i);
-		if (!is_legal(c))
-			sbuf_lit(b, "\xef\xbf\xbd");
-		else if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\r' || (attribute && (c == '\n' || c == '\t')))
+		bool reference = is_reference(c, attribute);
+		if (!reference && is_legal(c))
+			continue;
+		sbuf_add(b, s.p + plain, at - plain);
+		if (reference)
 			sbuf_printf(b, "&#%d;", (int)c);
 		else
-			sbuf_str(b, str_sub(s, at, i));
+			sbuf_lit(b, "\xef\xbf\xbd");
+		plain = i;
 	}
+	if (plain < s.n)
+		sbuf_add(b, s.p + plain, s.n - plain);
 }
 
 static void add_text(struct sbuf *b, struct str s)

@@ -9,13 +9,18 @@
 /* One line of plain text: whatever Markdown or HTML would read in it is escaped. */
 static void add_plain(struct sbuf *b, struct str s)
 {
+	static const char special[256] = {['\\'] = 1, ['`'] = 1, ['*'] = 1, ['_'] = 1, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1, ['<'] = 1, ['>'] = 1,
+					  ['#'] = 1, ['!'] = 1, ['|'] = 1, ['~'] = 1, ['&'] = 1, ['@'] = 1, ['$'] = 1, ['^'] = 1};
 	struct sbuf line = {0};
+	size_t plain = 0; /* where what was not added yet begins */
 	utf8_escape(&line, s);
-	for (size_t i = 0; i < line.n; i++) {
-		if (ispunct((unsigned char)line.p[i]) && strchr("\\`*_{}[]()<>#+-.!|~&@:$^=\"'/", line.p[i]) && !strchr("-./:()='\"+,", line.p[i]))
+	for (size_t i = 0; i < line.n; i++)
+		if (special[(unsigned char)line.p[i]]) {
+			sbuf_add(b, line.p + plain, i - plain);
 			sbuf_char(b, '\\');
-		sbuf_char(b, line.p[i]);
-	}
+			plain = i;
+		}
+	sbuf_add(b, line.p + plain, line.n - plain);
 	sbuf_free(&line);
 }
 
