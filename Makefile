@@ -26,7 +26,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-crash check-model check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -104,6 +104,17 @@ check-oracle:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
+
+# The models of the jobserver and of waiting, also with more tokens.
+check-model:
+	@.ci/setup.sh make check
+	@python3 tests/model/run.py --all
+
+# A thousand kills and a thousand losses of power.
+check-crash:
+	@.ci/setup.sh
+	+@$(AGAIN) all
+	@python3 tests/crash/run.py --rounds 1000 --losses 1000 --axmake $(OUT)/axmake
 
 # Each system call fails once; an hour.
 check-faults:

@@ -43,6 +43,7 @@ find_check() {
 	have tmux || want tmux
 	have mandoc || want mandoc
 	have strace || want strace
+	have spin || want spin
 }
 
 # Some 300 MB: only where it is asked for.
