@@ -188,6 +188,8 @@ static bool recall(struct project *p, bool writable)
 	}
 	if (!p->log)
 		return false;
+	if (log_of_other_boot(p->log) && !(writable && !store_sift_results(&p->store)))
+		p->store.doubts = true;
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	graph_recall(p->graph, p->log);
 	p->stale = (struct stale){

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/filestat.h"
 #include "listeners.h"
 #include "version.h"
@@ -80,6 +81,8 @@ bool sealed_key(const struct sealed_by *by, struct arena *a, struct hash128 *key
 	add_text(&b, STR(AXMAKE_VERSION));
 	known = add_file(&b, "/proc/self/exe") && add_folder(&b, by->folder);
 	sbuf_add(&b, user, sizeof user);
+	struct hash128 boot = boot_id(); /* files that stand as they stood may hold something else after a loss of power */
+	sbuf_add(&b, &boot, sizeof boot);
 	sbuf_char(&b, by->color ? 'c' : 'p');
 	for (int i = 1; i < by->argc; i++) /* a round of a watch is a run of the other words */
 		if (!str_eq(str_of(by->argv[i]), STR("--watch")))

@@ -160,7 +160,9 @@ static bool reject(struct project *p, struct task *t, struct str why)
 		return false;
 	}
 	int err = str_eq(t->record->name, t->name) ? 0 : log_rename(p->log, workflow, t->record->name, t->name);
-	if (!recorded(t, p->arena, err ? err : log_reject(p->log, workflow, t->name, why)))
+	if (!err)
+		err = log_reject(p->log, workflow, t->name, why);
+	if (!recorded(t, p->arena, err ? err : log_sync(p->log)))
 		return false;
 	cache_forget(p->cache, t->record->signature);
 	sbuf_lit(&b, "rejected ");

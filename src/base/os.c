@@ -193,6 +193,17 @@ int os_replace_file(int at, const char *path, mode_t mode, struct str content)
 	return os_replace_by(at, path, mode, write_content, &content);
 }
 
+int os_sync(int at, const char *path)
+{
+	int fd = open_retry(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0), err;
+
+	if (fd < 0)
+		return errno;
+	err = fsync(fd) ? errno : 0;
+	close(fd);
+	return err == EINVAL || err == EROFS || err == ENOTSUP ? 0 : err;
+}
+
 static int check_folder(int at, const char *path)
 {
 	struct stat st;

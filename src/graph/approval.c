@@ -85,5 +85,7 @@ bool approval_give(struct stale *s, struct arena *a, struct task *t, struct sign
 		return false;
 	}
 	*err = log_approve(s->log, s->hashing.g->workflow->file, t->name, what->hash);
+	if (!*err)
+		*err = log_sync(s->log);
 	return true;
 }

@@ -8,12 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/os.h"
 #include "run/live.h"
 #include "state/store.h"
 
 #define CALL_MAX ((size_t)256 << 20)
-#define FIRST_LINE "axmake call 3\n"
+#define FIRST_LINE "axmake call 4\n"
 
 static const char *const answer_files[] = {"stdout", "answer"};
 enum { N_FILES = sizeof answer_files / sizeof *answer_files };
@@ -28,17 +29,32 @@ static const char *state_word(const struct call_left *c)
 	return c->lost ? "lost" : c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
 }
 
+/* On a full disk. What it says has a fixed length, so it needs no more room than the one before of the same call. */
+static int overwrite(int at, const char *path, struct str content)
+{
+	struct stat st;
+	int fd = openat(at, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return ENOSPC;
+	bool done = !fstat(fd, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size == content.n && pwrite(fd, content.p, content.n, 0) == (ssize_t)content.n;
+	close(fd);
+	return done ? 0 : ENOSPC;
+}
+
 int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
 	struct sbuf text = {0};
-	sbuf_printf(&text, FIRST_LINE "%s %" PRIu64 " %u %s %s %s %s\n%.*s\n", c->signature, c->start_id, c->tries, state_word(c),
-	            c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", c->stood ? "stood" : "unsure", STR_ARG(c->provider));
+	char boot[HASH_HEX];
+	sbuf_printf(&text, FIRST_LINE "%s %s %20" PRIu64 " %10u %-8s %-4s %-9s %-6s\n%.*s\n", hash_hex(boot_id(), boot), c->signature, c->start_id, c->tries,
+	            state_word(c), c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", c->stood ? "stood" : "unsure", STR_ARG(c->provider));
 	sbuf_str(&text, c->files);
 	const char *path = call_left_path(&a, dir).p;
 	struct stat begun;
 	bool goes_on = (c->complete || c->stood) && !fstatat(at, path, &begun, AT_SYMLINK_NOFOLLOW);
 	int err = os_replace_file(at, path, 0600, sbuf_view(&text));
+	if (err == ENOSPC || err == EDQUOT)
+		err = overwrite(at, path, sbuf_view(&text));
 	if (!err && goes_on)
 		utimensat(at, path, (struct timespec[]){begun.st_atim, begun.st_mtim},
 		          AT_SYMLINK_NOFOLLOW); /* by which it is known how long it took */
@@ -50,25 +66,27 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *out)
 {
 	struct str text;
-	char word[16], where[8], counted[16], inputs[8];
+	char boot[HASH_HEX], now[HASH_HEX], word[16], where[8], counted[16], inputs[8];
 	int n = 0;
 	*out = (struct call_left){0};
 	if (os_read_file(a, at, call_left_path(a, dir).p, CALL_MAX, &text) || !str_starts(text, STR(FIRST_LINE)))
 		return false;
 	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
 	_Static_assert(HASH_HEX == 33, "the width below");
-	if (sscanf(rest.p, "%32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z] %7[a-z]%n", out->signature, &out->start_id, &out->tries,
-	           word, where, counted, inputs, &n) != 7 ||
-	    rest.p[n] != '\n')
+	if (sscanf(rest.p, "%32[0-9a-f] %32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z] %7[a-z]%n", boot, out->signature, &out->start_id,
+	           &out->tries, word, where, counted, inputs, &n) != 8 ||
+	    rest.p[n + (int)strspn(rest.p + n, " ")] != '\n')
 		return false;
+	n += (int)strspn(rest.p + n, " ");
 	out->in_view = str_eq(str_of(where), STR("view"));
 	out->stood = str_eq(str_of(inputs), STR("stood"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
 	out->unmoved = str_eq(str_of(word), STR("unmoved"));
 	out->unkept = str_eq(str_of(word), STR("unkept"));
-	out->lost = str_eq(str_of(word), STR("lost"));
 	out->complete = out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
 	out->counted = out->unfit || out->unmoved || out->unkept || str_eq(str_of(counted), STR("counted"));
+	bool whole = out->complete && !out->in_view;
+	out->lost = str_eq(str_of(word), STR("lost")) || (!whole && !str_eq(str_of(boot), str_of(hash_hex(boot_id(), now))));
 	rest = str_sub(rest, (size_t)n + 1, rest.n);
 	size_t end = str_find(rest, STR("\n"), 0);
 	out->provider = arena_copy(a, str_sub(rest, 0, end));
@@ -131,13 +149,14 @@ static const char *aside(struct arena *a, struct str dir, size_t i)
 	return arena_printf(a, STORE_LEFT "%s-%s", hash_hex(hash_bytes(dir.p, dir.n), hex), answer_files[i]).p;
 }
 
-void call_left_forget(int at, struct str dir)
+bool call_left_forget(int at, struct str dir)
 {
 	struct arena a = {0};
-	unlinkat(at, call_left_path(&a, dir).p, 0);
+	bool gone = !unlinkat(at, call_left_path(&a, dir).p, 0);
 	for (size_t i = 0; i < N_FILES; i++)
 		unlinkat(at, aside(&a, dir, i), 0);
 	arena_free(&a);
+	return gone;
 }
 
 /* Killed anywhere in here, the file is in one of the two places as it was. */

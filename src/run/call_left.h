@@ -19,7 +19,7 @@ struct call_left {
 	bool unfit;          /* complete, but it lacked a field that was used then, and that failure is on record */
 	bool unmoved;        /* complete, but what it made could not all be moved to the root, and that failure is on record */
 	bool unkept;         /* complete, but it could not be kept, and that failure is on record */
-	bool lost;           /* can never be taken up */
+	bool lost;           /* can never be taken up; so is one that was not complete when the machine may have lost its power: nobody knows what of it is whole */
 	bool counted;        /* what it took is on record */
 	bool in_view;        /* what it made is not in the root, but in the task's view of it */
 	bool stood;          /* its inputs were what the signature says when it had answered; else nobody looked then */
@@ -38,8 +38,8 @@ bool call_left_whole(int at, struct str dir, const struct call_left *c, const st
 /* When the answer was there, at the latest, as far as is known; wall clock, as the file system has it. */
 struct timespec call_left_end(int at, struct str dir, const struct call_left *c);
 bool call_left_later(struct timespec a, struct timespec b);
-/* It goes, and what was put aside of it. */
-void call_left_forget(int at, struct str dir);
+/* It goes, and what was put aside of it. false: there was none. */
+bool call_left_forget(int at, struct str dir);
 
 /* The files that an answer is read from are put aside, among the results, where they hold a secret, and masked copies take their places. 0 or the first errno. */
 int call_left_put_aside(int at, struct str dir, const struct mask *m);

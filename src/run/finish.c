@@ -52,6 +52,8 @@ static void finish_judged(struct job *j, enum try_class class)
 	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
 		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
 	j->tainted = class == TRY_OK && !j->as && finish_taints(j);
+	if (class == TRY_OK && j->unkept)
+		class = TRY_FAILED;
 	if (class == TRY_OK && !j->as)
 		finish_succeeded(j);
 	if (class == TRY_OK && j->task->kind == TASK_AGENT)
@@ -149,6 +151,7 @@ void finish_try(struct job *j)
 	note_live(j);
 	enum try_class class = finish_class(j);
 	if (class == TRY_OK && err) {
+		salvage_unkept(j);
 		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
 		class = TRY_FAILED;
 	}

@@ -56,6 +56,13 @@ bool finish_taints(struct job *j)
 	if (!j->task->inputs.n)
 		return false;
 	signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, true, false, &after);
+	/* Nobody knows whether it has changed: the answer waits until somebody does. */
+	if (after.problem.n && j->task->kind == TASK_AGENT) {
+		salvage_unkept(j);
+		j->outcome.error = after.problem;
+		sbuf_free(&after.fields);
+		return false;
+	}
 	bool changed = after.problem.n || !hash_eq(after.hash, j->signing.hash);
 	if (changed && !after.problem.n) {
 		signature_compute(&s->c->stale->hashing, &j->arena, j->task, j->provider, false, true, &after);
@@ -132,7 +139,13 @@ int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 	for (size_t i = 0; i < t->outputs.n; i++)
 		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};
 	hash_edits(j, &r);
-	int err = log_done(s->c->log, &r);
+	/* On the disk in this order: a record without what it tells of would make of half-written outputs somebody's edits. */
+	bool lasting = lasting_wanted(t);
+	int err = lasting ? lasting_made(j) : 0;
+	if (!err)
+		err = log_done(s->c->log, &r);
+	if (!err && lasting)
+		err = log_sync(s->c->log);
 	if (!err)
 		t->record = log_find(s->c->log, r.workflow, r.name);
 	return err;

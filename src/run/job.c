@@ -145,8 +145,10 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		if (!agent_call(&j->arena, &in, call, why))
 			return false;
 	}
-	salvage_forget(j); /* first: a killed try's call must never be answered by this one's output */
-	int err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
+	/* First, also on the disk: a killed try's call must never be answered by this one's output. */
+	int err = salvage_forget(j) ? os_sync(s->c->store->fd, j->dir.p) : 0;
+	if (!err)
+		err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
 	if (!err)
 		err = os_replace_file(s->c->store->fd, prompt.p, 0600, call->stdin_text);
@@ -235,9 +237,9 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		return err;
 	}
 	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), &j->step};
-	if (!j->checking)
-		salvage_begin(j); /* now that no earlier output stands there */
-	err = process_spawn(&sp, &j->pid);
+	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
+	if (!err)
+		err = process_spawn(&sp, &j->pid);
 	close_stdin(j, in);
 	capture_started(j->capture);
 	return err;
@@ -245,6 +247,8 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 
 static struct str spawn_error(struct job *j, const struct call *call, int err)
 {
+	if (j->unnoted)
+		return arena_printf(&j->arena, "cannot write %.*s/%.*s/call: %s; it is not asked, since its answer could be lost", STR_ARG(j->sched->c->store->folder), STR_ARG(j->dir), os_error(err));
 	if (j->step)
 		return arena_printf(&j->arena, "cannot %s of its view: %s", j->step, os_error(err));
 	if (err == E2BIG)
@@ -356,6 +360,8 @@ static bool prepare(struct job *j)
 	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
 	if (!err && is_marked(j))
 		err = store_mark_start(s->c->store, t->name, j->start_id);
+	if (!err && lasting_wanted(t))
+		err = log_sync(s->c->log);
 	if (err) {
 		sched_state_lost(s, err);
 		finish_unstarted(j, TRY_FAILED, STR("its start could not be recorded"));

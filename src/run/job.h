@@ -84,6 +84,7 @@ struct job {
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */
+	bool unnoted;             /* what it was asked could not be written down, so it is not asked */
 	bool unkept;              /* it answered, but that could not be kept or looked at */
 	bool unrecorded;          /* it succeeded, but that is not on record */
 	bool unpublished;         /* it ended well, but what it made could not be moved to the root */
@@ -231,14 +232,23 @@ void stash_warn(struct sched *s, const struct task *t); /* what the cache has to
 
 /* Answers that outlive the run which paid for them. */
 struct answer_input finish_answer_input(struct job *j, const struct provider *p); /* where a try's answer is read from; as if it had ended well */
-void salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
+int salvage_begin(struct job *j);     /* before an agent's program starts: what is asked */
 void salvage_answered(struct job *j);  /* its final line has come: notes whether its inputs are as they were */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
 void salvage_unkept(struct job *j);    /* the answer is whole, and a fault of the system keeps it from being used: the next run takes it up */
 void salvage_stay(struct job *j);      /* what has the answer is to be taken up: before it is masked, it is put aside */
-void salvage_forget(struct job *j);    /* the try was judged */
+bool salvage_forget(struct job *j);    /* the try was judged; false: there was none */
 bool salvage_take(struct job *j);      /* before a first try: takes up what a killed run left, if it is what would be asked now */
+
+/* Would a loss of power cost money, or pass for somebody's work? So of agents' tasks, of those that edit, and of those whose edited outputs are kept. A script's other outputs are
+ * made again when they are not as recorded. */
+bool lasting_wanted(const struct task *t);
+/* On the disk: what the task made, its result and its marks, before its record says so; what an agent made and its answer is read from, before its call is marked as complete;
+ * that mark. 0 or errno. */
+int lasting_made(struct job *j);
+int lasting_answer(struct job *j);
+int lasting_call(struct job *j);
 
 /* Views of isolated tasks. A delegate works in its asker's. */
 bool isolate_possible(struct sched *s);              /* false after EVENT_REFUSED: some task that may run wants what this machine has not */

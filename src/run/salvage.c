@@ -41,14 +41,25 @@ static bool inputs_stand(struct job *j)
 	return !now.problem.n && hash_eq(now.hash, j->signing.hash);
 }
 
-static void write_call(struct job *j, bool answered, bool complete, bool unfit)
+static int try_write_call(struct job *j, bool answered, bool complete, bool unfit)
 {
 	struct sbuf files = {0};
 	add_files(j, &files);
 	struct call_left c = {.files = sbuf_view(&files), .stood = answered && inputs_stand(j), .start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
-	int err = call_left_write(store_of(j), j->dir, &c);
+	/* What is complete is taken up after a loss of power, too. */
+	int err = complete ? lasting_answer(j) : 0;
+	if (!err)
+		err = call_left_write(store_of(j), j->dir, &c);
+	if (!err && complete)
+		err = lasting_call(j);
 	sbuf_free(&files);
+	return err;
+}
+
+static void write_call(struct job *j, bool answered, bool complete, bool unfit)
+{
+	int err = try_write_call(j, answered, complete, unfit);
 	if (err)
 		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_left_path(&j->arena, j->dir).p, os_error(err));
 }
@@ -59,11 +70,12 @@ static bool is_kept(const struct job *j)
 	return j->task->kind == TASK_AGENT && !j->sched->c->store->apart;
 }
 
-void salvage_begin(struct job *j)
+int salvage_begin(struct job *j)
 {
 	j->counted = false;
-	if (is_kept(j))
-		write_call(j, false, false, false);
+	int err = is_kept(j) ? try_write_call(j, false, false, false) : 0;
+	j->unnoted = err;
+	return err;
 }
 
 void salvage_answered(struct job *j)
@@ -109,10 +121,9 @@ void salvage_unfit(struct job *j)
 		write_call(j, true, true, true);
 }
 
-void salvage_forget(struct job *j)
+bool salvage_forget(struct job *j)
 {
-	if (is_kept(j))
-		call_left_forget(store_of(j), j->dir);
+	return is_kept(j) && call_left_forget(store_of(j), j->dir);
 }
 
 static const struct provider *provider_named(const struct task *t, struct str name)

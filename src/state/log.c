@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -27,6 +28,7 @@ struct log {
 	unsigned char *data; /* the file as it was opened */
 	size_t data_n;
 	bool damaged;
+	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */
 	VEC(struct str) held; /* entries of files to write; heap array, entries in the arena */
 	size_t held_bytes;
 	struct sbuf out, key;
@@ -134,19 +136,34 @@ static struct reader body_of(const unsigned char *payload)
 	return r;
 }
 
+/* Before the entries of files. */
+static void put_boot(struct log *l)
+{
+	size_t start = frame_begin(&l->out);
+
+	bytes_put_u8(&l->out, RECORD_BOOT);
+	bytes_put_u64(&l->out, ++l->ix.seq);
+	bytes_put_hash(&l->out, l->ix.boot);
+	frame_end(&l->out, start);
+}
+
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
-	size_t records = l->out.n;
 	struct str bytes, payload;
 	struct frame_scan s;
+	size_t records;
 	int err;
 
+	if (l->boot_due)
+		put_boot(l);
+	records = l->out.n;
 	/* Held entries are not in anybody's way at the end: they bear no order with the records. */
 	put_held(l);
 	err = logfile_append(&l->file, sbuf_view(&l->out));
 	if (err)
 		return err;
+	l->boot_due = false;
 	l->held.n = 0;
 	l->held_bytes = 0;
 	if (!records)
@@ -296,7 +313,7 @@ static struct log *mend(struct log *l, const struct frame_scan *s, struct str *n
 	return l;
 }
 
-struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note)
+static struct log *open_as_it_is(struct arena *a, int store_fd, bool read_only, struct str *note)
 {
 	struct log *l = arena_new(a, struct log);
 	enum logfile_state state;
@@ -322,6 +339,41 @@ struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *
 	return s.bad_places ? mend(l, &s, note) : l;
 }
 
+/* What is believed from now on is of this boot. */
+static void begin_boot(struct log *l, struct hash128 boot)
+{
+	if (hash_eq(l->ix.boot, boot))
+		return;
+	log_index_forget_files(&l->ix);
+	l->other_boot = l->ix.all.n;
+	l->boot_due = true;
+	l->ix.boot = boot;
+}
+
+struct log *log_open_in(struct arena *a, int store_fd, bool read_only, struct hash128 boot, struct str *note)
+{
+	struct log *l = open_as_it_is(a, store_fd, read_only, note);
+
+	if (l)
+		begin_boot(l, boot);
+	return l;
+}
+
+struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note)
+{
+	return log_open_in(a, store_fd, read_only, boot_id(), note);
+}
+
+bool log_of_other_boot(const struct log *l)
+{
+	return l->other_boot;
+}
+
+int log_sync(struct log *l)
+{
+	return logfile_sync(&l->file);
+}
+
 struct log *log_in_memory(struct arena *a)
 {
 	struct log *l = arena_new(a, struct log);
@@ -341,7 +393,7 @@ int log_close(struct log *l)
 {
 	int err;
 
-	if (!l->file.read_only && l->held.n) {
+	if (!l->file.read_only && (l->held.n || (l->boot_due && l->other_boot))) {
 		begin(l);
 		finish(l);
 	}

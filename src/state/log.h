@@ -31,6 +31,12 @@ struct log;
 /* Opens `log` in folder store_fd (-1: as if empty). read_only: never writes, never makes the file. Where the file is no log (noise, a folder, another version): it
  * is moved aside to log.bad when writable, and *note says so in the arena; a cut tail likewise. NULL with *note for a failed system call. */
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
+/* The same in that boot of the machine, see base/boot.h. */
+struct log *log_open_in(struct arena *a, int store_fd, bool read_only, struct hash128 boot, struct str *note);
+/* Was it written to last in another boot, which may have ended by a loss of power? Then hashes of files in it are not believed. */
+bool log_of_other_boot(const struct log *l);
+/* What was written is on the disk. 0 or errno, as of writing. */
+int log_sync(struct log *l);
 /* An empty log of one run alone, which nobody reads after it: it has no file. */
 struct log *log_in_memory(struct arena *a);
 /* Was the file removed while this log was open? Then all that is known is written anew. 0 or errno. */

@@ -104,6 +104,18 @@ int logfile_append(struct logfile *f, struct str bytes)
 	return f->error;
 }
 
+int logfile_sync(struct logfile *f)
+{
+	if (f->error || f->nowhere || f->read_only)
+		return f->error;
+	if (fdatasync(f->fd) && errno != EINVAL && errno != EROFS)
+		f->error = errno;
+	if (!f->error && !f->named)
+		f->error = os_sync(f->dir_fd, ".");
+	f->named = !f->error;
+	return f->error;
+}
+
 int logfile_move_aside(const struct logfile *f)
 {
 	int err = os_remove_tree(f->dir_fd, LOG_BAD);
@@ -155,5 +167,6 @@ int logfile_rewrite(struct logfile *f, struct str content)
 	logfile_close(f);
 	f->fd = fd;
 	f->size = content.n;
+	f->named = false;
 	return 0;
 }

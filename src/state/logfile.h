@@ -15,6 +15,7 @@ struct logfile {
 	bool read_only;
 	bool nowhere; /* there is no file: what is appended is let go */
 	uint64_t size; /* bytes, all of whole frames */
+	bool named;    /* its name is on the disk */
 	int error;     /* the first failure to write: nothing is written any more */
 };
 
@@ -35,6 +36,9 @@ void logfile_unload(unsigned char *data, size_t n);
 /* Appends in one write. When that fails, what was written of it is cut off again. 0, or the first errno of this file, now and
  * ever after. */
 int logfile_append(struct logfile *f, struct str bytes);
+
+/* What was appended is on the disk. 0, or an errno as above. */
+int logfile_sync(struct logfile *f);
 
 /* Moves whatever is called `log` to `log.bad`. 0 or errno. */
 int logfile_move_aside(const struct logfile *f);

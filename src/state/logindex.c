@@ -232,6 +232,37 @@ static bool apply_files(struct log_index *ix, struct str payload)
 	return true;
 }
 
+void log_index_forget_files(struct log_index *ix)
+{
+	const struct map_entry *e;
+
+	for (size_t i = 0; (e = map_next(&ix->files, &i));)
+		ix->live -= ENTRY_FIXED + e->key.n;
+	map_free(&ix->files);
+	ix->files = (struct map){0};
+}
+
+/* What stands below a record of another boot was hashed before the machine may have lost it. */
+static bool apply_boot(struct log_index *ix, struct str payload)
+{
+	struct reader r = reader_of(payload);
+	uint64_t seq;
+	struct hash128 boot;
+
+	reader_u8(&r);
+	seq = reader_u64(&r);
+	boot = reader_hash(&r);
+	if (!reader_at_end(&r))
+		return false;
+	if (seq > ix->seq)
+		ix->seq = seq;
+	if (!hash_eq(boot, ix->boot))
+		log_index_forget_files(ix);
+	ix->boot = boot;
+	replace(ix, &ix->boot_frame, (const unsigned char *)payload.p);
+	return true;
+}
+
 bool log_index_apply(struct log_index *ix, struct str payload)
 {
 	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *,
@@ -245,6 +276,8 @@ bool log_index_apply(struct log_index *ix, struct str payload)
 
 	if (payload.n && payload.p[0] == RECORD_FILES)
 		return apply_files(ix, payload);
+	if (payload.n && payload.p[0] == RECORD_BOOT)
+		return apply_boot(ix, payload);
 	if (!record_head(&r, &h) || h.type >= RECORD_TYPES || !apply[h.type])
 		return false;
 	if (!apply[h.type](ix, &h, &r, (const unsigned char *)payload.p))
@@ -292,6 +325,8 @@ size_t log_index_live(const struct log_index *ix, const unsigned char ***frames)
 {
 	VEC(const unsigned char *) v = {0};
 
+	if (ix->boot_frame)
+		vec_push(NULL, &v, ix->boot_frame);
 	for (size_t i = 0; i < ix->all.n; i++) {
 		const struct log_task *t = ix->all.p[i];
 

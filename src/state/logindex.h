@@ -37,6 +37,8 @@ struct log_index {
 	struct map files;           /* path -> entry */
 	VEC(struct log_task *) all; /* heap */
 	uint64_t seq;               /* the highest seen or given */
+	struct hash128 boot;        /* of the last record of one; zeros: none */
+	const unsigned char *boot_frame; /* its payload */
 	uint64_t live;              /* bytes of what counts */
 };
 
@@ -47,6 +49,8 @@ void log_index_free(struct log_index *ix);
 void log_index_reserve(struct log_index *ix, size_t tasks, size_t files);
 /* Takes in a payload, which must stay where it is, in its whole frame. false when it makes no sense: nothing changed. */
 bool log_index_apply(struct log_index *ix, struct str payload);
+/* Hashes of files are not believed any more. */
+void log_index_forget_files(struct log_index *ix);
 /* An entry as record_new_entry makes it, which must stay where it is. */
 void log_index_put_file(struct log_index *ix, struct str path, const unsigned char *entry);
 

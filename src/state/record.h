@@ -21,10 +21,11 @@ enum record_type {
 	RECORD_REJECTED,  /* head, why */
 	RECORD_ASKED,     /* head, hash of what a run wanted approved */
 	RECORD_TAKEN,     /* head, what the task has taken so far */
+	RECORD_BOOT,      /* type, seq, boot: what follows was written in it */
 	RECORD_TYPES
 };
 
-/* What all frames but RECORD_FILES begin with. The key is workflow NUL name, in one piece so that it serves as a table's key
+/* What all frames but RECORD_FILES and RECORD_BOOT begin with. The key is workflow NUL name, in one piece so that it serves as a table's key
  * where it lies. */
 struct record_head {
 	uint8_t type; /* enum record_type */

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,17 +56,31 @@ static bool is_empty_hash(struct hash128 h)
 	return hash_eq(h, hash_bytes("", 0));
 }
 
+/* Where the disk is full, what was kept before needs no more room. */
+static bool stands(const struct store *s, struct hash128 h)
+{
+	int fd, err = store_open_result(s, h, &fd);
+
+	if (!err)
+		close(fd);
+	return !err;
+}
+
 bool store_has_result(const struct store *s, struct hash128 h, uint64_t size)
 {
 	char name[NAME_ROOM];
 	struct stat st;
+	int failed;
 
 	result_name(s, h, name);
-	if (s->fd >= 0 && !fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode)) {
+	failed = s->fd < 0 ? ENOENT : fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) ? errno : 0;
+	if (!failed && S_ISREG(st.st_mode)) {
 		seen_inside(s, name, &st);
-		return (uint64_t)st.st_size == size;
+		return (uint64_t)st.st_size == size && (!s->doubts || stands(s, h));
 	}
 	seen_spoil(s->seen);
+	if (failed && failed != ENOENT && failed != ENOTDIR)
+		return true; /* it could not be looked at: that makes nobody pay again, and who reads it says so */
 	/* Nothing can be lost of nothing: it is made again where it is wanted. */
 	if (size || !is_empty_hash(h))
 		return false;
@@ -135,6 +150,38 @@ int store_open_result(const struct store *s, struct hash128 h, int *fd)
 		close(*fd);
 		*fd = -1;
 	}
+	return err;
+}
+
+/* Names that are no hash are somebody else's. What cannot be read now may be read later. */
+static bool is_damaged(int folder, const char *name)
+{
+	char hex[HASH_HEX];
+	struct hash128 h;
+	struct stat st;
+	uint64_t size;
+	int fd = strspn(name, "0123456789abcdef") != HASH_HEX - 1 || name[HASH_HEX - 1] ? -1 : open_regular(folder, name, &st);
+	bool damaged = fd >= 0 && !hash_fd(fd, &h, &size) && strcmp(hash_hex(h, hex), name) != 0;
+
+	if (fd >= 0)
+		close(fd);
+	return damaged;
+}
+
+int store_sift_results(const struct store *s)
+{
+	int fd = s->apart ? -1 : openat(s->fd, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d)
+		return s->apart || errno == ENOENT ? 0 : errno;
+	while ((errno = 0, e = readdir(d)))
+		if (is_damaged(fd, e->d_name) && unlinkat(fd, e->d_name, 0) && errno != ENOENT)
+			err = errno;
+	if (!err)
+		err = errno;
+	closedir(d);
 	return err;
 }
 
@@ -220,16 +267,6 @@ int store_keep_result(const struct store *s, const char *from, struct hash128 h)
 
 	result_name(s, h, name);
 	return place(s, from, store_result_folder(s), name);
-}
-
-/* Where the disk is full, what was kept before needs no more room. */
-static bool stands(const struct store *s, struct hash128 h)
-{
-	int fd, err = store_open_result(s, h, &fd);
-
-	if (!err)
-		close(fd);
-	return !err;
 }
 
 static int write_result(const struct store *s, struct hash128 h, int (*write)(void *self, int fd), void *self)

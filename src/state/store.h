@@ -19,6 +19,7 @@ struct store {
 	pid_t lock_pid; /* who took the lock: a forked child that closes its copy changes nothing */
 	int lock_fd;   /* -1 until locked */
 	bool writable;
+	bool doubts; /* what is kept may have been lost by halves: it is read before it is believed */
 	struct seen *seen; /* set by the caller: where results and marks that were looked at are noted; NULL: nowhere */
 };
 
@@ -61,6 +62,8 @@ enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct 
 
 /* Results by content: `.axmake/results/HASH`, mode 0400, made by link or rename, checked against its hash when read. */
 bool store_has_result(const struct store *s, struct hash128 h, uint64_t size); /* there, a regular file and of that size */
+/* Damaged ones go. 0 or errno. */
+int store_sift_results(const struct store *s);
 /* The bytes, checked; false when missing or damaged (a damaged one is not removed). */
 bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out);
 /* The same in pieces: an open file at its start. 0 or errno; EBADMSG: it is damaged. The file of the empty result need not be there. */

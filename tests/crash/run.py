@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Kills runs at random, and after each kill asks: does the next run finish, is the one after it idle, is the result that of a clean build?
+Then the machine loses its power, see power.py.
 
-usage: run.py [--axmake PATH] [--rounds N] [--seed N]
+usage: run.py [--axmake PATH] [--rounds N] [--losses N] [--seed N] [--only-loss N]
 """
 import argparse
 import os
@@ -13,9 +14,14 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+import power  # noqa: E402
+
 ap = argparse.ArgumentParser()
 ap.add_argument('--axmake', default=os.path.join(os.path.dirname(__file__), '../../axmake'))
 ap.add_argument('--rounds', type=int, default=12)
+ap.add_argument('--losses', type=int, default=40)
+ap.add_argument('--only-loss', type=int)
 ap.add_argument('--seed', type=int, default=int(time.time()))
 args = ap.parse_args()
 AXMAKE = os.path.abspath(args.axmake)
@@ -172,7 +178,10 @@ def one_round(n):
     shutil.rmtree(clean)
 
 
-for n in range(args.rounds):
+for n in range(args.rounds if args.only_loss is None else 0):
     one_round(n)
-print('%d passed, %d failed' % (passed, failed))
+lost = power.rounds(AXMAKE, args.losses if args.only_loss is None else args.only_loss + 1, args.seed, args.only_loss)
+passed, failed = passed + lost[0], failed + lost[1]
+print('seed %d' % args.seed)
+print('%d passed, %d failed' % (passed, failed) + (', 1 skipped' if lost[2] else ''))
 sys.exit(failed > 0)

@@ -304,6 +304,45 @@ static void file_hashes_wait_for_the_next_record(void **state)
 	log_close(l);
 }
 
+static void hashes_of_files_from_before_another_boot_are_not_believed(void **state)
+{
+	struct file_stat st = {1, 2, 3, 4, 5}, got;
+	struct hash128 h = {6, 7}, back, one = {1, 1}, two = {2, 2};
+	struct box *b = *state;
+	struct log *l = log_open_in(&b->arena, b->fd, false, one, &b->note);
+
+	assert_false(log_of_other_boot(l));
+	done(l, STR("t"), 1);
+	log_file_put(l, STR("f"), &st, h);
+	log_close(l);
+	l = log_open_in(&b->arena, b->fd, false, one, &b->note);
+	assert_false(log_of_other_boot(l));
+	assert_true(log_file_get(l, STR("f"), &got, &back));
+	log_close(l);
+	for (int reading = 1; reading >= 0; reading--) {
+		l = log_open_in(&b->arena, b->fd, reading, two, &b->note);
+		assert_true(log_of_other_boot(l));
+		assert_false(log_file_get(l, STR("f"), &got, &back));
+		assert_done(l, STR("t"), 1);
+		log_close(l);
+	}
+	/* It was said, though nothing else was written; and what is hashed from then on is believed. */
+	l = log_open_in(&b->arena, b->fd, false, two, &b->note);
+	assert_false(log_of_other_boot(l));
+	assert_false(log_file_get(l, STR("f"), &got, &back));
+	log_file_put(l, STR("g"), &st, h);
+	log_close(l);
+	l = log_open_in(&b->arena, b->fd, true, two, &b->note);
+	assert_false(log_file_get(l, STR("f"), &got, &back));
+	assert_true(log_file_get(l, STR("g"), &got, &back));
+	log_close(l);
+	/* Going back is another boot, too. */
+	l = log_open_in(&b->arena, b->fd, true, one, &b->note);
+	assert_false(log_file_get(l, STR("g"), &got, &back));
+	log_close(l);
+	assert_int_equal(b->note.n, 0);
+}
+
 static void many_file_hashes_go_out_in_frames_of_bounded_size(void **state)
 {
 	enum { FILES = 20000 };
@@ -467,6 +506,7 @@ int main(void)
 	    IN_BOX(a_rename_takes_all_along_and_no_youth),
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
 	    IN_BOX(file_hashes_wait_for_the_next_record),
+	    IN_BOX(hashes_of_files_from_before_another_boot_are_not_believed),
 	    IN_BOX(many_file_hashes_go_out_in_frames_of_bounded_size),
 	    IN_BOX(reading_writes_nothing),
 	    IN_BOX(a_log_mostly_dead_is_written_anew),

@@ -146,6 +146,27 @@ static void a_damaged_result_is_not_given_out_and_can_be_replaced(void **state)
 	assert_str(got, text.p);
 }
 
+static void doubtful_results_are_read_before_they_are_believed(void **state)
+{
+	struct box *b = *state;
+	struct hash128 h = text_hash();
+
+	open_store(b);
+	assert_int_equal(store_write_result(&b->s, text, h), 0);
+	put(".axmake/results/note", "no result");
+	b->s.doubts = true;
+	assert_true(store_has_result(&b->s, h, text.n));
+	assert_int_equal(store_sift_results(&b->s), 0);
+	assert_true(is_there(result_file(b, h)));
+	put(result_file(b, h), "THE answer\n");
+	assert_false(store_has_result(&b->s, h, text.n));
+	b->s.doubts = false;
+	assert_true(store_has_result(&b->s, h, text.n)); /* by its size */
+	assert_int_equal(store_sift_results(&b->s), 0);
+	assert_false(is_there(result_file(b, h)));
+	assert_true(is_there(".axmake/results/note"));
+}
+
 static void what_stands_in_a_result_s_place_is_replaced_and_never_followed(void **state)
 {
 	struct box *b = *state;
@@ -442,6 +463,7 @@ int main(void)
 	    IN_BOX(a_folder_that_may_not_be_written_says_so),
 	    IN_BOX(a_result_is_kept_by_link_and_checked_when_read),
 	    IN_BOX(a_damaged_result_is_not_given_out_and_can_be_replaced),
+	    IN_BOX(doubtful_results_are_read_before_they_are_believed),
 	    IN_BOX(what_stands_in_a_result_s_place_is_replaced_and_never_followed),
 	    IN_BOX(the_empty_result_is_made_where_it_is_wanted),
 	    IN_BOX(a_task_s_folder_shows_its_latest_result),
