@@ -10,6 +10,8 @@ one without a fault and one with nothing to do. Of each is asked:
 - where it says that all is done, all is done; what stands there after the next run is what a run without faults makes;
 - the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
 
+Three more faults are played: a read or write that moves one byte only (SHORT, by short.c, no fault for axmake), and a disk with so many pages or names left (full.py).
+
 --all: every call of every scene with every error, of those that look alike the first and the last. Otherwise some of them, by the seed.
 """
 
@@ -27,7 +29,8 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 from scenes import SCENES, made  # noqa: E402
 
 LIMIT_S = 40
@@ -36,19 +39,29 @@ CALL = re.compile(r"^(\w+)\((.*)")
 # What each call may fail with, on a machine that is full, broken or busy. What is not listed is not failed: it has no way to, or (brk) none that
 # strace can play.
 ERRORS = {
-    "openat": "EMFILE EACCES ENOSPC EIO ENOMEM", "read": "EIO EINTR", "pread64": "EIO EINTR", "write": "ENOSPC EIO EINTR", "pwrite64": "ENOSPC EIO EINTR",
-    "writev": "ENOSPC EIO", "fsync": "EIO ENOSPC", "fdatasync": "EIO", "ftruncate": "EIO ENOSPC", "close": "EIO",
-    "renameat": "EIO ENOSPC EACCES", "renameat2": "EIO ENOSPC EINVAL", "rename": "EIO", "linkat": "EIO EMLINK EPERM", "unlinkat": "EIO EACCES", "unlink": "EIO",
-    "mkdirat": "ENOSPC EACCES EIO", "mkdir": "ENOSPC", "symlinkat": "ENOSPC EIO", "rmdir": "EIO", "newfstatat": "EIO EACCES ENOMEM", "statx": "EIO ENOMEM", "fstat": "EIO",
-    "faccessat2": "EACCES", "access": "EACCES", "readlink": "EIO", "readlinkat": "EIO", "getdents64": "EIO ENOMEM", "lseek": "EIO", "getcwd": "ENOENT",
-    "fcntl": "ENOLCK EINTR", "flock": "EINTR ENOLCK", "ioctl": "ENOTTY EIO", "mmap": "ENOMEM", "mprotect": "ENOMEM", "madvise": "ENOMEM",
-    "pipe2": "EMFILE ENFILE", "epoll_create1": "EMFILE ENFILE", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM", "inotify_init1": "EMFILE",
-    "inotify_add_watch": "ENOSPC ENOMEM", "signalfd4": "EMFILE", "memfd_create": "EMFILE", "pidfd_open": "EMFILE ENOMEM", "pidfd_send_signal": "EPERM",
+    "openat": "EMFILE ENFILE EACCES ENOSPC EIO ENOMEM", "read": "EIO EINTR EAGAIN", "pread64": "EIO EINTR", "write": "ENOSPC EIO EINTR EAGAIN", "pwrite64": "ENOSPC EIO EINTR",
+    "writev": "ENOSPC EIO EINTR", "fsync": "EIO ENOSPC", "fdatasync": "EIO", "ftruncate": "EIO ENOSPC", "close": "EIO EINTR",
+    "renameat": "EIO ENOSPC EACCES", "renameat2": "EIO ENOSPC EINVAL EACCES", "rename": "EIO EACCES", "linkat": "EIO EMLINK EPERM EACCES", "unlinkat": "EIO EACCES", "unlink": "EIO EACCES",
+    "mkdirat": "ENOSPC EACCES EIO", "mkdir": "ENOSPC EACCES", "symlinkat": "ENOSPC EIO EACCES", "rmdir": "EIO", "newfstatat": "EIO EACCES ENOMEM", "statx": "EIO EACCES ENOMEM", "fstat": "EIO",
+    "faccessat2": "EACCES EIO", "access": "EACCES", "readlink": "EIO EACCES", "readlinkat": "EIO EACCES", "getdents64": "EIO ENOMEM", "lseek": "EIO", "getcwd": "ENOENT",
+    "fcntl": "ENOLCK EINTR EAGAIN", "flock": "EINTR ENOLCK EAGAIN", "ioctl": "ENOTTY EIO", "mmap": "ENOMEM EAGAIN", "mprotect": "ENOMEM", "madvise": "ENOMEM EAGAIN",
+    "pipe2": "EMFILE ENFILE", "epoll_create1": "EMFILE ENFILE", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM", "inotify_init1": "EMFILE ENFILE",
+    "inotify_add_watch": "ENOSPC ENOMEM EACCES", "signalfd4": "EMFILE ENFILE", "memfd_create": "EMFILE ENFILE", "pidfd_open": "EMFILE ENFILE ENOMEM", "pidfd_send_signal": "EPERM",
     "vfork": "EAGAIN ENOMEM", "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN", "wait4": "EINTR", "waitid": "EINTR", "kill": "EPERM", "getrandom": "EINTR EAGAIN",
-    "fchmodat": "EPERM EIO", "fchmod": "EPERM EIO", "utimensat": "EIO", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO", "fallocate": "ENOSPC",
+    "fchmodat": "EPERM EIO EACCES", "fchmod": "EPERM EIO", "utimensat": "EIO EACCES", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO EAGAIN EINTR", "fallocate": "ENOSPC",
     "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "nanosleep": "EINTR",
 }  # fmt: skip
-HARMLESS = {"EINTR"}  # is no fault: the run has to succeed
+HARMLESS = {"EINTR", "SHORT"}  # is no fault: the run has to succeed
+SHORTENED = ("read", "pread64", "write", "pwrite64", "copy_file_range", "sendfile")
+FULL = {"pages": range(0, 64), "names": range(0, 96)}  # what a disk has left
+# What was found here once is played each time: scene, call, a part of its arguments, error.
+FOUND = [
+    ("nothing to do", "newfstatat", '"results/', "EIO"),
+    ("an edit", "newfstatat", '"results/', "EACCES"),
+    ("anew", "newfstatat", '"first.txt"', "EIO"),
+    ("anew", "openat", '"first.txt"', "ENOMEM"),
+    ("an edit", "pread64", "", "EIO"),
+]
 
 
 class Fault(collections.namedtuple("Fault", "scene call nth error what")):
@@ -63,11 +76,17 @@ class Ended(collections.namedtuple("Ended", "status text")):
 class Suite:
     def __init__(self, axmake, top):
         self.axmake, self.top = os.path.abspath(axmake), top
+        self.beside = None  # where else than beside a scene's folder its counts are kept
+        self.short = None  # the program that shortens calls
         self.home = os.path.join(top, "home")
         os.makedirs(self.home, exist_ok=True)
 
+    def near(self, folder, ending):
+        return (self.beside or folder) + ending
+
     def call(self, folder, words, strace=()):
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "TMPDIR": self.top, "CALLS": folder + ".calls", "XDG_RUNTIME_DIR": folder + ".limits"}
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "TMPDIR": self.top}
+        env.update(CALLS=self.near(folder, ".calls"), XDG_RUNTIME_DIR=self.near(folder, ".limits"))
         env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile() as out:
@@ -111,14 +130,43 @@ class Suite:
         return calls
 
     def faults(self):
-        return [Fault(scene, call, nth, error, what) for scene in SCENES for call, nth, what in self.record(scene) for error in ERRORS[call].split()]
+        found = []
+        for scene in SCENES:
+            for call, nth, what in self.record(scene):
+                short = ["SHORT"] if call in SHORTENED and self.short else []
+                found += [Fault(scene, call, nth, error, what) for error in ERRORS[call].split() + short]
+        full = [Fault(scene, what, n, "FULL", f"{n}") for scene in SCENES if scene.writes for what in FULL for n in FULL[what]] if self.full else []
+        return found + full
+
+    def tools(self):
+        """What more than strace may do here; what may not, in words."""
+        self.short = os.path.join(self.top, "short")
+        lacks = []
+        if subprocess.run(["cc", "-O1", "-o", self.short, os.path.join(HERE, "short.c")], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.short = None
+            lacks.append("no reads and writes of one byte: short.c cannot be compiled here")
+        self.full = next((u for u in (["unshare", "-m"], ["unshare", "-Urm"]) if subprocess.run([*u, "mount", "-t", "tmpfs", "tmpfs", self.home], stderr=subprocess.DEVNULL, check=False).returncode == 0), None)
+        if not self.full:
+            lacks.append("no full disk: no file system may be mounted here")
+        return lacks
+
+    def prefix(self, fault, trace):
+        if fault.error == "SHORT":
+            return ["sh", "-c", 'exec 3>"$0"; exec "$@"', trace, self.short, fault.call, str(fault.nth)]
+        return ["strace", "-o", trace, "-e", "signal=none", "-e", f"inject={fault.call}:error={fault.error}:when={fault.nth}"]
+
+    def judge_full(self, fault):
+        r = subprocess.run([*self.full, sys.executable, os.path.join(HERE, "full.py"), self.axmake, fault.scene.name, fault.call, str(fault.nth)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return [r.stdout] if r.stdout or r.returncode else []
 
     def judge(self, fault):
         """What is wrong after this fault, in words; empty where nothing is."""
+        if fault.error == "FULL":
+            return self.judge_full(fault)
         folder = tempfile.mkdtemp(dir=self.top, prefix="root-")
         try:
             self.lay(fault.scene, folder)
-            hit = self.call(folder, fault.scene.command, ["strace", "-o", folder + ".trace", "-e", "signal=none", "-e", f"inject={fault.call}:error={fault.error}:when={fault.nth}"])
+            hit = self.call(folder, fault.scene.command, self.prefix(fault, folder + ".trace"))
             with open(folder + ".trace", encoding="utf-8", errors="replace") as f:
                 trace = f.read()
             injected = [line for line in trace.splitlines() if "(INJECTED)" in line]
@@ -152,23 +200,25 @@ class Suite:
             yield f"the next run left something else: {difference(made(folder), wanted)}\n{after.text}"
         elif self.call(folder, ["-q"]).status:
             yield "the run after the next has something to do\n" + self.call(folder, ["--explain"]).text
-        twice = calls_of(folder)
+        twice = calls_of(self.near(folder, ".calls"))
         if any(n > self.asked[fault.scene.name].get(task, 0) for task, n in twice.items()):
             yield f"an answer was paid for twice: {dict(twice)}"
         left = [n for n in leftovers(folder)]
         if left:
             yield f"it is left: {left}"
 
-    def learn(self):
+    def learn(self, scenes=None):
         """What each scene makes, and whom it asks how often, when nothing fails."""
         self.wanted, self.asked = {}, {}
-        for scene in SCENES:
+        for scene in scenes or SCENES:
             folder = tempfile.mkdtemp(dir=self.top)
             self.lay(scene, folder)
             self.call(folder, scene.command)
             self.call(folder, scene.command)
-            self.wanted[scene.name], self.asked[scene.name] = made(folder), calls_of(folder)
+            self.wanted[scene.name], self.asked[scene.name] = made(folder), calls_of(self.near(folder, ".calls"))
             shutil.rmtree(folder)
+            if self.beside and os.path.exists(self.beside + ".calls"):
+                os.unlink(self.beside + ".calls")
 
 
 def difference(seen, wanted):
@@ -176,9 +226,9 @@ def difference(seen, wanted):
     return ", ".join(f"{n} ({'lacks' if n not in seen else 'is too much' if n not in wanted else 'differs'})" for n in names)
 
 
-def calls_of(folder):
+def calls_of(path):
     try:
-        with open(folder + ".calls", encoding="utf-8") as f:
+        with open(path, encoding="utf-8") as f:
             return collections.Counter(f.read().split())
     except OSError:
         return collections.Counter()
@@ -215,11 +265,13 @@ def chosen(faults, args):
     if args.all:
         return unlike(faults)
     rng = random.Random(args.seed)
+    found = [f for f in faults for scene, call, part, error in FOUND if (f.scene.name, f.call, f.error) == (scene, call, error) and part in f.what]
     by_kind = collections.defaultdict(list)
     for f in faults:
         by_kind[f.call, f.error].append(f)
     kinds = sorted(by_kind)
-    return [rng.choice(by_kind[kinds[i % len(kinds)]]) for i in rng.sample(range(max(args.rounds, len(kinds))), args.rounds)]
+    some = [rng.choice(by_kind[kinds[i % len(kinds)]]) for i in rng.sample(range(max(args.rounds, len(kinds))), args.rounds)]
+    return rng.sample(found, min(len(found), args.rounds // 4)) + some
 
 
 def main():
@@ -238,6 +290,9 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory(prefix="axmake-faults-") as top:
         suite = Suite(args.axmake, os.path.realpath(top))
+        lacks = suite.tools()
+        for why in lacks:
+            print(f"skipped  faults: {why}")
         suite.learn()
         todo = chosen(suite.faults(), args)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -245,7 +300,7 @@ def main():
                 failed += bool(wrong)
                 for what in wrong:
                     print(f"FAILED   --only '{fault}': {what}", flush=True)
-    print(f"seed {args.seed}\n{len(todo) - failed} passed, {failed} failed")
+    print(f"seed {args.seed}\n{len(todo) - failed} passed, {failed} failed" + (f", {len(lacks)} skipped" if lacks else ""))
     return 1 if failed else 0
 
 

@@ -3,10 +3,13 @@
 import os
 import stat
 
-AGENT = """echo "$1" >>"$CALLS"
-cat >prompt.seen.$$ && rm prompt.seen.$$
+# It counts what it has answered to its end: on a full disk it may fail itself.
+AGENT = """set -e
+trap 'rm -f prompt.seen.$$' EXIT
+cat >prompt.seen.$$
 case $1 in draft | right) echo "a draft" >draft.txt ;; esac
 printf 'the answer of %s\\n```json\\n{"title": "one"}\\n```\\n' "$1"
+echo "$1" >>"$CALLS"
 """
 
 RULES = """[axmake]
