@@ -47,6 +47,24 @@ int os_write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+int os_pwrite_all(int fd, const void *p, size_t n, off_t at)
+{
+	const char *from = p;
+
+	while (n) {
+		ssize_t done = pwrite(fd, from, n, at);
+
+		if (done <= 0 && (!done || errno != EINTR))
+			return done ? errno : EIO;
+		if (done > 0) {
+			from += done;
+			at += done;
+			n -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
 static int open_retry(int at, const char *path, int flags, mode_t mode)
 {
 	int fd;

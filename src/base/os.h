@@ -13,6 +13,7 @@
 
 /* All return 0 or an errno value unless said otherwise; none prints. Paths are C strings relative to the folder `at`. Every descriptor is close-on-exec. */
 int os_write_all(int fd, const void *p, size_t n); /* EAGAIN waits by poll */
+int os_pwrite_all(int fd, const void *p, size_t n, off_t at); /* of a file */
 bool os_read_exactly(int fd, char *p, size_t n); /* n bytes; false when there are fewer, or on an error */
 /* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder, EINVAL for what is no file either: nobody is waited for. */
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out);

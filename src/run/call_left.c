@@ -36,7 +36,7 @@ static int overwrite(int at, const char *path, struct str content)
 	int fd = openat(at, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return ENOSPC;
-	bool done = !fstat(fd, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size == content.n && pwrite(fd, content.p, content.n, 0) == (ssize_t)content.n;
+	bool done = !fstat(fd, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size == content.n && !os_pwrite_all(fd, content.p, content.n, 0);
 	close(fd);
 	return done ? 0 : ENOSPC;
 }

@@ -217,7 +217,7 @@ static void write_total(int fd, uint64_t total)
 	int n = snprintf(text, sizeof text, "%" PRIu64 "\n", total);
 
 	/* A number that is lost is counted anew. */
-	if (TEMP_FAILURE_RETRY(pwrite(fd, text, (size_t)n, 0)) != n || ftruncate(fd, n))
+	if (os_pwrite_all(fd, text, (size_t)n, 0) || ftruncate(fd, n))
 		if (ftruncate(fd, 0))
 			return;
 }

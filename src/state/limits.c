@@ -262,8 +262,7 @@ static int leave(struct limit *l, const struct bucket *b, bool changed)
 
 	if (changed) {
 		bucket_print(b, text);
-		ssize_t n = TEMP_FAILURE_RETRY(pwrite(l->state_fd, text, sizeof text, 0));
-		err = n == sizeof text ? 0 : n < 0 ? errno : ENOSPC;
+		err = os_pwrite_all(l->state_fd, text, sizeof text, 0);
 	}
 	lock_range(l->state_fd, F_UNLCK, 0, 1);
 	return err;
@@ -392,8 +391,8 @@ static int take_place(struct look *k, int64_t place, struct limit_hold *hold)
 		return errno;
 	if (k->rule->max_concurrent) {
 		err = lock_range(hold->fd, F_WRLCK, place * PLACE, PLACE);
-		if (!err && TEMP_FAILURE_RETRY(pwrite(hold->fd, pid, (size_t)n, place * PLACE)) != n)
-			err = ENOSPC;
+		if (!err)
+			err = os_pwrite_all(hold->fd, pid, (size_t)n, place * PLACE);
 	}
 	if (!err && hold->probe && !lock_range(hold->fd, F_WRLCK, PROBE, 1))
 		k->b.probe_ns = k->now_ns;

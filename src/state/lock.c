@@ -135,11 +135,9 @@ static int write_holder(int fd, uint64_t run_id)
 {
 	char text[LOCK_TEXT];
 	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %" PRId64 "\n", (int)getpid(), run_id, clock_wall_ns());
-	ssize_t done = TEMP_FAILURE_RETRY(pwrite(fd, text, (size_t)n, 0));
+	int err = os_pwrite_all(fd, text, (size_t)n, 0);
 
-	if (done != n)
-		return done < 0 ? errno : EIO;
-	return ftruncate(fd, n) ? errno : 0;
+	return err ? err : ftruncate(fd, n) ? errno : 0;
 }
 
 /* Locks lock_fd. 0, EAGAIN (not `wait`, and it is held), or another errno. */
