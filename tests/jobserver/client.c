@@ -6,7 +6,10 @@
  * as gcc does end=die       end by SIGKILL while holding them term=lose     on SIGTERM leave without giving them back, as
  * make 4.4 does; without this they are given back extra=N       give back N more than were taken held=FILE     make FILE once the
  * tokens are held client fds                      print the numbers of the open descriptors client count                    print
- * how many tokens the jobserver of MAKEFLAGS has now client daemon MS                leave a process in a session of its own
+ * how many tokens the jobserver of MAKEFLAGS has now
+ *   client storm FILE TAKES SEED DIE   take and give back up to three tokens at a time, TAKES in all, and end well where none comes for 200 ms; of a hundred such
+ * clients DIE end by SIGKILL, somewhere, with what they hold. Appends how many were taken to FILE
+ *   client daemon MS                leave a process in a session of its own
  * behind, with all descriptors but 0, 1 and 2
  *
  * take and count end with 3 when MAKEFLAGS names no usable jobserver.
@@ -197,6 +200,50 @@ static int count(void)
 	return 0;
 }
 
+static void note_taken(const char *file, long taken)
+{
+	char line[32];
+	int n = snprintf(line, sizeof line, "%ld\n", taken), fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		die(file);
+	close(fd);
+}
+
+/* A description of our own, which does not wait: between a look and a read another client may be quicker. */
+static void do_not_wait(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", pool.in);
+	pool.in = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (pool.in < 0)
+		die(path);
+}
+
+static int storm(int argc, char **argv)
+{
+	if (argc != 6 || !join())
+		return argc == 6 ? NO_JOBSERVER : 2;
+	do_not_wait();
+	srandom((unsigned)atoi(argv[4]));
+	long takes = atol(argv[3]), taken = 0, end = random() % 100 < atol(argv[5]) ? random() % takes : -1;
+	while (taken < takes) {
+		struct pollfd p = {.fd = pool.in, .events = POLLIN};
+		if (poll(&p, 1, 200) == 0)
+			break;
+		for (long k = 1 + random() % 3; k > 0 && read(pool.in, &pool.bytes[pool.n], 1) == 1; k--, taken++)
+			pool.n++;
+		if (end >= 0 && taken > end) {
+			note_taken(argv[2], taken);
+			raise(SIGKILL);
+		}
+		give_back();
+	}
+	note_taken(argv[2], taken);
+	return 0;
+}
+
 static int fds(void)
 {
 	for (int fd = 0; fd < 4096; fd++)
@@ -235,6 +282,8 @@ int main(int argc, char **argv)
 		return fds();
 	if (strcmp(verb, "count") == 0)
 		return count();
+	if (strcmp(verb, "storm") == 0)
+		return storm(argc, argv);
 	if (strcmp(verb, "daemon") == 0)
 		return leave_daemon(argc, argv);
 	fprintf(stderr, "client: unknown verb '%s'\n", verb);

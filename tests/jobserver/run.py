@@ -16,6 +16,7 @@ import traceback
 sys.dont_write_bytecode = True
 import cases_client  # noqa: E402
 import cases_server  # noqa: E402
+import cases_world  # noqa: E402
 from harness import Case, Failed, Late, Skipped, Suite  # noqa: E402
 
 
@@ -58,10 +59,11 @@ def main():
     p.add_argument("--tools", default="build/jobserver")
     p.add_argument("--trials", type=int, default=12, help="signals at random moments, each kind")
     p.add_argument("--jobs", type=int, default=2, help="cases at once")
+    p.add_argument("--long", action="store_true", help="64 axmakes at once, 100000 takes under kills")
     p.add_argument("--list", action="store_true")
     p.add_argument("cases", nargs="*")
     args = p.parse_args()
-    cases = dict(sorted({**cases_client.CASES, **cases_server.CASES}.items()))
+    cases = dict(sorted({**cases_client.CASES, **cases_server.CASES, **cases_world.CASES}.items()))
     chosen = {n: f for n, f in cases.items() if not args.cases or any(part in n for part in args.cases)}
     if args.list:
         print("\n".join(chosen))
@@ -71,7 +73,7 @@ def main():
             print(f"run.py: {program} is not there: build it first", file=sys.stderr)
             return 2
     suite = Suite(args.axmake, os.path.join(args.tools, "peer"), os.path.join(args.tools, "client"))
-    suite.trials = args.trials
+    suite.trials, suite.long = args.trials, args.long
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     try:
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
