@@ -26,7 +26,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-crash check-model check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -99,11 +99,23 @@ check-browser:
 	+@$(AGAIN) all
 	@python3 tests/browser/run.py --axmake $(OUT)/axmake
 
+# Killed runs, and every file looked through.
+check-secrets:
+	@.ci/setup.sh
+	+@$(AGAIN) all
+	@python3 tests/secrets/run.py --kills 300 --axmake $(OUT)/axmake
+
 # Random histories, with all processors; some minutes. `make check` plays a few of them.
 check-oracle:
 	@.ci/setup.sh make build
 	+@$(AGAIN) all
 	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
+
+# Clients without end, killed with tokens in hand.
+check-jobserver:
+	@.ci/setup.sh make check
+	+@$(AGAIN) all $(PEERS)
+	@python3 tests/jobserver/run.py --long --trials 200 --axmake $(OUT)/axmake --tools $B/jobserver
 
 # The models of the jobserver and of waiting, also with more tokens.
 check-model:

@@ -1,9 +1,11 @@
 #include "words.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/os.h"
 #include "graph/approval.h"
+#include "run/mask.h"
 #include "show/phrase.h"
 
 /* The name in TASK=WHY: the longest that is one, since a matrix's tasks have a '=' in theirs; without any, what stands before the
@@ -154,7 +156,10 @@ static bool reject(struct project *p, struct task *t, struct str why)
 {
 	struct str workflow = p->workflow->file;
 	struct sbuf b = {0};
+	struct mask m = {0};
 
+	mask_read(&m, p->arena, (const char *const *)environ);
+	why = mask_copy(&m, p->arena, why); /* it is kept in the log */
 	if (!t->record) {
 		refuse(t, STR("it has not succeeded yet: there is nothing to reject"));
 		return false;

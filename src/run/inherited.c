@@ -31,3 +31,33 @@ const struct inherited *inherited_signals(void)
 	}
 	return &at_start;
 }
+
+/* As above: a fact of the whole process. */
+static struct core {
+	bool changed;
+	struct rlimit before;
+} *core(void)
+{
+	static struct core at_start;
+
+	return &at_start;
+}
+
+void inherited_no_core(void)
+{
+	struct core *c = core();
+	struct rlimit none;
+
+	if (c->changed || getrlimit(RLIMIT_CORE, &c->before))
+		return;
+	/* The kernel writes no file as small as that, and gives nothing to a collecting program, as it does even at 0. */
+	none = (struct rlimit){c->before.rlim_max ? 1 : 0, c->before.rlim_max};
+	c->changed = !setrlimit(RLIMIT_CORE, &none);
+}
+
+const struct rlimit *inherited_core(void)
+{
+	const struct core *c = core();
+
+	return c->changed ? &c->before : NULL;
+}

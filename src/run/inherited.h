@@ -1,10 +1,11 @@
-/* The signals' state in which this program was started: what the programs it starts get again. */
+/* The signals' state and the limit on core dumps with which this program was started: what the programs it starts get again. */
 #ifndef AXMAKE_RUN_INHERITED_H
 #define AXMAKE_RUN_INHERITED_H
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 struct inherited {
 	sigset_t mask;        /* blocked */
@@ -16,5 +17,10 @@ struct inherited {
 /* Recorded by the first call, which has to come before any change of mask or handlers (loop_new makes it); the same ever after.
  * From the main thread. */
 const struct inherited *inherited_signals(void);
+
+/* From here on this process leaves no core dump, which would hold the environment's secrets and answers: neither a file nor one for a program that collects them. */
+void inherited_no_core(void);
+/* The limit before; NULL: it was not changed. */
+const struct rlimit *inherited_core(void);
 
 #endif

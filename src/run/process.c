@@ -81,6 +81,9 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 		err = child_signals(in);
 	if (err)
 		return err;
+	/* Its dumps are its own affair, and the user's. */
+	if (inherited_core())
+		setrlimit(RLIMIT_CORE, inherited_core());
 	if (s->first_file)
 		execve(s->first_file, s->first_argv, s->envp);
 	execve(s->file, s->argv, s->envp);
