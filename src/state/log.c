@@ -189,6 +189,15 @@ static void reserve(struct log *l)
 	log_index_reserve(&l->ix, tasks, files);
 }
 
+/* Is it younger than all before it? A frame that stands in the log a second time, or in another place, would call back what has been forgotten since. */
+static bool is_younger(const struct log *l, struct str payload)
+{
+	struct reader r = reader_of(payload);
+
+	reader_u8(&r);
+	return reader_u64(&r) > l->ix.seq;
+}
+
 /* Reads all frames into the index. */
 static struct frame_scan load(struct log *l)
 {
@@ -197,7 +206,7 @@ static struct frame_scan load(struct log *l)
 
 	reserve(l);
 	while (frame_next(&s, &payload))
-		if (!log_index_apply(&l->ix, payload))
+		if (!is_younger(l, payload) || !log_index_apply(&l->ix, payload))
 			frame_reject(&s, payload);
 	return s;
 }

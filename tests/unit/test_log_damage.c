@@ -90,6 +90,35 @@ static void a_log_cut_anywhere_keeps_all_frames_before_the_cut(void **state)
 	}
 }
 
+static void a_frame_that_comes_again_brings_nothing_back(void **state)
+{
+	struct box *b = *state;
+	struct sbuf twice = {0};
+	struct str first;
+	struct log *l = open_log(b, false);
+
+	done(l, STR("a"), 1);
+	first = content(b, "log");
+	assert_int_equal(log_start(l, WF, STR("a"), 7, 8), 0);
+	assert_int_equal(log_failed(l, WF, STR("a"), 7, STR("crash"), 1, 2), 0);
+	assert_int_equal(log_close(l), 0);
+	sbuf_str(&twice, content(b, "log"));
+	sbuf_str(&twice, first);
+	set_content(b, "log", sbuf_view(&twice));
+	sbuf_free(&twice);
+	for (int read_only = 1; read_only >= 0; read_only--) {
+		l = open_log(b, read_only);
+		assert_true(log_damaged(l));
+		assert_done(l, STR("a"), 1);
+		assert_true(log_open_start(l, WF, STR("a")).failed);
+		assert_int_equal(log_close(l), 0);
+	}
+	l = open_log(b, false);
+	assert_false(log_damaged(l));
+	assert_true(log_open_start(l, WF, STR("a")).failed);
+	assert_int_equal(log_close(l), 0);
+}
+
 static void flip_every_byte(struct box *b, char mask, size_t step)
 {
 	struct original o = make_original(b);
@@ -426,6 +455,7 @@ int main(void)
 	    IN_BOX(a_log_cut_anywhere_keeps_all_frames_before_the_cut),
 	    IN_BOX(a_flipped_byte_costs_its_own_frame_only),
 	    IN_BOX(an_inverted_byte_costs_its_own_frame_only),
+	    IN_BOX(a_frame_that_comes_again_brings_nothing_back),
 	    IN_BOX(a_lost_frame_brings_back_the_success_before_it),
 	    IN_BOX(garbage_between_and_behind_frames_is_passed_over),
 	    IN_BOX(senseless_payloads_with_good_checksums_do_no_harm),
