@@ -332,8 +332,13 @@ bool glob_may_meet(struct str a, struct str b)
 
 	if (is_absolute(a) != is_absolute(b))
 		return false;
-	if (!a_wild || !glob_is_pattern(b))
-		return a_wild ? glob_match(a, b, true) : glob_match(b, a, true);
+	if (!a_wild || !glob_is_pattern(b)) {
+		struct arena literal = {0};
+
+		met = a_wild ? glob_match(a, glob_literal(&literal, b), true) : glob_match(b, glob_literal(&literal, a), true);
+		arena_free(&literal);
+		return met;
+	}
 	a_parts = split(a, &a_n);
 	b_parts = split(b, &b_n);
 	met = parts_meet(a_parts, a_n, b_parts, b_n);

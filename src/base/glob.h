@@ -18,7 +18,7 @@ void glob_quote(struct sbuf *b, struct str path);
 bool glob_match(struct str pattern, struct str path, bool dots);
 /* The longest normal folder that every match lies in: "src/gen/ *.c" -> "src/gen", "*.c" -> ".". */
 struct str glob_prefix(struct str pattern);
-/* Could a path matching `a` match `b` also? May say true where it cannot tell. `a` or `b` may be plain paths. */
+/* Could a path matching `a` match `b` also? May say true where it cannot tell. `a` or `b` may be paths, quoted. */
 bool glob_may_meet(struct str a, struct str b);
 
 /* Is `name` in `folder` (relative to the root, normal; empty: the root) one that never counts: `.git`, `.axmake`, `.automatosx/status`, "." or ".."? */

@@ -254,6 +254,18 @@ static void patterns_that_plainly_differ_do_not_meet(void **state)
 	assert_true(glob_may_meet(STR("out/**"), STR("**/*.md")));
 	assert_true(glob_may_meet(STR("out/**"), STR("out/x/y")));
 	assert_false(glob_may_meet(STR("/out/**"), STR("out/x")));
+	assert_false(glob_may_meet(STR("a\\*b"), STR("a[cd]b")));
+}
+
+static void a_quoted_name_meets_the_patterns_that_match_it(void **state)
+{
+	static const char *const rows[][2] = {{"a\\*b", "a?b"}, {"a\\*b", "a\\*b"}, {"out/x\\[1\\]", "out/x?1?"}, {"\\\\", "?"}, {"a\\?/b", "a[?]/*"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(glob_may_meet(str_of(rows[i][0]), str_of(rows[i][1])));
+		assert_true(glob_may_meet(str_of(rows[i][1]), str_of(rows[i][0])));
+	}
 }
 
 static void hard_patterns_take_little_time(void **state)
@@ -526,6 +538,7 @@ int main(void)
 	    cmocka_unit_test(matching_agrees_with_its_definition),
 	    cmocka_unit_test(patterns_that_share_a_path_may_meet),
 	    cmocka_unit_test(patterns_that_plainly_differ_do_not_meet),
+	    cmocka_unit_test(a_quoted_name_meets_the_patterns_that_match_it),
 	    cmocka_unit_test(hard_patterns_take_little_time),
 	    cmocka_unit_test(only_unquoted_wildcards_make_a_pattern),
 	    cmocka_unit_test(prefix_is_the_folder_of_every_match),
