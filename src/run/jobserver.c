@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "run/jobserver_auth.h"
 #include "run/jobserver_end.h"
@@ -66,9 +67,13 @@ static void put_back(struct jobserver *j, unsigned char byte)
 /* How the parent's jobserver is unusable is said, and the one slot that every process has is used. */
 static void unavailable(struct jobserver *j, const struct jobserver_config *c, const char *reason, bool plus)
 {
+	struct sbuf auth = {0};
+
 	j->limit = 1;
+	utf8_escape(&auth, c->auth);
 	say(j, arena_printf(j->arena, WARNING "jobserver unavailable: using -j1.%s (--jobserver-auth=%.*s: %s)",
-	                    plus ? "  Add '+' to parent make rule." : "", STR_ARG(c->auth), reason));
+	                    plus ? "  Add '+' to parent make rule." : "", STR_ARG(sbuf_view(&auth)), reason));
+	sbuf_free(&auth);
 }
 
 static bool join_fifo(struct jobserver *j, const struct jobserver_config *c)

@@ -198,6 +198,8 @@ static void strips_only_the_jobservers_words(void **state)
 	    {"kj4s", "ks"},
 	    {"-kj4s", " -ks"},
 	    {"-ksj 4 -i", " -ks -i"},
+	    {" -j-j -k", " -k"},
+	    {" -k-s -j2", " -ks"},
 	    {"j4", ""},
 	    {" -j 4 -k", " -k"},
 	    {" --jobs=4 --jobs 5 --jobs -k", " -k"},
