@@ -11,6 +11,18 @@
 
 enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20, MAPPED_FROM = 2 << 20 };
 
+/* Under AddressSanitizer each piece is a block of its own, so that it sees who reads or writes beyond one. */
+#ifdef __has_feature
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || HAS_FEATURE(address_sanitizer)
+#define APART 1
+#else
+#define APART 0
+#endif
+
 struct arena_block {
 	struct arena_block *next;
 	size_t grow; /* bytes of the next ordinary block */
@@ -43,7 +55,7 @@ static char *take_new(struct arena *a, size_t size, bool *fresh)
 	size_t grow = a->blocks ? a->blocks->grow : FIRST_BLOCK;
 	struct arena_block *b;
 
-	if (size > grow / 4) {
+	if (APART || size > grow / 4) {
 		/* A block of its own behind the newest, whose free room stays in use. */
 		b = block_new(a, size);
 		b->grow = grow;
