@@ -150,8 +150,11 @@ static enum after add_cluster(struct sbuf *b, struct str word, size_t from)
 			after = word.p[i] == 'j' && i + 1 == word.n ? AFTER_NUMBER : AFTER_NOTHING;
 			continue;
 		}
-		if (c == '-')
-			continue; /* no letter of make's; left alone it would end the options */
+		/* No letters of make's: what is left of them could end the options, or join two words. */
+		if (c == '\\')
+			i++;
+		if (c == '-' || c == '\\')
+			continue;
 		sbuf_char(b, c);
 		if (strchr("CEIWfo", c) || c == 'O' || c == 'l') {
 			after = i + 1 == word.n && c != 'O' && c != 'l' ? AFTER_KEEP : AFTER_NOTHING;

@@ -200,6 +200,7 @@ static void strips_only_the_jobservers_words(void **state)
 	    {"-ksj 4 -i", " -ks -i"},
 	    {" -j-j -k", " -k"},
 	    {" -k-s -j2", " -ks"},
+	    {"k\\ j4 -i", "k -i"},
 	    {"j4", ""},
 	    {" -j 4 -k", " -k"},
 	    {" --jobs=4 --jobs 5 --jobs -k", " -k"},
