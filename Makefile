@@ -21,12 +21,13 @@ VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version
 LIB_SRC := $(filter-out src/main.c src/offline.c,$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o $B/report_page.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobserver/*.c))
 
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz bench bench-quick lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
@@ -59,6 +60,15 @@ $B/jobserver/%: tests/jobserver/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $<
 
+# What calls a target: libFuzzer and AFL++ bring a main of their own.
+FUZZ_MAIN ?= driver
+$B/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -Itests/fuzz -MMD -MP -c -o $@ $<
+$(FUZZ): $B/fuzz/%: $B/fuzz/fuzz_%.o $B/fuzz/fuzz.o $(FUZZ_MAIN:%=$B/fuzz/%.o) $B/libaxmake.a
+	$(LINK)
+.SECONDARY: $(FUZZ:$B/fuzz/%=$B/fuzz/fuzz_%.o)
+
 $B/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static -o $@ $<
@@ -66,7 +76,7 @@ $B/bench/fast/cp: bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $(UNIT:=.d) $(PEERS:=.d)
+-include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
 
 # Trying and testing
 
@@ -84,7 +94,7 @@ session:
 check:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built
-check-built: all $(UNIT) $(PEERS)
+check-built: all $(UNIT) $(PEERS) $(FUZZ)
 	@python3 tests/run-all.py --axmake $(OUT)/axmake --build $B $(SUITES)
 
 # The real agents' programs, from npm (1.4 GB below $B/agents), against a server on this machine: some minutes.
@@ -141,10 +151,20 @@ asan:
 check-clang:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
+# Inputs by chance and by what they reach, FUZZ_SECONDS for each target (FUZZ_TARGETS="workflow log": for those alone), with clang's libFuzzer; what reached
+# something new stays in build/fuzz-corpus. FUZZ_ENGINE=afl: with AFL++.
+FUZZ_SECONDS ?= 600
+FUZZ_ENGINE  ?= libfuzzer
+FUZZ_SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined -fsanitize=address,undefined
 fuzz:
-	@.ci/setup.sh
-	@[ -x tests/fuzz/run.sh ] || { echo 'axmake: there is nothing to fuzz with yet' >&2; exit 2; }
-	@tests/fuzz/run.sh
+	@.ci/setup.sh build $(FUZZ_ENGINE)
+ifeq ($(FUZZ_ENGINE),afl)
+	+@$(AGAIN) fuzz-built B=build/fuzz-afl OUT=build/fuzz-afl CC=afl-clang-fast CFLAGS='-O2 -g' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
+else
+	+@$(AGAIN) fuzz-built B=build/fuzz-libfuzzer OUT=build/fuzz-libfuzzer CC=clang CFLAGS='$(FUZZ_SANITIZE),fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
+endif
+	@python3 tests/fuzz/long.py --engine $(FUZZ_ENGINE) --targets build/fuzz-$(FUZZ_ENGINE)/fuzz --corpus build/fuzz-corpus --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz-built: $(FUZZ)
 # Of the program that starts fastest, beside other tools: a table and a plot in $B/bench. Some 30 minutes; SAMU=PATH names samurai, BENCH='--rows noop …' what bench/run.py --help tells.
 BENCH ?=
 bench:

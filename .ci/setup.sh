@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|libfuzzer|afl]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -52,6 +52,14 @@ find_browser() {
 	have chromedriver || want chromium-driver
 }
 
+find_libfuzzer() {
+	have clang || want clang
+}
+
+find_afl() {
+	have afl-fuzz || want afl++
+}
+
 explain() {
 	cat >&2 <<-END
 		axmake: this machine lacks what these Debian packages hold:
@@ -85,8 +93,10 @@ for what; do
 	build) find_build ;;
 	check) find_check ;;
 	browser) find_browser ;;
+	libfuzzer) find_libfuzzer ;;
+	afl) find_afl ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check or browser" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, libfuzzer or afl" >&2
 		exit 2
 		;;
 	esac

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ORDER = ("unit", "project", "cli", "watch", "jobserver", "model", "examples", "readme", "guide", "terminal", "completions", "browser", "agents", "crash", "faults", "secrets", "oracle")
+ORDER = ("unit", "project", "fuzz", "cli", "watch", "jobserver", "model", "examples", "readme", "guide", "terminal", "completions", "browser", "agents", "crash", "faults", "secrets", "oracle")
 UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
@@ -73,6 +73,8 @@ def run_suite(name, options):
     command = [sys.executable, os.path.join(HERE, name, "run.py"), "--axmake", options.axmake]
     if name == "jobserver":
         command += ["--tools", os.path.join(options.build, "jobserver")]
+    if name == "fuzz":
+        command += ["--targets", os.path.join(options.build, "fuzz")]
     status, text = call(command, SUITE_LIMIT_S)
     sums = SUMMARY.findall(text)
     passed, failed, skipped = (int(n or 0) for n in sums[-1]) if sums else (0, 0, 0)
