@@ -48,7 +48,7 @@ static void check_pieces(struct str text)
 	jsonfilter_free(&bytes);
 }
 
-/* What comes out of it is text, and JSON again where it is no string. */
+/* What comes out of it is text, and JSON again where it is no string. A number by itself may have become an integer of that value. */
 static void check_value(struct arena *a, struct str text)
 {
 	json_t *root = jsontext_load(text, true);
@@ -60,7 +60,7 @@ static void check_value(struct arena *a, struct str text)
 		json_t *same = jsontext_load(again, true);
 
 		always(utf8_invalid(again) == again.n);
-		always(same && json_equal(same, root));
+		always(same && (json_equal(same, root) || (json_is_real(root) && json_number_value(same) == json_number_value(root))));
 		json_decref(same);
 	}
 	json_decref(root);
