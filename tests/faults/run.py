@@ -170,6 +170,8 @@ class Suite:
             with open(folder + ".trace", encoding="utf-8", errors="replace") as f:
                 trace = f.read()
             injected = [line for line in trace.splitlines() if "(INJECTED)" in line]
+            if injected and fault.call == "fcntl" and "SETLK" not in injected[-1]:
+                return []  # this time it was another of that name, which cannot fail so
             return [f"{w}\n-- failed: {injected[-1] if injected else 'nothing'}\n{hit.text}" for w in self.wrong(fault, folder, hit, bool(injected))]
         finally:
             for path in (folder, folder + ".limits"):
