@@ -109,6 +109,12 @@ check-browser:
 	+@$(AGAIN) all
 	@python3 tests/browser/run.py --axmake $(OUT)/axmake
 
+# 100000 tasks, 512 at once, 10000 that wait for a provider.
+check-load:
+	@.ci/setup.sh
+	+@$(AGAIN) all
+	@python3 tests/load/run.py --long --axmake $(OUT)/axmake
+
 # Killed runs, and every file looked through.
 check-secrets:
 	@.ci/setup.sh
