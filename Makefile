@@ -110,12 +110,14 @@ check-browser:
 	@python3 tests/browser/run.py --axmake $(OUT)/axmake
 
 # 100000 tasks, 512 at once, 10000 that wait for a provider.
+.PHONY: check-load
 check-load:
 	@.ci/setup.sh
 	+@$(AGAIN) all
 	@python3 tests/load/run.py --long --axmake $(OUT)/axmake
 
 # Killed runs, and every file looked through.
+.PHONY: check-secrets
 check-secrets:
 	@.ci/setup.sh
 	+@$(AGAIN) all
@@ -128,17 +130,20 @@ check-oracle:
 	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
 
 # Clients without end, killed with tokens in hand.
+.PHONY: check-jobserver
 check-jobserver:
 	@.ci/setup.sh make check
 	+@$(AGAIN) all $(PEERS)
 	@python3 tests/jobserver/run.py --long --trials 200 --axmake $(OUT)/axmake --tools $B/jobserver
 
 # The models of the jobserver and of waiting, also with more tokens.
+.PHONY: check-model
 check-model:
 	@.ci/setup.sh make check
 	@python3 tests/model/run.py --all
 
 # A thousand kills and a thousand losses of power.
+.PHONY: check-crash
 check-crash:
 	@.ci/setup.sh
 	+@$(AGAIN) all
