@@ -6,15 +6,23 @@ B       ?= build
 OUT     ?= .
 SUITES  ?=
 STATIC  ?= 0
+HARDEN  ?= 1
 
 PKGS := yaml-0.1 inih libxxhash libutf8proc jansson
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion
 # pkg-config is asked once, and only when something is to be compiled: `make setup` has to work without it.
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))$(or $(PKG_LIBS),$(error libraries are missing: run `make setup`))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(CFLAGS)
-ALL_LIBS   = $(LDFLAGS) -Wl,--as-needed $(PKG_LIBS) -lm
-# A program without shared libraries (STATIC=1) starts faster.
+# Flags against attacks, as far as the compiler takes them (HARDEN=0: none). A program without shared libraries (STATIC=1) starts faster, at the place
+# that it was linked for.
+PIE      = $(filter-out 1,$(STATIC))
+HARDEN_C = $(eval HARDEN_C := $$(shell .ci/harden.sh $$(CC) $$(CFLAGS)))$(HARDEN_C)
+HARD_C   = $(if $(filter 1,$(HARDEN)),$(HARDEN_C) $(if $(PIE),-fPIE))
+RELRO   := -Wl,-z,relro,-z,now
+HARD_LD  = $(if $(filter 1,$(HARDEN)),$(RELRO) $(if $(PIE),-pie,-no-pie))
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(WARN) $(HARD_C) $(CFLAGS)
+# The C library first, since all that is looked up at the start is looked for in that order.
+ALL_LIBS   = $(HARD_LD) $(LDFLAGS) -lc -Wl,--as-needed $(PKG_LIBS) -lm
 LINK = $(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^ $(ALL_LIBS)
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
@@ -158,7 +166,7 @@ check-faults:
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan:
 	@.ci/setup.sh
-	+@$(AGAIN) check-built B=build/asan OUT=build/asan CFLAGS='$(SANITIZE)'
+	+@$(AGAIN) check-built B=build/asan OUT=build/asan HARDEN=0 CFLAGS='$(SANITIZE)'
 check-clang:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
@@ -170,9 +178,9 @@ FUZZ_SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined -
 fuzz:
 	@.ci/setup.sh build $(FUZZ_ENGINE)
 ifeq ($(FUZZ_ENGINE),afl)
-	+@$(AGAIN) fuzz-built B=build/fuzz-afl OUT=build/fuzz-afl CC=afl-clang-fast CFLAGS='-O2 -g' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
+	+@$(AGAIN) fuzz-built B=build/fuzz-afl OUT=build/fuzz-afl CC=afl-clang-fast HARDEN=0 CFLAGS='-O2 -g' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
 else
-	+@$(AGAIN) fuzz-built B=build/fuzz-libfuzzer OUT=build/fuzz-libfuzzer CC=clang CFLAGS='$(FUZZ_SANITIZE),fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
+	+@$(AGAIN) fuzz-built B=build/fuzz-libfuzzer OUT=build/fuzz-libfuzzer CC=clang HARDEN=0 CFLAGS='$(FUZZ_SANITIZE),fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN=
 endif
 	@python3 tests/fuzz/long.py --engine $(FUZZ_ENGINE) --targets build/fuzz-$(FUZZ_ENGINE)/fuzz --corpus build/fuzz-corpus --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 fuzz-built: $(FUZZ)

@@ -12,6 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import elf  # noqa: E402
 import pages  # noqa: E402
 import schema  # noqa: E402
 from suite import TREE, check, equal, read, run_cases, write  # noqa: E402
@@ -197,7 +198,7 @@ def every_provider_is_a_rule_and_named_nowhere_in_the_source(_box):
             check(not said, os.path.join(folder, f), said)
 
 
-CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES + schema.CASES
+CASES = [f for n, f in list(globals().items()) if n.startswith(("setup_", "make_", "an_", "every_")) and callable(f)] + pages.CASES + schema.CASES + elf.CASES
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES))

@@ -149,10 +149,10 @@ static void kinds_of_files_are_told_apart(void **state)
 	put(b, "f", "text");
 	mkdirat(b->fd, "d", 0700);
 	mkfifoat(b->fd, "p", 0600);
-	symlinkat("f", b->fd, "to-f");
-	symlinkat("d", b->fd, "to-d");
-	symlinkat("nowhere", b->fd, "dangling");
-	symlinkat("loop", b->fd, "loop");
+	assert_int_equal(symlinkat("f", b->fd, "to-f"), 0);
+	assert_int_equal(symlinkat("d", b->fd, "to-d"), 0);
+	assert_int_equal(symlinkat("nowhere", b->fd, "dangling"), 0);
+	assert_int_equal(symlinkat("loop", b->fd, "loop"), 0);
 	assert_int_equal(filehash_hash(b->fh, file(b, "f"), false), FILE_REGULAR);
 	assert_int_equal(filehash_hash(b->fh, file(b, "d"), false), FILE_FOLDER);
 	assert_int_equal(filehash_hash(b->fh, file(b, "p"), false), FILE_SPECIAL);
@@ -178,7 +178,7 @@ static void unreadable_files_say_why(void **state)
 
 	mkdirat(b->fd, "d", 0755);
 	put(b, "d/f", "text");
-	fchmodat(b->fd, "d/f", 0, 0);
+	assert_int_equal(fchmodat(b->fd, "d/f", 0, 0), 0);
 	fchmod(b->fd, 0755);
 	if (!getuid())
 		assert_int_equal(seteuid(65534), 0);
@@ -194,7 +194,7 @@ static void unreadable_files_say_why(void **state)
 	assert_true(str_eq(bad, STR("d/f")));
 	if (!getuid())
 		assert_int_equal(seteuid(0), 0);
-	fchmodat(b->fd, "d/f", 0600, 0);
+	assert_int_equal(fchmodat(b->fd, "d/f", 0600, 0), 0);
 	assert_hash(b, "d/f", true, "text");
 	assert_int_equal(file(b, "d/f")->err, 0);
 }
@@ -205,7 +205,7 @@ static void inputs_are_hashed_through_links_and_outside_the_root(void **state)
 	struct str outside = arena_printf(&b->arena, "%s-outside", b->path);
 
 	put(b, "f", "one");
-	symlinkat("f", b->fd, "link");
+	assert_int_equal(symlinkat("f", b->fd, "link"), 0);
 	assert_hash(b, "link", false, "one");
 	put(b, outside.p, "far");
 	assert_hash(b, outside.p, false, "far");
@@ -377,10 +377,10 @@ static void an_output_counts_by_content_x_bit_and_link_text(void **state)
 	plain = output(b, "f");
 	put(b, "g", "text");
 	assert_true(hash_eq(output(b, "g"), plain));
-	fchmodat(b->fd, "g", 0700, 0);
+	assert_int_equal(fchmodat(b->fd, "g", 0700, 0), 0);
 	executable = output(b, "g");
 	assert_false(hash_eq(executable, plain));
-	symlinkat("f", b->fd, "l");
+	assert_int_equal(symlinkat("f", b->fd, "l"), 0);
 	link = output(b, "l");
 	assert_false(hash_eq(link, plain));
 	/* What the link leads to does not count for the output, but for an input of that name it does. */
@@ -388,7 +388,7 @@ static void an_output_counts_by_content_x_bit_and_link_text(void **state)
 	put(b, "f", "other");
 	assert_true(hash_eq(output(b, "l"), link));
 	assert_false(hash_eq(output(b, "f"), plain));
-	symlinkat("nowhere", b->fd, "dangling");
+	assert_int_equal(symlinkat("nowhere", b->fd, "dangling"), 0);
 	assert_false(hash_eq(output(b, "dangling"), link));
 	assert_int_equal(filehash_output(b->fh, STR("none"), &link, &err), FILE_MISSING);
 	mkdirat(b->fd, "d", 0700);
@@ -453,13 +453,13 @@ static void everything_in_a_tree_counts(void **state)
 	mkdirat(b->fd, "t/empty", 0700);
 	other[n++] = tree(b, "t");
 	unlinkat(b->fd, "t/empty", AT_REMOVEDIR);
-	fchmodat(b->fd, "t/sub/f", 0700, 0);
+	assert_int_equal(fchmodat(b->fd, "t/sub/f", 0700, 0), 0);
 	other[n++] = tree(b, "t");
-	fchmodat(b->fd, "t/sub/f", 0600, 0);
-	symlinkat("sub", b->fd, "t/link");
+	assert_int_equal(fchmodat(b->fd, "t/sub/f", 0600, 0), 0);
+	assert_int_equal(symlinkat("sub", b->fd, "t/link"), 0);
 	other[n++] = tree(b, "t");
 	unlinkat(b->fd, "t/link", 0);
-	symlinkat("SUB", b->fd, "t/link");
+	assert_int_equal(symlinkat("SUB", b->fd, "t/link"), 0);
 	other[n++] = tree(b, "t");
 	unlinkat(b->fd, "t/link", 0);
 	renameat(b->fd, "t/sub/f", b->fd, "t/f");
@@ -506,7 +506,7 @@ static void a_tree_that_is_none_is_told(void **state)
 	put(b, "f", "");
 	assert_int_equal(filehash_tree(b->fh, STR("f"), NULL, &h, &err, &bad), FILE_REGULAR);
 	mkdirat(b->fd, "d", 0700);
-	symlinkat("d", b->fd, "l");
+	assert_int_equal(symlinkat("d", b->fd, "l"), 0);
 	assert_int_equal(filehash_tree(b->fh, STR("l"), NULL, &h, &err, &bad), FILE_REGULAR);
 	/* The link is still a good input. */
 	assert_int_equal(filehash_look(b->fh, file(b, "l"), false), FILE_FOLDER);

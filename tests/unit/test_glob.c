@@ -363,10 +363,10 @@ static int make_tree(void **state)
 	t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		make_file(t, files[i]);
-	symlinkat("a.c", t->fd, "to_file.c");
-	symlinkat("src", t->fd, "to_folder");
-	symlinkat("nowhere", t->fd, "dangling.c");
-	symlinkat("..", t->fd, "src/gen/up");
+	assert_int_equal(symlinkat("a.c", t->fd, "to_file.c"), 0);
+	assert_int_equal(symlinkat("src", t->fd, "to_folder"), 0);
+	assert_int_equal(symlinkat("nowhere", t->fd, "dangling.c"), 0);
+	assert_int_equal(symlinkat("..", t->fd, "src/gen/up"), 0);
 	mkdirat(t->fd, "src/folder.c", 0777);
 	mkfifoat(t->fd, "pipe.c", 0666);
 	*state = t;
