@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""What a task costs, in instructions and system calls: a run that takes a tenth more of them than is on record has failed.
+
+    python3 tests/cost/run.py [--axmake ./axmake] [CASE...]
+    python3 tests/cost/run.py --update [--axmake ./axmake]
+
+Not seconds, which hang on the machine and on what else it does. Each figure is the difference of two sizes of one graph by that of their tasks: the start of
+a program, and with it most of what hangs on libraries and linking, falls out. Instructions are counted outside the kernel, by perf where it may count, else by
+valgrind; compilers differ in them, so each has figures of its own. `--update` puts on record what it sees, which is to be done after something became cheaper.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "../../bench")]
+from graphs import write_graph  # noqa: E402
+from suite import Failed, Skipped, check, run_cases, write  # noqa: E402
+
+RECORD = os.path.join(HERE, "record.json")
+MARGIN = 1.10
+ENDS = re.compile(r"^(?:\d+ +)?(?:---|\+\+\+)|resumed>", re.M)
+updates = None  # {(kind, figure): value} where they are to be recorded
+
+
+def ask(command, cwd, box):
+    """(exit status, what it said). A script's program is looked for in folders of PATH: so that is the same everywhere."""
+    p = subprocess.run(command, cwd=cwd, env={**box.env, "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return p.returncode, p.stdout.decode(errors="replace")
+
+
+def content_of(program):
+    """Skips where figures would say nothing."""
+    with open(program, "rb") as f:
+        content = f.read()
+    if b"__asan_init" in content or b"__tsan_init" in content:
+        raise Skipped("a program with a sanitizer does other work")
+    return content
+
+
+def compiler(program):
+    """gcc or clang, where this build's instructions may be compared."""
+    if platform.machine() != "x86_64":
+        raise Skipped(f"there are no figures for {platform.machine()}")
+    content = content_of(program)
+    flags = re.search(rb"GNU C11 [^\0]*", content)
+    if flags and not re.search(rb"-O[23]", flags.group()):
+        raise Skipped("it was not compiled with -O2")
+    return "clang" if b"clang version" in content else "gcc"
+
+
+class Perf:
+    """children: what the program starts is not counted."""
+
+    name = "perf"
+
+    def count(self, box, cwd, *words):
+        status, text = ask(["perf", "stat", "-i", "-x", ",", "-e", "instructions:u", "-o", box.path("count"), box.axmake, *words], cwd, box)
+        check(status == 0, f"perf stat ended with {status}", text)
+        with open(box.path("count")) as f:
+            return self.read(f.read())
+
+    @staticmethod
+    def read(text):
+        found = re.search(r"^(\d+),[^,]*,instructions", text, re.M)
+        return int(found.group(1)) if found else None
+
+    def prepare(self, box, cwd):
+        box.call("axmake -s", cwd).ok()
+
+
+class Callgrind:
+    name = "valgrind"
+
+    def count(self, box, cwd, *words, counts=True):
+        program = box.path("axmake")
+        if not os.path.exists(program):  # some versions cannot read what compilers say for debuggers
+            if ask(["strip", "-o", program, box.axmake], cwd, box)[0]:
+                shutil.copy(box.axmake, program)
+        options = ["--tool=callgrind", f"--callgrind-out-file={os.devnull}", f"--instr-atstart={'yes' if counts else 'no'}"]
+        status, text = ask(["valgrind", *options, program, *words], cwd, box)
+        found = re.search(r"Collected : (\d+)", text)
+        if status and not found and "debuginfo reader" in text:
+            raise Skipped("this valgrind cannot read the program")
+        check(status == 0 and found, f"valgrind ended with {status}", text)
+        return int(found.group(1))
+
+    def prepare(self, box, cwd):
+        self.count(box, cwd, "-s", counts=False)  # a seal is bound to the program that runs, and that is valgrind's
+
+
+def counter(box):
+    """perf, if it may count here, else valgrind."""
+    if shutil.which("perf"):
+        try:
+            if Perf().count(box, box.folder, "--version"):
+                return Perf()
+        except Failed:
+            pass
+    if shutil.which("valgrind"):
+        return Callgrind()
+    raise Skipped("there is neither a perf that may count instructions, nor valgrind")
+
+
+def graph(box, n, made):
+    """Its folder. `made`: all is up to date by the record, without having run."""
+    folder = box.path(f"graph-{n}")
+    write_graph(folder, "axmake", "layered", n)
+    if made:
+        for i in range(n):
+            write(f"{folder}/out/{i}", f"{i}\n")
+        box.call("axmake -t -s", folder).ok()
+        time.sleep(0.05)  # beyond the clock's grain: what is as young as that is hashed again
+    return folder
+
+
+def unseal(folder):
+    seal = os.path.join(folder, ".axmake/seal")
+    if os.path.exists(seal):
+        os.unlink(seal)
+
+
+def slope(sizes, count):
+    low, high = (count(n) for n in sizes)
+    return (high - low) / (sizes[1] - sizes[0])
+
+
+def hold(kind, figure, seen):
+    """Is it at most a tenth above what is on record?"""
+    print(f"        {figure}: {seen:.1f} a task ({kind})")
+    if updates is not None:
+        updates[kind, figure] = round(seen, 1)
+        return
+    with open(RECORD) as f:
+        known = json.load(f)[kind][figure]
+    check(seen <= known * MARGIN, f"{figure}: {seen:.1f} a task, and {known} is on record ({kind})", "Either it need not cost that much, or: python3 tests/cost/run.py --update")
+    if seen < known / MARGIN:
+        print(f"        that is less than the {known} on record: python3 tests/cost/run.py --update")
+
+
+# Instructions
+
+
+def sealed_instructions(box, by, n):
+    folder = graph(box, n, True)
+    by.prepare(box, folder)
+    by.prepare(box, folder)
+    check(os.path.exists(f"{folder}/.axmake/seal"), "there is no seal")
+    return by.count(box, folder, "-s")
+
+
+def nothing_to_do_at_ten_thousand_tasks_takes_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, no-op", slope((2000, 10000), lambda n: sealed_instructions(box, by, n)))
+
+
+def judged_instructions(box, by, n):
+    folder = graph(box, n, True)
+    by.prepare(box, folder)
+    unseal(folder)
+    return by.count(box, folder, "-s")
+
+
+def judging_tasks_takes_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, judged", slope((1000, 2000), lambda n: judged_instructions(box, by, n)))
+
+
+def running_tasks_takes_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, run", slope((20, 60), lambda n: by.count(box, graph(box, n, False), "-s", "-j1")))
+
+
+# System calls
+
+
+def calls(box, folder, *words, threads=True):
+    """How many the program makes: with those of its threads, and of programs that it starts, unless `threads` is false."""
+    if not shutil.which("strace"):
+        raise Skipped("there is no strace")
+    content_of(box.axmake)
+    out = box.path("trace")
+    status, text = ask(["strace", "-qq", *(["-f"] if threads else []), "-o", out, box.axmake, *words], folder, box)
+    if status and "ptrace" in text:
+        raise Skipped("strace may not trace here")
+    check(status == 0, f"strace ended with {status}", text)
+    with open(out, errors="replace") as f:
+        return sum(1 for line in f if not ENDS.search(line))
+
+
+def sealed_calls(box, n):
+    folder = graph(box, n, True)
+    for _ in range(2):
+        box.call("axmake -s", folder).ok()
+    return calls(box, folder, "-s")
+
+
+def nothing_to_do_looks_at_each_file_once(box):
+    hold("calls", "calls, no-op", slope((500, 1500), lambda n: sealed_calls(box, n)))
+
+
+def judged_calls(box, n):
+    folder = graph(box, n, True)
+    box.call("axmake -s", folder).ok()
+    unseal(folder)
+    return calls(box, folder, "-s")
+
+
+def judging_tasks_takes_few_system_calls(box):
+    hold("calls", "calls, judged", slope((500, 1500), lambda n: judged_calls(box, n)))
+
+
+def run_calls(box, n):
+    """The least of some: what ends while the program looks costs no turn of its loop."""
+    seen = []
+    for _ in range(5):
+        folder = graph(box, n, False)
+        seen.append(calls(box, folder, "-s", "-j1", threads=False))
+        shutil.rmtree(folder)
+    return min(seen)
+
+
+def running_tasks_takes_few_system_calls(box):
+    hold("calls", "calls, run", slope((20, 60), lambda n: run_calls(box, n)))
+
+
+# The suite itself
+
+
+def what_costs_a_tenth_more_is_found(_box):
+    with open(RECORD) as f:
+        known = json.load(f)["calls"]["calls, no-op"]
+    for seen, fails in ((known * 1.09, False), (known * 1.11, True)):
+        try:
+            hold("calls", "calls, no-op", seen)
+        except Failed:
+            check(fails, f"{seen} of {known} has failed")
+        else:
+            check(not fails, f"{seen} of {known} has not failed")
+
+
+def perf_is_understood(_box):
+    check(Perf.read("# started on Thu\n\n1536838,,instructions:u,503125,100.00,,\n") == 1536838)
+    check(Perf.read("<not supported>,,instructions:u,0,100.00,,\n") is None, "it may not count, and yet it did")
+
+
+CASES = [
+    nothing_to_do_at_ten_thousand_tasks_takes_few_instructions,
+    judging_tasks_takes_few_instructions,
+    running_tasks_takes_few_instructions,
+    nothing_to_do_looks_at_each_file_once,
+    judging_tasks_takes_few_system_calls,
+    running_tasks_takes_few_system_calls,
+]
+OF_ITSELF = [what_costs_a_tenth_more_is_found, perf_is_understood]
+
+
+def update():
+    global updates
+    sys.argv.remove("--update")
+    updates = {}
+    status = run_cases(CASES)
+    record = {}
+    if os.path.exists(RECORD):
+        with open(RECORD) as f:
+            record = json.load(f)
+    for (kind, figure), seen in updates.items():
+        record.setdefault(kind, {})[figure] = seen
+    with open(RECORD, "w") as f:
+        json.dump(record, f, indent="\t", sort_keys=True)
+        f.write("\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(update() if "--update" in sys.argv else run_cases(CASES + OF_ITSELF))
