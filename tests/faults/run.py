@@ -61,6 +61,8 @@ FOUND = [
     ("anew", "newfstatat", '"first.txt"', "EIO"),
     ("anew", "openat", '"first.txt"', "ENOMEM"),
     ("an edit", "pread64", "", "EIO"),
+    ("anew", "pwrite64", "", "SHORT"),
+    ("anew", "names", "20", "FULL"),
 ]
 
 

@@ -179,7 +179,7 @@ def every_test_that_the_table_of_failures_names_exists(_box):
     for name in (n.strip() for row in rows for n in row.split(",")):
         if name.endswith(".case"):
             there = os.path.exists(os.path.join(here, "cli", name))
-        elif name in ("bench", "crash", "oracle"):
+        elif name in ("bench", "crash", "faults", "load", "model", "oracle", "secrets"):
             there = os.path.isdir(os.path.join(TREE, name)) or os.path.isdir(os.path.join(here, name))
         else:
             there = re.search(rf"\b{name}\(", sources["jobserver" if name.startswith("case_") else "unit"])
