@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails axmake's system calls, one in each run, and looks what becomes of it.
 
-    python3 tests/faults/run.py [--axmake ./axmake] [--all] [--seed N] [--rounds N] [--only SCENE[:CALL[:NTH[:ERROR]]]]
+    python3 tests/faults/run.py [--axmake ./axmake] [--all [--part K/N]] [--seed N] [--rounds N] [--only SCENE[:CALL[:NTH[:ERROR]]]]
 
 strace says which calls a run makes and fails one of them in the next; what axmake starts is left alone. After the run without luck come
 one without a fault and one with nothing to do. Of each is asked:
@@ -267,7 +267,8 @@ def chosen(faults, args):
         parts = args.only.split(":")
         return [f for f in faults if all(p in ("", str(v)) for p, v in zip(parts, (f.scene.name, f.call, f.nth, f.error)))]
     if args.all:
-        return unlike(faults)
+        which, of = (int(n) for n in args.part.split("/"))
+        return unlike(faults)[which - 1 :: of]
     rng = random.Random(args.seed)
     found = [f for f in faults for scene, call, part, error in FOUND if (f.scene.name, f.call, f.error) == (scene, call, error) and part in f.what]
     by_kind = collections.defaultdict(list)
@@ -282,6 +283,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--axmake", default=os.path.join(os.path.dirname(__file__), "../../axmake"))
     p.add_argument("--all", action="store_true")
+    p.add_argument("--part", default="1/1", help="K/N: of all, every Nth from the Kth on")
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--rounds", type=int, default=40)
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

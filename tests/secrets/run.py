@@ -57,7 +57,8 @@ tasks:
   - {name: cond, when: '"${env.MY_API_KEY}" == "x"', run: "true"}
   - {name: held, approve: "for ${env.MY_API_KEY}", run: "true"}
 """
-ALLOWED = re.compile(r"^root/(\.axmake/(results/|cache/|tasks/[^/]+/result$|tasks/[^/]+/delegates/\d+/result$)|made\.txt$|apart\.txt$)")
+# Results, outputs, and copies of these.
+ALLOWED = re.compile(r"^root/(\.axmake/(results/|cache/|tasks/[^/]+/edited/|tasks/[^/]+/result$|tasks/[^/]+/delegates/\d+/result$)|made\.txt$|apart\.txt$)")
 
 
 class Place:
