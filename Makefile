@@ -35,7 +35,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 # A second make, after setup, by `+`: with all processors, unless an outer make gives the jobs.
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
+.PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-load check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
 all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
 
 # Building
