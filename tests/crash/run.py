@@ -7,6 +7,7 @@ usage: run.py [--axmake PATH] [--rounds N] [--losses N] [--seed N] [--only-loss 
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -106,6 +107,36 @@ def lose_outputs(folder):
                 shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
 
+def descendants(pid):
+    """All that live below a process, and itself; what is started meanwhile is found by the next look."""
+    parents = {}
+    for other in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % other, encoding='ascii', errors='replace') as f:
+                parents[int(other)] = int(f.read().rsplit(')', 1)[1].split()[1])
+        except OSError:
+            pass
+    found = [pid]
+    for at in found:
+        found += [c for c, parent in parents.items() if parent == at]
+    return found
+
+
+def kill(p):
+    """By a signal, alone, or with all that it has started, as when a container or the memory ends."""
+    how = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None, None])
+    for pid in descendants(p.pid) if how is None else [p.pid]:
+        try:
+            os.kill(pid, how or signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    p.wait()
+    return how
+
+
+TOLD = re.compile(r'^\[\d+/\d+\] (\w+): done in', re.MULTILINE)
+
+
 def half_done(folder):
     """What restoring and storing leave only when they are killed, and the next run takes away."""
     tmp = os.path.join(folder, '.axmake/cache/v1/tmp')
@@ -141,10 +172,18 @@ def one_round(n):
         if rng.random() < 0.4:
             run(folder)
             lose_outputs(folder)
-        p = subprocess.Popen([AXMAKE, '-j4', '-s'], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.random() * rng.choice([0.03, 0.4]))
-        p.send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-        p.wait()
+        with open(folder + '.said', 'w+', encoding='utf-8') as said:
+            p = subprocess.Popen([AXMAKE, '-j4'], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL)
+            time.sleep(rng.random() * rng.choice([0.03, 0.4]))
+            kill(p)
+            said.seek(0)
+            told = set(TOLD.findall(said.read()))
+        os.unlink(folder + '.said')
+        if rng.random() < 0.3:
+            r = subprocess.run([AXMAKE, '-j4'], cwd=folder, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+            again = told & set(TOLD.findall(r.stdout))
+            if again or r.returncode:
+                return fail('after a kill: %d, told as done and run again: %s' % (r.returncode, sorted(again)), folder, r.stdout)
         for i in rng.sample(range(tasks), rng.randint(0, 2)):
             source(folder, i)
         if rng.random() < 0.3:
