@@ -127,7 +127,7 @@ def case_many_tasks_leave_memory_and_descriptors_as_they_are(box):
         done, now = started(box), run.look()
         if not now:
             break
-        if done:
+        if 0 < done < n and now[0]:  # in the end it gives all back
             seen.append((done, *now))
         time.sleep(0.05)
     took = run.end(limit_s=3600)
