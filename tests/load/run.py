@@ -273,7 +273,7 @@ def case_a_watch_of_many_rounds(box):
     rounds = 1000 if box.long else 25
     box.write("workflow.ax.yaml", "tasks: [{name: t, run: 'cat in >out', inputs: [in], outputs: [out]}]\n")
     box.write("in", "0\n")
-    run = Run(box, "--watch", "-s", "--progress=none")
+    run = Run(box, "--watch")
 
     def out():
         try:
@@ -284,6 +284,7 @@ def case_a_watch_of_many_rounds(box):
 
     first = None
     for n in range(rounds):
+        run.until(lambda: run.text().count("watching ") > n, f"the end of round {n}")
         box.write("in", f"{n}\n")
         run.until(lambda: out() == f"{n}\n", f"round {n}")
         if n == rounds // 2:
@@ -305,6 +306,8 @@ def main():
     p.add_argument("--long", action="store_true")
     p.add_argument("cases", nargs="*")
     options = p.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     for name, case in [(n[5:], f) for n, f in globals().items() if n.startswith("case_")]:
         if options.cases and not any(c in name for c in options.cases):
