@@ -55,13 +55,13 @@ EDIT = "echo b >>src/a; sync src/a; echo VERSION 1\n"
 BACK = "echo a >src/a; sync src/a; echo VERSION 0\n"
 HISTORIES = {
     "anew, an edit, and back": (WORKFLOW, RUN + EDIT + RUN + BACK + RUN),
-    "a loss, restored, an edit": (WORKFLOW, RUN + "rm draft.txt join.txt tree/d/x\n" + RUN + EDIT + RUN),
+    "a loss, restored, an edit": (WORKFLOW, RUN + "echo LOST draft\nrm draft.txt join.txt tree/d/x\n" + RUN + EDIT + RUN),
     "views": (VIEWS, RUN + EDIT + RUN + BACK + RUN),
     "killed with an answer": (WORKFLOW, ": >$KILLS\naxmake -j1 || :\n" + RUN + EDIT + ": >$KILLS\naxmake -j1 || :\n" + RUN),
 }
 TASKS = re.findall(r"name: (\w+)", WORKFLOW)
 AGENTS = re.findall(r"name: (\w+), agent", WORKFLOW)
-SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)", re.MULTILINE)
+SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)", re.MULTILINE)
 OTHER_BOOT = ["sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"']
 
 
@@ -92,8 +92,10 @@ class Recording:
         for call in self.calls[:n]:
             disk.step(call)
             if call[0] == "write" and call[1][0][0] == "1":
-                for task, what, number in SAID.findall(call[1][1].decode(errors="replace")):
-                    if number:
+                for task, what, number, lost in SAID.findall(call[1][1].decode(errors="replace")):
+                    if lost:  # by somebody else: the cache may give it back, if the loss of power left that
+                        done.pop(lost, None)
+                    elif number:
                         version = int(number)
                     elif what in ("done", "restored"):
                         done[task] = version
