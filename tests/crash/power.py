@@ -57,11 +57,12 @@ HISTORIES = {
     "anew, an edit, and back": (WORKFLOW, RUN + EDIT + RUN + BACK + RUN),
     "a loss, restored, an edit": (WORKFLOW, RUN + "echo LOST draft\nrm draft.txt join.txt tree/d/x\n" + RUN + EDIT + RUN),
     "views": (VIEWS, RUN + EDIT + RUN + BACK + RUN),
+    "a rejection": (WORKFLOW, RUN + "axmake --reject plan=bad\n" + RUN + "axmake --reject draft\n" + RUN),
     "killed with an answer": (WORKFLOW, ": >$KILLS\naxmake -j1 || :\n" + RUN + EDIT + ": >$KILLS\naxmake -j1 || :\n" + RUN),
 }
 TASKS = re.findall(r"name: (\w+)", WORKFLOW)
 AGENTS = re.findall(r"name: (\w+), agent", WORKFLOW)
-SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)", re.MULTILINE)
+SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)|^rejected (\w+)", re.MULTILINE)
 OTHER_BOOT = ["sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"']
 
 
@@ -85,15 +86,18 @@ class Recording:
         self.top = folder
 
     def at(self, n):
-        """The disk after n calls; what was said by then: task to version of its last end, and the version."""
+        """The disk after n calls; what was said by then: task to version of its last end, and the version; and whose answer was rejected since that."""
         disk = Disk(self.top + ".first")
         disk.top = self.top
-        done, version = {}, 0
+        done, version, rejected = {}, 0, set()
         for call in self.calls[:n]:
             disk.step(call)
             if call[0] == "write" and call[1][0][0] == "1":
-                for task, what, number, lost in SAID.findall(call[1][1].decode(errors="replace")):
-                    if lost:  # by somebody else: the cache may give it back, if the loss of power left that
+                for task, what, number, lost, bad in SAID.findall(call[1][1].decode(errors="replace")):
+                    if bad:
+                        done.pop(bad, None)
+                        rejected.add(bad)
+                    elif lost:  # by somebody else: the cache may give it back, if the loss of power left that
                         done.pop(lost, None)
                     elif number:
                         version = int(number)
@@ -101,7 +105,8 @@ class Recording:
                         done[task] = version
                     else:
                         done.pop(task, None)
-        return disk, done, version
+                        rejected.discard(task)
+        return disk, done, version, rejected
 
 
 class Power:
@@ -168,7 +173,7 @@ class Power:
 
     def judge(self, recording, at, rng, folder):
         """What is wrong after the loss, in words."""
-        disk, done, version = recording.at(at)
+        disk, done, version, rejected = recording.at(at)
         lay(disk.after_loss(rng), folder)
         chosen = version if rng.random() < 0.7 else 1 - version
         for name, text in {"src/a": VERSIONS[chosen], "agent.sh": AGENT, "axmake.ini": RULES, "workflow.ax.yaml": recording.workflow}.items():
@@ -183,6 +188,8 @@ class Power:
         status, text = self.call(folder, "-q")
         if status not in (0, 1):
             yield f"-q ended with {status}\n{text}"
+        elif not status and rejected:
+            yield f"-q says that all is done, and rejected was {sorted(rejected)}"
         elif not status and self.made(folder) != wanted:
             yield f"-q says that all is done: {difference(self.made(folder), wanted)}"
         status, text = self.call(folder, "-j1")
@@ -197,6 +204,9 @@ class Power:
         again = [t for t in AGENTS if asked[t] and done.get(t) == chosen and chosen == version]
         if again:
             yield f"reported as done, and asked again: {again}\n{text}"
+        believed = [t for t in rejected if not asked[t]]
+        if believed:
+            yield f"rejected, and not asked again: {believed}\n{text}"
         if max(asked.values(), default=0) > 1:
             yield f"asked more than once: {dict(asked)}\n{text}"
         status, why = self.call(folder, "-q")
