@@ -474,11 +474,11 @@ class Run:
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
 
     def judge_edits(self, t, record, begun):
-        for d in self.edges[t.uid]:
-            maker = self.ref.records.get(self.wf.of(d).name)
-            since = max(maker.order, self.ref.starts.get(self.wf.of(d).name, 0)) if maker else 0
-            if since > record.order and any(w.hits(e, p) for e in t.edits for f in maker.outputs.values() for p in f):
-                return "what it edits was made again"
+        for d in self.before[t.uid]:
+            other = self.ref.records.get(self.wf.of(d).name)
+            since = max(other.order, self.ref.starts.get(self.wf.of(d).name, 0)) if other else 0
+            if since > record.order and any(w.hits(e, p) for e in t.edits for f in (other.outputs | other.edits).values() for p in f):
+                return "what it edits was made again, or edited by one that comes before it"
         if t.edits and begun and any(self.ref.content(e) != record.edits[e] for e in t.edits):
             return "a failed try left what it edits"
         return ""
