@@ -13,7 +13,7 @@ SLOW = """\
 tasks:
   - name: t
     run: |
-      trap 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ended well > ended; exit 1' TERM
+      trap 'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done; echo ended well > ended; exit 1' TERM
       : > begun
       while :; do sleep 0.02; done
 """
