@@ -20,6 +20,7 @@ from reference import ALL, Mismatch, Reference, Run, read_tree
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
 LIMIT_S = 60
+ASKED = re.compile(r"^axmake: (.+?) is held: ", re.MULTILINE)
 HELD = re.compile(r"^held (.+?): ", re.MULTILINE)
 WOULD = re.compile(r"^would (run|restore) (.+?): ", re.MULTILINE)
 RESTORED = re.compile(r"^\[\d+/\d+\] (.+?): restored from the cache", re.MULTILINE)
@@ -176,7 +177,8 @@ class History:
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure" and t.uid not in perhaps]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            real = Run(self.ref, *args, ran=ran, restored=self.restored(text), free=status and "-k" not in extra, there=self.real_disk().keys(), **how).go(targets)
+            seen = {"ran": ran, "restored": self.restored(text), "there": self.real_disk().keys(), "asked": ASKED.findall(text)}
+            real = Run(self.ref, *args, **seen, free=status and "-k" not in extra, **how).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
         self.hold(status == real.status, f"exit status {status}, not {real.status}", text)

@@ -112,12 +112,12 @@ class Run:
     """One run of axmake. `ran` holds the uids that really ran, `restored` those that the cache gave back; None: the run that ought to be is imagined.
 
     free: what could run need not have (after a failure without -k, or before a kill). there: the paths that are there after it. anew: of -B, or what -W names:
-    uids and paths. old: what -o names. touch: -t.
+    uids and paths. old: what -o names. touch: -t. asked: names of tasks that were said to be held.
     """
 
-    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None, anew=(), old=(), touch=False):
+    def __init__(self, ref, wf, env, overrides, cached=True, ran=None, restored=(), free=False, killed=False, there=None, anew=(), old=(), touch=False, asked=()):
         self.ref, self.wf, self.env, self.ran, self.free, self.killed = ref, wf, env, ran, free, killed
-        self.cached, self.restored, self.there, self.anew, self.old, self.touch = cached, restored, there, anew, old, touch
+        self.cached, self.restored, self.there, self.anew, self.old, self.touch, self.asked = cached, restored, there, anew, old, touch, asked
         self.vars = {**wf.vars, **overrides}
         self.states, self.reasons, self.results = {}, {}, {}
         self.link()
@@ -221,11 +221,16 @@ class Run:
 
     def unsuccessful(self, t):
         """Of what comes before it: what failed or was not run."""
-        return [d for d in self.edges[t.uid] if self.states[d] in ("failed", "not run", "left")]
+        bad = ("failed", "not run", "left", *(("held", "behind") if self.outran(t) else ()))
+        return [d for d in self.edges[t.uid] if self.states[d] in bad]
+
+    def outran(self, t):
+        """After a failure without -k it ran although something would have been held: for that nobody was asked any more."""
+        return self.free and not self.killed and t.run_if and t.uid in self.ran and not any(self.wf.of(d).name in self.asked for d in self.before[t.uid])
 
     def stopped(self, t):
         """Why it is not even judged; nothing when it is."""
-        if any(self.states[d] in ("held", "behind") for d in self.edges[t.uid]):
+        if any(self.states[d] in ("held", "behind") for d in self.edges[t.uid]) and not self.outran(t):
             return "behind"
         bad = {d: self.states[d] for d in self.unsuccessful(t)}
         if t.run_if == "failure" and not bad:
