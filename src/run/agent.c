@@ -242,10 +242,24 @@ static bool check_argument(const struct building *b, struct str word, struct str
 	return true;
 }
 
+/* Who wrote the prompt, or what stands at its beginning, does not choose options: a line end before it makes none of it, and no other prompt. */
+static struct str no_option(struct building *b, struct str word, struct str s)
+{
+	struct sbuf text = {0};
+
+	if (!str_starts(word, STR("${prompt}")) || !str_starts(s, STR("-")))
+		return s;
+	sbuf_char(&text, '\n');
+	sbuf_str(&text, s);
+	s = arena_copy(b->a, sbuf_view(&text));
+	sbuf_free(&text);
+	return s;
+}
+
 static bool add_words(struct building *b, const struct words *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		struct str s = expand_argument(b->a, b->in, w->p[i]);
+		struct str s = no_option(b, w->p[i], expand_argument(b->a, b->in, w->p[i]));
 
 		if (!check_argument(b, w->p[i], s))
 			return false;

@@ -223,6 +223,23 @@ static void an_argument_prompt_is_appended_unless_a_word_has_it(void **state)
 	assert_list(f->call.argv, "helper", "${prompt}", "R\n\nDo this.");
 }
 
+static void a_prompt_is_never_an_option(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.prompt = PROMPT_ARG;
+	f->in.prompt = STR("--yes-to-all");
+	call(f);
+	assert_list(f->call.argv, "helper", "-x", "\n--yes-to-all");
+	f->p.command = WORDS(f, "helper", "-p", "${prompt}", "--in=${prompt}");
+	call(f);
+	assert_list(f->call.argv, "helper", "-p", "\n--yes-to-all", "--in=--yes-to-all");
+	/* It is what it was wherever it is no word. */
+	assert_str(f->call.stdin_text, "--yes-to-all");
+	f->in.prompt = (struct str){"-\0", 2};
+	refused(f, "prompt holds a NUL byte, which no argument of a program can have: use prompt = stdin or file");
+}
+
 static void a_prompt_by_file_is_not_on_standard_input(void **state)
 {
 	struct fixture *f = *state;
@@ -431,6 +448,7 @@ int main(int argc, char **argv)
 	    CASE(a_role_is_said_by_words_or_before_the_prompt),
 	    CASE(a_role_that_the_command_names_is_not_said_twice),
 	    CASE(an_argument_prompt_is_appended_unless_a_word_has_it),
+	    CASE(a_prompt_is_never_an_option),
 	    CASE(a_prompt_by_file_is_not_on_standard_input),
 	    CASE(an_argument_may_have_131071_bytes_and_no_more),
 	    CASE(a_long_role_is_named_as_such),
