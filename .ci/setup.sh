@@ -44,7 +44,7 @@ find_check() {
 	have mandoc || want mandoc
 	have strace || want strace
 	have spin || want spin
-	have valgrind || want valgrind
+	have bwrap valgrind || want bubblewrap valgrind
 }
 
 # Some 300 MB: only where it is asked for.

@@ -37,6 +37,14 @@ enum run_if { RUN_IF_SUCCESS, RUN_IF_FAILURE, RUN_IF_DONE };
 /* Where a task works: in the root, in an overlay over it, in a copy of it. */
 enum isolate { ISOLATE_NONE, ISOLATE_OVERLAY, ISOLATE_COPY };
 
+/* What programs of a task may see and do beside the root. */
+struct sandbox {
+	bool network;                /* else there is none but a loopback of its own */
+	struct text_list read, write; /* paths, absolute or below "~/" */
+	uint64_t disk;               /* bytes that it may write, in all and in any file */
+	uint32_t processes;          /* at once, threads too */
+};
+
 enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };
 
 /* Classes of a failed try, as bits for retry.on. */
@@ -109,6 +117,7 @@ struct task_def {
 	enum on_edit on_edit;
 	enum context context;
 	enum isolate isolate;
+	const struct sandbox *sandbox; /* NULL: none. With it `isolate` is no ISOLATE_NONE */
 	int64_t timeout_ns; /* TIMEOUT_UNSET; 0: none */
 	int64_t stall_ns;   /* without a byte of output; 0: no limit */
 	struct retry retry;

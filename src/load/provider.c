@@ -29,8 +29,6 @@ struct key_def {
 
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
 
-static const char *const not_built[] = {"needs"};
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void *field_of(struct apply *ap, const struct key_def *def)
@@ -184,6 +182,20 @@ static void set_names(struct apply *ap, const struct key_def *def)
 	for (size_t i = 0; i < w->n; i++)
 		if (!is_name(w->p[i]))
 			diag_error(ap->diag, ap->key->value.at, "NAME NAME", "'%.*s' is no variable's name", STR_ARG(w->p[i]));
+}
+
+/* Words, with commas between them or not. */
+static void set_paths(struct apply *ap, const struct key_def *def)
+{
+	struct words *w = field_of(ap, def);
+
+	set_words(ap, def);
+	for (size_t i = 0; i < w->n; i++) {
+		if (str_ends(w->p[i], STR(",")))
+			w->p[i] = arena_copy(ap->arena, str_sub(w->p[i], 0, w->p[i].n - 1));
+		if (!str_starts(w->p[i], STR("/")) && !str_starts(w->p[i], STR("~/")))
+			diag_error(ap->diag, ap->key->value.at, "~/PATH, /PATH", "'%.*s' is no path that begins with '/' or '~/'", STR_ARG(w->p[i]));
+	}
 }
 
 static void set_prompt(struct apply *ap, const struct key_def *def)
@@ -403,6 +415,7 @@ static const struct key_def keys[] = {
     {"role_args", set_words, FIELD(role_args), .shapes = true},
     {"env", set_env, FIELD(env), .shapes = true},
     {"key_env", set_names, FIELD(key_env)},
+    {"needs", set_paths, FIELD(needs)},
     {"prompt", set_prompt, FIELD(prompt), .shapes = true},
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},
     {"failed", set_where_value, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
@@ -442,11 +455,6 @@ static void report_key(struct apply *ap, const struct ini_key *key)
 {
 	struct suggestion near = {.wanted = key->name.s};
 
-	for (size_t i = 0; i < COUNT(not_built); i++)
-		if (str_eq(key->name.s, str_of(not_built[i]))) {
-			diag_error(ap->diag, key->name.at, "remove it", "'%s' is not built yet", not_built[i]);
-			return;
-		}
 	for (size_t i = 0; i < COUNT(keys); i++)
 		suggestion_offer(&near, str_of(keys[i].name));
 	diag_error(ap->diag, key->name.at, diag_did_you_mean(ap->diag, &near), "unknown key '%.*s' in a provider's section",

@@ -48,6 +48,7 @@ struct provider {
 	struct words model_args, role_args;
 	struct words resume_args; /* go on with ${session} */
 	struct words env; /* NAME=VALUE each */
+	struct words needs;   /* paths in a sandbox that its program may read and write, absolute or below "~/"; a folder that is made where it is missing ends in '/' */
 	struct words key_env; /* names of variables, one of which may hold its key: only for people */
 	enum prompt_way prompt;
 	uint64_t max_prompt; /* bytes; 0: none */

@@ -59,6 +59,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->check = d->check;
 	if (WANTED(SLOT_ISOLATE) && (t->agent.s.p || t->run.s.p))
 		t->isolate = d->isolate;
+	if (WANTED(SLOT_SANDBOX) && (t->agent.s.p || t->run.s.p))
+		t->sandbox = d->sandbox;
 	if (WANTED(SLOT_STALL))
 		t->stall_ns = d->stall_ns;
 	if (WANTED(SLOT_RETRY))
@@ -100,8 +102,24 @@ static void check_cache(struct reader *r, const struct task_def *t, const struct
 		reader_error(r, key_at(own, SLOT_CACHE), "take it out", "%s", why);
 }
 
+/* A sandbox is a wall around a view. */
+static void check_sandbox(struct reader *r, struct task_def *t, const struct slots *own, bool runs)
+{
+	if (own->pair[SLOT_SANDBOX] && !runs)
+		reader_error(r, key_at(own, SLOT_SANDBOX), "give it to a task that runs something", "'sandbox' is for a task with an 'agent' or 'run'");
+	if (!t->sandbox)
+		return;
+	if (own->pair[SLOT_ISOLATE] && t->isolate == ISOLATE_NONE)
+		reader_error(r, key_at(own, SLOT_ISOLATE), "take it out, or say 'sandbox: false'",
+		             "a sandboxed task works in a view of the root: 'isolate' is overlay or copy");
+	else if (t->isolate == ISOLATE_NONE)
+		t->isolate = ISOLATE_OVERLAY;
+	if (t->leave)
+		reader_error(r, key_at(own, SLOT_LEAVE), "take it out, or say 'sandbox: false'", "nothing that a sandboxed task starts outlives its sandbox");
+}
+
 /* Keys that contradict each other, and keys that would do nothing. */
-static void check_together(struct reader *r, const struct task_def *t, const struct slots *own)
+static void check_together(struct reader *r, struct task_def *t, const struct slots *own)
 {
 	bool agent = t->agent.s.p || own->pair[SLOT_AGENT], run = own->pair[SLOT_RUN];
 	enum task_slot prompt = own->pair[SLOT_TASK] ? SLOT_TASK : SLOT_TASK_FILE;
@@ -142,6 +160,7 @@ static void check_together(struct reader *r, const struct task_def *t, const str
 		reader_error(r, key_at(own, SLOT_JOBSERVER), "take one of them out",
 		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
 	check_cache(r, t, own, agent || run);
+	check_sandbox(r, t, own, agent || run);
 	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES, SLOT_BUDGET};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];

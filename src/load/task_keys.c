@@ -6,6 +6,7 @@
 #include "load/dialect.h"
 #include "load/limit_keys.h"
 #include "load/matrix.h"
+#include "load/sandbox_keys.h"
 #include "load/task_prompt.h"
 #include "load/value.h"
 
@@ -287,6 +288,7 @@ static const struct key_row task_rows[] = {
     {"when", SLOT_WHEN, read_text, FIELD(when), NULL, false},
     {"run_if", SLOT_RUN_IF, read_run_if, 0, NULL, false},
     {"isolate", SLOT_ISOLATE, read_isolate, 0, NULL, true},
+    {"sandbox", SLOT_SANDBOX, read_sandbox, 0, NULL, true},
     NOT_YET("executor", "start the program from the task's own script"),
 };
 
@@ -326,7 +328,7 @@ const char *const *workflow_task_keys(void)
 	    "inputs",  "outputs", "edits",    "on_edit",   "env",       "env_inputs",  "model",        "provider",
 	    "timeout", "stall",   "check", "retry",    "optional",  "always",    "jobserver",   "slots",        "pool",
 	    "complexity", "memory", "description", "context", "leave",
-	    "approve", "delegates", "budget",   "matrix", "when", "run_if", "isolate", "cache", NULL,
+	    "approve", "delegates", "budget",   "matrix", "when", "run_if", "isolate", "sandbox", "cache", NULL,
 	};
 
 	return keys;

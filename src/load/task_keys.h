@@ -44,6 +44,7 @@ enum task_slot {
 	SLOT_RUN_IF,
 	SLOT_ISOLATE,
 	SLOT_CACHE,
+	SLOT_SANDBOX,
 };
 
 /* A zeroed task, as one is before its keys are read. */

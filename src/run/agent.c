@@ -2,13 +2,11 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/home.h"
 #include "base/os.h"
 #include "base/path.h"
 #include "base/vec.h"
@@ -97,30 +95,6 @@ static const struct str *placeholder_value(const struct call_input *in, struct s
 		if (str_eq(placeholders[i].name, name))
 			return (const struct str *)(const void *)((const char *)in + placeholders[i].offset);
 	return NULL;
-}
-
-/* Of the user, by the system's own list: whoever is in another one has a HOME. */
-static const char *listed_home(struct arena *a)
-{
-	const char *home = NULL;
-	const struct passwd *pw;
-	FILE *list = fopen("/etc/passwd", "re");
-
-	while (list && !home && (pw = fgetpwent(list)))
-		if (pw->pw_uid == getuid() && *pw->pw_dir)
-			home = arena_copy(a, str_of(pw->pw_dir)).p;
-	if (list)
-		fclose(list);
-	return home;
-}
-
-static const char *home_folder(struct arena *a)
-{
-	const char *home = getenv("HOME");
-
-	if (home && *home)
-		return home;
-	return listed_home(a);
 }
 
 /* Values are put in as they are and never looked at again. The rules' reader refuses unknown names; one that got here stays as it

@@ -73,6 +73,7 @@ void attend_begin(struct job *j)
 {
 	j->last_byte_ns = j->try_began_ns;
 	wait_for_limit(j);
+	sandbox_attend(j);
 }
 
 static void check_due(void *job)
@@ -85,6 +86,7 @@ void attend_check(struct job *j)
 	int64_t limit = job_timeout(j);
 	if (limit)
 		set_timer(j, check_due, clock_ns() + limit);
+	sandbox_attend(j);
 }
 
 static void tell(struct job *j)

@@ -124,6 +124,8 @@ static void set_failure(struct job *j)
 		o->error = arena_printf(&j->arena, "it did not end within %.*s", (int)b.n, b.p);
 		sbuf_free(&b);
 	}
+	if (j->cause == END_DISK)
+		o->error = sandbox_disk_full(j);
 	j->feedback = feedback(j, how_it_failed(j));
 	j->session = j->live ? arena_copy(&j->arena, live_seen(j->live).session) : STR_NONE;
 	j->session_of = j->provider;

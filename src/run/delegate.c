@@ -92,6 +92,7 @@ static struct delegate *make_delegate(struct job *j, const struct delegation_req
 				   .stall_ns = def->stall_ns,
 				   .retry = def->retry,
 				   .delegates_any = def->delegates_any,
+				   .sandbox = def->sandbox,
 				   .jobserver = -1,
 				   .slots = def->slots ? 1 : 0,
 				   .pool_number = def->pool_number};

@@ -196,14 +196,14 @@ static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 	for (size_t i = 0; i < k->living.of.n; i++) {
 		struct process_id id = k->living.of.p[i];
 		const struct proc_stat st = {.pid = id.pid, .start = id.start};
-		if (process_ids_have(done, &st))
+		if (process_ids_have(done, &st) || (e->boxed && sig == SIGTERM && id.pid == e->group))
 			continue;
 		int err = aim_signal(id.pid, sig, still_same, &id);
 		fresh++;
 		if (err == ESRCH)
 			continue; /* it is gone */
 		bool counted = process_ids_have(&e->told, &st);
-		if (!err && id.pid != e->group && !counted)
+		if (!err && id.pid != e->group && !counted && !e->boxed)
 			e->ended++;
 		if (!counted)
 			vec_push(NULL, &e->told.of, id);

@@ -115,6 +115,10 @@ enum try_class finish_class(struct job *j)
 		o->error = STR("it has spent its budget");
 		return TRY_BUDGET;
 	}
+	if (j->cause == END_DISK) {
+		o->error = sandbox_disk_full(j);
+		return TRY_FAILED;
+	}
 	if (j->cause == END_INTERRUPT) {
 		o->error = STR("interrupted");
 		o->interrupted = true;

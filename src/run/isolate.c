@@ -51,10 +51,9 @@ static struct view *view_new(struct job *j)
 	return j->view = v;
 }
 
-/* The fifo of a jobserver that lies in the root: through an overlay it would be another one. */
-static const char *fifo_in_root(struct job *j)
+const char *isolate_fifo(struct job *j)
 {
-	struct str words = jobserver_child(j->sched->c->jobserver, true).makeflags, root = j->sched->c->graph->root;
+	struct str words = jobserver_child(j->sched->c->jobserver, true).makeflags;
 	size_t at = str_find(words, STR("--jobserver-auth=fifo:"), 0), n = 0;
 	char *path = arena_text(&j->arena, words.n + 1);
 	if (at == words.n)
@@ -65,7 +64,15 @@ static const char *fifo_in_root(struct job *j)
 		path[n++] = words.p[at];
 	}
 	path[n] = '\0';
-	bool inside = path_under((struct str){path, n}, root) && n > root.n && faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+	return path;
+}
+
+/* One that lies in the root: through an overlay it would be another one. */
+static const char *fifo_in_root(struct job *j)
+{
+	const char *path = isolate_fifo(j);
+	struct str root = j->sched->c->graph->root;
+	bool inside = path && path_under(str_of(path), root) && strlen(path) > root.n && faccessat(AT_FDCWD, path, F_OK, 0) == 0;
 	return inside ? path + root.n + 1 : NULL;
 }
 
@@ -250,6 +257,7 @@ void isolate_end(struct job *j)
 		sched_warn(s, j->task, "cannot remove its view .axmake/%.*s: %s", STR_ARG(v->dir), os_error(err));
 	changes_free(&v->changes);
 	free(v);
+	j->disk_before = 0;
 	j->view = NULL;
 }
 

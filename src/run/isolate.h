@@ -18,6 +18,11 @@ struct view {
 	struct changes changes;
 };
 
+/* The fifo of the jobserver that its children are handed, absolute; NULL: they are handed none. */
+const char *isolate_fifo(struct job *j);
+/* A setting of this machine's that may be behind a refusal of namespaces, in parentheses; "": none. */
+const char *isolate_setting(void);
+
 /* What is written in it, read anew. false with outcome.error. */
 bool isolate_read(struct job *j);
 

@@ -52,9 +52,9 @@ static bool number_in(const char *path, long *out)
 	return ok;
 }
 
-/* What may be behind a refusal. */
-static const char *reason(int store_fd)
+const char *isolate_setting(void)
 {
+	long is;
 	static const struct {
 		const char *path;
 		long refuses;
@@ -64,6 +64,15 @@ static const char *reason(int store_fd)
 		{"/proc/sys/kernel/unprivileged_userns_clone", 0, " (/proc/sys/kernel/unprivileged_userns_clone is 0)"},
 		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1, " (AppArmor restricts user namespaces: /proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1)"},
 	};
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (number_in(settings[i].path, &is) && is == settings[i].refuses)
+			return settings[i].text;
+	return "";
+}
+
+/* What may be behind a refusal. */
+static const char *reason(int store_fd)
+{
 	static const struct {
 		unsigned long magic;
 		const char *text;
@@ -74,14 +83,10 @@ static const char *reason(int store_fd)
 		{MSDOS_SUPER_MAGIC, " (the root lies on FAT)"},
 	};
 	struct statfs fs;
-	long is;
 	for (size_t i = 0; !fstatfs(store_fd, &fs) && i < sizeof systems / sizeof *systems; i++)
 		if ((unsigned long)fs.f_type == systems[i].magic)
 			return systems[i].text;
-	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (number_in(settings[i].path, &is) && is == settings[i].refuses)
-			return settings[i].text;
-	return "";
+	return isolate_setting();
 }
 
 static int make_lower(const struct store *s)

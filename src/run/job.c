@@ -157,8 +157,10 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		return false;
 	}
 	err = os_remove_tree(s->c->store->fd, answer.p); /* a program may have made a folder of it */
+	if (!err && j->task->def->sandbox) /* it is mounted there: an empty one is as good as none */
+		err = os_replace_file(s->c->store->fd, answer.p, 0600, STR_NONE);
 	if (err)
-		*why = arena_printf(&j->arena, "cannot remove %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(answer), os_error(err));
+		*why = arena_printf(&j->arena, "cannot clear %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(answer), os_error(err));
 	return !err;
 }
 
@@ -236,7 +238,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		close_stdin(j, in);
 		return err;
 	}
-	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), &j->step};
+	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), sandbox_file_size(j), &j->step};
 	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
 	if (!err)
 		err = process_spawn(&sp, &j->pid);
@@ -265,7 +267,9 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 	char **env = NULL;
 	if (!childenv_build(j, &je, call->env, &env, why))
 		return false;
-	if (call->script.n)
+	if (!sandbox_wrap(j, call, je.keep, env, why))
+		return false;
+	if (call->script.n && !j->task->def->sandbox)
 		without_shell(j, call->script, call, env);
 	int err = spawn(j, call, &je, env);
 	if (err) {
@@ -273,7 +277,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		return false;
 	}
 	j->phase = PHASE_RUNNING;
-	j->ending = (struct ending){.group = j->pid, .mark = j->mark, .list = reaper_orphans, .self = j->sched};
+	j->ending = (struct ending){.boxed = j->task->def->sandbox, .group = j->pid, .mark = j->mark, .list = reaper_orphans, .self = j->sched};
 	return true;
 }
 

@@ -18,7 +18,7 @@ struct choice;
 struct choice_none;
 #include "run/taskheap.h"
 
-enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_INTERRUPT };
+enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_DISK, END_INTERRUPT };
 
 enum job_phase {
 	PHASE_MADE,     /* not started yet */
@@ -49,6 +49,8 @@ struct job {
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
+	struct loop_timer disk_timer; /* looks at what it has written, in a sandbox */
+	uint64_t disk_before;   /* bytes that stood in its view */
 	bool cut;               /* its output was not read to its end, for a second signal */
 	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */
 	enum try_class failed;  /* with what it fails once what it left has been ended; TRY_OK: nothing of the kind */
@@ -263,6 +265,14 @@ void isolate_failed(struct job *j, enum try_class class); /* the try has failed:
 void isolate_end(struct job *j);                     /* drops it */
 void isolate_tidy(struct sched *s);                  /* at the end of a run: drops views of tasks that are up to date */
 struct job *delegate_asker(const struct job *j);     /* whose answer it works for; NULL: a task of the graph */
+
+/* Sandboxes of isolated tasks. */
+bool sandbox_possible(struct sched *s);              /* as isolate_possible */
+/* Puts the call into the task's sandbox, if it is to have one. keep: descriptors that stay open; env: what the program will find, NULL-terminated. false with *why. */
+bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *const *env, struct str *why);
+uint64_t sandbox_file_size(const struct job *j);     /* bytes that its program may write into any file; 0: as many as axmake may */
+void sandbox_attend(struct job *j);                  /* its program runs: what it writes into its view is measured, and too much ends it */
+struct str sandbox_disk_full(struct job *j);         /* what is said then */
 
 /* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */
 void finish_asked(struct job *j, bool whole);

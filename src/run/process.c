@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,8 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 	/* Its dumps are its own affair, and the user's. */
 	if (inherited_core())
 		setrlimit(RLIMIT_CORE, inherited_core());
+	if (s->file_size && setrlimit(RLIMIT_FSIZE, &(struct rlimit){s->file_size, s->file_size}) < 0)
+		return errno;
 	if (s->first_file)
 		execve(s->first_file, s->first_argv, s->envp);
 	execve(s->file, s->argv, s->envp);

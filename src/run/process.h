@@ -25,6 +25,7 @@ struct spawn {
 	int in, out, err;      /* become 0, 1, 2 */
 	int keep[2];           /* further descriptors that stay open (the jobserver's), or -1 */
 	const struct place *place; /* NULL: where this process is */
+	uint64_t file_size;    /* bytes that it may write into any file (RLIMIT_FSIZE); 0: as this process */
 	const char **step;     /* where an error came on the way to that place: which step it was. NULL: nobody asks */
 };
 
@@ -68,6 +69,7 @@ void process_marked(struct str mark_prefix, struct pid_list *out);
 
 /* Ending a task: SIGTERM once to each process, a grace for the whole, SIGKILL, until none is left. A state machine that the scheduler turns. */
 struct ending {
+	bool boxed;         /* its first process is bubblewrap, which is not told to end: all in the sandbox would be killed with it, without a grace. What is ended is not counted */
 	pid_t group;        /* the task's first process = its session and group */
 	struct str mark;    /* its own part of AX_RUN */
 	int64_t kill_at_ns; /* monotonic; 0: not begun */

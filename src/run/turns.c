@@ -95,6 +95,7 @@ void sched_job_gone(struct job *j)
 	struct sched *s = j->sched;
 	s->jobs[j->task->id] = NULL;
 	loop_timer_clear(s->c->loop, &j->timer);
+	loop_timer_clear(s->c->loop, &j->disk_timer);
 	if (j->capture)
 		capture_free(j->capture);
 	isolate_end(j);
@@ -332,7 +333,7 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 static bool providers_there(struct sched *s)
 {
 	s->checked_providers = true;
-	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s);
+	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s) || !sandbox_possible(s);
 	return !s->result.refused;
 }
 

@@ -153,6 +153,21 @@ static void add_memory(struct sbuf *b, const struct task *t, const void *field)
 		sbuf_printf(b, "%llu", (unsigned long long)n);
 }
 
+static void add_sandbox(struct sbuf *b, const struct task *t, const void *field)
+{
+	const struct sandbox *s = *(const struct sandbox *const *)field;
+	if (!s)
+		return;
+	sbuf_printf(b, "{network: %s", s->network ? "true" : "false");
+	if (s->read.n)
+		sbuf_lit(b, ", read: ");
+	add_list(b, t, &s->read);
+	if (s->write.n)
+		sbuf_lit(b, ", write: ");
+	add_list(b, t, &s->write);
+	sbuf_printf(b, ", disk: %llu, processes: %u}", (unsigned long long)s->disk, s->processes);
+}
+
 static void add_matrix(struct sbuf *b, const struct task *t, const void *field)
 {
 	const struct matrix *m = *(const struct matrix *const *)field;
@@ -221,6 +236,7 @@ static const struct shown_key fields[] = {
 	{"jobserver", add_maybe, FIELD(jobserver)},
 	{"cache", add_maybe, FIELD(cache)},
 	{"isolate", add_isolate, FIELD(isolate)},
+	{"sandbox", add_sandbox, FIELD(sandbox)},
 	{"leave", add_bool, FIELD(leave)},
 };
 

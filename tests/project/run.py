@@ -66,7 +66,7 @@ ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson cmocka"
 
 
 def setup_is_silent_and_asks_no_apt_where_nothing_is_missing(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "valgrind", "apt-get", "sudo"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get", "sudo"])
     r = set_up(box, path, have=ALL_MODULES).ok()
     equal(r.text, "")
     equal(read(box.path("log")), "")
@@ -90,14 +90,14 @@ def setup_installs_all_on_a_bare_machine(box):
     r = set_up(box, path).ok()
     log = read(box.path("log"))
     equal(log.count("\n"), 1, log)
-    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux", "mandoc", "strace", "spin", "valgrind"]
+    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux", "mandoc", "strace", "spin", "bubblewrap"] "valgrind"]
     equal(log.split("--no-install-recommends ")[1].split(), wanted)
     check("sudo" not in log, log)
     check(r.text.startswith("axmake: installing make gcc"), r.text)
 
 
 def setup_installs_only_what_is_missing_and_by_sudo_for_others_than_root(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "valgrind", "apt-get", "sudo"], user=1000)
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get", "sudo"], user=1000)
     set_up(box, path, have=ALL_MODULES.replace("inih ", "")).ok()
     log = read(box.path("log"))
     check(log.startswith("sudo\n"), log)
@@ -120,14 +120,14 @@ def setup_for_a_browser_wants_it_alone(box):
 
 
 def setup_fetches_the_lists_when_they_are_old(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "valgrind", "apt-get"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get"])
     set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
     log = read(box.path("log")).splitlines()
     check(len(log) == 3 and log[1].endswith("update") and log[0] == log[2], log)
 
 
 def setup_shows_why_apt_failed(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "valgrind", "apt-get"])
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get"])
     r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="always")
     equal(r.status, 1)
     check("E: no network" in r.text and "libjansson-dev" in r.text, r.text)
@@ -141,7 +141,7 @@ def setup_says_what_to_do_without_apt(box):
 
 
 def setup_says_what_to_do_without_root_and_sudo(box):
-    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "valgrind", "apt-get"], user=1000)
+    path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get"], user=1000)
     r = set_up(box, path, have=ALL_MODULES.replace("jansson", ""))
     equal(r.status, 1)
     check("run 'apt-get install libjansson-dev' as root" in r.text, r.text)
@@ -172,19 +172,28 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     equal(left, [])
 
 
-def every_test_that_the_table_of_failures_names_exists(_box):
+def tests_named(path):
+    """Checks that each test in the second column of a file's tables exists; the rows."""
     here = os.path.join(TREE, "tests")
     sources = {d: "".join(read(os.path.join(here, d, f)) for f in os.listdir(os.path.join(here, d)) if f.endswith((".c", ".py"))) for d in ("unit", "jobserver")}
-    rows = [line.split("|")[2] for line in read(os.path.join(here, "FAILURES.md")).splitlines() if line.startswith("| ")][2:]
+    rows = [line.rstrip("| ").rsplit("|", 1)[1] for line in read(path).splitlines() if re.match(r"\| (?!---|what )", line)]
     for name in (n.strip() for row in rows for n in row.split(",")):
         if name.endswith(".case"):
             there = os.path.exists(os.path.join(here, "cli", name))
-        elif name in ("bench", "crash", "faults", "load", "model", "oracle", "secrets"):
+        elif name in ("bench", "browser", "crash", "oracle"): "faults", "load", "model", "oracle", "secrets"):
             there = os.path.isdir(os.path.join(TREE, name)) or os.path.isdir(os.path.join(here, name))
         else:
             there = re.search(rf"\b{name}\(", sources["jobserver" if name.startswith("case_") else "unit"])
-        check(there, f"there is no test {name}")
-    check(len(rows) > 30, rows)
+        check(there, f"{path}: there is no test {name}")
+    return rows
+
+
+def every_test_that_the_table_of_failures_names_exists(_box):
+    check(len(tests_named(os.path.join(TREE, "tests/FAILURES.md"))) > 30)
+
+
+def every_test_that_the_page_on_security_names_exists(_box):
+    check(len(tests_named(os.path.join(TREE, "doc/security.md"))) > 25)
 
 
 def every_provider_is_a_rule_and_named_nowhere_in_the_source(_box):

@@ -196,13 +196,14 @@ pools: {gpu: "2"}
 vars: {a: 1, b: yes, c: , d: ""}
 default: []
 policy: {constraints: {maxLatency: "5", privacy: {cloud: x}, cost: 1}, budget: {cost_usd: "0.50", tokens: 2M}, goal: x}
-defaults: {agent: backend, timeout: 10m, retry: 2, env: {A: 1}, slots: 0, isolate: none}
+defaults: {agent: backend, timeout: 10m, retry: 2, env: {A: 1}, slots: 0, isolate: none, sandbox: false}
 tasks: [{name: no, run: ""}]
 tasks: [{name: 1.0, run: "true", timeout: 1.5h, stall: 0, retry: {attempts: "3", on: crash}}]
 tasks: [{id: a, agent: backend, task_file: /dev/null, model: 4}]
 tasks: [{name: a, run: b, always: On, optional: "no", jobserver: FALSE, memory: 1.5Gi, env: , inputs: }]
 tasks: [{name: a, run: b, matrix: {k: [1, yes, ""]}, leave: true, shell: bash, complexity: high}]
 tasks: [{name: a, agent: backend, prompt: p, delegates: backend, budget: {tokens: 200k}, context: paths}, {name: b, needs: a}]
+tasks: [{name: a, run: b, sandbox: On}, {name: c, run: b, isolate: copy, sandbox: {network: no, read: ~/x, write: [/x, ~/y], disk: 1G, processes: "7"}}]
 actors: {backend: {task: x, permissions: {a: b}}, other: {run: x, timeout: 30000}}
 stages: [{name: s, actor: backend, description: x, depends_on: []}]
 """
@@ -280,6 +281,11 @@ tasks: [{name: a, run: b, when: ""}]
 tasks: [{name: a, run: b, run_if: always}]
 tasks: [{name: a, run: b, isolate: yes}]
 tasks: [{name: a, run: b, on_edit: ask}]
+tasks: [{name: a, run: b, sandbox: perhaps}]
+tasks: [{name: a, run: b, sandbox: {read: [docs]}}]
+tasks: [{name: a, run: b, sandbox: {disk: 0}}]
+tasks: [{name: a, run: b, sandbox: {processes: 0}}]
+tasks: [{name: a, run: b, sandbox: {net: false}}]
 tasks: [{name: a, run: b, permissions: {}}]
 actors: {a: {name: a, run: b}}
 actors: [{run: b}]

@@ -380,7 +380,7 @@ static void wrong_keys_and_values_are_reported_with_what_to_do(void **state)
 	    {"[provider p]\ncommand = x\nquota_on = a(\n", "x.ini:3:12: error: 'quota_on': "},
 	    {"[provider p]\ncommand = x\nquota_reset = resets at .*\n", "x.ini:3:15: error: 'quota_reset' has no group"},
 	    {"[provider p]\ncomand = x\n", "did you mean 'command'?"},
-	    {"[provider p]\ncommand = x\nneeds = x\n", "'needs' is not built yet"},
+	    {"[provider p]\ncommand = x\nneeds = ~/.x, x\n", "'x' is no path that begins with '/' or '~/'"},
 	};
 
 	(void)state;

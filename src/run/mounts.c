@@ -1,0 +1,108 @@
+#include "run/mounts.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+void mounts_add(struct mounts *m, enum mount_kind kind, struct str at)
+{
+	vec_push(m->a, &m->all, ((struct mount){.at = at, .kind = kind, .rank = m->all.n}));
+}
+
+/* Through all links; STR_NONE: there is nothing. */
+static struct str real_path(struct mounts *m, struct str path)
+{
+	char *real = realpath(arena_copy(m->a, path).p, NULL);
+	struct str out = real ? arena_copy(m->a, str_of(real)) : STR_NONE;
+	free(real);
+	return out;
+}
+
+void mounts_hide(struct mounts *m, struct str folder)
+{
+	struct str real = real_path(m, folder);
+	if (real.n > 1)
+		mounts_add(m, MOUNT_EMPTY, real);
+}
+
+bool mounts_hidden(const struct mounts *m, struct str path)
+{
+	for (size_t i = 0; i < m->all.n; i++)
+		if (m->all.p[i].kind == MOUNT_EMPTY && path_under(path, m->all.p[i].at))
+			return true;
+	return false;
+}
+
+bool mounts_hold_hidden(const struct mounts *m, struct str folder)
+{
+	for (size_t i = 0; i < m->all.n; i++)
+		if (m->all.p[i].kind == MOUNT_EMPTY && path_under(m->all.p[i].at, folder))
+			return true;
+	return false;
+}
+
+bool mounts_show(struct mounts *m, enum mount_kind kind, struct str path)
+{
+	struct str real = real_path(m, path);
+	if (!real.n)
+		return false;
+	mounts_add(m, kind, real);
+	struct str dir = real_path(m, path_dir(path));
+	path = path_join(m->a, dir, path_base(path)); /* where the folder's own name is a link, that is followed outside */
+	if (!str_eq(path, real) && mounts_hidden(m, path)) {
+		mounts_add(m, MOUNT_LINK, path);
+		m->all.p[m->all.n - 1].to = real;
+	}
+	return true;
+}
+
+static int by_path(const void *x, const void *y)
+{
+	const struct mount *a = x, *b = y;
+	int order = str_cmp(a->at, b->at);
+	return order ? order : (a->rank > b->rank) - (a->rank < b->rank);
+}
+
+/* Of those before it the one in which it lies; NULL: none. */
+static const struct mount *mount_around(const struct mounts *m, size_t i)
+{
+	for (size_t at = i; at-- > 0;)
+		if (path_under(m->all.p[i].at, m->all.p[at].at) && m->all.p[i].at.n > m->all.p[at].at.n)
+			return &m->all.p[at];
+	return NULL;
+}
+
+static void push(struct mounts *m, struct words_list *words, const char *word)
+{
+	vec_push(m->a, &words->of, (char *)word);
+}
+
+static void push_mount(struct mounts *m, const struct mount *at, uint64_t size, struct words_list *words)
+{
+	static const char *const options[] = {
+		[MOUNT_READ] = "--ro-bind", [MOUNT_WRITE] = "--bind", [MOUNT_EMPTY] = "--tmpfs", [MOUNT_LINK] = "--symlink", [MOUNT_DEV] = "--dev", [MOUNT_PROC] = "--proc"};
+	if (at->kind == MOUNT_EMPTY) {
+		push(m, words, "--size");
+		push(m, words, arena_printf(m->a, "%llu", (unsigned long long)size).p);
+	}
+	push(m, words, options[at->kind]);
+	if (at->kind == MOUNT_LINK)
+		push(m, words, at->to.p);
+	else if (at->kind == MOUNT_READ || at->kind == MOUNT_WRITE)
+		push(m, words, at->at.p);
+	push(m, words, at->at.p);
+}
+
+void mounts_words(struct mounts *m, uint64_t size, struct words_list *words)
+{
+	qsort(m->all.p, m->all.n, sizeof *m->all.p, by_path);
+	for (size_t i = 0; i < m->all.n; i++) {
+		const struct mount *at = &m->all.p[i], *around = mount_around(m, i);
+		if (i + 1 < m->all.n && str_eq(at->at, at[1].at))
+			continue;
+		if (at->kind == MOUNT_LINK && around && around->kind != MOUNT_EMPTY)
+			continue; /* it is seen there */
+		push_mount(m, at, size, words);
+	}
+}

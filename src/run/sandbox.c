@@ -1,0 +1,268 @@
+/* A wall around the programs of an isolated task, by bubblewrap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/home.h"
+#include "base/os.h"
+#include "base/path.h"
+#include "run/isolate.h"
+#include "run/mounts.h"
+#include "run/probe.h"
+
+#define BWRAP "bwrap"
+
+static const struct sandbox *sandbox_of(const struct job *j)
+{
+	return j->task->def->sandbox;
+}
+
+uint64_t sandbox_file_size(const struct job *j)
+{
+	const struct sandbox *s = sandbox_of(j);
+	struct rlimit own;
+	if (!s)
+		return 0;
+	return getrlimit(RLIMIT_FSIZE, &own) || s->disk < own.rlim_max ? s->disk : own.rlim_max;
+}
+
+static void add_words(struct arena *a, struct words_list *w, const char *const *words)
+{
+	for (; *words; words++)
+		vec_push(a, &w->of, (char *)*words);
+}
+
+/* Namespaces, and no capability in them. What is in them ends with its first process, and that with axmake. */
+static void push_walls(struct arena *a, struct words_list *w, bool network)
+{
+	static const char *const walls[] = {"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--cap-drop", "ALL", "--die-with-parent", NULL};
+	add_words(a, w, walls);
+	if (!network)
+		vec_push(a, &w->of, (char *)"--unshare-net");
+}
+
+/* The system, to be read, without what speaks for the user: his home, and sockets of services. */
+static void add_system(struct mounts *m)
+{
+	static const char *const hidden[] = {"/run", "/var/run", "/tmp", "/var/tmp"};
+	/* systemd's resolver, and where one distribution keeps its programs */
+	static const char *const shown[] = {"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf", "/etc/resolv.conf", "/run/current-system", "/run/wrappers"};
+	const char *homes[] = {home_folder(m->a), home_listed(m->a)};
+	mounts_add(m, MOUNT_READ, STR("/"));
+	mounts_add(m, MOUNT_DEV, STR("/dev"));
+	mounts_add(m, MOUNT_PROC, STR("/proc"));
+	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+		mounts_hide(m, str_of(hidden[i]));
+	for (size_t i = 0; i < sizeof homes / sizeof *homes; i++)
+		if (homes[i] && *homes[i] == '/')
+			mounts_hide(m, str_of(homes[i]));
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		mounts_show(m, MOUNT_READ, str_of(shown[i]));
+}
+
+static void add_temporary(struct mounts *m, char *const *env)
+{
+	for (; *env; env++)
+		if (!strncmp(*env, "TMPDIR=/", 8))
+			mounts_hide(m, str_of(*env + 7));
+}
+
+/* Programs that are hidden could not be started. A folder that holds more than programs is not shown for their sake. */
+static void show_folder(struct mounts *m, struct str folder)
+{
+	if (str_starts(folder, STR("/")) && mounts_hidden(m, folder) && !mounts_hold_hidden(m, folder))
+		mounts_show(m, MOUNT_READ, folder);
+}
+
+static void add_path_folders(struct mounts *m, const char *path)
+{
+	struct str s = str_of(path ? path : "");
+	for (size_t at = 0, end; at < s.n; at = end + 1) {
+		end = str_find(s, STR(":"), at);
+		show_folder(m, path_normal(m->a, arena_copy(m->a, str_sub(s, at, end))));
+	}
+}
+
+/* What a program is installed with: a package of npm's is all in one folder of them. */
+static void add_program(struct mounts *m, const char *file)
+{
+	char *real = realpath(file, NULL);
+	struct str path = real ? arena_copy(m->a, str_of(real)) : STR_NONE;
+	size_t packages = str_find(path, STR("/node_modules/"), 0);
+	free(real);
+	if (!path.n || !mounts_hidden(m, path))
+		return;
+	mounts_show(m, MOUNT_READ, path);
+	show_folder(m, packages < path.n ? str_sub(path, 0, packages + sizeof "/node_modules" - 1) : path_dir(path));
+}
+
+/* "~/x" in the user's home. */
+static struct str at_home(struct arena *a, struct str path)
+{
+	const char *home = str_starts(path, STR("~/")) ? home_folder(a) : NULL;
+	return path_normal(a, home ? arena_printf(a, "%s/%.*s", home, STR_ARG(str_sub(path, 2, path.n))) : path);
+}
+
+/* Where its program keeps its own; folders are made, or what it writes there would be gone with the sandbox. */
+static void add_needs(struct mounts *m, const struct words *needs)
+{
+	for (size_t i = 0; i < needs->n; i++) {
+		struct str path = at_home(m->a, needs->p[i]);
+		if (str_ends(needs->p[i], STR("/")))
+			os_mkdirs(AT_FDCWD, arena_copy(m->a, path).p, 0700);
+		if (str_starts(path, STR("/")))
+			mounts_show(m, MOUNT_WRITE, path);
+	}
+}
+
+static bool add_own(struct mounts *m, const struct sandbox *s, struct str *why)
+{
+	for (size_t i = 0; i < s->read.n; i++)
+		mounts_show(m, MOUNT_READ, at_home(m->a, s->read.p[i].s));
+	for (size_t i = 0; i < s->write.n; i++)
+		if (!mounts_show(m, MOUNT_WRITE, at_home(m->a, s->write.p[i].s))) {
+			*why = arena_printf(m->a, "its sandbox cannot let it write to '%.*s': %s", STR_ARG(s->write.p[i].s), os_error(errno));
+			return false;
+		}
+	return true;
+}
+
+/* Its view of the root; of .axmake only results and what belongs to itself. */
+static void add_root(struct mounts *m, struct job *j)
+{
+	struct sched *s = j->sched;
+	struct str root = s->c->graph->root, view = str_of(isolate_place(j)->folder);
+	struct str state = path_join(m->a, root, s->c->store->folder);
+	if (str_eq(view, root))
+		mounts_show(m, MOUNT_WRITE, root);
+	char *real = realpath(state.p, NULL);
+	if (real)
+		state = arena_copy(m->a, str_of(real));
+	free(real);
+	mounts_hide(m, state);
+	mounts_show(m, MOUNT_READ, path_join(m->a, state, STR("results")));
+	struct str own = path_join(m->a, state, j->dir);
+	mounts_show(m, MOUNT_READ, own);
+	if (j->task->kind == TASK_AGENT && !j->checking)
+		mounts_show(m, MOUNT_WRITE, path_join(m->a, own, STR("answer")));
+	if (!str_eq(view, root))
+		mounts_show(m, MOUNT_WRITE, view);
+	else if (!str_eq(s->c->root, root) && mounts_hidden(m, s->c->root)) {
+		mounts_add(m, MOUNT_LINK, s->c->root);
+		m->all.p[m->all.n - 1].to = root;
+	}
+	const char *fifo = j->has_pipe ? isolate_fifo(j) : NULL;
+	if (fifo)
+		mounts_show(m, MOUNT_WRITE, str_of(fifo));
+}
+
+/* A digit that is no descriptor of the jobserver's. */
+static int free_descriptor(const int keep[2])
+{
+	int fd = 3;
+	while (fd == keep[0] || fd == keep[1])
+		fd++;
+	return fd;
+}
+
+/* A limit on processes counts those of the namespace only from within it. And what is left when the sandbox's first program ends is killed: that is a shell, which waits for
+ * the task's own, and once it has been told to end for all others too. What it has to say itself of their ends nobody wants to read. */
+static void push_program(struct arena *a, struct words_list *w, const struct sandbox *s, const struct call *call, const int keep[2])
+{
+	static const char text[] = "exec %1$d>&2 2>/dev/null\n"
+				   "ulimit -p %2$u || ulimit -u %2$u || exit\n"
+				   "trap 'while set -- /proc/[0-9]*; [ $# -gt 2 ]; do sleep 0.05; done' TERM\n"
+				   "(exec \"$@\" 2>&%1$d %1$d>&-)\n"
+				   "status=$?\n"
+				   "exit $status";
+	const char *const first[] = {"--", "/bin/sh", "-c", arena_printf(a, text, free_descriptor(keep), s->processes).p, "sh", call->file, NULL};
+	add_words(a, w, first);
+	for (char **word = call->argv + 1; *word; word++)
+		vec_push(a, &w->of, *word);
+	vec_push(a, &w->of, NULL);
+}
+
+bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *const *env, struct str *why)
+{
+	const struct sandbox *s = sandbox_of(j);
+	struct mounts m = {.a = &j->arena};
+	struct words_list w = {0};
+	struct str bwrap;
+	if (!s)
+		return true;
+	if (!os_find_program(m.a, BWRAP, j->sched->path_env, &bwrap)) {
+		*why = STR("'" BWRAP "' for its sandbox is not installed any more");
+		return false;
+	}
+	vec_push(m.a, &w.of, (char *)BWRAP);
+	push_walls(m.a, &w, s->network);
+	add_system(&m);
+	add_temporary(&m, env);
+	add_path_folders(&m, j->sched->path_env);
+	add_program(&m, call->file);
+	if (j->provider)
+		add_needs(&m, &j->provider->needs);
+	if (!add_own(&m, s, why))
+		return false;
+	add_root(&m, j);
+	mounts_words(&m, s->disk, &w);
+	vec_push(m.a, &w.of, (char *)"--chdir");
+	vec_push(m.a, &w.of, (char *)isolate_root(j).p);
+	push_program(m.a, &w, s, call, keep);
+	call->file = bwrap.p;
+	call->argv = w.of.p;
+	return true;
+}
+
+static const struct task *wants_sandbox(const struct graph *g)
+{
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		const struct task *t = g->tasks.p[i];
+		if (t->wanted && t->def->sandbox && t->state != STATE_UPTODATE && t->state != STATE_DONE)
+			return t;
+	}
+	return NULL;
+}
+
+/* An empty sandbox, once. STR_NONE: it can be had. */
+static struct str why_not(struct sched *s, struct arena *a)
+{
+	static const char *const before[] = {"/bin/sh", "-c", "exec \"$@\" 2>&1", "sh", NULL};
+	static const char *const after[] = {"--", "/bin/sh", "-c", ":", NULL};
+	enum { LIMIT_S = 30, MOST = 4096 };
+	struct words_list w = {0};
+	struct mounts m = {.a = a};
+	struct str bwrap, said = STR_NONE, why = STR_NONE;
+	if (!os_find_program(a, BWRAP, s->path_env, &bwrap))
+		return STR("'" BWRAP "' is not installed (not found in PATH); install bubblewrap (on Debian: apt install bubblewrap)");
+	add_system(&m);
+	for (size_t i = 0; i < m.all.n; i++)
+		if (m.all.p[i].kind == MOUNT_EMPTY && str_eq(m.all.p[i].at, s->c->graph->root))
+			return arena_printf(a, "it is to hide '%.*s', which is the root: work in a folder below", STR_ARG(s->c->graph->root));
+	add_words(a, &w, before);
+	vec_push(a, &w.of, (char *)bwrap.p);
+	push_walls(a, &w, false);
+	mounts_words(&m, 1 << 20, &w);
+	add_words(a, &w, after);
+	vec_push(a, &w.of, NULL);
+	if (probe_output(a, w.of.p, LIMIT_S * NS_PER_S, MOST, &said, &why))
+		return STR_NONE;
+	said = str_trim(said);
+	said = str_sub(said, 0, str_find(said, STR("\n"), 0));
+	return arena_printf(a, "%.*s%s", STR_ARG(said.n ? said : why), isolate_setting());
+}
+
+bool sandbox_possible(struct sched *s)
+{
+	const struct task *t = wants_sandbox(s->c->graph);
+	struct arena a = {0};
+	struct str why = t ? why_not(s, &a) : STR_NONE;
+	if (why.n)
+		sched_send(s, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = arena_printf(&a, "'sandbox' is not possible here: %.*s", STR_ARG(why))});
+	arena_free(&a);
+	return !why.n;
+}

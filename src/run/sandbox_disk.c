@@ -1,0 +1,96 @@
+/* How much a sandboxed task has written into its view, looked at now and then. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "run/isolate.h"
+
+/* Of the time, so much goes into looking at most. */
+enum { LOOK_SHARE = 20 };
+
+struct measure {
+	struct arena a;
+	VEC(struct str) folders; /* yet to be looked at, relative */
+	uint64_t bytes;
+};
+
+static void measure_entry(struct measure *m, DIR *d, struct str folder, const char *name)
+{
+	struct stat st;
+	if (!strcmp(name, ".") || !strcmp(name, "..") || fstatat(dirfd(d), name, &st, AT_SYMLINK_NOFOLLOW))
+		return;
+	m->bytes += (uint64_t)st.st_blocks * 512;
+	if (S_ISDIR(st.st_mode))
+		vec_push(&m->a, &m->folders, arena_printf(&m->a, "%.*s/%s", STR_ARG(folder), name));
+}
+
+/* Paths too long to be looked at count as much: nothing can be hidden there. */
+static void measure_folder(struct measure *m, int at, struct str folder)
+{
+	int fd = openat(at, folder.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (fd < 0 && errno == ENAMETOOLONG)
+		m->bytes = UINT64_MAX / 2;
+	if (!d && fd >= 0)
+		close(fd);
+	for (struct dirent *e; d && (e = readdir(d));)
+		measure_entry(m, d, folder, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+static uint64_t view_bytes(const struct job *j)
+{
+	struct measure m = {0};
+	int fd = views_open(j->sched->c->store, j->view->dir, j->view->kind);
+	if (fd < 0)
+		return 0;
+	vec_push(&m.a, &m.folders, STR("."));
+	while (m.folders.n && m.bytes < UINT64_MAX / 2)
+		measure_folder(&m, fd, m.folders.p[--m.folders.n]);
+	close(fd);
+	arena_free(&m.a);
+	return m.bytes;
+}
+
+static void look(void *job);
+
+static void look_later(struct job *j, int64_t took_ns)
+{
+	int64_t wait_ns = took_ns * LOOK_SHARE > NS_PER_S ? took_ns * LOOK_SHARE : NS_PER_S;
+	j->disk_timer.fn = look;
+	j->disk_timer.self = j;
+	loop_timer_set(j->sched->c->loop, &j->disk_timer, clock_ns() + wait_ns);
+}
+
+static void look(void *job)
+{
+	struct job *j = job;
+	int64_t began = clock_ns();
+	if (j->phase != PHASE_RUNNING)
+		return;
+	uint64_t bytes = view_bytes(j);
+	if (bytes > j->disk_before && bytes - j->disk_before > j->task->def->sandbox->disk && !attend_answered_by_now(j))
+		reaper_end_try(j, END_DISK);
+	else
+		look_later(j, clock_ns() - began);
+}
+
+void sandbox_attend(struct job *j)
+{
+	if (!j->task->def->sandbox || !j->view)
+		return;
+	if (j->view->kind == VIEW_COPY && !j->disk_before)
+		j->disk_before = view_bytes(j);
+	look_later(j, 0);
+}
+
+struct str sandbox_disk_full(struct job *j)
+{
+	return arena_printf(&j->arena, "it wrote more than the %llu bytes that 'disk' of its sandbox allows", (unsigned long long)j->task->def->sandbox->disk);
+}
