@@ -44,7 +44,8 @@ find_check() {
 	have mandoc || want mandoc
 	have strace || want strace
 	have spin || want spin
-	have bwrap valgrind || want bubblewrap valgrind
+	have bwrap || want bubblewrap
+	have valgrind || want valgrind
 }
 
 # Some 300 MB: only where it is asked for.

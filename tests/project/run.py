@@ -90,7 +90,7 @@ def setup_installs_all_on_a_bare_machine(box):
     r = set_up(box, path).ok()
     log = read(box.path("log"))
     equal(log.count("\n"), 1, log)
-    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux", "mandoc", "strace", "spin", "bubblewrap"] "valgrind"]
+    wanted = ["make", "gcc", "libc6-dev", "pkg-config", *LIBRARIES, "libcmocka-dev", "python3", "procps", "tmux", "mandoc", "strace", "spin", "bubblewrap", "valgrind"]
     equal(log.split("--no-install-recommends ")[1].split(), wanted)
     check("sudo" not in log, log)
     check(r.text.startswith("axmake: installing make gcc"), r.text)
