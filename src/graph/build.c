@@ -248,9 +248,6 @@ void graph_want(struct graph *g, struct diag *d, const struct str *targets, size
 		graph_want_task(g, g->tasks.p[i]);
 }
 
-#define GUESS_AGENT_NS INT64_C(60000000000)
-#define GUESS_RUN_NS INT64_C(1000000000)
-
 static const struct taken *taken_of(struct graph *g, struct log *log, const struct task *t)
 {
 	struct taken known, *kept;
@@ -267,13 +264,11 @@ void graph_recall(struct graph *g, struct log *log)
 		struct task *t = g->order.p[i];
 		t->record = log && t->kind != TASK_GROUP ? log_find(log, g->workflow->file, t->name) : NULL;
 		t->taken = log && t->kind != TASK_GROUP ? taken_of(g, log, t) : NULL;
-		int64_t usual = t->taken ? usual_of(t).duration_ns : t->record ? t->record->duration_ns : -1;
-		int64_t own = t->kind == TASK_GROUP ? 0 : usual >= 0 ? usual : t->kind == TASK_AGENT ? GUESS_AGENT_NS : GUESS_RUN_NS;
 		int64_t behind = 0;
 		for (size_t k = 0; k < t->users.n; k++)
 			if (t->users.p[k]->wanted && t->users.p[k]->priority_ns > behind)
 				behind = t->users.p[k]->priority_ns;
-		t->priority_ns = own + behind;
+		t->priority_ns = usual_time(t) + behind;
 	}
 	agents_by_latency(g, log);
 }

@@ -129,7 +129,7 @@ struct task {
 	/* What earlier runs left; set by graph_recall. */
 	const struct task_record *record;
 	const struct taken *taken; /* NULL: not on record */
-	int64_t priority_ns; /* its own learned duration and the longest path of users behind it */
+	int64_t priority_ns; /* the greatest goes first: its own learned duration and the longest path of users behind it, or what lineup.h made of it */
 
 	/* The run. */
 	enum task_state state;

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define GUESS_AGENT_NS INT64_C(60000000000)
+#define GUESS_RUN_NS INT64_C(1000000000)
+
 /* A record may hold any number. */
 static int64_t add(int64_t sum, int64_t n)
 {
@@ -67,4 +70,12 @@ struct usual usual_of(const struct task *t)
 		.tokens = n_tokens ? (int64_t)median(tokens, n_tokens) : -1,
 		.cost_usd = median(costs, n_costs),
 	};
+}
+
+int64_t usual_time(const struct task *t)
+{
+	if (t->kind == TASK_GROUP)
+		return 0;
+	int64_t ns = usual_of(t).duration_ns;
+	return ns >= 0 ? ns : t->kind == TASK_AGENT ? GUESS_AGENT_NS : GUESS_RUN_NS;
 }

@@ -11,6 +11,8 @@ struct usual {
 };
 
 struct usual usual_of(const struct task *t);
+/* How long it takes: as it usually did, or a guess by its kind; 0: a group. */
+int64_t usual_time(const struct task *t);
 
 /* All tokens of a call, or -1: neither input nor output was reported. Those read from a cache are not among the input. */
 int64_t usual_tokens(int64_t input, int64_t output, int64_t cache_read, int64_t cache_write);

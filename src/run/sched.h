@@ -1,4 +1,4 @@
-/* The scheduler: a task starts the moment its last dependency has ended and a slot is free, the longest remaining path first. */
+/* The scheduler: a task starts the moment its last dependency has ended and a slot is free, the longest remaining path first, or by a better order (graph/lineup.h). */
 #ifndef AXMAKE_RUN_SCHED_H
 #define AXMAKE_RUN_SCHED_H
 

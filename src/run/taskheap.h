@@ -1,4 +1,4 @@
-/* Tasks in the order in which they are wanted: the longest remaining path first, then the file's order. */
+/* Tasks in the order in which they are wanted: by priority (the longest remaining path, or graph/lineup.h), then the file's order. */
 #ifndef AXMAKE_RUN_TASKHEAP_H
 #define AXMAKE_RUN_TASKHEAP_H
 

@@ -14,6 +14,7 @@
 #include "graph/approval.h"
 #include "graph/cached.h"
 #include "graph/ended.h"
+#include "graph/lineup.h"
 #include "run/budget.h"
 #include "run/job.h"
 #include "run/putback.h"
@@ -496,6 +497,29 @@ static void judge_all(struct sched *s)
 	}
 }
 
+static bool comes(const void *self, const struct task *t)
+{
+	(void)self;
+	return t->state == STATE_WAITING || t->state == STATE_READY || t->state == STATE_STALE;
+}
+
+static bool stays(const void *self, const struct task *t)
+{
+	(void)self, (void)t;
+	return true;
+}
+
+/* Now that it is known what to begin with: in which order? A parent's tokens may be any number. */
+static void line_up(struct sched *s)
+{
+	const struct jobserver *j = s->c->jobserver;
+	struct lineup_limits limits = {.slots = jobserver_slots(j), .agents = s->c->max_agents};
+	if (!admission_waiting(s->admission) || jobserver_role(j) == JOBSERVER_CLIENT || !lineup(s->c->graph, limits, comes, s))
+		return;
+	taskheap_keep(&s->ready, stays, NULL); /* which builds the heaps anew */
+	admission_keep(s->admission, stays, NULL);
+}
+
 /* A task whose dependencies have ended, unless it was left meanwhile. */
 static void judge_next(struct sched *s)
 {
@@ -519,6 +543,7 @@ static void turns(struct sched *s)
 	s->judging_all = true;
 	judge_all(s);
 	s->judging_all = false;
+	line_up(s);
 	for (;;) {
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {

@@ -1,5 +1,6 @@
 #include "show/play.h"
 
+#include "graph/lineup.h"
 #include "graph/usual.h"
 #include "run/admission.h"
 
@@ -148,6 +149,13 @@ static void end_one(struct play *p)
 	settle(p);
 }
 
+static bool takes_time(const void *play, const struct task *t)
+{
+	const struct play *p = play;
+
+	return would_run(p->view, t) && !play_restores(p, t);
+}
+
 static void say_nothing(void *self, const char *line)
 {
 	(void)self, (void)line;
@@ -178,6 +186,7 @@ void play_run(struct play *p, const struct view *v, size_t slots, size_t agents)
 		for (size_t k = 0; t->wanted && k < t->deps.n; k++)
 			p->waiting_for[t->id] += t->deps.p[k].task->wanted;
 	}
+	lineup(g, (struct lineup_limits){slots, agents}, takes_time, p);
 	for (size_t i = 0; i < g->tasks.n; i++)
 		if (g->tasks.p[i]->wanted && !p->waiting_for[g->tasks.p[i]->id])
 			make_ready(p, g->tasks.p[i]);
