@@ -191,7 +191,7 @@ bench:
 	+@$(AGAIN) all B=$B/static OUT=$B/static STATIC=1 2>/dev/null
 	+@$(AGAIN) $(addprefix $B/bench/,measure atonce least stamp fast/cp)
 	@python3 bench/run.py --axmake $B/static/axmake --programs $B/bench --out $B/bench $(BENCH)
-	@$(if $(findstring quick,$(BENCH)),:,python3 bench/observers.py --axmake $B/static/axmake --measure $B/bench/measure)
+	@$(if $(BENCH),:,python3 bench/observers.py --axmake $B/static/axmake --measure $B/bench/measure)
 # The same rows with small graphs, in under a minute.
 bench-quick:
 	+@$(MAKE) --no-print-directory -s bench BENCH='--quick $(BENCH)'
