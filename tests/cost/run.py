@@ -57,12 +57,10 @@ def compiler(program):
 
 
 class Perf:
-    """children: what the program starts is not counted."""
+    """starts: the program starts others, which are not to be counted; then its threads are not, either."""
 
-    name = "perf"
-
-    def count(self, box, cwd, *words):
-        status, text = ask(["perf", "stat", "-i", "-x", ",", "-e", "instructions:u", "-o", box.path("count"), box.axmake, *words], cwd, box)
+    def count(self, box, cwd, *words, starts=False):
+        status, text = ask(["perf", "stat", *(["-i"] if starts else []), "-x", ",", "-e", "instructions:u", "-o", box.path("count"), box.axmake, *words], cwd, box)
         check(status == 0, f"perf stat ended with {status}", text)
         with open(box.path("count")) as f:
             return self.read(f.read())
@@ -77,9 +75,9 @@ class Perf:
 
 
 class Callgrind:
-    name = "valgrind"
+    """Of threads, but not of other programs."""
 
-    def count(self, box, cwd, *words, counts=True):
+    def count(self, box, cwd, *words, counts=True, starts=False):
         program = box.path("axmake")
         if not os.path.exists(program):  # some versions cannot read what compilers say for debuggers
             if ask(["strip", "-o", program, box.axmake], cwd, box)[0]:
@@ -175,7 +173,7 @@ def judging_tasks_takes_few_instructions(box):
 
 def running_tasks_takes_few_instructions(box):
     kind, by = compiler(box.axmake), counter(box)
-    hold(kind, "instructions, run", slope((20, 60), lambda n: by.count(box, graph(box, n, False), "-s", "-j1")))
+    hold(kind, "instructions, run", slope((20, 60), lambda n: by.count(box, graph(box, n, False), "-s", "-j1", starts=True)))
 
 
 # System calls
