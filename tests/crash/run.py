@@ -21,7 +21,7 @@ import power  # noqa: E402
 ap = argparse.ArgumentParser()
 ap.add_argument('--axmake', default=os.path.join(os.path.dirname(__file__), '../../axmake'))
 ap.add_argument('--rounds', type=int, default=12)
-ap.add_argument('--losses', type=int, default=40)
+ap.add_argument('--losses', type=int, default=30)
 ap.add_argument('--only-loss', type=int)
 ap.add_argument('--seed', type=int, default=int(time.time()))
 args = ap.parse_args()
