@@ -9,6 +9,7 @@
 import argparse
 import concurrent.futures
 import os
+import signal
 import sys
 import time
 import traceback
@@ -63,6 +64,9 @@ def main():
     p.add_argument("--list", action="store_true")
     p.add_argument("cases", nargs="*")
     args = p.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     cases = dict(sorted({**cases_client.CASES, **cases_server.CASES, **cases_world.CASES}.items()))
     chosen = {n: f for n, f in cases.items() if not args.cases or any(part in n for part in args.cases)}
     if args.list:
