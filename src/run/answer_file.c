@@ -12,12 +12,12 @@
 /* Lines that are no longer come as they are. */
 #define ROOM ((size_t)256 << 10)
 
-/* O_NONBLOCK: a fifo that an agent put there must not stop axmake. */
+/* O_NONBLOCK: a fifo that an agent put there must not stop axmake. O_NOFOLLOW: a link that it put there would have axmake read what the agent itself may not. */
 int answer_file_open(int at, const char *name, int *fd, uint64_t *size)
 {
 	struct stat st;
 
-	*fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	*fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	if (*fd < 0)
 		return errno;
 	int err = fstat(*fd, &st) != 0 ? errno : S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
