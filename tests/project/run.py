@@ -196,6 +196,17 @@ def every_test_that_the_page_on_security_names_exists(_box):
     check(len(tests_named(os.path.join(TREE, "doc/security.md"))) > 25)
 
 
+def every_case_of_bad_input_exists_and_they_are_many(_box):
+    here = os.path.join(TREE, "tests")
+    rows = [line.split("|")[2] for line in read(os.path.join(here, "BAD-INPUT.md")).splitlines() if line.startswith("| ")][2:]
+    names = [n.strip() for row in rows for n in row.split(",")]
+    equal(sorted(names), sorted(set(names)))
+    equal([n for n in names if not os.path.exists(os.path.join(here, "cli", n))], [])
+    unnamed = {f for f in os.listdir(os.path.join(here, "cli")) if f.startswith("bad-")} - set(names)
+    check(not unnamed, "not in BAD-INPUT.md:", unnamed)
+    check(len(names) >= 120 and len(rows) >= 9, len(names), len(rows))
+
+
 def every_provider_is_a_rule_and_named_nowhere_in_the_source(_box):
     rules = [read(os.path.join(TREE, "rules", f)) for f in os.listdir(os.path.join(TREE, "rules")) if f.endswith(".ini")]
     names = {n for text in rules for n in re.findall(r"^\[provider (\S+)\]", text, re.M)} - {"offline"}  # offline is a program of this project
