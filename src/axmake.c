@@ -11,7 +11,9 @@
 #include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
+#include "followed.h"
 #include "init.h"
+#include "listeners.h"
 #include "look.h"
 #include "sealed.h"
 #include "state/seal.h"
@@ -136,9 +138,11 @@ static bool sealed(struct program *g)
 {
 	struct project *p = &g->project;
 	struct store_error err;
-	struct str said;
-	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &said);
+	struct str word, said = STR_NONE;
+	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &word) && followed_hold(g, word, &said) && listeners_sealed(g);
 	store_close(&p->store);
+	if (!holds)
+		g->followed = NULL;
 	if (holds && said.n)
 		fwrite(said.p, 1, said.n, stdout);
 	else if (!holds)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "drawn.h"
+#include "followed.h"
 #include "listeners.h"
 #include "notify.h"
 #include "reports.h"
@@ -16,6 +17,7 @@
 #include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
+#include "show/actions.h"
 #include "show/debuglog.h"
 #include "show/plain.h"
 
@@ -249,13 +251,16 @@ static bool is_as_alone(const struct program *g)
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
 	bool nothing = (r->fresh || r->skipped) && !r->done && !r->restored && !r->ignored && !r->signal && !status_of(g, r);
-	struct sbuf said = {0};
-	if (!nothing || !g->project.may_seal || !is_as_alone(g) || plain_warned(plain) || listeners_wanted(&g->options))
+	struct sbuf said = {0}, word = {0};
+	bool watched = g->round && listeners_wanted(&g->options); /* the files are of all its runs */
+	if (!nothing || !g->project.may_seal || !is_as_alone(g) || plain_warned(plain) || watched || actions_here())
 		return;
 	add_plain_targets(g, &said);
 	plain_said(plain, &said);
-	g->project.seal_said = arena_copy(&g->arena, sbuf_view(&said));
+	if (followed_seal(g, r->fresh, r->skipped, sbuf_view(&said), &word))
+		g->project.seal_word = arena_copy(&g->arena, sbuf_view(&word));
 	sbuf_free(&said);
+	sbuf_free(&word);
 }
 
 /* Has every agent a provider? What lacks is told as part of a run that begins with it. */

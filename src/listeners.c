@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/path.h"
+#include "followed.h"
 #include "reports.h"
 #include "round.h"
 #include "state/runs.h"
@@ -63,6 +64,10 @@ bool listeners_begin(struct listeners *l, struct program *g, const struct listen
 		.file = l->followed ? &l->events : NULL,
 	};
 	l->journal = journal_new(&jc);
+	if (l->followed)
+		followed_events(g, reports_path(g, &o->events), &jc.run);
+	else if (c->files && o->events.path.n)
+		followed_unfit(g);
 	tee_add(&l->tee, journal_observer(l->journal));
 	if (c->files && reports_need_ledger(o)) {
 		l->ledger = ledger_new(p->graph, (const char *const *)environ);
@@ -85,13 +90,40 @@ struct observer listeners_observer(struct listeners *l)
 	return tee_observer(&l->tee);
 }
 
-static void close_events(struct listeners *l, const struct program *g)
+static void close_events(struct listeners *l, struct program *g)
 {
 	int err = l->followed ? linefile_close(&l->events) : 0;
+	if (err)
+		followed_unfit(g);
 	if (err == EAGAIN)
 		fprintf(stderr, "%s: warning: not all events were written: their reader is too slow\n", g->name);
 	else if (err)
 		warn(g, "events", err);
+}
+
+bool listeners_sealed(struct program *g)
+{
+	struct listeners l = {.followed = true};
+	struct sbuf b = {0};
+	const char *path;
+	const struct eventline_run *run = followed_run(g, &path);
+	if (!run)
+		return true;
+	if (linefile_open(&l.events, path, true))
+		return false;
+	struct eventline_run this = *run;
+	this.run_id = os_random64();
+	this.id = runs_id(&g->arena, clock_wall_ns(), this.run_id);
+	this.version = AXMAKE_VERSION;
+	this.environ = (const char *const *)environ;
+	struct eventline *lines = eventline_new(&this, NULL);
+	eventline_add(lines, &b, &(struct event){.kind = EVENT_RUN_BEGIN, .count = run->sealed.fresh + run->sealed.skipped}, true);
+	eventline_end(lines, &b, 0, 0);
+	eventline_free(lines);
+	linefile_add(&l.events, sbuf_view(&b));
+	sbuf_free(&b);
+	close_events(&l, g);
+	return true;
 }
 
 /* Was it a look of a watch that nobody was to see? Its report would wake the watch again. */

@@ -31,6 +31,8 @@ struct listeners_config {
 
 /* Is something to be written of a run even where there was nothing to do? */
 bool listeners_wanted(const struct options *o);
+/* Of a run that a seal answers: all its events, where somebody follows by them. false: they cannot be written. */
+bool listeners_sealed(struct program *g);
 /* Adds those that need no open state. false after saying that a file cannot be written: nothing should run then. */
 bool listeners_begin(struct listeners *l, struct program *g, const struct listeners_config *c);
 /* The project is open for writing: adds those that write there. */

@@ -14,6 +14,7 @@
 #define EXIT_TROUBLE 2
 
 struct round;
+struct followed;
 
 struct program {
 	struct arena arena;
@@ -21,6 +22,7 @@ struct program {
 	struct project project;
 	struct jobserver_inherited inherited;
 	bool follow; /* output of tasks is to be heard of as it comes */
+	struct followed *followed; /* followed.h; NULL: nobody follows by a file */
 	struct round *round; /* of a watch; else NULL */
 	struct str summary; /* of the run that has ended, where something was done and somebody is to be notified; else n == 0 */
 	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */

@@ -356,8 +356,8 @@ int project_close(struct project *p)
 	p->cache = NULL;
 	int err = p->log ? log_close(p->log) : 0;
 	p->log = NULL;
-	if (!err && p->seal_said.p)
-		seal_make(&p->store, p->seal_key, p->seen, p->filehash, p->seal_said);
+	if (!err && p->seal_word.p)
+		seal_make(&p->store, p->seal_key, p->seen, p->filehash, p->seal_word);
 	if (p->closing)
 		p->closing(p->closing_self, p);
 	seen_free(p->seen);

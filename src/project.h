@@ -35,7 +35,7 @@ struct project {
 	struct seen *seen;        /* set by the caller before project_load: where all that is looked at is noted; NULL: nowhere */
 	bool may_seal;            /* seal_key is that of this run */
 	struct hash128 seal_key;
-	struct str seal_said;     /* p != NULL: project_close leaves a seal with this message (state/seal.h) */
+	struct str seal_word;     /* p != NULL: project_close leaves a seal with this word (state/seal.h) */
 	struct seen *seen_outside; /* what was noted in the folder that the root was entered from; NULL: they are one */
 	void (*closing)(void *self, struct project *p); /* called by project_close, when the log is closed and the lock still held; NULL: nobody */
 	void *closing_self;

@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "base/path.h"
+#include "followed.h"
 #include "runner.h"
 #include "show/actions.h"
 #include "show/linefile.h"
@@ -56,6 +57,8 @@ struct writing {
 	const struct report *what;
 	void (*write)(struct sbuf *b, const struct report *r);
 	int fd, err;
+	struct report_time time;
+	struct stat written;
 };
 
 static void drain(void *to, struct sbuf *b)
@@ -75,9 +78,12 @@ static int write_pieces(void *self, int fd)
 	w->fd = fd;
 	r.drain = drain;
 	r.to = w;
+	r.time = &w->time;
 	w->write(&b, &r);
 	drain(w, &b);
 	sbuf_free(&b);
+	if (!w->err && fstat(fd, &w->written))
+		w->err = errno;
 	return w->err;
 }
 
@@ -95,12 +101,17 @@ static int write_in_place(const char *path, const struct writing *w)
 	return linefile_close(&l);
 }
 
-static void write_file(const struct program *g, const struct file_option *file, const struct report *r, void (*write)(struct sbuf *, const struct report *))
+static void write_file(struct program *g, const struct file_option *file, const struct report *r, void (*write)(struct sbuf *, const struct report *))
 {
 	const char *path = reports_path(g, file);
 	struct writing w = {.what = r, .write = write};
 	struct stat st;
-	int err = stat(path, &st) || S_ISREG(st.st_mode) ? os_replace_by(AT_FDCWD, path, 0666, write_pieces, &w) : S_ISDIR(st.st_mode) ? EISDIR : write_in_place(path, &w);
+	bool by_rename = stat(path, &st) || S_ISREG(st.st_mode);
+	int err = by_rename ? os_replace_by(AT_FDCWD, path, 0666, write_pieces, &w) : S_ISDIR(st.st_mode) ? EISDIR : write_in_place(path, &w);
+	if (by_rename && !err)
+		followed_file(g, path, &w.written, &w.time);
+	else
+		followed_unfit(g);
 	if (err)
 		fprintf(stderr, "%s: warning: cannot write '%s': %s\n", g->name, path, os_error(err));
 }
@@ -110,7 +121,7 @@ static void write_markdown(struct sbuf *b, const struct report *r)
 	report_markdown(b, r, SIZE_MAX);
 }
 
-static void write_report(const struct program *g, const struct file_option *file, const struct report *r)
+static void write_report(struct program *g, const struct file_option *file, const struct report *r)
 {
 	static const struct {
 		const char *ending;

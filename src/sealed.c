@@ -6,14 +6,14 @@
 
 #include "base/boot.h"
 #include "base/filestat.h"
-#include "listeners.h"
+#include "show/actions.h"
 #include "version.h"
 
 /* Is it a run whose verdict is one of contents alone, and that says nothing where there is nothing to do? */
 static bool is_plain(const struct options *o)
 {
 	return (o->mode == MODE_BUILD || o->mode == MODE_WATCH) && !o->dry_run && !o->question && !o->ignore_errors && !o->always_make && !o->always_make_inherited && !o->touch &&
-	       !o->touch_inherited && !o->trace && !o->print_database && !o->debug && !o->old_files.n && !o->new_files.n && !listeners_wanted(o);
+	       !o->touch_inherited && !o->trace && !o->print_database && !o->debug && !o->old_files.n && !o->new_files.n && !actions_here();
 }
 
 /* Would a parent's jobserver be used without a warning? */

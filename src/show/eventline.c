@@ -284,6 +284,8 @@ static void on_begin(struct line *l)
 	jsonout_word(&l->o, "version", r->version);
 	jsonout_count(&l->o, "pid", getpid());
 	set_count(l, "tasks", l->e->count);
+	if (r->sealed.yes)
+		jsonout_bool(&l->o, "sealed", true);
 	set_options(l, r);
 }
 
@@ -398,7 +400,10 @@ struct eventline *eventline_new(const struct eventline_run *run, const struct gr
 	l->run = *run;
 	l->began_ns = clock_ns();
 	mask_read(&l->mask, &l->arena, run->environ);
-	take_graph(l, g);
+	l->fresh = run->sealed.fresh;
+	l->skipped = run->sealed.skipped;
+	if (g)
+		take_graph(l, g);
 	return l;
 }
 

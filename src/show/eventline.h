@@ -8,6 +8,12 @@
 
 #define EVENTLINE_VERSION 1
 
+/* Of a run that a seal answers: no task is told of, but they are counted. */
+struct eventline_sealed {
+	bool yes;
+	size_t fresh, skipped;
+};
+
 /* What a run's first line says of it. Lives as long as the writer. */
 struct eventline_run {
 	uint64_t run_id;   /* as in AX_RUN */
@@ -20,9 +26,11 @@ struct eventline_run {
 	const struct str *targets; /* as asked for; none: the default */
 	size_t n_targets;
 	const char *const *environ; /* whose secrets are masked */
+	struct eventline_sealed sealed;
 };
 
 struct eventline;
+/* g: NULL where no task will be told of. */
 struct eventline *eventline_new(const struct eventline_run *run, const struct graph *g);
 void eventline_free(struct eventline *l);
 /* A detail is a line that only a follower wants: of what was up to date already, or of what an agent does just now. */

@@ -25,3 +25,9 @@ void report_drain(const struct report *r, struct sbuf *b)
 	if (r->drain && b->n >= MUCH)
 		r->drain(r->to, b);
 }
+
+void report_note_time(const struct report *r, const struct sbuf *b, size_t n, size_t behind)
+{
+	if (r->time)
+		*r->time = (struct report_time){b->n - n - behind, n};
+}

@@ -8,6 +8,12 @@
 
 #define REPORT_VERSION 1
 
+/* Where in a file it says when the run began, as clock_iso_ms has it, or the first n bytes of that; n == 0: nowhere. */
+struct report_time {
+	uint64_t at;
+	size_t n;
+};
+
 struct report {
 	const struct ledger *ledger;
 	const struct diag *diag; /* for places */
@@ -16,6 +22,7 @@ struct report {
 	int signal, status;      /* what ended the run, or 0; its exit status */
 	void (*drain)(void *to, struct sbuf *b); /* takes what has been made so far, and clears b; NULL: all of it stays in b */
 	void *to;
+	struct report_time *time; /* is set; NULL: nobody wants to know */
 };
 
 /* All that is known, as one JSON object. */
@@ -31,6 +38,9 @@ void report_trace(struct sbuf *b, const struct report *r);
 
 /* Hands on what has been made, where that is wanted, once it is much. */
 void report_drain(const struct report *r, struct sbuf *b);
+
+/* The time has just been added to b, of which nothing has been handed on yet, and `behind` bytes more. */
+void report_note_time(const struct report *r, const struct sbuf *b, size_t n, size_t behind);
 
 /* "done", "failed", "interrupted" */
 const char *report_state(const struct report *r);

@@ -185,6 +185,7 @@ void report_add_run(struct jsonout *o, const struct report *r)
 	jsonout_text(o, "workflow", ledger_graph(r->ledger)->workflow->file);
 	clock_iso_ms(&text, s->began_wall_ns);
 	jsonout_text(o, "began", sbuf_view(&text));
+	report_note_time(r, o->b, text.n, 1);
 	jsonout_count(o, "duration_ms", (s->ended_ns - s->began_ns) / NS_PER_MS);
 	jsonout_word(o, "state", report_state(r));
 	jsonout_count(o, "status", r->signal ? 128 + r->signal : r->status);

@@ -164,6 +164,7 @@ void report_junit(struct sbuf *b, const struct report *r)
 	add_counts(b, r, n);
 	/* The schema has no place for a time zone: it is UTC. */
 	add_attribute(b, "timestamp", str_sub(sbuf_view(&at), 0, at.n - 1));
+	report_note_time(r, b, at.n - 1, 1);
 	add_attribute(b, "hostname", str_of(*host ? host : "localhost"));
 	sbuf_lit(b, ">\n");
 	for (size_t i = 0; i < n; i++) {

@@ -199,7 +199,9 @@ void report_trace(struct sbuf *b, const struct report *r)
 	struct ledger_entry *const *all = ledger_entries(r->ledger, &n);
 	struct sbuf at = {0};
 	clock_iso_ms(&at, ledger_sums(r->ledger)->began_wall_ns);
-	sbuf_printf(b, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"axmake\":\"%s\",\"began\":\"%s\",\"state\":\"%s\"},\"traceEvents\":[\n", r->version, at.p, report_state(r));
+	sbuf_printf(b, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"axmake\":\"%s\",\"began\":\"%s", r->version, at.p);
+	report_note_time(r, b, at.n, 0);
+	sbuf_printf(b, "\",\"state\":\"%s\"},\"traceEvents\":[\n", report_state(r));
 	put_lanes(&t);
 	for (size_t i = 0; i < n; i++)
 		put_tries(&t, all[i]);

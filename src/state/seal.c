@@ -161,7 +161,7 @@ static bool all_paths_hold(struct seal *l)
 	return pool_each((l->size - l->head_n + SEAL_BLOCK - 1) / SEAL_BLOCK, 1, some_hold, l);
 }
 
-static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *l, struct str *said)
+static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *l, struct str *word)
 {
 	struct reader r = reader_of((struct str){l->head + SEAL_START, l->head_n - SEAL_START});
 	bool same_key = hash_eq(reader_hash(&r), key);
@@ -175,11 +175,11 @@ static bool holds(const struct store *s, struct arena *a, struct hash128 key, st
 	/* Still no word of a task's start: no other run has touched a file while this looked at them. */
 	if (log != seal_log_fact(s))
 		return false;
-	*said = arena_copy(a, text);
+	*word = arena_copy(a, text);
 	return true;
 }
 
-bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *said)
+bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *word)
 {
 	struct seal l = {.fd = -1, .root_fd = s->root_fd, .now_ns = clock_wall_ns()};
 	bool yes;
@@ -187,7 +187,7 @@ bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, stru
 	if (s->fd < 0)
 		return false;
 	l.fd = openat(s->fd, SEAL_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	yes = load_head(&l) && holds(s, a, key, &l, said);
+	yes = load_head(&l) && holds(s, a, key, &l, word);
 	free(l.head);
 	if (l.fd >= 0)
 		close(l.fd);

@@ -20,7 +20,7 @@ enum {
 };
 
 /* The last byte is the format's version. */
-#define SEAL_MAGIC "ax seal\x02"
+#define SEAL_MAGIC "ax seal\x03"
 
 /* The log is never changed but by axmake, under the lock, and grows or becomes another file by that: a young stamp does no harm.
  * 0: there is none. */

@@ -49,14 +49,14 @@ static void put_texts(struct making *m, const struct seen *seen, enum sight_kind
 	set_u32(m, count, n);
 }
 
-static void put_head(struct making *m, struct hash128 key, uint64_t log, struct str said, const struct seen *seen)
+static void put_head(struct making *m, struct hash128 key, uint64_t log, struct str word, const struct seen *seen)
 {
 	sbuf_add(&m->b, SEAL_MAGIC, sizeof SEAL_MAGIC - 1);
 	bytes_put_u64(&m->b, 0);
 	bytes_put_u32(&m->b, 0);
 	bytes_put_hash(&m->b, key);
 	bytes_put_u64(&m->b, log);
-	bytes_put_str(&m->b, said);
+	bytes_put_str(&m->b, word);
 	put_texts(m, seen, SIGHT_ENV);
 	put_texts(m, seen, SIGHT_REAL);
 	m->head = m->b.n;
@@ -127,14 +127,14 @@ static bool put_paths(struct making *m, const struct seen *seen, const struct fi
 	return told && !m->unfit && m->b.n <= SEAL_MAX;
 }
 
-void seal_make(const struct store *s, struct hash128 key, const struct seen *seen, const struct filehash *fh, struct str said)
+void seal_make(const struct store *s, struct hash128 key, const struct seen *seen, const struct filehash *fh, struct str word)
 {
 	struct making m = {.since_ns = seen->since_ns};
 	uint64_t log = seal_log_fact(s);
 
 	if (seen->spoiled || !log)
 		return;
-	put_head(&m, key, log, said, seen);
+	put_head(&m, key, log, word, seen);
 	if (!m.unfit && put_paths(&m, seen, fh))
 		os_replace_file(s->fd, SEAL_FILE, 0600, sbuf_view(&m.b));
 	sbuf_free(&m.b);

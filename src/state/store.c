@@ -246,7 +246,8 @@ static bool is_temporary(struct str name)
 
 static bool keep_but_log(struct str name)
 {
-	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !str_eq(name, STR("views")) && !is_temporary(name);
+	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !str_eq(name, STR("followed")) &&
+	       !str_eq(name, STR("views")) && !is_temporary(name);
 }
 
 /* What a killed run left is taken up by what stands in tasks/, which goes. */

@@ -1,0 +1,253 @@
+#include "followed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/filestat.h"
+#include "base/os.h"
+#include "run/mask.h"
+#include "state/bytes.h"
+
+#define FOLLOWED "followed"
+#define MAGIC "ax foll\x01" /* the last byte is the format's version */
+#define FOLLOWED_MAX ((off_t)1 << 20)
+
+extern char **environ;
+
+struct file {
+	struct str path; /* as seen from the root */
+	uint64_t fact;   /* as of a seal */
+	struct report_time time;
+};
+
+struct followed {
+	VEC(struct file) files;
+	struct str events; /* n == 0: nobody reads them */
+	struct eventline_run run;
+	bool unfit;
+};
+
+static struct followed *of(struct program *g)
+{
+	if (!g->followed)
+		g->followed = arena_new(&g->arena, struct followed);
+	return g->followed;
+}
+
+static uint64_t fact_of(const struct stat *st)
+{
+	struct file_stat facts = file_stat_of(st);
+	return file_stat_hash(&facts);
+}
+
+void followed_file(struct program *g, const char *path, const struct stat *written, const struct report_time *time)
+{
+	struct followed *f = of(g);
+	struct stat st;
+	/* Only of our own file: another may stand there by now. */
+	if (lstat(path, &st) || st.st_ino != written->st_ino || st.st_dev != written->st_dev || st.st_nlink != 1)
+		f->unfit = true;
+	else
+		vec_push(&g->arena, &f->files, ((struct file){arena_copy(&g->arena, str_of(path)), fact_of(&st), *time}));
+}
+
+void followed_events(struct program *g, const char *path, const struct eventline_run *run)
+{
+	of(g)->events = arena_copy(&g->arena, str_of(path));
+	of(g)->run = *run;
+}
+
+void followed_unfit(struct program *g)
+{
+	of(g)->unfit = true;
+}
+
+/* Of all that is masked: what was written when another secret was known may show this one. */
+static struct hash128 secrets(struct program *g)
+{
+	struct mask m = {0};
+	struct sbuf b = {0};
+	mask_read(&m, &g->arena, (const char *const *)environ);
+	for (size_t i = 0; i < m.values.n; i++)
+		bytes_put_str(&b, m.values.p[i]);
+	struct hash128 h = hash_bytes(b.n ? b.p : "", b.n);
+	sbuf_free(&b);
+	return h;
+}
+
+static void put_run(struct sbuf *b, const struct eventline_run *r)
+{
+	bytes_put_str(b, r->what);
+	bytes_put_u64(b, r->jobs);
+	bytes_put_u64(b, r->agents);
+	bytes_put_u8(b, r->keep_going);
+	bytes_put_u64(b, r->sealed.fresh);
+	bytes_put_u64(b, r->sealed.skipped);
+	bytes_put_u32(b, (uint32_t)r->n_targets);
+	for (size_t i = 0; i < r->n_targets; i++)
+		bytes_put_str(b, r->targets[i]);
+}
+
+static void put_all(struct sbuf *b, const struct followed *f, uint64_t word, struct hash128 hidden)
+{
+	size_t at = b->n;
+	sbuf_add(b, MAGIC, sizeof MAGIC - 1);
+	bytes_put_u64(b, 0);
+	bytes_put_u64(b, word);
+	bytes_put_hash(b, hidden);
+	bytes_put_u32(b, (uint32_t)f->files.n);
+	for (size_t i = 0; i < f->files.n; i++) {
+		const struct file *x = &f->files.p[i];
+		bytes_put_str(b, x->path);
+		bytes_put_u8(b, 0);
+		bytes_put_u64(b, x->fact);
+		bytes_put_u64(b, x->time.at);
+		bytes_put_u32(b, (uint32_t)x->time.n);
+	}
+	bytes_put_str(b, f->events);
+	bytes_put_u8(b, 0);
+	put_run(b, &f->run);
+	uint64_t sum = htole64(hash64_bytes(b->p + at + sizeof MAGIC - 1 + 8, b->n - at - (sizeof MAGIC - 1 + 8)));
+	memcpy(b->p + at + sizeof MAGIC - 1, &sum, sizeof sum);
+}
+
+bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str said, struct sbuf *word)
+{
+	struct followed *f = g->followed;
+	struct sbuf b = {0};
+	uint64_t number = f ? os_random64() | 1 : 0;
+	bool well = !f || !f->unfit;
+	bytes_put_u64(word, number);
+	sbuf_str(word, said);
+	if (!f || !well)
+		return well;
+	f->run.sealed = (struct eventline_sealed){true, fresh, skipped};
+	put_all(&b, f, number, secrets(g));
+	well = !os_replace_file(g->project.store.fd, FOLLOWED, 0600, sbuf_view(&b));
+	sbuf_free(&b);
+	return well;
+}
+
+/* A string with a NUL behind it, in the arena. */
+static struct str take_text(struct reader *r, struct arena *a)
+{
+	struct str s = arena_copy(a, reader_str(r));
+	r->bad = r->bad || reader_u8(r);
+	return s;
+}
+
+static void take_run(struct reader *r, struct arena *a, struct eventline_run *run)
+{
+	run->what = arena_copy(a, reader_str(r));
+	run->jobs = reader_u64(r);
+	run->agents = reader_u64(r);
+	run->keep_going = reader_u8(r);
+	run->sealed.yes = true;
+	run->sealed.fresh = reader_u64(r);
+	run->sealed.skipped = reader_u64(r);
+	size_t n = reader_u32(r);
+	if (r->bad || n > reader_left(r))
+		return;
+	struct str *targets = arena_array(a, struct str, n + 1);
+	for (size_t i = 0; i < n; i++)
+		targets[i] = arena_copy(a, reader_str(r));
+	run->targets = targets;
+	run->n_targets = n;
+}
+
+/* Of the seal with that word? */
+static bool take_all(struct str bytes, struct program *g, uint64_t word, struct followed *f)
+{
+	struct reader r = reader_of(bytes);
+	const unsigned char *magic = reader_take(&r, sizeof MAGIC - 1);
+	uint64_t sum = reader_u64(&r);
+	if (r.bad || memcmp(magic, MAGIC, sizeof MAGIC - 1) || sum != hash64_bytes(r.at, reader_left(&r)) || reader_u64(&r) != word)
+		return false;
+	if (!hash_eq(reader_hash(&r), secrets(g)))
+		return false;
+	for (uint32_t n = reader_u32(&r); n && !r.bad; n--) {
+		struct file x = {.path = take_text(&r, &g->arena)};
+		x.fact = reader_u64(&r);
+		x.time.at = reader_u64(&r);
+		x.time.n = reader_u32(&r);
+		vec_push(&g->arena, &f->files, x);
+	}
+	f->events = take_text(&r, &g->arena);
+	take_run(&r, &g->arena, &f->run);
+	return reader_at_end(&r);
+}
+
+/* When the run began, in place: all else that the file says is so still. What has no such place has its own time alone. */
+static bool write_time(int fd, const struct report_time *t, struct str now)
+{
+	if (!t->n)
+		return !futimens(fd, NULL);
+	return t->n <= now.n && pwrite(fd, now.p, t->n, (off_t)t->at) == (ssize_t)t->n;
+}
+
+static bool renew_file(struct file *x, struct str now)
+{
+	struct stat st;
+	int fd = open(x->path.p, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	bool well = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1 && fact_of(&st) == x->fact && write_time(fd, &x->time, now) && !fstat(fd, &st);
+	if (fd >= 0)
+		close(fd);
+	x->fact = well ? fact_of(&st) : 0;
+	return well;
+}
+
+/* In the file that is open. Cut short it is of no seal. */
+static bool rewrite(int fd, const struct followed *f, struct program *g, uint64_t word, size_t size)
+{
+	struct sbuf b = {0};
+	put_all(&b, f, word, secrets(g));
+	bool well = b.n == size && pwrite(fd, b.p, b.n, 0) == (ssize_t)b.n;
+	sbuf_free(&b);
+	return well;
+}
+
+static bool renew(int fd, struct program *g, uint64_t word, size_t size, struct followed *f)
+{
+	struct sbuf now = {0};
+	char *p = malloc(size);
+	bool well = p && os_read_exactly(fd, p, size) && take_all((struct str){p, size}, g, word, f);
+	clock_iso_ms(&now, clock_wall_ns());
+	for (size_t i = 0; well && i < f->files.n; i++)
+		well = renew_file(&f->files.p[i], sbuf_view(&now));
+	if (well && f->files.n)
+		well = rewrite(fd, f, g, word, size);
+	sbuf_free(&now);
+	free(p);
+	return well;
+}
+
+bool followed_hold(struct program *g, struct str word, struct str *said)
+{
+	struct reader r = reader_of(word);
+	struct stat st;
+	uint64_t number = reader_u64(&r);
+	if (r.bad)
+		return false;
+	*said = str_sub(word, 8, word.n);
+	if (!number)
+		return true;
+	int fd = openat(g->project.store.fd, FOLLOWED, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return false;
+	bool ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && st.st_size > 0 && st.st_size <= FOLLOWED_MAX;
+	struct followed *f = of(g);
+	bool well = ours && renew(fd, g, number, (size_t)st.st_size, f);
+	close(fd);
+	return well;
+}
+
+const struct eventline_run *followed_run(const struct program *g, const char **path)
+{
+	if (!g->followed || !g->followed->events.n)
+		return NULL;
+	*path = g->followed->events.p;
+	return &g->followed->run;
+}
