@@ -160,6 +160,41 @@ bool os_read_exactly(int fd, char *p, size_t n)
 	return true;
 }
 
+int os_read_at(int fd, void *p, size_t *n, uint64_t from)
+{
+	size_t done = 0;
+	ssize_t got = 1;
+	int err = 0;
+
+	while (done < *n && got && !err) {
+		got = pread(fd, (char *)p + done, *n - done, (off_t)(from + done));
+		if (got >= 0)
+			done += (size_t)got;
+		else if (errno != EINTR)
+			err = errno;
+	}
+	*n = done;
+	return err;
+}
+
+int os_open_file(int at, const char *path, int flags, int *fd, uint64_t *size)
+{
+	struct stat st;
+	int err;
+
+	*fd = open_retry(at, path, O_RDONLY | O_NONBLOCK | flags, 0);
+	if (*fd < 0)
+		return errno;
+	err = fstat(*fd, &st) ? errno : S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	if (err) {
+		close(*fd);
+		*fd = -1;
+	} else {
+		*size = (uint64_t)st.st_size;
+	}
+	return err;
+}
+
 /* A name beside `path` that nobody else has: the file's own name is left out, as it may be as long as a name can be. */
 static void temporary_beside(struct sbuf *b, const char *path)
 {

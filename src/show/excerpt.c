@@ -1,10 +1,9 @@
 #include "show/excerpt.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "show/phrase.h"
 
 /* Tabs and line ends stay. */
@@ -82,31 +81,13 @@ void excerpt_text(struct arena *a, const struct mask *m, struct str text, size_t
 	show(a, m, str_sub(text, 0, head), str_sub(text, text.n - tail, text.n), out);
 }
 
-/* Up to n bytes from there; *n becomes how many they are. 0 or errno. */
-static int read_at(int fd, char *p, size_t *n, uint64_t from)
-{
-	size_t done = 0;
-	while (done < *n) {
-		ssize_t k = pread(fd, p + done, *n - done, (off_t)(from + done));
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return errno;
-		if (!k)
-			break;
-		done += (size_t)k;
-	}
-	*n = done;
-	return 0;
-}
-
 static int read_ends(int fd, struct arena *a, const struct mask *m, size_t most, struct excerpt *out)
 {
 	size_t tail = out->size > most ? most / 4 : 0, head = out->size > most ? most - tail : (size_t)out->size;
 	char *p = arena_text(a, head + tail + 1);
-	int err = read_at(fd, p, &head, 0);
+	int err = os_read_at(fd, p, &head, 0);
 	if (!err)
-		err = read_at(fd, p + head, &tail, out->size - tail);
+		err = os_read_at(fd, p + head, &tail, out->size - tail);
 	if (err)
 		return err;
 	if (out->size <= most)
@@ -117,16 +98,12 @@ static int read_ends(int fd, struct arena *a, const struct mask *m, size_t most,
 
 int excerpt_file(struct arena *a, const struct mask *m, int at, const char *path, size_t most, struct excerpt *out)
 {
-	struct stat st;
-	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), err = fd < 0 || fstat(fd, &st) ? errno : 0;
+	int fd, err;
 	*out = (struct excerpt){0};
-	if (!err && !S_ISREG(st.st_mode))
-		err = EINVAL;
-	if (!err) {
-		*out = (struct excerpt){.size = (uint64_t)st.st_size};
-		err = read_ends(fd, a, m, most, out);
-	}
-	if (fd >= 0)
-		close(fd);
+	err = os_open_file(at, path, O_NOFOLLOW, &fd, &out->size);
+	if (err)
+		return err;
+	err = read_ends(fd, a, m, most, out);
+	close(fd);
 	return err;
 }

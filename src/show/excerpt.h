@@ -16,7 +16,7 @@ struct excerpt {
 
 /* Of a text longer than `most` bytes: its beginning and, a quarter of that, its end. */
 void excerpt_text(struct arena *a, const struct mask *m, struct str text, size_t most, struct excerpt *out);
-/* The same of a file of folder `at`, of which no more is read. 0 or errno; links, folders and pipes are none: EINVAL or ELOOP. */
+/* The same of a file of folder `at`, of which no more is read. 0 or errno; links, folders and pipes are none: ELOOP, EISDIR, EINVAL. */
 int excerpt_file(struct arena *a, const struct mask *m, int at, const char *path, size_t most, struct excerpt *out);
 
 #endif

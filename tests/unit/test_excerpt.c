@@ -105,7 +105,7 @@ static void what_is_no_file_is_not_read(void **state)
 	assert_int_equal(mkdirat(b->at, "folder", 0700), 0);
 	assert_int_equal(excerpt_file(&b->arena, &b->mask, b->at, "link", 8, &x), ELOOP);
 	assert_int_equal(excerpt_file(&b->arena, &b->mask, b->at, "fifo", 8, &x), EINVAL);
-	assert_int_equal(excerpt_file(&b->arena, &b->mask, b->at, "folder", 8, &x), EINVAL);
+	assert_int_equal(excerpt_file(&b->arena, &b->mask, b->at, "folder", 8, &x), EISDIR);
 	assert_int_equal(excerpt_file(&b->arena, &b->mask, b->at, "none", 8, &x), ENOENT);
 	assert_int_equal(x.size, 0);
 }
