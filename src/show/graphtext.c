@@ -8,6 +8,8 @@
 #define MOST_LEVELS 20  /* deeper branches are not drawn: a graph of 100 000 must not fill a disk with spaces */
 #define MOST_NAMED 8    /* dependencies, where nothing else bounds a line */
 #define NAME_COLUMNS 60 /* of a name, for the columns behind it */
+#define SHORTEST_NEEDS 14 /* columns of "  <- backend-…" */
+#define NEEDS_COLUMNS 24 /* what a task needs stands in a column of its own where so many are left for it, else behind the kind */
 #define COLLAPSES 3     /* tasks of a matrix that are alike in all but their values take one line, if they are so many */
 
 struct node {
@@ -141,18 +143,51 @@ static void set_level(struct tree *t, const struct task *task)
 	n->branch = branches ? task : u->branch;
 }
 
-/* "test[n=1] … test[n=10]" */
+/* The matrix that a task is of; NULL: none. They stand in the order of the tasks. */
+static const struct matrix_tasks *matrix_of(const struct tree *t, const struct task *task)
+{
+	const struct workflow *w = t->view->graph->workflow;
+	size_t from = 0, to = w->matrices.n;
+
+	while (task->def->matrix && from < to) {
+		size_t at = from + (to - from) / 2;
+		const struct matrix_tasks *m = &w->matrices.p[at];
+		if (task->id < m->first)
+			to = at;
+		else if (task->id >= m->first + m->n)
+			from = at + 1;
+		else
+			return m;
+	}
+	return NULL;
+}
+
+/* Of the columns that there are so many, and the branches before them, are a name's, behind which what it needs is told; 0: no bound. */
+static size_t name_room(const struct tree *t)
+{
+	return t->view->columns && t->view->columns / 2 < NAME_COLUMNS ? t->view->columns / 2 : NAME_COLUMNS;
+}
+
+/* "test[n=1] … test[n=10]"; "test (all 10)", as those who need them say it, where a terminal has no room for that. */
 static void add_name(struct sbuf *b, const struct tree *t, const struct task *task)
 {
 	const struct task *last = task;
+	size_t n = node_of(t, task)->alike, before = b->n;
+	const struct matrix_tasks *m = n > 1 ? matrix_of(t, task) : NULL;
 
 	utf8_escape(b, task->name);
-	if (node_of(t, task)->alike == 1)
+	if (n == 1)
 		return;
-	for (size_t i = 1; i < node_of(t, task)->alike; i++)
+	for (size_t i = 1; i < n; i++)
 		last = node_of(t, last)->next;
 	sbuf_lit(b, " … ");
 	utf8_escape(b, last->name);
+	size_t width = utf8_width(str_sub(sbuf_view(b), before, b->n)) + (size_t)3 * node_of(t, task)->level;
+	if (!t->view->columns || !m || m->n != n || width <= name_room(t))
+		return;
+	b->n = before;
+	utf8_escape(b, m->name.s);
+	sbuf_printf(b, " (all %zu)", n);
 }
 
 static void add_kind(struct sbuf *b, const struct tree *t, const struct task *task)
@@ -179,25 +214,6 @@ static void add_branches(struct sbuf *b, const struct tree *t, const struct task
 		else
 			sbuf_lit(b, next ? "│  " : "   ");
 	}
-}
-
-/* The matrix that a task is of; NULL: none. They stand in the order of the tasks. */
-static const struct matrix_tasks *matrix_of(const struct tree *t, const struct task *task)
-{
-	const struct workflow *w = t->view->graph->workflow;
-	size_t from = 0, to = w->matrices.n;
-
-	while (task->def->matrix && from < to) {
-		size_t at = from + (to - from) / 2;
-		const struct matrix_tasks *m = &w->matrices.p[at];
-		if (task->id < m->first)
-			to = at;
-		else if (task->id >= m->first + m->n)
-			from = at + 1;
-		else
-			return m;
-	}
-	return NULL;
 }
 
 /* From the i-th dependency on: how many make one word? All of a matrix do. */
@@ -233,38 +249,68 @@ static bool said_by_branch(const struct tree *t, const struct task *task)
 	return n == 1 && is_branch(t, task);
 }
 
-/* "  <- left, right and 3 more", in so many columns. */
-static void add_dependencies(struct sbuf *b, const struct tree *t, const struct task *task, size_t room)
+/* How many tasks are named from the i-th dependency on. */
+static size_t wanted_from(const struct task *task, size_t i)
 {
-	struct sbuf words = {0}, more = {0};
-	size_t left = 0, shown = 0, fits = 0;
-	bool full = false;
+	size_t n = 0;
 
-	for (size_t i = 0, n; i < task->deps.n; i += n) {
+	for (; i < task->deps.n; i++)
+		n += task->deps.p[i].task->wanted;
+	return n;
+}
+
+static void add_more(struct sbuf *b, size_t n)
+{
+	if (n)
+		sbuf_printf(b, " and %zu more", n);
+}
+
+/* Adds as many words as have room together with what tells of the others, but one at least. Returns how many tasks have none. */
+static size_t add_words(struct sbuf *words, const struct tree *t, const struct task *task, size_t room)
+{
+	struct sbuf more = {0};
+	size_t left = wanted_from(task, 0), shown = 0;
+
+	for (size_t i = 0, n; i < task->deps.n && left; i += n) {
 		const struct dep *d = &task->deps.p[i];
+		size_t before = words->n;
 		n = d->task->wanted ? one_word(t, task, i) : 1;
 		if (!d->task->wanted)
 			continue;
-		if (!full) {
-			sbuf_lit(&words, shown++ ? ", " : "  <- ");
-			add_dependency(&words, t, d, n);
-			/* Room for what tells of those that find none. */
-			full = shown > MOST_NAMED || (t->view->columns && shown > 1 && utf8_width(sbuf_view(&words)) + sizeof " and 1000 more" > room);
+		sbuf_lit(words, shown ? ", " : "  <- ");
+		add_dependency(words, t, d, n);
+		sbuf_clear(&more);
+		add_more(&more, left - n);
+		if (shown && (shown == MOST_NAMED || (t->view->columns && utf8_width(sbuf_view(words)) + more.n > room))) {
+			words->n = before;
+			break;
 		}
-		if (full)
-			left += n;
-		else
-			fits = words.n;
+		shown++;
+		left -= n;
 	}
-	if (left)
-		sbuf_printf(&more, " and %zu more", left);
-	struct str all = str_sub(sbuf_view(&words), 0, fits);
-	size_t width = utf8_width(all), most = room > more.n ? room - more.n : 0;
-	if (t->view->columns && width > most)
-		phrase_fit(b, all, most);
-	else
-		sbuf_str(b, all);
-	sbuf_str(b, sbuf_view(&more));
+	sbuf_free(&more);
+	return left;
+}
+
+/* "  <- left, right and 3 more", in so many columns; "  <- 5 tasks" where not even the beginning of a name has room; else nothing. */
+static void add_dependencies(struct sbuf *b, const struct tree *t, const struct task *task, size_t room)
+{
+	struct sbuf words = {0}, more = {0};
+
+	add_more(&more, add_words(&words, t, task, room));
+	size_t width = utf8_width(sbuf_view(&words)), most = room > more.n ? room - more.n : 0;
+	if (!t->view->columns || width <= most) {
+		sbuf_str(b, sbuf_view(&words));
+		sbuf_str(b, sbuf_view(&more));
+	} else if (most >= SHORTEST_NEEDS) {
+		phrase_fit(b, sbuf_view(&words), most);
+		sbuf_str(b, sbuf_view(&more));
+	} else {
+		sbuf_clear(&more);
+		sbuf_lit(&more, "  <- ");
+		phrase_count(&more, wanted_from(task, 0), "task");
+		sbuf_str(b, more.n <= room ? sbuf_view(&more) : STR_NONE);
+	}
 	sbuf_free(&words);
 	sbuf_free(&more);
 }
@@ -294,9 +340,10 @@ static void add_line(struct sbuf *b, const struct tree *t, const struct task *ta
 	else
 		add_column(b, sbuf_view(&name), t->names);
 	sbuf_lit(b, "  ");
-	add_column(b, sbuf_view(&kind), said_by_branch(t, task) || !task->deps.n ? 0 : t->kinds);
+	bool in_column = task->deps.n && !said_by_branch(t, task) && (!columns || t->names + t->kinds + NEEDS_COLUMNS <= columns);
+	add_column(b, sbuf_view(&kind), in_column ? t->kinds : 0);
 	size_t used = utf8_width(str_sub(sbuf_view(b), before, b->n));
-	if (!said_by_branch(t, task) && (!columns || used + sizeof "  <- …" < columns))
+	if (!said_by_branch(t, task) && (!columns || used < columns))
 		add_dependencies(b, t, task, columns > used ? columns - used : 0);
 	while (b->n && b->p[b->n - 1] == ' ')
 		b->p[--b->n] = '\0';
@@ -317,7 +364,7 @@ static const struct task *next_in_tree(const struct tree *t, const struct task *
 static void measure(struct tree *t, const struct task *task)
 {
 	struct sbuf b = {0};
-	size_t most = t->view->columns && t->view->columns / 2 < NAME_COLUMNS ? t->view->columns / 2 : NAME_COLUMNS;
+	size_t most = name_room(t);
 
 	add_name(&b, t, task);
 	size_t name = utf8_width(sbuf_view(&b)) + (size_t)3 * node_of(t, task)->level;

@@ -433,6 +433,134 @@ $
 """)
 
 
+RELEASE = [
+    "{name: requirements, agent: product, task: Collect requirements}",
+    "{name: threat-model, agent: security, task: Model threats, dependencies: [requirements]}",
+    "{name: design, agent: architecture, task: Design it, dependencies: [requirements]}",
+    "{name: api-contract, agent: backend, task: Write the contract, dependencies: [design]}",
+    "{name: schema, agent: backend, task: Write the schema, dependencies: [design]}",
+    '{name: \'service\', run: "true", matrix: {part: [auth, billing, catalog, orders, search]}, dependencies: [api-contract, schema]}',
+    '{name: \'unit\', run: "true", matrix: {part: [auth, billing, catalog, orders, search]}, dependencies: [service]}',
+    "{name: frontend, agent: frontend, task: Build the pages, dependencies: [api-contract]}",
+    '{name: frontend-tests, run: "true", dependencies: [frontend]}',
+    '{name: lint, run: "true", dependencies: [frontend, service]}',
+    "{name: docs, agent: writer, task: Write the manual, dependencies: [api-contract, frontend]}",
+    "{name: security-review, agent: security, task: Review, dependencies: [threat-model, service]}",
+    '{name: integration, run: "true", dependencies: [unit, frontend-tests]}',
+    '{name: load-test, run: "true", dependencies: [integration]}',
+    "{name: changelog, agent: writer, task: Write the changelog, dependencies: [docs]}",
+    '{name: package, run: "true", dependencies: [integration, lint, docs]}',
+    '{name: sign, run: "true", dependencies: [package]}',
+    '{name: staging, run: "true", dependencies: [sign, security-review]}',
+    '{name: smoke, run: "true", dependencies: [staging]}',
+    '{name: approve, run: "true", dependencies: [smoke, load-test], approve: \'Go live?\'}',
+    '{name: production, run: "true", dependencies: [approve]}',
+    "{name: announce, agent: writer, task: Announce it, dependencies: [production, changelog]}",
+]
+
+GRAPH_80 = """
+$ axmake --graph
+requirements             agent product
+├─ threat-model          agent security
+├─ design                agent architecture
+│  ├─ api-contract       agent backend
+│  │  ├─ frontend        agent frontend
+│  │  │  frontend-tests  run                 <- frontend
+│  │  └─ docs            agent writer        <- api-contract, frontend
+│  │     changelog       agent writer        <- docs
+│  ├─ schema             agent backend
+│  ├─ service (all 5)    5 × run             <- api-contract, schema
+│  ├─ unit (all 5)       5 × run             <- service (all 5)
+│  ├─ lint               run                 <- frontend, service (all 5)
+│  ├─ integration        run                 <- unit (all 5), frontend-tests
+│  │  load-test          run                 <- integration
+│  └─ package            run                 <- integration, lint, docs
+│     sign               run                 <- package
+├─ security-review       agent security      <- threat-model, service (all 5)
+├─ staging               run                 <- sign, security-review
+│  smoke                 run                 <- staging
+├─ approve               run                 <- smoke, load-test
+│  production            run                 <- approve
+└─ announce              agent writer        <- production, changelog
+$
+"""
+
+GRAPH_120 = """
+$ axmake --graph
+requirements                                     agent product
+├─ threat-model                                  agent security
+├─ design                                        agent architecture
+│  ├─ api-contract                               agent backend
+│  │  ├─ frontend                                agent frontend
+│  │  │  frontend-tests                          run                 <- frontend
+│  │  └─ docs                                    agent writer        <- api-contract, frontend
+│  │     changelog                               agent writer        <- docs
+│  ├─ schema                                     agent backend
+│  ├─ service[part=auth] … service[part=search]  5 × run             <- api-contract, schema
+│  ├─ unit[part=auth] … unit[part=search]        5 × run             <- service (all 5)
+│  ├─ lint                                       run                 <- frontend, service (all 5)
+│  ├─ integration                                run                 <- unit (all 5), frontend-tests
+│  │  load-test                                  run                 <- integration
+│  └─ package                                    run                 <- integration, lint, docs
+│     sign                                       run                 <- package
+├─ security-review                               agent security      <- threat-model, service (all 5)
+├─ staging                                       run                 <- sign, security-review
+│  smoke                                         run                 <- staging
+├─ approve                                       run                 <- smoke, load-test
+│  production                                    run                 <- approve
+└─ announce                                      agent writer        <- production, changelog
+$
+"""
+
+GRAPH_50 = """
+$ axmake --graph
+requirements             agent product
+├─ threat-model          agent security
+├─ design                agent architecture
+│  ├─ api-contract       agent backend
+│  │  ├─ frontend        agent frontend
+│  │  │  frontend-tests  run  <- frontend
+│  │  └─ docs            agent writer  <- 2 tasks
+│  │     changelog       agent writer  <- docs
+│  ├─ schema             agent backend
+│  ├─ service (all 5)    5 × run  <- 2 tasks
+│  ├─ unit (all 5)       5 × run  <- service (all…
+│  ├─ lint               run  <- 6 tasks
+│  ├─ integration        run  <- 6 tasks
+│  │  load-test          run  <- integration
+│  └─ package            run  <- 3 tasks
+│     sign               run  <- package
+├─ security-review       agent security
+├─ staging               run  <- sign and 1 more
+│  smoke                 run  <- staging
+├─ approve               run  <- smoke, load-test
+│  production            run  <- approve
+└─ announce              agent writer  <- 2 tasks
+$
+"""
+
+
+def shows_release(box, columns, rows, golden):
+    workflow(box, RELEASE, axmake_ini="".join(f"[agent {a}]\nprovider = offline\n" for a in ("product", "security", "architecture", "backend", "frontend", "writer")))
+    with Terminal(box, columns, rows) as t:
+        t.type("axmake --graph")
+        t.shows(golden)
+
+
+def a_graph_of_thirty_tasks_is_read_at_a_glance(box):
+    """As a person would draw a release: what comes first stands first, what joins branches says of which, and a matrix is a line."""
+    shows_release(box, 80, 24, GRAPH_80)
+
+
+def a_larger_terminal_shows_more_of_each_task(box):
+    shows_release(box, 120, 40, GRAPH_120)
+
+
+def a_smaller_terminal_loses_words_and_no_lines(box):
+    """Where no name of what a task needs has room they are counted, and where not even that has room nothing is said."""
+    shows_release(box, 50, 24, GRAPH_50)
+
+
 def lists_keep_to_the_terminal(box):
     """ax list agents cuts what agents are told, and --doctor goes on below its text."""
     ini = "".join(f"[provider p{i}]\ncommand = no-such-program-{i}\n" for i in range(2)) + "[provider good]\ncommand = cat\nmax_concurrent = 4\nrate_capacity = 10\nrate_refill = 0.5\n"
@@ -525,6 +653,9 @@ if __name__ == "__main__":
                 the_time_left_is_told_when_it_is_known,
                 the_cursor_is_there_on_every_way_out,
                 the_graph_keeps_to_the_terminal,
+                a_graph_of_thirty_tasks_is_read_at_a_glance,
+                a_larger_terminal_shows_more_of_each_task,
+                a_smaller_terminal_loses_words_and_no_lines,
                 lists_keep_to_the_terminal,
                 it_draws_no_more_than_ten_times_a_second,
                 what_scrolls_makes_no_more_frames,
