@@ -132,7 +132,12 @@ static int open_folder(int at, struct str path)
 
 static int copy_entries(struct copying *c, struct str folder, struct str *bad)
 {
-	int from = open_folder(c->from, folder), to = open_folder(c->to, folder), err = from < 0 || to < 0 ? errno : 0;
+	int from = open_folder(c->from, folder);
+	if (from < 0 && folder.n && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return 0; /* gone since it was listed, or something else by now: an empty folder stands for it */
+	int err = from < 0 ? errno : 0, to = open_folder(c->to, folder);
+	if (!err && to < 0)
+		err = errno;
 	DIR *d = err ? NULL : fdopendir(from);
 	struct dirent *e = NULL;
 	*bad = folder.n ? folder : STR(".");

@@ -219,6 +219,29 @@ static void a_copy_tells_what_was_done_in_it(void **state)
 	changes_free(&c);
 }
 
+static bool take_away(void)
+{
+	sh("rm -rf going-* turned; echo > turned");
+	return false;
+}
+
+/* Another task at work in the root meanwhile: some of these folders have been listed by then, and some have not. */
+static void folders_that_go_while_they_are_copied_are_passed_over(void **state)
+{
+	struct box *b = *state;
+	struct sbuf folders = {0};
+	struct str bad, dir = views_dir(&b->arena, STR("t"));
+	begin(b);
+	sh("for i in $(seq 100); do echo > many-$i; done; for i in $(seq 30); do mkdir -p going-$i/deep; echo x > going-$i/x; done; mkdir turned");
+	assert_int_equal(views_make(&b->s, dir, VIEW_COPY), 0);
+	assert_int_equal(views_begin_copy(&b->s, dir), 0);
+	int fd = views_open(&b->s, dir, VIEW_COPY);
+	assert_int_equal(treecopy(&b->arena, b->s.root_fd, fd, STR("/somewhere"), STR("/copy"), take_away, &folders, &bad), 0);
+	sh("cmp many-100 .axmake/views/t/copy/many-100; ! test -e .axmake/views/t/copy/going-1/x");
+	sbuf_free(&folders);
+	close(fd);
+}
+
 static bool never(struct str mark)
 {
 	(void)mark;
@@ -261,6 +284,7 @@ int main(void)
 		T(modes_and_kinds_come_along),
 		T(what_is_newer_is_kept),
 		T(a_copy_untouched_holds_no_changes),
+		T(folders_that_go_while_they_are_copied_are_passed_over),
 		T(a_copy_tells_what_was_done_in_it),
 		T(views_go_whatever_their_modes),
 	};
