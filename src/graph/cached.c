@@ -93,8 +93,12 @@ static bool find_for(struct stale *s, struct cache *c, struct arena *a, struct t
 
 bool cached_find(struct stale *s, struct cache *c, struct arena *a, struct task *t, const struct verdict *v, struct cached *out)
 {
-	if (!c || !may_be_restored(s, t, v) || !cache_exists(c))
+	if (!c || !may_be_restored(s, t, v))
 		return false;
+	if (!cache_exists(c)) {
+		out->out_of_reach = cache_out_of_reach(c);
+		return false;
+	}
 	if (t->kind == TASK_RUN)
 		return find_for(s, c, a, t, NULL, out);
 	for (size_t i = 0; i < t->n_providers; i++)

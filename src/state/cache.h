@@ -44,6 +44,8 @@ struct str cache_where(const struct cache *c);
 struct cache_attend cache_attend(struct cache *c, struct cache_attend a);
 /* Was anything ever stored there? */
 bool cache_exists(struct cache *c);
+/* Not 0: an errno, which kept this run from looking into it, and need not keep the next one. */
+int cache_out_of_reach(const struct cache *c);
 
 /* The entry of a signature, whole and with all its objects there in their sizes; its strings lie in a. A damaged one is removed. */
 bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out);

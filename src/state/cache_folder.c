@@ -100,9 +100,18 @@ bool cache_folder(struct cache *c, bool make)
 	if (make && (err = os_mkdirs(at, path.p, folder_mode(c))))
 		return die(c, err);
 	c->fd = openat(at, path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->fd < 0 && errno != ENOENT)
-		return die(c, errno);
+	if (c->fd < 0 && errno != ENOENT) {
+		err = errno;
+		if (err == EMFILE || err == ENFILE || err == ENOMEM || err == EIO)
+			c->out_of_reach = err;
+		return die(c, err);
+	}
 	return c->fd >= 0;
+}
+
+int cache_out_of_reach(const struct cache *c)
+{
+	return c->out_of_reach;
 }
 
 bool cache_exists(struct cache *c)

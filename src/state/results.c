@@ -302,6 +302,14 @@ int store_write_result_by(const struct store *s, struct hash128 h, int (*write)(
 	return stands(s, h) ? 0 : write_result(s, h, write, self);
 }
 
+/* Two names of one file? Then there is nothing to do, which cannot be left half done. */
+static bool is_same(int at, const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !fstatat(at, one, &a, AT_SYMLINK_NOFOLLOW) && !fstatat(at, other, &b, AT_SYMLINK_NOFOLLOW) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 int store_show_result(const struct store *s, struct str task, struct hash128 h)
 {
 	struct arena a = {0};
@@ -310,6 +318,10 @@ int store_show_result(const struct store *s, struct str task, struct hash128 h)
 	int err;
 
 	result_name(s, h, name);
+	if (is_same(s->fd, name, to.p)) {
+		arena_free(&a);
+		return 0;
+	}
 	err = place(s, name, dir.p, to.p);
 	if (err == ENOENT && is_empty_hash(h)) {
 		err = store_write_result(s, STR_NONE, h);

@@ -61,6 +61,7 @@ FOUND = [
     ("anew", "newfstatat", '"first.txt"', "EIO"),
     ("anew", "openat", '"first.txt"', "ENOMEM"),
     ("an edit", "pread64", "", "EIO"),
+    ("restored", "openat", '"cache/v1"', "EMFILE"),
     ("anew", "pwrite64", "", "SHORT"),
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
