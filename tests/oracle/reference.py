@@ -431,7 +431,7 @@ class Run:
             if not any(reasons):
                 del ref.unsure[t.name]
             return reasons[1] if ran else reasons[0]
-        if ran:
+        if ran or t.name in self.asked:
             return "it was killed"
         stopped = self.killed or self.free and not t.run_if and t.uid != self.wf.planner  # it may have had no turn
         seen = not stopped or self.was_used(t)
