@@ -177,6 +177,8 @@ static int find_gone(struct looking *k, struct str folder, const struct map *see
 		if (changes_pass_over(folder, e->d_name) || map_get(seen, str_of(e->d_name)) ||
 		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
+		if (S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+			continue; /* it was never copied */
 		struct str path = below(k->a, folder, e->d_name);
 		if (S_ISDIR(st.st_mode) ? map_get(&k->inodes, path) != NULL : !later(st.st_ctim, k->copying))
 			add(k, path, CHANGE_GONE, false, 0);
