@@ -106,9 +106,11 @@ static int read_to_end(struct arena *a, int fd, size_t expect, size_t limit, str
 	return 0;
 }
 
-static int read_opened(struct arena *a, int at, const char *path, int flags, size_t limit, struct str *out, struct stat *st)
+enum read_what { READ_FILE, READ_READY, READ_ANY };
+
+static int read_opened(struct arena *a, int at, const char *path, enum read_what what, size_t limit, struct str *out, struct stat *st)
 {
-	int fd = open_retry(at, path, O_RDONLY | flags, 0), err;
+	int fd = open_retry(at, path, O_RDONLY | (what == READ_ANY ? 0 : O_NONBLOCK), 0), err;
 
 	if (fd < 0)
 		return errno;
@@ -116,8 +118,10 @@ static int read_opened(struct arena *a, int at, const char *path, int flags, siz
 		err = errno;
 	else if (S_ISDIR(st->st_mode))
 		err = EISDIR;
-	else if (!S_ISREG(st->st_mode) && flags & O_NONBLOCK)
+	else if (!S_ISREG(st->st_mode) && what == READ_FILE)
 		err = EINVAL;
+	else if (S_ISFIFO(st->st_mode) && what == READ_READY)
+		err = ENXIO; /* as a socket cannot be opened at all */
 	else if (!S_ISREG(st->st_mode))
 		err = read_to_end(a, fd, 16 << 10, limit, out);
 	else if ((uintmax_t)st->st_size > limit)
@@ -128,14 +132,24 @@ static int read_opened(struct arena *a, int at, const char *path, int flags, siz
 	return err;
 }
 
+int os_read_ready(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
+{
+	return read_opened(a, at, path, READ_READY, limit, out, st);
+}
+
+const char *os_read_error(int err)
+{
+	return err == ENXIO ? "it is a fifo or a socket" : os_error(err);
+}
+
 int os_read_any(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
 {
-	return read_opened(a, at, path, 0, limit, out, st);
+	return read_opened(a, at, path, READ_ANY, limit, out, st);
 }
 
 int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st)
 {
-	return read_opened(a, at, path, O_NONBLOCK, limit, out, st);
+	return read_opened(a, at, path, READ_FILE, limit, out, st);
 }
 
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out)

@@ -25,6 +25,9 @@ int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct
 int os_read_file_stat(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
 /* The same also of pipes and devices, which are read to their ends. */
 int os_read_any(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
+/* The same of files and devices: nobody waits for who would write into a fifo. ENXIO: it is one, or a socket. */
+int os_read_ready(struct arena *a, int at, const char *path, size_t limit, struct str *out, struct stat *st);
+const char *os_read_error(int err); /* the text of what it returns */
 /* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
 int os_replace_file(int at, const char *path, mode_t mode, struct str content);
 /* The same of what `write` writes; it returns 0 or errno. */

@@ -103,10 +103,10 @@ char *seen_realpath(struct seen *s, const char *path, char buf[PATH_MAX])
 	return real;
 }
 
-int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out)
+static int read_seen(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out, int (*read)(struct arena *, int, const char *, size_t, struct str *, struct stat *))
 {
 	struct stat st;
-	int err = os_read_any(a, at, path, limit, out, &st);
+	int err = read(a, at, path, limit, out, &st);
 
 	if (err == ENOENT)
 		seen_missing(s, str_of(path), true);
@@ -115,4 +115,14 @@ int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, si
 	if ((err && err != ENOENT) || (!err && !S_ISREG(st.st_mode)))
 		seen_spoil(s);
 	return err;
+}
+
+int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out)
+{
+	return read_seen(s, a, at, path, limit, out, os_read_ready);
+}
+
+int seen_read_any(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out)
+{
+	return read_seen(s, a, at, path, limit, out, os_read_any);
 }

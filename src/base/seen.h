@@ -55,6 +55,7 @@ void seen_open(struct seen *s, struct str path, int fd);
 /* These do and note. */
 const char *seen_getenv(struct seen *s, const char *name);
 char *seen_realpath(struct seen *s, const char *path, char buf[PATH_MAX]);
-int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out); /* os_read_any */
+int seen_read_file(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out); /* os_read_ready */
+int seen_read_any(struct seen *s, struct arena *a, int at, const char *path, size_t limit, struct str *out);
 
 #endif

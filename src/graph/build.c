@@ -71,7 +71,7 @@ static struct text prompt_file(struct builder *b, struct str path, struct pos at
 	int err = seen_read_file(b->c->seen, b->a, b->c->root_fd, path.p, TASK_FILE_LIMIT, &content);
 	if (err) {
 		diag_error(b->d, at, "task_file is read before anything runs; it is relative to the root", "cannot read '%.*s': %s", STR_ARG(path),
-			   os_error(err));
+			   os_read_error(err));
 		return **known;
 	}
 	uint32_t source = diag_source(b->d, path, content);

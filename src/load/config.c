@@ -97,7 +97,7 @@ struct config config_load(struct arena *a, struct diag *d, struct seen *seen)
 		r.at.source = diag_source(d, str_of(names[i]), err ? STR_NONE : text);
 		c.file = str_of(names[i]);
 		if (err)
-			diag_error(d, r.at, NULL, "cannot read these settings: %s", os_error(err));
+			diag_error(d, r.at, NULL, "cannot read these settings: %s", os_read_error(err));
 		else
 			read_text(&r, text, &c);
 		break;

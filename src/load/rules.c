@@ -243,7 +243,7 @@ static void add_builtins(struct rules *r, struct arena *a, struct diag *d)
 
 static void report_file(struct diag *d, struct str path, int err)
 {
-	diag_error(d, (struct pos){diag_source(d, path, STR_NONE), 0, 0}, NULL, "cannot read these rules: %s", os_error(err));
+	diag_error(d, (struct pos){diag_source(d, path, STR_NONE), 0, 0}, NULL, "cannot read these rules: %s", os_read_error(err));
 }
 
 /* A file of the user's that may be absent. */

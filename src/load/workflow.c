@@ -113,7 +113,8 @@ struct str workflow_find(struct arena *a, struct diag *d, struct seen *seen, str
 /* The file's content as registered source; false after reporting, or, with *missing, without. */
 static bool read_source(struct loader *l, struct str file, struct pos at, struct str *text, uint32_t *source, bool *missing)
 {
-	int err = seen_read_file(l->sights, l->r.a, AT_FDCWD, file.p, YAML_MAX_FILE, text);
+	/* What a person names may be a pipe. Nobody is waited for where an include could be one by now. */
+	int err = (at.source ? seen_read_file : seen_read_any)(l->sights, l->r.a, AT_FDCWD, file.p, YAML_MAX_FILE, text);
 
 	if (err == 0) {
 		*source = diag_source(l->r.d, file, *text);
@@ -127,7 +128,7 @@ static bool read_source(struct loader *l, struct str file, struct pos at, struct
 	else if (err == EFBIG)
 		diag_error(l->r.d, at, NULL, "%.*s is larger than %u MiB", STR_ARG(file), YAML_MAX_FILE >> 20);
 	else
-		diag_error(l->r.d, at, NULL, "cannot read %.*s: %s", STR_ARG(file), os_error(err));
+		diag_error(l->r.d, at, NULL, "cannot read %.*s: %s", STR_ARG(file), os_read_error(err));
 	return false;
 }
 

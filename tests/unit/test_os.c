@@ -87,6 +87,10 @@ static void reading_refuses_what_is_no_file_of_the_size(void **state)
 	assert_int_equal(os_read_file(&f->arena, AT_FDCWD, "/dev/zero", 1 << 20, &s), EINVAL);
 	assert_int_equal(mkfifoat(f->fd, "fifo", 0600), 0);
 	assert_int_equal(os_read_file(&f->arena, f->fd, "fifo", 100, &s), EINVAL); /* and does not wait for a writer */
+	assert_int_equal(os_read_ready(&f->arena, f->fd, "fifo", 100, &s, &st), ENXIO);
+	assert_int_equal(os_read_ready(&f->arena, AT_FDCWD, "/dev/null", 100, &s, &st), 0);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(os_read_ready(&f->arena, AT_FDCWD, "/dev/zero", 1 << 20, &s, &st), EFBIG);
 	assert_int_equal(os_read_file(&f->arena, f->fd, ".", 100, &s), EISDIR);
 	assert_int_equal(os_read_file(&f->arena, f->fd, "nothere", 100, &s), ENOENT);
 }
