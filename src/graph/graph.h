@@ -194,6 +194,8 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 
 /* A path as seen from the root: absolute or leading out and in again, it becomes what lies below the root. Others stay. */
 struct str graph_path(const struct graph *g, struct arena *a, struct str path);
+/* Is a path of the root in a folder whose files never count? Nothing there is an output. */
+bool graph_never_counts(struct str path);
 
 /* What lies outside the arena. */
 void graph_free(struct graph *g);

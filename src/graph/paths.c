@@ -104,7 +104,19 @@ static int by_path(const void *x, const void *y)
 	return c ? c : (int)a->exclude - (int)b->exclude;
 }
 
-/* Does a folder of the path, followed through links, lie outside the root? The answer is kept by folder: many outputs share one. */
+/* A real path in the real root, relative to that. */
+static struct str below_root(const struct builder *b, struct str real)
+{
+	size_t n = b->real_root.n;
+	return real.n == n ? STR(".") : str_sub(real, n + (n > 1), real.n);
+}
+
+bool graph_never_counts(struct str path)
+{
+	return path_under(path, STR(".axmake")) || path_under(path, STR(".git")) || path_under(path, STR(".automatosx/status"));
+}
+
+/* Does a folder of the path, followed through links, lie outside the root, or in a folder that never counts? The answer is kept by folder: many outputs share one. */
 static bool leaves_root(struct builder *b, struct str path, struct str *real)
 {
 	struct str dir = path_dir(path);
@@ -117,7 +129,7 @@ static bool leaves_root(struct builder *b, struct str path, struct str *real)
 		struct str at = dir;
 		while (!str_eq(at, STR(".")) && !seen_realpath(b->c->seen, arena_copy(b->a, at).p, buf))
 			at = path_dir(at);
-		if (!str_eq(at, STR(".")) && !path_under(str_of(buf), b->real_root))
+		if (!str_eq(at, STR(".")) && (!path_under(str_of(buf), b->real_root) || graph_never_counts(below_root(b, str_of(buf)))))
 			*answer = arena_copy(b->a, str_of(buf));
 		*known = answer;
 	}
@@ -137,15 +149,17 @@ static bool writable_place(struct builder *b, const struct pattern *p, const cha
 		diag_error(b->d, p->at, "name the folder that the task writes", "the root itself cannot be in %ss", what);
 		return false;
 	}
-	if (path_under(p->path, STR(".axmake")) || path_under(p->path, STR(".git")) || path_under(p->path, STR(".automatosx/status"))) {
+	if (graph_never_counts(p->path)) {
 		diag_error(b->d, p->at, "choose another folder", "%s '%.*s' is inside a folder that never counts", what, STR_ARG(p->path));
 		return false;
 	}
 	struct str dir = p->kind == PATTERN_GLOB ? glob_prefix(p->path) : p->path;
 	struct pattern probe = {.path = p->kind == PATTERN_GLOB ? path_join(b->a, dir, STR("x")) : dir};
 	if (leaves_root(b, probe.path, &real)) {
-		diag_error(b->d, p->at, "a link leads there; write below the root", "%s '%.*s' is outside the root: its folder is really '%.*s'", what,
-			   STR_ARG(p->path), STR_ARG(real));
+		bool inside = path_under(real, b->real_root);
+		diag_error(b->d, p->at, inside ? "a link leads there; choose another folder" : "a link leads there; write below the root",
+			   "%s '%.*s' is %s: its folder is really '%.*s'", what, STR_ARG(p->path), inside ? "inside a folder that never counts" : "outside the root",
+			   STR_ARG(real));
 		return false;
 	}
 	return true;
