@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/path.h"
+#include "load/trees.h"
 #include "state/seal.h"
 #include "graph/approval.h"
 #include "graph/foresight.h"
@@ -79,8 +80,7 @@ void project_load_settings(struct project *p, struct options *o)
 	options_settings(o, p->arena, p->diag, p->rules);
 }
 
-/* Does anything run, if it is stale? */
-static bool runs(const struct options *o)
+bool project_runs(const struct options *o)
 {
 	return o->mode == MODE_BUILD && !o->dry_run && !o->question && !(o->touch_inherited && !o->touch);
 }
@@ -94,7 +94,7 @@ static void want_targets(struct project *p)
 /* Where something is to run, makers of includes come first; who only looks sees all that is known. */
 static void want(struct project *p)
 {
-	if (!p->making || !runs(p->options))
+	if (!p->making || !project_runs(p->options))
 		want_targets(p);
 	name_set(p, &p->new_files, p->options->new_files.p, p->options->new_files.n);
 	name_set(p, &p->old_files, p->options->old_files.p, p->options->old_files.n);
@@ -214,7 +214,11 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
 		return false;
 	}
-	return (!writable || take_lock(p, run_id)) && recall(p, writable);
+	if ((writable && !take_lock(p, run_id)) || !recall(p, writable))
+		return false;
+	if (writable && !p->start.p) /* else they would not be looked for here */
+		trees_keep(p->reading.trees, p->store.fd, "trees");
+	return true;
 }
 
 /* What is remembered, of the graph as it is now. */
@@ -376,6 +380,8 @@ int project_close(struct project *p)
 	if (p->stale.hashing.hasher.state)
 		hasher_free(&p->stale.hashing.hasher);
 	stale_free(&p->stale);
+	trees_close(p->reading.trees);
+	p->reading.trees = NULL;
 	store_close(&p->store);
 	return err;
 }

@@ -44,6 +44,9 @@ struct project {
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
+/* Does anything run with these options, if it is stale? */
+bool project_runs(const struct options *o);
+
 /* Reads rules and settings of the current folder alone. Mistakes are in diag. */
 void project_load_settings(struct project *p, struct options *o);
 

@@ -8,8 +8,10 @@
 
 #include "base/os.h"
 #include "base/path.h"
+#include "load/trees.h"
 #include "load/yaml.h"
 #include "show/phrase.h"
+#include "version.h"
 
 #define MAX_ROUNDS 16
 
@@ -37,6 +39,8 @@ static void load(struct project *p)
 	struct str known = p->workflow ? p->workflow->file : STR_NONE;
 	if (!go_to(p, p->start))
 		return;
+	if (!p->reading.trees)
+		p->reading.trees = trees_open(AT_FDCWD, ".axmake/trees", STR(AXMAKE_VERSION), project_runs(p->options));
 	p->workflow = workflow_load(p->arena, p->diag, p->seen_outside ? p->seen_outside : p->seen, p->file, &p->reading);
 	if (known.p)
 		p->workflow->file = known;
@@ -231,7 +235,7 @@ static void settle(struct project *p)
 	map_free(&p->reading.hold);
 	map_free(&p->reading.final);
 	map_free(&p->reading.may_lack);
-	p->reading = (struct inclusion){0};
+	p->reading = (struct inclusion){.trees = p->reading.trees};
 	for (size_t i = 0; i < p->workflow->includes.n; i++) {
 		const struct task *maker = p->graph->makers[i];
 		if (!maker || !maker->ended)

@@ -191,6 +191,13 @@ int os_read_at(int fd, void *p, size_t *n, uint64_t from)
 	return err;
 }
 
+bool os_read_exactly_at(int fd, char *p, size_t n, uint64_t at)
+{
+	size_t got = n;
+
+	return !os_read_at(fd, p, &got, at) && got == n;
+}
+
 int os_open_file(int at, const char *path, int flags, int *fd, uint64_t *size)
 {
 	struct stat st;

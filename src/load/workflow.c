@@ -15,6 +15,7 @@
 #include "load/makers.h"
 #include "load/matrix.h"
 #include "load/reader.h"
+#include "load/trees.h"
 #include "load/yaml.h"
 
 #define MAX_INCLUDE_DEPTH 32
@@ -234,7 +235,7 @@ static void load_file(struct loader *l, const struct chain *above, struct str fi
 	here.identity = identity_of(l, here.file);
 	*map_slot(&l->seen, here.identity) = l;
 	vec_push(l->r.a, &l->r.wf->files, here.file);
-	top = yaml_parse(&tree, l->r.d, source, text);
+	top = trees_parse(l->how->trees, &tree, l->r.d, source, text);
 	if (top) {
 		file_read(&l->r, top, &part);
 		if (part.is_main)

@@ -13,11 +13,14 @@
  * STR_NONE after reporting. seen (or NULL): where what was looked at is noted, here and below. */
 struct str workflow_find(struct arena *a, struct diag *d, struct seen *seen, struct str wanted);
 
+struct trees;
+
 /* How includes are dealt with that tasks may make. Zeroed: what is there is read, what is not is left out. Maps are by path, normal and relative to the root. */
 struct inclusion {
 	struct map hold;     /* left out, there or not */
 	struct map final;    /* nobody is going to make these any more: where there is none that is an error */
 	struct map may_lack; /* of those: or nothing at all */
+	struct trees *trees; /* load/trees.h: of files that were read before; NULL: none is known */
 	bool strict;         /* what is left out excuses nothing: the workflow is not partial */
 };
 

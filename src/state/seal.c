@@ -45,16 +45,6 @@ struct seal {
 	int64_t now_ns;
 };
 
-static bool read_at(int fd, void *p, size_t n, size_t at)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, p, n, (off_t)at);
-	while (got < 0 && errno == EINTR);
-	return got >= 0 && (size_t)got == n;
-}
-
 /* Reads the whole head onto the heap. Nothing of it is believed but its length, which stays within the file. */
 static bool load_head(struct seal *l)
 {
@@ -62,7 +52,7 @@ static bool load_head(struct seal *l)
 	struct stat st;
 
 	if (l->fd < 0 || fstat(l->fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= SEAL_START ||
-	    st.st_size > SEAL_MAX || !read_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
+	    st.st_size > SEAL_MAX || !os_read_exactly_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
 		return false;
 	l->size = (size_t)st.st_size;
 	l->sum = bytes_u64(start + sizeof SEAL_MAGIC - 1);
@@ -70,7 +60,7 @@ static bool load_head(struct seal *l)
 	if (l->head_n <= SEAL_START || l->head_n >= l->size)
 		return false;
 	l->head = malloc(l->head_n);
-	return l->head && read_at(l->fd, l->head, l->head_n, 0) &&
+	return l->head && os_read_exactly_at(l->fd, l->head, l->head_n, 0) &&
 	       l->sum == hash64_bytes(l->head + SEAL_START - 4, l->head_n - (SEAL_START - 4));
 }
 
@@ -131,7 +121,7 @@ static bool block_holds(const struct seal *l, size_t number, size_t blocks)
 	uint32_t own, used;
 	bool last;
 
-	if (n < SEAL_BLOCK_START || !read_at(l->fd, bytes, n, at))
+	if (n < SEAL_BLOCK_START || !os_read_exactly_at(l->fd, bytes, n, at))
 		return false;
 	r = reader_of((struct str){bytes, n});
 	sum = reader_u64(&r);
