@@ -22,6 +22,7 @@ struct hashing {
 	/* While something is judged under -o: what these paths and tasks count is taken from the record. NULL: none. */
 	const struct map *old_files;
 	struct foresight foresight;
+	struct str_list *secrets; /* signature.c's: values of the environment that are not to be shown; NULL: not looked for yet */
 	struct seen *seen; /* where variables asked for and folders listed are noted; NULL: nowhere */
 };
 

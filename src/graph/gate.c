@@ -86,7 +86,7 @@ static enum truth path_exists(struct asking *q, struct str path)
 	}
 	int err = errno;
 	if (!no_name(err)) {
-		struct str shown = signature_shows_secret(path) ? STR("***") : path;
+		struct str shown = signature_shows_secret(q->h, path) ? STR("***") : path;
 		q->problem = arena_printf(q->a, "cannot look whether '%.*s' exists, which 'when' asks: %s", STR_ARG(shown), os_error(err));
 		return TRUTH_PROBLEM;
 	}
@@ -158,12 +158,12 @@ static void add_source(struct sbuf *b, struct str s)
 	}
 }
 
-static void add_value(struct sbuf *b, struct str value)
+static void add_value(const struct asking *q, struct sbuf *b, struct str value)
 {
 	size_t n = value.n < SHOWN_BYTES ? value.n : SHOWN_BYTES;
 	while (n < value.n && n && ((unsigned char)value.p[n] & 0xc0) == 0x80) /* within a character */
 		n--;
-	if (signature_shows_secret(value))
+	if (signature_shows_secret(q->h, value))
 		sbuf_lit(b, "\"***\"");
 	else
 		sbuf_printf(b, "\"%.*s%s\"", (int)n, value.p, n < value.n ? "…" : "");
@@ -180,7 +180,7 @@ static struct str with_values(const struct asking *q)
 		bool put_in = q->values[i].p && o->value.has_refs;
 		add_source(&b, str_sub(c->source.s, at, put_in ? o->from : o->to));
 		if (put_in)
-			add_value(&b, q->values[i]);
+			add_value(q, &b, q->values[i]);
 		at = o->to;
 	}
 	add_source(&b, str_sub(c->source.s, at, c->source.s.n));

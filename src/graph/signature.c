@@ -21,16 +21,27 @@ struct writer {
 
 #define SECRET_BYTES 8 /* what is shorter is no secret: it would be found everywhere */
 
-bool signature_shows_secret(struct str value)
+/* Values of the environment that have a secret's name; found once. */
+static const struct str_list *secrets_of(struct hashing *h)
 {
+	if (h->secrets)
+		return h->secrets;
+	h->secrets = arena_new(h->g->arena, struct str_list);
 	for (char *const *e = environ; *e; e++) {
 		const char *eq = strchr(*e, '=');
 		struct str secret = eq ? str_trim(str_of(eq + 1)) : STR_NONE;
-		if (secret.n < SECRET_BYTES || !signature_secret_name((struct str){*e, (size_t)(eq - *e)}))
-			continue;
-		if (str_find(value, secret, 0) < (value.n < FIELD_SHOWN ? value.n : FIELD_SHOWN))
-			return true;
+		if (secret.n >= SECRET_BYTES && signature_secret_name((struct str){*e, (size_t)(eq - *e)}))
+			vec_push(h->g->arena, &h->secrets->items, arena_copy(h->g->arena, secret));
 	}
+	return h->secrets;
+}
+
+bool signature_shows_secret(struct hashing *h, struct str value)
+{
+	const struct str_list *secrets = secrets_of(h);
+	for (size_t i = 0; i < secrets->items.n; i++)
+		if (str_find(value, secrets->items.p[i], 0) < (value.n < FIELD_SHOWN ? value.n : FIELD_SHOWN))
+			return true;
 	return false;
 }
 
@@ -41,7 +52,7 @@ static void put_shown(struct writer *w, enum field_kind kind, struct str label, 
 	hasher_add_framed(&w->h->hasher, label.p, kind == FIELD_USED ? 0 : label.n);
 	hasher_add_framed(&w->h->hasher, value.p, value.n);
 	if (w->want_fields)
-		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), signature_shows_secret(shown) ? STR_NONE : shown);
+		field_add(&w->out->fields, k, label, hash_bytes(value.p, value.n), signature_shows_secret(w->h, shown) ? STR_NONE : shown);
 }
 
 static void put(struct writer *w, enum field_kind kind, struct str label, struct str value, bool show)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +21,8 @@ struct eventline {
 	struct arena arena;
 	struct mask mask;
 	int64_t began_ns;
+	int64_t second; /* wall clock, of the line before; its time: */
+	char at[sizeof "2026-11-24T06:48:46.123Z"];
 	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never */
 	size_t n_told;
 	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
@@ -63,19 +66,35 @@ static void set_tokens(struct line *l, int64_t input, int64_t output)
 	jsonout_end(&l->o);
 }
 
+/* The time now. Many lines share a second, and all of it but the milliseconds. */
+static struct str time_now(struct eventline *l)
+{
+	int64_t now_ns = clock_wall_ns(), ms = now_ns / NS_PER_MS % 1000;
+	struct str at = {l->at, sizeof l->at - 1};
+	if (now_ns / NS_PER_S != l->second) {
+		struct sbuf b = {0};
+		clock_iso_ms(&b, now_ns);
+		l->second = b.n == at.n ? now_ns / NS_PER_S : -1;
+		at.n = b.n < at.n ? b.n : at.n;
+		memcpy(l->at, b.p, at.n);
+		sbuf_free(&b);
+		return at;
+	}
+	for (size_t i = at.n - 2; i > at.n - 5; i--, ms /= 10)
+		l->at[i] = (char)('0' + ms % 10);
+	return at;
+}
+
 static struct line line_begin(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
 	struct line l = {.of = of, .e = e, .o = {.b = b}};
-	struct sbuf at = {0};
-	clock_iso_ms(&at, clock_wall_ns());
 	jsonout_object(&l.o, NULL);
 	set_count(&l, "v", EVENTLINE_VERSION);
 	jsonout_word(&l.o, "ev", name);
-	jsonout_text(&l.o, "at", sbuf_view(&at));
+	jsonout_text(&l.o, "at", time_now(of));
 	jsonout_count(&l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
 	if (e && e->task)
 		jsonout_text(&l.o, "task", e->task->name);
-	sbuf_free(&at);
 	return l;
 }
 
@@ -399,6 +418,7 @@ struct eventline *eventline_new(const struct eventline_run *run, const struct gr
 	struct eventline *l = xcalloc(1, sizeof *l);
 	l->run = *run;
 	l->began_ns = clock_ns();
+	l->second = -1;
 	mask_read(&l->mask, &l->arena, run->environ);
 	l->fresh = run->sealed.fresh;
 	l->skipped = run->sealed.skipped;

@@ -236,12 +236,12 @@ static void no_damage_is_believed(void **state)
 	write_file(whole);
 	assert_true(takes(f, text, PROGRAM));
 	unlink(FILE_NAME);
-	mkfifo(FILE_NAME, 0600);
+	assert_int_equal(mkfifo(FILE_NAME, 0600), 0);
 	assert_false(takes(f, text, PROGRAM));
 	unlink(FILE_NAME);
 	write_file(whole);
 	rename(FILE_NAME, "elsewhere");
-	symlink("elsewhere", FILE_NAME);
+	assert_int_equal(symlink("elsewhere", FILE_NAME), 0);
 	assert_false(takes(f, text, PROGRAM));
 }
 
