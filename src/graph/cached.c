@@ -101,8 +101,11 @@ bool cached_find(struct stale *s, struct cache *c, struct arena *a, struct task 
 	}
 	if (t->kind == TASK_RUN)
 		return find_for(s, c, a, t, NULL, out);
-	for (size_t i = 0; i < t->n_providers; i++)
+	for (size_t i = 0; i < t->n_providers; i++) {
 		if (find_for(s, c, a, t, t->providers[i], out))
 			return true;
+		if (!out->out_of_reach)
+			out->out_of_reach = cache_out_of_reach(c);
+	}
 	return false;
 }

@@ -15,7 +15,7 @@ struct cached {
 	const struct provider *provider; /* that answered; NULL for scripts */
 	struct signing signing;          /* with fields: the caller frees them; its problem is empty */
 	struct cache_entry entry;
-	int out_of_reach; /* nobody could look: see cache_out_of_reach */
+	int out_of_reach; /* somebody's answer may lie there and could not be looked at: see cache_out_of_reach */
 };
 
 /* Looks by the signature with each provider that may serve, in their order. Never for what was asked for anew (-B, -W, `always`) or rejected. All memory but the fields in a. */

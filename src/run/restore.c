@@ -146,7 +146,7 @@ bool restore_task(struct sched *s, struct task *t, const struct verdict *v, stru
 		*refused = arena_printf(s->arena, "%.*s; it is not asked again for what it has answered (--no-cache does)", STR_ARG(b->problem));
 	else if (b->problem.n)
 		sched_warn(s, t, "%.*s; it runs instead", STR_ARG(b->problem));
-	else if (r.found.out_of_reach && t->kind == TASK_AGENT)
+	else if (!found && r.found.out_of_reach && t->kind == TASK_AGENT)
 		*refused = arena_printf(s->arena, "cannot use the cache '%.*s': %s; it may hold its answer, so it is not asked (--no-cache does)",
 		                        STR_ARG(cache_where(s->c->cache)), os_error(r.found.out_of_reach));
 	if (done)

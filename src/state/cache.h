@@ -44,7 +44,7 @@ struct str cache_where(const struct cache *c);
 struct cache_attend cache_attend(struct cache *c, struct cache_attend a);
 /* Was anything ever stored there? */
 bool cache_exists(struct cache *c);
-/* Not 0: an errno, which kept this run from looking into it, and need not keep the next one. */
+/* Not 0: an errno, which kept the last look from finding what may be there, and need not keep the next one. */
 int cache_out_of_reach(const struct cache *c);
 
 /* The entry of a signature, whole and with all its objects there in their sizes; its strings lie in a. A damaged one is removed. */

@@ -102,7 +102,7 @@ bool cache_folder(struct cache *c, bool make)
 	c->fd = openat(at, path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->fd < 0 && errno != ENOENT) {
 		err = errno;
-		if (err == EMFILE || err == ENFILE || err == ENOMEM || err == EIO)
+		if (err != EACCES && err != EPERM && err != ENOTDIR && err != ELOOP)
 			c->out_of_reach = err;
 		return die(c, err);
 	}

@@ -11,7 +11,7 @@ struct cache {
 	int fd;              /* "DIR/v1"; -1: not opened yet, or not there */
 	int lock_fd, size_fd; /* -1: not opened yet */
 	bool dead;           /* cannot be used */
-	int out_of_reach;    /* by a fault of the moment (no descriptor, no memory, I/O): another run may find what it holds */
+	int out_of_reach;    /* why the last look failed, where that may pass (no descriptor, no memory, I/O) */
 	bool full;           /* nothing more is stored */
 	bool swept;          /* what killed runs left was looked for */
 	bool locked;

@@ -27,7 +27,9 @@ static bool object_there(void *self, struct hash128 hash, uint64_t size)
 	struct stat st;
 
 	cache_name(name, "objects", hash);
-	return !fstatat(c->fd, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+	if (fstatat(c->fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno != ENOENT && errno != ENOTDIR; /* who reads it will know */
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
 }
 
 /* The file may be a newer one by now, another run's: that is lost then, which costs a run, no more. */
@@ -52,7 +54,9 @@ static int read_entry(struct cache *c, struct arena *a, const char *name, struct
 	if (!err) {
 		p = arena_text(a, (size_t)st.st_size + 1);
 		*out = (struct str){p, (size_t)st.st_size};
-		err = os_read_exactly(fd, p, out->n) ? 0 : EBADMSG;
+		errno = 0;
+		if (!os_read_exactly(fd, p, out->n))
+			err = errno ? errno : EBADMSG;
 	}
 	close(fd);
 	return err;
@@ -66,6 +70,7 @@ bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, stru
 
 	if (!cache_folder(c, false))
 		return false;
+	c->out_of_reach = 0;
 	cache_name(name, "entries", signature);
 	err = read_entry(c, a, name, &file);
 	if (err == ENOENT)
@@ -76,6 +81,7 @@ bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, stru
 		cache_say(c, "a damaged entry of the cache '%.*s' is dropped", STR_ARG(c->where));
 		drop(c, name);
 	} else if (err) {
+		c->out_of_reach = err != EACCES && err != EPERM ? err : 0;
 		cache_say(c, "cannot read the cache '%.*s': %s", STR_ARG(c->where), os_error(err));
 	} else if (!cache_entry_objects(out, object_there, c)) {
 		cache_say(c, "an entry of the cache '%.*s' lacks a part and is dropped", STR_ARG(c->where));

@@ -62,6 +62,7 @@ FOUND = [
     ("anew", "openat", '"first.txt"', "ENOMEM"),
     ("an edit", "pread64", "", "EIO"),
     ("restored", "openat", '"cache/v1"', "EMFILE"),
+    ("restored", "read", "", "EIO"),
     ("anew", "pwrite64", "", "SHORT"),
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
