@@ -10,8 +10,7 @@ void mounts_add(struct mounts *m, enum mount_kind kind, struct str at)
 	vec_push(m->a, &m->all, ((struct mount){.at = at, .kind = kind, .rank = m->all.n}));
 }
 
-/* Through all links; STR_NONE: there is nothing. */
-static struct str real_path(struct mounts *m, struct str path)
+struct str mounts_real(struct mounts *m, struct str path)
 {
 	char *real = realpath(arena_copy(m->a, path).p, NULL);
 	struct str out = real ? arena_copy(m->a, str_of(real)) : STR_NONE;
@@ -21,7 +20,7 @@ static struct str real_path(struct mounts *m, struct str path)
 
 void mounts_hide(struct mounts *m, struct str folder)
 {
-	struct str real = real_path(m, folder);
+	struct str real = mounts_real(m, folder);
 	if (real.n > 1)
 		mounts_add(m, MOUNT_EMPTY, real);
 }
@@ -42,18 +41,22 @@ bool mounts_hold_hidden(const struct mounts *m, struct str folder)
 	return false;
 }
 
+static void add_link(struct mounts *m, struct str at, struct str to)
+{
+	if (str_eq(at, to) || !mounts_hidden(m, at))
+		return;
+	mounts_add(m, MOUNT_LINK, at);
+	m->all.p[m->all.n - 1].to = to;
+}
+
 bool mounts_show(struct mounts *m, enum mount_kind kind, struct str path)
 {
-	struct str real = real_path(m, path);
+	struct str real = mounts_real(m, path);
 	if (!real.n)
 		return false;
 	mounts_add(m, kind, real);
-	struct str dir = real_path(m, path_dir(path));
-	path = path_join(m->a, dir, path_base(path)); /* where the folder's own name is a link, that is followed outside */
-	if (!str_eq(path, real) && mounts_hidden(m, path)) {
-		mounts_add(m, MOUNT_LINK, path);
-		m->all.p[m->all.n - 1].to = real;
-	}
+	add_link(m, path, real);
+	add_link(m, path_join(m->a, mounts_real(m, path_dir(path)), path_base(path)), real); /* where a folder's name is a link that is seen */
 	return true;
 }
 

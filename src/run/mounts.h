@@ -36,6 +36,8 @@ void mounts_add(struct mounts *m, enum mount_kind kind, struct str at);
 void mounts_hide(struct mounts *m, struct str folder);
 /* What is at that path, through links, is seen under it and, where the path leads over links that are hidden, under its own name. false: there is nothing. */
 bool mounts_show(struct mounts *m, enum mount_kind kind, struct str path);
+/* A path through all links; STR_NONE: there is nothing. */
+struct str mounts_real(struct mounts *m, struct str path);
 /* Is it in a folder that is hidden? */
 bool mounts_hidden(const struct mounts *m, struct str path);
 /* Is such a folder in it, or it itself one? */

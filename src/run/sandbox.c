@@ -1,6 +1,7 @@
 /* A wall around the programs of an isolated task, by bubblewrap. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -88,16 +89,60 @@ static void add_path_folders(struct mounts *m, const char *path)
 }
 
 /* What a program is installed with: a package of npm's is all in one folder of them. */
-static void add_program(struct mounts *m, const char *file)
+static void add_installed(struct mounts *m, struct str path)
 {
-	char *real = realpath(file, NULL);
-	struct str path = real ? arena_copy(m->a, str_of(real)) : STR_NONE;
 	size_t packages = str_find(path, STR("/node_modules/"), 0);
-	free(real);
 	if (!path.n || !mounts_hidden(m, path))
 		return;
 	mounts_show(m, MOUNT_READ, path);
 	show_folder(m, packages < path.n ? str_sub(path, 0, packages + sizeof "/node_modules" - 1) : path_dir(path));
+}
+
+/* A name that is a link to a link to a program: each has to be seen. */
+static void add_links(struct mounts *m, struct str file)
+{
+	enum { MOST = 40 };
+	char to[PATH_MAX];
+	for (int i = 0; i < MOST; i++) {
+		ssize_t n = readlink(arena_copy(m->a, file).p, to, sizeof to);
+		if (n <= 0 || (size_t)n == sizeof to)
+			return;
+		struct str dir = *to == '/' ? STR("/") : mounts_real(m, path_dir(file));
+		file = path_join(m->a, dir, path_normal(m->a, arena_copy(m->a, (struct str){to, (size_t)n})));
+		mounts_show(m, MOUNT_READ, file);
+	}
+}
+
+/* The program that a script names in its first line, also by way of env; STR_NONE: it is none. */
+static struct str interpreter(struct arena *a, const char *file, const char *path_env)
+{
+	char line[256];
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+	struct str found = STR_NONE;
+	char *rest = NULL;
+	if (fd >= 0)
+		close(fd);
+	if (n < 2 || line[0] != '#' || line[1] != '!')
+		return STR_NONE;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	const char *word = strtok_r(line + 2, " \t", &rest);
+	if (word && str_eq(path_base(str_of(word)), STR("env")))
+		while ((word = strtok_r(NULL, " \t", &rest)) && *word == '-')
+			;
+	return word && os_find_program(a, word, path_env, &found) ? found : STR_NONE;
+}
+
+static void add_program(struct mounts *m, const char *file, const char *path_env)
+{
+	struct str by = interpreter(m->a, file, path_env);
+	add_links(m, str_of(file));
+	add_installed(m, mounts_real(m, str_of(file)));
+	if (!by.n)
+		return;
+	add_links(m, by);
+	add_installed(m, mounts_real(m, by));
 }
 
 /* "~/x" in the user's home. */
@@ -203,7 +248,7 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 	add_system(&m);
 	add_temporary(&m, env);
 	add_path_folders(&m, j->sched->path_env);
-	add_program(&m, call->file);
+	add_program(&m, call->file, j->sched->path_env);
 	if (j->provider)
 		add_needs(&m, &j->provider->needs);
 	if (!add_own(&m, s, why))

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import subprocess
 import tempfile
 
 from harness import HERE, Skipped, free_memory_mb, heard, orders
@@ -251,6 +252,27 @@ def goes_on_with_its_session_when_a_check_fails(c):
     c.expect(c.result("a") == "okapi was told", r, f"the answer is {c.result('a')!r}")
     with open(os.path.join(c.root, ".axmake/tasks/a/prompt")) as f:
         c.expect(("Remember" in f.read()) != c.program.session, r, "the second prompt is not what it should be")
+
+
+@case()
+def works_in_a_sandbox(c):
+    """With what its rule says that it needs: it writes its output, goes on with its session after a check, and sees nothing else of the home."""
+    if subprocess.run("bwrap --unshare-user --unshare-pid --ro-bind / / --dev /dev --proc /proc true", shell=True, capture_output=True).returncode:
+        raise Skipped("there is no bwrap, or it may not make namespaces")
+    if c.program.name == "codex" and (os.geteuid() == 0 or c.home.startswith("/tmp/")):
+        raise Skipped("as root its own sandbox cannot be made within one, nor with a home below /tmp")
+    c.write(os.path.join(c.home, ".ssh/id"), "private")
+    c.workflow({
+        "name": "a", "task": f"Remember the okapi. {told(write=os.path.join(c.root, 'made.txt'), say='first')}", "outputs": ["made.txt"], "retry": {"attempts": 2, "delay": "1s"},
+        "sandbox": True,
+        "check": f"grep -q okapi \"$AX_RESULT_A\" && exit; [ ! -e ~/.ssh ] && echo '{told(find='okapi')}'; exit 1",
+    })
+    r = c.axmake()
+    c.expect(c.result("a") == "okapi was told", r, f"the answer is {c.result('a')!r}")
+    c.expect(os.path.exists(os.path.join(c.root, "made.txt")), r, "its output is not there")
+    with open(os.path.join(c.root, ".axmake/tasks/a/prompt")) as f:
+        c.expect(("Remember" in f.read()) != c.program.session, r, "the second prompt is not what it should be")
+    c.expect_nothing_left(r)
 
 
 @case(short=False)
