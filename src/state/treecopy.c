@@ -130,18 +130,11 @@ static int open_folder(int at, struct str path)
 	return openat(at, path.n ? path.p : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int copy_entries(struct copying *c, struct str folder, struct str *bad)
+static int copy_listed(struct copying *c, DIR *d, int to, struct str folder, struct str *bad)
 {
-	int from = open_folder(c->from, folder);
-	if (from < 0 && folder.n && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-		return 0; /* gone since it was listed, or something else by now: an empty folder stands for it */
-	int err = from < 0 ? errno : 0, to = open_folder(c->to, folder);
-	if (!err && to < 0)
-		err = errno;
-	DIR *d = err ? NULL : fdopendir(from);
 	struct dirent *e = NULL;
-	*bad = folder.n ? folder : STR(".");
-	while (d && !err && (errno = 0, e = readdir(d))) {
+	int err = 0;
+	while (!err && (errno = 0, e = readdir(d))) {
 		if (changes_pass_over(folder, e->d_name))
 			continue;
 		struct str path = folder.n ? arena_printf(c->a, "%.*s/%s", STR_ARG(folder), e->d_name) : arena_copy(c->a, str_of(e->d_name));
@@ -151,12 +144,27 @@ static int copy_entries(struct copying *c, struct str folder, struct str *bad)
 		if (err)
 			*bad = path;
 	}
-	if (d && !err && !e)
+	return !err && !e ? errno : err;
+}
+
+static int copy_entries(struct copying *c, struct str folder, struct str *bad)
+{
+	int from = open_folder(c->from, folder);
+	if (from < 0 && folder.n && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return 0; /* gone since it was listed, or something else by now: an empty folder stands for it */
+	int err = from < 0 ? errno : 0, to = open_folder(c->to, folder);
+	if (!err && to < 0)
 		err = errno;
-	if (d)
+	DIR *d = err ? NULL : fdopendir(from);
+	*bad = folder.n ? folder : STR(".");
+	if (d) {
+		err = copy_listed(c, d, to, folder, bad);
 		closedir(d);
-	else if (from >= 0)
-		close(from);
+	} else {
+		err = err ? err : errno;
+		if (from >= 0)
+			close(from);
+	}
 	if (to >= 0)
 		close(to);
 	return err;
