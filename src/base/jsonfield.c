@@ -145,6 +145,7 @@ bool jsonfield_is_path(struct str path)
 static struct str unmarked(struct arena *a, const char *text)
 {
 	struct sbuf b = {0};
+	/* cppcheck-suppress [nullPointerRedundantCheck, ctunullpointer] ; who calls this without a text has ended by mem_exhausted */
 	while (*text) {
 		size_t n = strcspn(text, "\"");
 		sbuf_add(&b, text, n);

@@ -191,7 +191,7 @@ json_t *jsonmend_load(struct str text, bool exact, size_t *taken)
 
 	for (int no_nul = 0; no_nul <= 1 && !root; no_nul++) {
 		struct sbuf copy = {0};
-		json_error_t error;
+		json_error_t error = {0};
 
 		*taken = mend(text, exact, no_nul == 1, &copy);
 		if (*taken)

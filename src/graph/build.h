@@ -30,7 +30,7 @@ void build_makers(struct builder *b);
 struct pos build_pos(struct text t, const struct piece *p);
 
 /* The path that a text of t gives: variables, keys of its matrix and `${env.NAME}` are all that it may use. false after reporting. */
-bool build_expand_path(struct builder *b, struct task *t, struct text path, struct sbuf *out);
+bool build_expand_path(struct builder *b, struct task *owner, struct text t, struct sbuf *out);
 
 /* Paths: expands and sorts a task's inputs, outputs and edits; then who makes what. */
 void build_paths(struct builder *b, struct task *t);

@@ -1,5 +1,6 @@
 #include "load/provider.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <regex.h>
 #include <stddef.h>
@@ -593,6 +594,7 @@ static void set_program(struct provider *p, struct arena *a, struct str program,
 {
 	struct words *w = &p->command;
 	struct apply ap = {.provider = p, .arena = a};
+	const struct key_def *command = key_def_of(STR("command"));
 	struct str *words = arena_array(a, struct str, w->n);
 
 	if (str_eq(w->p[0], program))
@@ -601,7 +603,8 @@ static void set_program(struct provider *p, struct arena *a, struct str program,
 	words[0] = program;
 	w->p = words;
 	note_command(p, a, at);
-	p->user_shape = with_line(a, p->user_shape, STR("command"), shape_value(&ap, key_def_of(STR("command"))));
+	assert(command);
+	p->user_shape = with_line(a, p->user_shape, STR("command"), shape_value(&ap, command));
 }
 
 void provider_set_command(struct provider *p, struct arena *a, struct diag *d, struct text command)

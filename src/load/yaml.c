@@ -1,5 +1,6 @@
 #include "load/yaml.h"
 
+#include <assert.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -255,6 +256,7 @@ static void on_close(struct builder *b)
 	struct frame f = b->frames[--b->depth];
 	size_t n = b->pending.n - f.base;
 
+	assert(f.node); /* the library closes what it has opened */
 	if (f.node->kind == NODE_MAP) {
 		yaml_map_finish(b->a, b->d, f.node, b->pending.p + f.base, n);
 	} else {
