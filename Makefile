@@ -167,6 +167,17 @@ SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 asan:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built B=build/asan OUT=build/asan HARDEN=0 CFLAGS='$(SANITIZE)'
+# What reads in threads of its own. SUITES: unit, unless said.
+.PHONY: tsan
+tsan:
+	@.ci/setup.sh
+	+@$(AGAIN) check-built B=build/tsan OUT=build/tsan HARDEN=0 CFLAGS='-O1 -g -fsanitize=thread' SUITES='$(or $(SUITES),unit)'
+# Unit tests, and golden cases of bad input, under memcheck: slow. PROGRAMS="test_log test_yaml": those unit tests alone.
+.PHONY: valgrind
+valgrind:
+	@.ci/setup.sh make build check valgrind
+	+@$(AGAIN) all $(UNIT)
+	@python3 tests/memcheck.py --axmake $(OUT)/axmake --build $B $(PROGRAMS)
 check-clang:
 	@.ci/setup.sh
 	+@$(AGAIN) check-built B=build/clang OUT=build/clang CC=clang
@@ -206,6 +217,13 @@ lint:
 	@$(or $(shell command -v clang-tidy),echo no clang-tidy: skipped; :) --quiet --warnings-as-errors='*' \
 		--checks='-*,bugprone-*,clang-analyzer-*,$(NOISE)' \
 		$(filter src/%.c,$(C_FILES)) -- $(ALL_CFLAGS) $(PKG_CFLAGS)
+# gcc's analyzer, file by file. It knows no other file: what those promise is said by an assert where it asks.
+ANALYZE := -O1 -fanalyzer -Werror
+.PHONY: analyze
+analyze: $(LIB_SRC:%.c=$B/analyze/%.done)
+$B/analyze/%.done: %.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Isrc $(PKG_CFLAGS) $(ANALYZE) -c -o /dev/null $< && touch $@
 format:
 	clang-format -i $(C_FILES)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser|libfuzzer|afl]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|libfuzzer|afl|valgrind]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -58,6 +58,10 @@ find_libfuzzer() {
 	have clang || want clang
 }
 
+find_valgrind() {
+	have valgrind || want valgrind
+}
+
 find_afl() {
 	have afl-fuzz || want afl++
 }
@@ -97,8 +101,9 @@ for what; do
 	browser) find_browser ;;
 	libfuzzer) find_libfuzzer ;;
 	afl) find_afl ;;
+	valgrind) find_valgrind ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check, browser, libfuzzer or afl" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, libfuzzer, afl or valgrind" >&2
 		exit 2
 		;;
 	esac
