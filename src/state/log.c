@@ -34,6 +34,8 @@ struct log {
 	struct sbuf out, key;
 };
 
+static const uint64_t FAR = UINT64_C(1) << 48; /* records that no log comes to */
+
 /* Frames to write are gathered in out. */
 static void begin(struct log *l)
 {
@@ -189,13 +191,16 @@ static void reserve(struct log *l)
 	log_index_reserve(&l->ix, tasks, files);
 }
 
-/* Is it younger than all before it? A frame that stands in the log a second time, or in another place, would call back what has been forgotten since. */
+/* Is it younger than all before it? A frame that stands in the log a second time, or in another place, would call back what has been forgotten since. Nor is it by more than
+ * could ever lie between two: behind the highest number of all nothing could follow. */
 static bool is_younger(const struct log *l, struct str payload)
 {
 	struct reader r = reader_of(payload);
+	uint64_t seq;
 
 	reader_u8(&r);
-	return reader_u64(&r) > l->ix.seq;
+	seq = reader_u64(&r);
+	return seq > l->ix.seq && seq - l->ix.seq < FAR;
 }
 
 /* Reads all frames into the index. */
