@@ -1,5 +1,6 @@
 #include "look.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ static bool is_ignored(const struct program *g, const struct task *t, const stru
 static int status_of_plan(const struct program *g, const struct verdict *v)
 {
 	const struct graph *gr = g->project.graph;
+	assert(v); /* a plan is made of them */
 	for (size_t i = 0; i < gr->tasks.n; i++)
 		if (gr->tasks.p[i]->wanted && verdict_is_error(&v[i]) && !is_ignored(g, gr->tasks.p[i], &v[i]))
 			return EXIT_TROUBLE;

@@ -98,7 +98,7 @@ bool probe_output(struct arena *a, char *const argv[], int64_t limit_ns, size_t 
 	int64_t end_ns = clock_ns() + limit_ns;
 	struct sbuf text = {0};
 	int fd[2], status;
-	pid_t pid;
+	pid_t pid = -1;
 	if (pipe2(fd, O_CLOEXEC)) {
 		*why = str_of(os_error(errno));
 		return false;

@@ -1,5 +1,6 @@
 #include "run/standing.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -7,6 +8,7 @@
 
 static bool same(const struct filehash_part *a, const struct filehash_part *b)
 {
+	assert(a && b);
 	return a->kind == b->kind && hash_eq(a->content, b->content) && str_eq(a->link, b->link);
 }
 

@@ -80,9 +80,9 @@ static void forget(struct progress *p, struct runner *r)
 static void end(struct progress *p, const struct event *e)
 {
 	const struct outcome *o = e->outcome;
-	struct runner *r = runner_of(p, e->task);
 	if (e->task->kind == TASK_GROUP)
 		return;
+	struct runner *r = runner_of(p, e->task);
 	p->over++;
 	p->failed += e->task->state == STATE_FAILED;
 	if (r)
