@@ -99,7 +99,8 @@ static void push_mount(struct mounts *m, const struct mount *at, uint64_t size, 
 
 void mounts_words(struct mounts *m, uint64_t size, struct words_list *words)
 {
-	qsort(m->all.p, m->all.n, sizeof *m->all.p, by_path);
+	if (m->all.n)
+		qsort(m->all.p, m->all.n, sizeof *m->all.p, by_path);
 	for (size_t i = 0; i < m->all.n; i++) {
 		const struct mount *at = &m->all.p[i], *around = mount_around(m, i);
 		if (i + 1 < m->all.n && str_eq(at->at, at[1].at))
