@@ -25,10 +25,16 @@ void mounts_hide(struct mounts *m, struct str folder)
 		mounts_add(m, MOUNT_EMPTY, real);
 }
 
+/* What stands below it outside is not seen. */
+static bool hides(enum mount_kind kind)
+{
+	return kind == MOUNT_EMPTY || kind == MOUNT_DEV;
+}
+
 bool mounts_hidden(const struct mounts *m, struct str path)
 {
 	for (size_t i = 0; i < m->all.n; i++)
-		if (m->all.p[i].kind == MOUNT_EMPTY && path_under(path, m->all.p[i].at))
+		if (hides(m->all.p[i].kind) && path_under(path, m->all.p[i].at))
 			return true;
 	return false;
 }
@@ -36,7 +42,7 @@ bool mounts_hidden(const struct mounts *m, struct str path)
 bool mounts_hold_hidden(const struct mounts *m, struct str folder)
 {
 	for (size_t i = 0; i < m->all.n; i++)
-		if (m->all.p[i].kind == MOUNT_EMPTY && path_under(m->all.p[i].at, folder))
+		if (hides(m->all.p[i].kind) && path_under(m->all.p[i].at, folder))
 			return true;
 	return false;
 }
@@ -105,7 +111,7 @@ void mounts_words(struct mounts *m, uint64_t size, struct words_list *words)
 		const struct mount *at = &m->all.p[i], *around = mount_around(m, i);
 		if (i + 1 < m->all.n && str_eq(at->at, at[1].at))
 			continue;
-		if (at->kind == MOUNT_LINK && around && around->kind != MOUNT_EMPTY)
+		if (at->kind == MOUNT_LINK && around && !hides(around->kind))
 			continue; /* it is seen there */
 		push_mount(m, at, size, words);
 	}

@@ -78,6 +78,12 @@ class Run:
         return time.monotonic() - self.began
 
 
+def no_sanitizer(box, why):
+    with open(box.axmake, "rb") as f:
+        if b"__asan_init" in f.read():
+            raise Skipped(f"a program with a sanitizer {why}")
+
+
 class Box:
     def __init__(self, options):
         self.axmake, self.long = os.path.abspath(options.axmake), options.long
@@ -119,6 +125,7 @@ def started(box):
 
 # Of what each task costs nothing but its record may stay: the memory of the first half tells what the second may take.
 def case_many_tasks_leave_memory_and_descriptors_as_they_are(box):
+    no_sanitizer(box, "gives no memory back at once")
     n = 100000 if box.long else 4000
     box.write("workflow.ax.yaml", "tasks:\n" + "".join(f"  - {{name: t{i}, run: 'printf x >>started'}}\n" for i in range(n)))
     run = Run(box, "-j8", "-s", "--progress=none")
@@ -220,6 +227,7 @@ def timed(box, limit_s=20, **env):
 
 
 def case_a_wall_clock_that_steps(box):
+    no_sanitizer(box, "has to be loaded before the shim")
     shim = box.shim()
     for steps in ("0,86400,-3600,31536000,-86400", "0,-1700000000", "3600,0,3600,0"):
         for name in os.listdir(box.root):
@@ -258,6 +266,7 @@ def case_stopped_and_continued(box):
 
 # The hour that comes twice, the one that never comes, and a zone that changes between two runs.
 def case_time_zones_and_the_hour_that_comes_twice(box):
+    no_sanitizer(box, "has to be loaded before the shim")
     shim, now = box.shim(), int(time.time())
     for zone, at in (("Europe/Berlin", 1793494799), ("Europe/Berlin", 1774745999), ("Pacific/Apia", 1325239200), ("Asia/Kathmandu", 0)):
         for name in os.listdir(box.root):
