@@ -60,6 +60,7 @@ def options():
     p.add_argument("--folder", help="where to work: the file system that is measured (TMPDIR)")
     p.add_argument("--out", default=os.path.join(HERE, "../build/bench"), help="where the table and the plot go")
     a = p.parse_args()
+    a.out = os.path.abspath(a.out)  # the rows are made elsewhere
     for name, value in (QUICK if a.quick else FULL).items():
         if getattr(a, name) is None:
             setattr(a, name, value)
