@@ -69,7 +69,8 @@ class Case:
     def __init__(self, suite, program, name):
         self.suite, self.program = suite, program
         self.path = f"/case/{program.name}/{name}"  # tells this case's requests from others' in the server's log
-        self.folder = tempfile.mkdtemp(prefix="axmake-agents-")
+        # Not in /tmp: codex makes no helpers for its sandbox in a home there, and fails where bubblewrap is installed.
+        self.folder = tempfile.mkdtemp(prefix="axmake-agents-", dir=os.environ.get("TMPDIR", "/var/tmp"))
         self.home, self.root, self.bin = (os.path.join(self.folder, d) for d in ("home", "root", "bin"))
         for d in (self.home, self.root, self.bin):
             os.mkdir(d)
