@@ -219,7 +219,7 @@ static void a_descendant_without_mark_and_session_is_ended_with_a_living_first(v
 static void such_a_descendant_that_ignores_sigterm_is_still_known_as_an_orphan(void **state)
 {
 	(void)state;
-	struct run r = begin("trap '' TERM; env -i setsid sleep 1000 & trap - TERM; wait", NULL);
+	struct run r = begin("(trap '' TERM; exec env -i setsid sleep 1000) & wait", NULL);
 	struct pid_list l = {0};
 	wait_for((l.pids.n = 0, process_descendants(r.pid, &l), l.pids.n == 1 && getsid(l.pids.p[0]) == l.pids.p[0]));
 	term(&r);
