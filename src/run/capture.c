@@ -139,10 +139,10 @@ static void drain_pipe(struct capture *c, enum stream s)
 			return;
 		if (n == PIECE && left == SIZE_MAX) {
 			int room = fcntl(c->fd[s], F_GETPIPE_SZ);
-			left = room > 0 ? (size_t)room : PIECE;
-		}
-		if (left != SIZE_MAX)
+			left = room > 0 ? (size_t)room : PIECE; /* beside this piece: behind a pipe that was full its end is still to be read */
+		} else if (left != SIZE_MAX) {
 			left -= left < (size_t)n ? left : (size_t)n;
+		}
 	}
 }
 

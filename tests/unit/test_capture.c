@@ -429,6 +429,19 @@ static void one_turn_reads_one_piece_of_a_flood(void **state)
 	free(text);
 }
 
+/* All that a pipe holds, and nobody writes any more. */
+static void the_end_behind_a_full_pipe_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	open_one(f, false);
+	size_t room = (size_t)fcntl(f->child[0], F_GETPIPE_SZ);
+	char *text = letters(room, 'a');
+	say(f, STREAM_OUT, text);
+	struct capture_sizes r = finish(f, true);
+	assert_int_equal(r.out, room);
+	free(text);
+}
+
 static void a_full_disk_is_told_once_and_the_program_is_read_on(void **state)
 {
 	struct fixture *f = *state;
@@ -715,6 +728,7 @@ int main(void)
 	    capture_test(a_grandchild_that_floods_the_pipe_does_not_hold_the_drain),
 	    capture_test(much_comes_through_whole_with_flat_memory),
 	    capture_test(one_turn_reads_one_piece_of_a_flood),
+	    capture_test(the_end_behind_a_full_pipe_is_seen),
 	    capture_test(a_full_disk_is_told_once_and_the_program_is_read_on),
 	    capture_test(a_folder_that_cannot_be_made_is_told_with_its_path),
 	    capture_test(a_folder_replaced_by_a_link_is_not_followed),
