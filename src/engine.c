@@ -222,6 +222,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.load_limited = o->max_load >= 0,
 		.max_load = o->max_load,
 		.max_agents = program_agents(g),
+		.agents_of_j = !g->project.config.max_concurrent_agents,
 		.budget = program_budget(g),
 		.spent = g->round ? g->round->spent : (struct spent){0},
 		.attempts = g->round ? &g->round->attempts : NULL,

@@ -147,6 +147,7 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 		build_paths(&b, b.g->tasks.p[i]);
 		read_texts(&b, b.g->tasks.p[i]);
 		build_agent(&b, b.g->tasks.p[i]);
+		build_executor(&b, b.g->tasks.p[i]);
 	}
 	build_claims(&b);
 	build_makers(&b);

@@ -54,6 +54,9 @@ void graph_want_task(struct graph *g, struct task *t);
 /* Cycles are reported whole; without one, g->order is filled. */
 void build_order(struct builder *b);
 
+/* Where it runs. */
+void build_executor(struct builder *b, struct task *t);
+
 /* Agents: role, model and providers. */
 void build_agent(struct builder *b, struct task *t);
 void build_prompt_length(struct builder *b, struct task *t);

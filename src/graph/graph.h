@@ -114,6 +114,9 @@ struct task {
 	bool uses_fields;          /* of others' results, in its prompt or env */
 	bool names_results;        /* AX_RESULTS in its script: every dependency's result counts */
 
+	const struct executor *executor; /* where it runs; NULL: here */
+	uint32_t executor_number;        /* its place in graph.executors, from 1; 0: none */
+
 	/* Agents. */
 	const struct agent *agent;
 	struct provider *const *providers; /* to be tried in this order, already filtered by the policy */
@@ -173,6 +176,7 @@ struct graph {
 	VEC(struct claim) glob_claims; /* outputs that are globs */
 	struct map vars;          /* name -> const struct var_def *, with overrides applied */
 	VEC(struct provider *) providers_used;
+	VEC(const struct executor *) executors; /* those that tasks name, each once */
 	struct task **makers;     /* of workflow.includes, in that order: who makes the file; NULL: nobody */
 };
 

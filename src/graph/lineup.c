@@ -116,7 +116,7 @@ static bool plain(const struct task *t, size_t places)
 {
 	const struct task_def *d = t->def;
 	bool provided = t->kind != TASK_AGENT || !t->n_providers || !t->providers[0]->max_concurrent || t->providers[0]->max_concurrent >= places;
-	return d->slots == 1 && !d->pool_number && !d->memory && d->complexity <= COMPLEXITY_LOW && provided;
+	return d->slots == 1 && !t->executor && !d->pool_number && !d->memory && d->complexity <= COMPLEXITY_LOW && provided;
 }
 
 /* Of the tasks to come: are they all plain, and are the times of most of them known? l gets its places. */

@@ -112,6 +112,7 @@ struct task_def {
 	size_t n_env;
 	struct text_list env_inputs;
 	struct text model, provider, description;
+	struct text executor; /* where it runs; empty: here */
 	struct text_list delegates; /* agents that its answer may ask */
 	bool delegates_any;         /* every known agent: said on the command line, in no file */
 	enum on_edit on_edit;

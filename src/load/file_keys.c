@@ -151,8 +151,8 @@ static void read_constraints(struct reader *r, const struct key_row *row, const 
                              void *into)
 {
 	static const struct key_row rows[] = {
-	    {"maxLatency", 0, read_latency, 0, NULL, false},
-	    {"privacy", 1, read_privacy, 0, NULL, false},
+	    {"maxLatency", 0, read_latency, 0, false},
+	    {"privacy", 1, read_privacy, 0, false},
 	};
 	static const struct key_table table = {"'constraints'", rows, sizeof rows / sizeof *rows, other_constraint, constraint_hint};
 	struct slots slots;
@@ -184,8 +184,8 @@ static const char *policy_hint(struct diag *d, struct str key, struct suggestion
 static void read_policy(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	static const struct key_row rows[] = {
-	    {"constraints", 0, read_constraints, 0, NULL, false},
-	    {"budget", 1, read_policy_budget, 0, NULL, false},
+	    {"constraints", 0, read_constraints, 0, false},
+	    {"budget", 1, read_policy_budget, 0, false},
 	};
 	static const struct key_table table = {"'policy'", rows, sizeof rows / sizeof *rows, other_policy, policy_hint};
 	struct slots slots;
@@ -322,19 +322,19 @@ static void read_later(struct reader *r, const struct key_row *row, const struct
 void file_read(struct reader *r, const struct node *top, struct file_part *part)
 {
 	static const struct key_row rows[] = {
-	    {"name", SLOT_FILE_NAME, read_file_name, 0, NULL, false},
-	    {"metadata", SLOT_METADATA, read_metadata, 0, NULL, false},
-	    {"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), NULL, false},
-	    {"policy", SLOT_POLICY, read_policy, 0, NULL, false},
-	    {"pools", SLOT_POOLS, read_pools, 0, NULL, false},
-    {"vars", SLOT_VARS, read_vars, 0, NULL, false},
-	    {"defaults", SLOT_DEFAULTS, read_defaults, 0, NULL, false},
-	    {"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), NULL, false},
-	    {"default", SLOT_DEFAULT, read_default_targets, 0, NULL, false},
-	    {"tasks", SLOT_TASKS, read_tasks, 0, NULL, false},
-	    {"description", SLOT_ABOUT, read_about, 0, NULL, false},
-	    {"actors", SLOT_ACTORS, read_later, 0, NULL, false},
-	    {"stages", SLOT_STAGES, read_later, 0, NULL, false},
+	    {"name", SLOT_FILE_NAME, read_file_name, 0, false},
+	    {"metadata", SLOT_METADATA, read_metadata, 0, false},
+	    {"root", SLOT_ROOT, read_root, offsetof(struct file_part, root), false},
+	    {"policy", SLOT_POLICY, read_policy, 0, false},
+	    {"pools", SLOT_POOLS, read_pools, 0, false},
+    {"vars", SLOT_VARS, read_vars, 0, false},
+	    {"defaults", SLOT_DEFAULTS, read_defaults, 0, false},
+	    {"include", SLOT_INCLUDE, read_list, offsetof(struct file_part, include), false},
+	    {"default", SLOT_DEFAULT, read_default_targets, 0, false},
+	    {"tasks", SLOT_TASKS, read_tasks, 0, false},
+	    {"description", SLOT_ABOUT, read_about, 0, false},
+	    {"actors", SLOT_ACTORS, read_later, 0, false},
+	    {"stages", SLOT_STAGES, read_later, 0, false},
 	};
 	static const struct key_table table = {"a workflow", rows, sizeof rows / sizeof *rows, other_section, section_hint};
 	struct slots slots;

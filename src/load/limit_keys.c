@@ -104,8 +104,8 @@ static void read_tokens(struct reader *r, const struct key_row *row, const struc
 static void read_limits(struct reader *r, const struct node *key, const struct node *value, struct budget_def *into)
 {
 	static const struct key_row rows[] = {
-	    {"cost_usd", 0, read_cost, 0, NULL, false},
-	    {"tokens", 1, read_tokens, 0, NULL, false},
+	    {"cost_usd", 0, read_cost, 0, false},
+	    {"tokens", 1, read_tokens, 0, false},
 	};
 	static const struct key_table table = {"'budget'", rows, sizeof rows / sizeof *rows, NULL, NULL};
 	struct slots slots;

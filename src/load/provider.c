@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/callwords.h"
 #include "load/inifile.h"
 #include "load/value.h"
 
@@ -28,7 +29,8 @@ struct key_def {
 	bool many;          /* set_where: may `*` stand in the pointer */
 };
 
-static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root"};
+static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root", NULL};
+static const char *const resume_placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root", "session", NULL};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -37,95 +39,15 @@ static void *field_of(struct apply *ap, const struct key_def *def)
 	return (char *)ap->provider + def->field;
 }
 
-static struct pos at_offset(const struct apply *ap, size_t offset)
-{
-	struct pos at = ap->key->value.at;
-
-	at.col += (uint32_t)utf8_length(str_sub(ap->key->value.s, 0, offset));
-	return at;
-}
-
 static void report_value(struct apply *ap, const char *wanted)
 {
 	diag_error(ap->diag, ap->key->value.at, wanted, "'%.*s' is no value for '%.*s'", STR_ARG(ap->key->value.s),
 	           STR_ARG(ap->key->name.s));
 }
 
-/* Words have lost their places in the value, since quotes are gone: a placeholder is looked for there again. */
-static void report_placeholder(struct apply *ap, struct str body)
-{
-	struct suggestion near = {.wanted = body};
-	struct str whole = arena_printf(ap->arena, "${%.*s}", STR_ARG(body));
-	size_t offset = str_find(ap->key->value.s, whole, 0);
-	const char *hint;
-
-	for (size_t i = 0; i < COUNT(placeholders); i++)
-		suggestion_offer(&near, str_of(placeholders[i]));
-	hint = diag_did_you_mean(ap->diag, &near);
-	diag_error(ap->diag, offset < ap->key->value.s.n ? at_offset(ap, offset) : ap->key->value.at,
-	           hint ? hint : "known are prompt, prompt_file, result_file, model, role, agent, name, root",
-	           "unknown placeholder '%.*s'", STR_ARG(whole));
-}
-
-/* `session` is known only where a conversation goes on. */
-static bool placeholder_known(const struct apply *ap, struct str body)
-{
-	if (str_eq(body, STR("session")))
-		return str_eq(ap->key->name.s, STR("resume_args"));
-	for (size_t i = 0; i < COUNT(placeholders); i++)
-		if (str_eq(body, str_of(placeholders[i])))
-			return true;
-	return false;
-}
-
-/* The next `${body}` of a word from *at on; a `$${` is none. False when there is none, or with *open when its '}' is missing. */
-static bool next_placeholder(struct str word, size_t *at, struct str *body, bool *open)
-{
-	size_t start = *at, end;
-
-	while ((start = str_find(word, STR("${"), start)) < word.n && start && word.p[start - 1] == '$')
-		start += 2;
-	end = str_find(word, STR("}"), start);
-	*open = start < word.n && end == word.n;
-	*body = str_sub(word, start + 2, end);
-	*at = end + 1;
-	return end < word.n;
-}
-
-static bool check_placeholders(struct apply *ap, struct str word)
-{
-	struct str body;
-	bool good = true, open = false;
-
-	for (size_t at = 0; next_placeholder(word, &at, &body, &open);)
-		if (!placeholder_known(ap, body)) {
-			report_placeholder(ap, body);
-			good = false;
-		}
-	if (open)
-		diag_error(ap->diag, ap->key->value.at, "a literal one is written $${", "'%.*s' lacks the '}' of its '${'",
-		           STR_ARG(word));
-	return good && !open;
-}
-
 static void set_words(struct apply *ap, const struct key_def *def)
 {
-	struct words *w = field_of(ap, def);
-	bool good = true;
-
-	/* The place stays though the words are wrong: then nobody says that there are none. */
-	*w = (struct words){.at = ap->key->value.at};
-	w->p = value_words(ap->arena, ap->key->value.s, &w->n);
-	if (!w->p) {
-		w->n = 0;
-		diag_error(ap->diag, ap->key->value.at, "words are split as a shell splits them", "unterminated quote in '%.*s'",
-		           STR_ARG(ap->key->name.s));
-		return;
-	}
-	for (size_t i = 0; i < w->n; i++)
-		good &= check_placeholders(ap, w->p[i]);
-	if (!good)
-		w->n = 0;
+	callwords_read(ap->arena, ap->diag, ap->key, placeholders, field_of(ap, def));
 }
 
 static void set_resume_args(struct apply *ap, const struct key_def *def)
@@ -133,7 +55,7 @@ static void set_resume_args(struct apply *ap, const struct key_def *def)
 	struct words *w = field_of(ap, def);
 	bool named = false;
 
-	set_words(ap, def);
+	callwords_read(ap->arena, ap->diag, ap->key, resume_placeholders, w);
 	for (size_t i = 0; i < w->n; i++)
 		named |= str_find(w->p[i], STR("${session}"), 0) < w->p[i].n;
 	if (w->n && !named)
@@ -149,19 +71,11 @@ static void set_command(struct apply *ap, const struct key_def *def)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
 }
 
-static bool is_name(struct str word)
-{
-	for (size_t i = 0; i < word.n; i++)
-		if (!isalnum((unsigned char)word.p[i]) && word.p[i] != '_')
-			return false;
-	return word.n && !isdigit((unsigned char)word.p[0]);
-}
-
 static bool is_variable(struct str word)
 {
 	size_t eq = str_find(word, STR("="), 0);
 
-	return eq < word.n && is_name(str_sub(word, 0, eq));
+	return eq < word.n && callwords_is_name(str_sub(word, 0, eq));
 }
 
 static void set_env(struct apply *ap, const struct key_def *def)
@@ -181,7 +95,7 @@ static void set_names(struct apply *ap, const struct key_def *def)
 
 	set_words(ap, def);
 	for (size_t i = 0; i < w->n; i++)
-		if (!is_name(w->p[i]))
+		if (!callwords_is_name(w->p[i]))
 			diag_error(ap->diag, ap->key->value.at, "NAME NAME", "'%.*s' is no variable's name", STR_ARG(w->p[i]));
 }
 
@@ -622,21 +536,9 @@ void provider_set_command(struct provider *p, struct arena *a, struct diag *d, s
 	provider_check(p, d);
 }
 
-static bool words_use(const struct words *w, struct str name)
-{
-	struct str body;
-	bool open;
-
-	for (size_t i = 0; i < w->n; i++)
-		for (size_t at = 0; next_placeholder(w->p[i], &at, &body, &open);)
-			if (str_eq(body, name))
-				return true;
-	return false;
-}
-
 static void check_uses(const struct provider *p, struct diag *d, struct str name, const char *key)
 {
-	if (!words_use(&p->command, name) && !words_use(&p->env, name))
+	if (!callwords_use(&p->command, name) && !callwords_use(&p->env, name))
 		diag_error(d, p->command.at, diag_hint(d, "add the word ${%.*s}", STR_ARG(name)),
 		           "provider '%.*s' has %s = file, but its command does not name that file", STR_ARG(p->name), key);
 }
@@ -656,7 +558,7 @@ void provider_check(const struct provider *p, struct diag *d)
 		check_uses(p, d, STR("prompt_file"), "prompt");
 	if (p->result.kind == WHERE_FILE)
 		check_uses(p, d, STR("result_file"), "result");
-	if (p->prompt != PROMPT_ARG && words_use(&p->command, STR("prompt")))
+	if (p->prompt != PROMPT_ARG && callwords_use(&p->command, STR("prompt")))
 		diag_error(d, p->command.at, "add prompt = arg",
 		           "provider '%.*s' has ${prompt} in its command, but no prompt = arg", STR_ARG(p->name));
 	if (p->resume_args.n && p->session.kind == WHERE_NONE)

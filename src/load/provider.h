@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/str.h"
+#include "load/callwords.h"
 #include "load/inifile.h"
 
 /* Where in an answer something stands: `json:/a/b`, `jsonl:/a/b` (last line that has it), `jsonl-sum:/a/b` (adds over lines and
@@ -34,12 +35,6 @@ struct where_value {
 bool where_pointer_set(struct str pointer, size_t *from, size_t *to);
 
 enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
-
-struct words {
-	struct str *p; /* placeholders ${…} still in them */
-	size_t n;
-	struct pos at;
-};
 
 struct provider {
 	struct str name;

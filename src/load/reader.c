@@ -43,10 +43,6 @@ static void place_pair(struct reader *r, const struct key_table *t, const struct
 			unknown_key(r, t, p->key);
 		return;
 	}
-	if (!row->read) {
-		reader_error(r, p->key->at, row->hint ? row->hint : "leave it out", "'%s' is not built yet", row->name);
-		return;
-	}
 	assert(row->slot < MAX_SLOTS);
 	slot = &slots->pair[row->slot];
 	if (*slot) {

@@ -43,9 +43,8 @@ typedef void key_read_fn(struct reader *r, const struct key_row *row, const stru
 struct key_row {
 	const char *name;
 	int slot;          /* equal for spellings of one key; keys are read in the order of their slots */
-	key_read_fn *read; /* NULL: not built yet */
+	key_read_fn *read;
 	size_t offset;     /* of the field in the struct that is filled, for the general readers */
-	const char *hint;  /* of a key that is not built yet: what to do instead */
 	bool in_defaults;  /* a task's key that `defaults` may have */
 };
 

@@ -14,6 +14,7 @@ void rules_free(struct rules *r)
 {
 	map_free(&r->providers);
 	map_free(&r->agents);
+	map_free(&r->executors);
 }
 
 struct provider *rules_provider(const struct rules *r, struct str name)
@@ -26,7 +27,12 @@ struct agent *rules_agent(const struct rules *r, struct str name)
 	return map_get(&r->agents, name);
 }
 
-/* May a provider or an agent be called so? Lists are separated by commas, and names become parts of paths and of lines. */
+const struct executor *rules_executor(const struct rules *r, struct str name)
+{
+	return map_get(&r->executors, name);
+}
+
+/* May a provider, an agent or an executor be called so? Lists are separated by commas, and names become parts of paths and of lines. */
 static bool check_name(struct diag *d, const struct ini_section *s)
 {
 	if (!s->name.s.n) {
@@ -153,6 +159,26 @@ static void add_agent(struct rules *r, struct arena *a, struct diag *d, const st
 		set_agent_key(agent, a, d, &s->keys.p[i]);
 }
 
+static void add_executor(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s, bool user)
+{
+	struct executor *e;
+
+	if (!check_name(d, s))
+		return;
+	if (str_eq(s->name.s, STR(EXECUTOR_LOCAL))) {
+		diag_error(d, s->name.at, "give it another name", "'" EXECUTOR_LOCAL "' is what a task names to run on this machine, without an executor");
+		return;
+	}
+	e = map_get(&r->executors, s->name.s);
+	if (!e) {
+		e = arena_new(a, struct executor);
+		e->name = s->name.s;
+		*map_slot(&r->executors, e->name) = e;
+		vec_push(a, &r->executor_list, e);
+	}
+	executor_apply(e, a, d, s, user);
+}
+
 /* A later file's setting takes the earlier one's place. An empty one stays, so that its name is checked too. */
 static void add_setting(struct rules *r, struct arena *a, const struct ini_key *key)
 {
@@ -179,15 +205,12 @@ static void report_kind(struct diag *d, const struct ini_section *s)
 	struct suggestion near = {.wanted = s->kind.s};
 	const char *hint;
 
-	if (str_eq(s->kind.s, STR("executor"))) {
-		diag_error(d, s->kind.at, "remove the section", "'executor' is not built yet");
-		return;
-	}
 	suggestion_offer(&near, STR("provider"));
 	suggestion_offer(&near, STR("agent"));
+	suggestion_offer(&near, STR("executor"));
 	suggestion_offer(&near, STR("axmake"));
 	hint = diag_did_you_mean(d, &near);
-	diag_error(d, s->kind.at, hint ? hint : "known are [axmake], [provider NAME] and [agent NAME]",
+	diag_error(d, s->kind.at, hint ? hint : "known are [axmake], [provider NAME], [agent NAME] and [executor NAME]",
 	           "unknown kind of section '%.*s'", STR_ARG(s->kind.s));
 }
 
@@ -202,6 +225,8 @@ void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source
 			add_provider(r, a, d, s, user);
 		else if (str_eq(s->kind.s, STR("agent")))
 			add_agent(r, a, d, s);
+		else if (str_eq(s->kind.s, STR("executor")))
+			add_executor(r, a, d, s, user);
 		else if (str_eq(s->kind.s, STR("axmake")))
 			add_settings(r, a, d, s);
 		else
@@ -230,6 +255,8 @@ void rules_check(struct rules *r, struct arena *a, struct diag *d)
 		provider_check(r->provider_list.p[i], d);
 	for (size_t i = 0; i < r->agent_list.n; i++)
 		check_agent(r, d, r->agent_list.p[i]);
+	for (size_t i = 0; i < r->executor_list.n; i++)
+		executor_check(r->executor_list.p[i], d);
 }
 
 static void add_builtins(struct rules *r, struct arena *a, struct diag *d)

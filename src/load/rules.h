@@ -1,4 +1,4 @@
-/* Rules: how agents become commands. INI files, later ones win key by key. */
+/* Rules: how agents become commands, and where these run. INI files, later ones win key by key. */
 #ifndef AXMAKE_LOAD_RULES_H
 #define AXMAKE_LOAD_RULES_H
 
@@ -11,6 +11,7 @@
 #include "base/seen.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "load/executor.h"
 #include "load/provider.h"
 #include "load/workflow.h"
 
@@ -35,6 +36,8 @@ struct rules {
 	VEC(struct provider *) provider_list; /* in the order of definition, those that only the user's files define first */
 	size_t n_own;                         /* how many these are */
 	VEC(struct agent *) agent_list;
+	struct map executors;                 /* name -> struct executor * */
+	VEC(struct executor *) executor_list; /* in the order of definition */
 	VEC(struct setting) settings;
 };
 
@@ -61,5 +64,6 @@ void rules_free(struct rules *r);
 
 struct provider *rules_provider(const struct rules *r, struct str name);
 struct agent *rules_agent(const struct rules *r, struct str name);
+const struct executor *rules_executor(const struct rules *r, struct str name);
 
 #endif

@@ -53,11 +53,11 @@ static void read_processes(struct reader *r, const struct key_row *row, const st
 static void read_parts(struct reader *r, const struct node *value, struct sandbox *into)
 {
 	static const struct key_row rows[] = {
-	    {"network", 0, read_bool, offsetof(struct sandbox, network), NULL, false},
-	    {"read", 1, read_paths, offsetof(struct sandbox, read), NULL, false},
-	    {"write", 2, read_paths, offsetof(struct sandbox, write), NULL, false},
-	    {"disk", 3, read_disk, 0, NULL, false},
-	    {"processes", 4, read_processes, 0, NULL, false},
+	    {"network", 0, read_bool, offsetof(struct sandbox, network), false},
+	    {"read", 1, read_paths, offsetof(struct sandbox, read), false},
+	    {"write", 2, read_paths, offsetof(struct sandbox, write), false},
+	    {"disk", 3, read_disk, 0, false},
+	    {"processes", 4, read_processes, 0, false},
 	};
 	static const struct key_table table = {"'sandbox'", rows, sizeof rows / sizeof *rows, NULL, NULL};
 	struct slots slots;

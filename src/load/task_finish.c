@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/executor.h"
 
 static struct pos key_at(const struct slots *s, enum task_slot slot)
 {
@@ -61,6 +62,8 @@ static void apply_defaults(struct reader *r, struct task_def *t, const struct sl
 		t->isolate = d->isolate;
 	if (WANTED(SLOT_SANDBOX) && (t->agent.s.p || t->run.s.p))
 		t->sandbox = d->sandbox;
+	if (WANTED(SLOT_EXECUTOR) && (t->agent.s.p || t->run.s.p))
+		t->executor = d->executor;
 	if (WANTED(SLOT_STALL))
 		t->stall_ns = d->stall_ns;
 	if (WANTED(SLOT_RETRY))
@@ -118,6 +121,28 @@ static void check_sandbox(struct reader *r, struct task_def *t, const struct slo
 		reader_error(r, key_at(own, SLOT_LEAVE), "take it out, or say 'sandbox: false'", "nothing that a sandboxed task starts outlives its sandbox");
 }
 
+/* What an executor's far side cannot give. `local` is none. */
+static void check_executor(struct reader *r, struct task_def *t, const struct slots *own, bool runs)
+{
+	static const char wants[] = "take one of them out, or say 'executor: " EXECUTOR_LOCAL "'";
+	struct pos at = own->pair[SLOT_EXECUTOR] ? key_at(own, SLOT_EXECUTOR) : t->at;
+
+	if (own->pair[SLOT_EXECUTOR] && !runs)
+		reader_error(r, at, "give it to a task that runs something", "'executor' is for a task with an 'agent' or 'run'");
+	if (str_eq(t->executor.s, STR(EXECUTOR_LOCAL)))
+		t->executor = (struct text){0};
+	if (!t->executor.s.p)
+		return;
+	if (t->sandbox)
+		reader_error(r, at, wants, "'sandbox' is a wall on this machine, and an executor runs its tasks elsewhere");
+	else if (t->isolate == ISOLATE_OVERLAY)
+		reader_error(r, at, "use 'isolate: copy'", "an overlay is seen on this machine only, and an executor runs its tasks elsewhere");
+	if (t->leave)
+		reader_error(r, at, wants, "what 'leave' leaves running would be left elsewhere, where nobody could end it");
+	if (own->pair[SLOT_JOBSERVER] && t->jobserver == 1)
+		reader_error(r, key_at(own, SLOT_JOBSERVER), wants, "the jobserver does not reach where an executor runs its tasks");
+}
+
 /* Keys that contradict each other, and keys that would do nothing. */
 static void check_together(struct reader *r, struct task_def *t, const struct slots *own)
 {
@@ -161,6 +186,7 @@ static void check_together(struct reader *r, struct task_def *t, const struct sl
 		             "what a task with 'leave' leaves running could keep the jobserver's tokens, so it gets none");
 	check_cache(r, t, own, agent || run);
 	check_sandbox(r, t, own, agent || run);
+	check_executor(r, t, own, agent || run);
 	static const enum task_slot of_agents[] = {SLOT_MODEL, SLOT_PROVIDER, SLOT_CONTEXT, SLOT_DELEGATES, SLOT_BUDGET};
 	for (size_t i = 0; i < sizeof of_agents / sizeof *of_agents; i++) {
 		const struct pair *p = own->pair[of_agents[i]];

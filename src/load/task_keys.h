@@ -45,6 +45,7 @@ enum task_slot {
 	SLOT_ISOLATE,
 	SLOT_CACHE,
 	SLOT_SANDBOX,
+	SLOT_EXECUTOR,
 };
 
 /* A zeroed task, as one is before its keys are read. */

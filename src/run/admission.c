@@ -25,10 +25,10 @@ enum {
 #define LAST_LOOK_NS (1000 * NS_PER_MS)
 
 /* What a task may lack, as bits. */
-enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32, LACK_TURN = 64 /* one that was overtaken comes first */ };
+enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32, LACK_TURN = 64 /* one that was overtaken comes first */, LACK_EXECUTOR = 128 };
 
 struct needs {
-	uint32_t pool, slots;
+	uint32_t pool, slots, executor;
 	uint16_t memory_class;
 	uint8_t agent, complexity;
 };
@@ -58,7 +58,7 @@ struct admission {
 	bool loaded;                 /* was the load too high when it was looked at? */
 	int64_t load_seen_ns;        /* 0: not since the last start */
 	size_t running, slotted, agents, at_once[COMPLEXITY_HIGH + 1];
-	size_t *pools;               /* places taken, by number */
+	size_t *pools, *executors;   /* places taken, by number */
 	uint64_t announced;          /* memory of those that run, bytes */
 	uint64_t memory_left;
 	int64_t memory_seen_ns;      /* 0: never */
@@ -70,7 +70,8 @@ struct admission *admission_new(const struct admission_config *c)
 	struct admission *ad = xcalloc(1, sizeof *ad);
 
 	ad->c = *c;
-	ad->pools = xcalloc(c->workflow->pools.n + 1, sizeof *ad->pools);
+	ad->pools = xcalloc(c->graph->workflow->pools.n + 1, sizeof *ad->pools);
+	ad->executors = xcalloc(c->graph->executors.n + 1, sizeof *ad->executors);
 	ad->look_again_ns = FIRST_LOOK_NS;
 	return ad;
 }
@@ -85,6 +86,7 @@ void admission_free(struct admission *ad)
 	map_free(&ad->queues);
 	arena_free(&ad->arena);
 	free(ad->pools);
+	free(ad->executors);
 	free(ad);
 }
 
@@ -98,14 +100,27 @@ static uint16_t memory_class(uint64_t bytes)
 	return (uint16_t)(top << 4 | ((bytes >> (top - 4)) & 15));
 }
 
-/* Slots that it takes: none, or as many as it says, as far as there can be so many. */
+/* Slots that it takes: none, or as many as it says, as far as there can be so many. What runs elsewhere takes none. */
 static uint32_t slots_needed(const struct admission *ad, const struct task *t)
 {
 	size_t all = jobserver_slots(ad->c.jobserver), n = t->def->slots;
 
+	if (t->executor)
+		return 0;
 	if (jobserver_role(ad->c.jobserver) == JOBSERVER_NONE && !all)
 		return n > 0;
 	return all && n > all ? (uint32_t)all : (uint32_t)n;
+}
+
+/* Of this machine's memory. */
+static uint64_t memory_needed(const struct task *t)
+{
+	return t->executor ? 0 : t->def->memory;
+}
+
+static bool counts_as_agent(const struct admission *ad, const struct task *t)
+{
+	return t->kind == TASK_AGENT && !(t->executor && ad->c.agents_of_j);
 }
 
 static struct queue *queue_of(struct admission *ad, const struct task *t)
@@ -114,8 +129,9 @@ static struct queue *queue_of(struct admission *ad, const struct task *t)
 	memset(&n, 0, sizeof n); /* it is a key */
 	n.pool = t->def->pool_number;
 	n.slots = slots_needed(ad, t);
-	n.memory_class = memory_class(t->def->memory);
-	n.agent = t->kind == TASK_AGENT;
+	n.memory_class = memory_class(memory_needed(t));
+	n.agent = counts_as_agent(ad, t);
+	n.executor = t->executor_number;
 	n.complexity = (uint8_t)t->def->complexity;
 	struct queue *q = map_get(&ad->queues, (struct str){(const char *)&n, sizeof n});
 	if (q)
@@ -244,13 +260,15 @@ static unsigned what_lacks(struct admission *ad, const struct queue *q)
 {
 	static const size_t at_once[] = {[COMPLEXITY_LOW] = SIZE_MAX, [COMPLEXITY_MEDIUM] = MEDIUM_AT_ONCE, [COMPLEXITY_HIGH] = HIGH_AT_ONCE};
 	const struct needs *n = &q->needs;
-	uint64_t memory = taskheap_top(&q->waiting)->def->memory;
+	uint64_t memory = memory_needed(taskheap_top(&q->waiting));
 	unsigned lack = 0;
 
 	if (n->agent && ad->c.max_agents && ad->agents >= ad->c.max_agents)
 		lack |= LACK_AGENT;
-	if (n->pool && ad->pools[n->pool] >= ad->c.workflow->pools.p[n->pool - 1].places)
+	if (n->pool && ad->pools[n->pool] >= ad->c.graph->workflow->pools.p[n->pool - 1].places)
 		lack |= LACK_POOL;
+	if (n->executor && ad->executors[n->executor] >= executor_places(ad->c.graph->executors.p[n->executor - 1]))
+		lack |= LACK_EXECUTOR;
 	if (ad->at_once[n->complexity] >= at_once[n->complexity])
 		lack |= LACK_COMPLEXITY;
 	if (n->slots >= ad->short_of)
@@ -267,7 +285,7 @@ static bool takes_from(const struct needs *n, const struct queue *q)
 {
 	return ((q->lacked & LACK_AGENT) && n->agent) || ((q->lacked & LACK_POOL) && n->pool == q->needs.pool) ||
 	       ((q->lacked & LACK_COMPLEXITY) && n->complexity == q->needs.complexity) || ((q->lacked & LACK_SLOTS) && n->slots) ||
-	       (q->lacked & LACK_MEMORY);
+	       ((q->lacked & LACK_EXECUTOR) && n->executor == q->needs.executor) || ((q->lacked & LACK_MEMORY) && !n->executor);
 }
 
 /* Must it let the one go first that was overtaken too often? */
@@ -317,7 +335,7 @@ void admission_tell(struct admission *ad, void (*fn)(void *self, const struct ta
 		enum lack lack;
 		const char *words;
 	} phrases[] = {
-	    {LACK_SLOTS, "a free slot"}, {LACK_AGENT, "another agent to end"}, {LACK_POOL, "a place in its pool"}, {LACK_COMPLEXITY, "another of its complexity to end"},
+	    {LACK_SLOTS, "a free slot"}, {LACK_AGENT, "another agent to end"}, {LACK_POOL, "a place in its pool"}, {LACK_EXECUTOR, "a place of its executor"}, {LACK_COMPLEXITY, "another of its complexity to end"},
 	    {LACK_MEMORY, "memory"},     {LACK_LOAD, "less load"},             {LACK_TURN, "a task that was passed over too often"},
 	};
 
@@ -401,8 +419,9 @@ bool admission_take(struct admission *ad, struct places *p, struct arena *a)
 	ad->load_seen_ns = 0;
 	ad->agents += n->agent;
 	ad->pools[n->pool]++;
+	ad->executors[n->executor]++;
 	ad->at_once[n->complexity]++;
-	ad->announced += t->def->memory;
+	ad->announced += memory_needed(t);
 	note_overtaken(ad, q, t);
 	if (ad->due == q)
 		ad->due = NULL;
@@ -423,10 +442,11 @@ void admission_give(struct admission *ad, struct places *p)
 	while (p->n_slots)
 		jobserver_give(ad->c.jobserver, &p->slots[--p->n_slots]);
 	ad->running--;
-	ad->agents -= t->kind == TASK_AGENT;
+	ad->agents -= counts_as_agent(ad, t);
 	ad->pools[t->def->pool_number]--;
+	ad->executors[t->executor_number]--;
 	ad->at_once[t->def->complexity]--;
-	ad->announced -= t->def->memory;
+	ad->announced -= memory_needed(t);
 	ad->memory_seen_ns = ad->load_seen_ns = 0;
 }
 

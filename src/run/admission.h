@@ -1,5 +1,5 @@
 /* Which stale task may start now, and the places that it holds while it runs: -j's slots, the limit on agents, pools, complexity,
- * memory. -l's limit on the machine's load is one more thing to find below.
+ * memory, or an executor's place instead of slots and memory. -l's limit on the machine's load is one more thing to find below.
  *
  * Tasks that need the same wait in one queue, by priority; of the queues' first ones the most urgent that finds all its places free
  * is next. So no task waits behind one that lacks something else. Nobody holds one place while waiting for another. A task that
@@ -18,9 +18,10 @@
 struct admission;
 
 struct admission_config {
-	const struct workflow *workflow; /* its pools */
+	const struct graph *graph; /* its pools and executors */
 	struct jobserver *jobserver;
 	size_t max_agents;                    /* at once; 0: no limit */
+	bool agents_of_j;                     /* that comes of -j alone, and so counts none that an executor runs */
 	bool load_limited;                    /* -l: while the machine's load is max_load or more, nothing takes a slot unless nothing of the run holds one */
 	double max_load;
 	double (*load)(void *self);          /* the load now; NULL: as the kernel says */

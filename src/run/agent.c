@@ -31,65 +31,7 @@ static const struct {
     {{"root", 4}, offsetof(struct call_input, root)},
 };
 
-/* One stretch of a word: literal text or the name of a placeholder. */
-struct part {
-	struct str text;
-	bool is_name;
-};
-
-static bool starts_at(struct str w, size_t i, struct str what)
-{
-	return str_starts(str_sub(w, i, w.n), what);
-}
-
-/* false at the word's end. `$${` is a literal `${`, and so is a `${` that nothing closes. */
-static bool next_part(struct str w, size_t *i, struct part *out)
-{
-	size_t at = *i;
-
-	if (at >= w.n)
-		return false;
-	if (starts_at(w, at, STR("$${"))) {
-		*out = (struct part){str_sub(w, at + 1, at + 3), false};
-		*i = at + 3;
-		return true;
-	}
-	if (starts_at(w, at, STR("${"))) {
-		size_t end = str_find(w, STR("}"), at);
-
-		if (end < w.n) {
-			*out = (struct part){str_sub(w, at + 2, end), true};
-			*i = end + 1;
-			return true;
-		}
-	}
-	size_t to = at + 1;
-	while (to < w.n && !(w.p[to] == '$' && (starts_at(w, to, STR("${")) || starts_at(w, to, STR("$${")))))
-		to++;
-	*out = (struct part){str_sub(w, at, to), false};
-	*i = to;
-	return true;
-}
-
-static bool word_uses(struct str w, struct str name)
-{
-	struct part part;
-
-	for (size_t i = 0; next_part(w, &i, &part);)
-		if (part.is_name && str_eq(part.text, name))
-			return true;
-	return false;
-}
-
-static bool words_use(const struct words *w, struct str name)
-{
-	for (size_t i = 0; i < w->n; i++)
-		if (word_uses(w->p[i], name))
-			return true;
-	return false;
-}
-
-static const struct str *placeholder_value(const struct call_input *in, struct str name)
+static const struct str *placeholder_value(const void *in, struct str name)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
 		if (str_eq(placeholders[i].name, name))
@@ -97,29 +39,9 @@ static const struct str *placeholder_value(const struct call_input *in, struct s
 	return NULL;
 }
 
-/* Values are put in as they are and never looked at again. The rules' reader refuses unknown names; one that got here stays as it
- * was written. */
 static struct str expand_word(struct arena *a, const struct call_input *in, struct str w)
 {
-	struct sbuf b = {0};
-	struct part part;
-
-	for (size_t i = 0; next_part(w, &i, &part);) {
-		const struct str *value = part.is_name ? placeholder_value(in, part.text) : NULL;
-
-		if (value) {
-			sbuf_str(&b, *value);
-		} else if (part.is_name) {
-			sbuf_lit(&b, "${");
-			sbuf_str(&b, part.text);
-			sbuf_char(&b, '}');
-		} else {
-			sbuf_str(&b, part.text);
-		}
-	}
-	struct str out = arena_copy(a, sbuf_view(&b));
-	sbuf_free(&b);
-	return out;
+	return callwords_expand(a, w, placeholder_value, in);
 }
 
 /* As expand_word; a `~/` that the rule itself begins with is the home folder, as it would be in a shell. */
@@ -199,8 +121,8 @@ struct building {
 /* Can `s`, made of `word`, be one argument or variable? */
 static bool check_argument(const struct building *b, struct str word, struct str s)
 {
-	bool prompt = word_uses(word, STR("prompt"));
-	const char *what = prompt ? "prompt" : word_uses(word, STR("role")) ? "role" : "argument";
+	bool prompt = callwords_word_uses(word, STR("prompt"));
+	const char *what = prompt ? "prompt" : callwords_word_uses(word, STR("role")) ? "role" : "argument";
 	const char *cure = prompt ? "use prompt = stdin or file" : "shorten it; prompt = stdin or file has no such limit";
 
 	if (s.n > ARG_MAX_BYTES) {
@@ -257,8 +179,8 @@ static bool add_arguments(struct building *b)
 		return false;
 	if (b->in->session.n && !add_words(b, &p->resume_args))
 		return false;
-	bool said = words_use(&p->command, STR("prompt")) || (model && words_use(&p->model_args, STR("prompt"))) ||
-	            (role && words_use(&p->role_args, STR("prompt")));
+	bool said = callwords_use(&p->command, STR("prompt")) || (model && callwords_use(&p->model_args, STR("prompt"))) ||
+	            (role && callwords_use(&p->role_args, STR("prompt")));
 	if (p->prompt == PROMPT_ARG && !said && !add_words(b, &prompt))
 		return false;
 	vec_push(b->a, &b->argv, NULL);
@@ -285,7 +207,7 @@ static struct str whole_prompt(struct arena *a, const struct call_input *in)
 {
 	const struct provider *p = in->provider;
 
-	if (in->role.n == 0 || in->session.n > 0 || p->role_args.n > 0 || words_use(&p->command, STR("role")) || words_use(&p->env, STR("role")))
+	if (in->role.n == 0 || in->session.n > 0 || p->role_args.n > 0 || callwords_use(&p->command, STR("role")) || callwords_use(&p->env, STR("role")))
 		return in->prompt;
 	struct sbuf b = {0};
 	sbuf_str(&b, in->role);
@@ -320,7 +242,10 @@ bool agent_call(struct arena *a, const struct call_input *in, struct call *out, 
 		return false;
 	}
 	struct str word = expand_argument(a, &full, p->command.p[0]);
-	if (!find_program(a, word, in->root, in->path_env, &file)) {
+	bool here = find_program(a, word, in->root, in->path_env, &file);
+	if (!here && in->elsewhere && word.n && !memchr(word.p, 0, word.n)) {
+		file = word;
+	} else if (!here) {
 		say_not_installed(a, p, word, why);
 		return false;
 	}

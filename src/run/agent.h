@@ -20,6 +20,7 @@ struct call_input {
 	struct str root;         /* absolute */
 	struct str prompt_file, result_file; /* where the caller keeps them */
 	const char *path_env;    /* PATH to search */
+	bool elsewhere;          /* where the program will be looked for again: it need not be here */
 };
 
 struct call {

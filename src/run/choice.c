@@ -60,7 +60,7 @@ struct str choice_lacking(const struct graph *g, const struct task *t, const cha
 {
 	struct sbuf b = {0};
 	for (size_t i = 0; i < t->n_providers; i++)
-		if (agent_installed(a, t->providers[i], path_env, NULL))
+		if (t->executor || agent_installed(a, t->providers[i], path_env, NULL))
 			return STR_NONE;
 	add_missing(&b, t);
 	add_excluded(&b, g, t);
@@ -186,9 +186,10 @@ static void look_at(struct choice *c, struct served *v)
 	v->known = true;
 	if (!agent_installed(&c->arena, p, c->sched->path_env, NULL)) {
 		served_missing(&b, p);
-		v->gone = arena_copy(&c->arena, sbuf_view(&b));
+		v->missing = arena_copy(&c->arena, sbuf_view(&b));
 		sbuf_free(&b);
-	} else if (shares(p)) {
+	}
+	if (shares(p)) {
 		struct limits *l = limits_of(c);
 		v->limit = l ? limit_of(l, p->name) : NULL;
 		/* Without limits of its own it may serve: only what it says of its quota stays in this run. */
@@ -222,10 +223,10 @@ static void tell_aside(struct choice *c, const struct task *t, size_t n)
 
 static bool serves(const struct served *v, const struct job *j, size_t i)
 {
-	return !v->gone.n && !served_closed(v) && !(j->tries_with && j->tries_with[i] == NO_MORE) && !served_refuses(v, j->task->model);
+	return !v->gone.n && (!v->missing.n || j->task->executor) && !served_closed(v) && !(j->tries_with && j->tries_with[i] == NO_MORE) && !served_refuses(v, j->task->model);
 }
 
-/* The first that serves the job in this run, or NULL. One that is away serves only where all are. */
+/* The first that serves the job in this run, or NULL. One that is away, or may be installed elsewhere but is not here, serves only where all are so. */
 static struct served *first_serving(struct choice *c, const struct job *j)
 {
 	const struct task *t = j->task;
@@ -236,7 +237,7 @@ static struct served *first_serving(struct choice *c, const struct job *j)
 			look_at(c, v);
 		if (!serves(v, j, i))
 			continue;
-		if (served_away(v)) {
+		if (served_away(v) || v->missing.n) {
 			away = away ? away : v;
 			continue;
 		}

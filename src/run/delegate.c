@@ -100,6 +100,8 @@ static struct delegate *make_delegate(struct job *j, const struct delegation_req
 				.asker = j->task,
 				.name = j->task->name,
 				.kind = TASK_AGENT,
+				.executor = j->task->executor,
+				.executor_number = j->task->executor_number,
 				.prompt = {.pieces = &d->prompt, .n = 1}, /* no reference: nothing in it is expanded */
 				.env = j->task->env,
 				.n_env = j->task->n_env,

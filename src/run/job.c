@@ -136,6 +136,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		.prompt_file = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(absolute)),
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(absolute)),
 		.path_env = s->path_env,
+		.elsewhere = j->task->executor,
 	};
 	add_feedback(j, &in);
 	if (!agent_call(&j->arena, &in, call, why)) {
@@ -269,7 +270,9 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		return false;
 	if (!sandbox_wrap(j, call, je.keep, env, why))
 		return false;
-	if (call->script.n && !j->task->def->sandbox)
+	if (!executor_wrap(j, call, why))
+		return false;
+	if (call->script.n && !j->task->def->sandbox && !j->task->executor)
 		without_shell(j, call->script, call, env);
 	int err = spawn(j, call, &je, env);
 	if (err) {
@@ -304,8 +307,8 @@ static void start_try(struct job *j)
 	j->masked = j->unfit = false;
 	j->asked = NULL;
 	set_mark(j);
-	/* What stays behind could hold tokens, and the pipe, for ever. */
-	j->has_pipe = !j->task->def->leave && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
+	/* What stays behind could hold tokens, and the pipe, for ever; elsewhere there is no pipe. */
+	j->has_pipe = !j->task->def->leave && !j->task->executor && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
 	j->checked = false;
 	j->check_sizes = (struct capture_sizes){0};
 	j->has_answer = false;

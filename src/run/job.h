@@ -274,6 +274,11 @@ uint64_t sandbox_file_size(const struct job *j);     /* bytes that its program m
 void sandbox_attend(struct job *j);                  /* its program runs: what it writes into its view is measured, and too much ends it */
 struct str sandbox_disk_full(struct job *j);         /* what is said then */
 
+/* Executors. */
+bool executor_possible(struct sched *s);             /* as isolate_possible */
+/* Wraps the call in the words of the task's executor, if it has one. false with *why. */
+bool executor_wrap(struct job *j, struct call *call, struct str *why);
+
 /* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */
 void finish_asked(struct job *j, bool whole);
 /* Adds what a provider reported; negative, or NaN: nothing. */

@@ -47,6 +47,7 @@ struct sched_config {
 	bool load_limited;      /* -l */
 	double max_load;
 	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
+	bool agents_of_j;       /* see admission.h */
 	struct budget_def budget; /* of the run */
 	struct spent spent;       /* of that by earlier rounds of a watch */
 	struct attempts *attempts; /* of a watch; else NULL */

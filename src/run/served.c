@@ -136,8 +136,8 @@ void served_cool_down(struct served *v, int64_t delay_ns)
 
 void served_why_not(const struct served *v, struct str model, struct arena *a, struct sbuf *b)
 {
-	if (v->gone.n)
-		sbuf_str(b, v->gone);
+	if (v->gone.n || v->missing.n)
+		sbuf_str(b, v->gone.n ? v->gone : v->missing);
 	else if (served_closed(v))
 		sbuf_printf(b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(a, v->closed_ms)));
 	else if (served_refuses(v, model))

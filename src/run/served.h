@@ -16,7 +16,8 @@
 struct served {
 	const struct provider *provider;
 	struct limit *limit; /* NULL: it shares nothing with other processes */
-	bool known;          /* `limit` and `gone` were looked at */
+	bool known;          /* `limit`, `missing` and `gone` were looked at */
+	struct str missing;  /* that it is not installed here, which matters to nobody who runs it elsewhere; empty: it is */
 	struct str gone;     /* why it serves no more in this run; empty: it does */
 	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
 	int64_t closed_ms;   /* out of quota until then, wall clock */

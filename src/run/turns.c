@@ -334,7 +334,7 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 static bool providers_there(struct sched *s)
 {
 	s->checked_providers = true;
-	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s) || !sandbox_possible(s);
+	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s) || !sandbox_possible(s) || !executor_possible(s);
 	return !s->result.refused;
 }
 
@@ -576,9 +576,10 @@ static void take_graph(struct sched *s)
 	s->jobs = arena_array(s->arena, struct job *, s->room);
 	s->verdicts = arena_array(s->arena, struct verdict, s->room);
 	admission_free(s->admission);
-	s->admission = admission_new(&(struct admission_config){.workflow = g->workflow,
+	s->admission = admission_new(&(struct admission_config){.graph = g,
 								.jobserver = s->c->jobserver,
 								.max_agents = s->c->max_agents,
+								.agents_of_j = s->c->agents_of_j,
 								.load_limited = s->c->load_limited,
 								.max_load = s->c->max_load});
 }

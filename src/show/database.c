@@ -162,6 +162,12 @@ static void add_rules(struct sbuf *b, const struct view *v, const struct databas
 		add_section(b, v->diag, "provider", p->name, &p->said);
 		add_json(b, v->diag, db->config, p->name);
 	}
+	if (r->executor_list.n)
+		head(b, "Executors");
+	for (size_t i = 0; i < r->executor_list.n; i++) {
+		sbuf_lit(b, i ? "\n" : "");
+		add_section(b, v->diag, "executor", r->executor_list.p[i]->name, &r->executor_list.p[i]->said);
+	}
 	head(b, "Agents");
 	for (size_t i = 0; i < r->agent_list.n; i++) {
 		sbuf_lit(b, i ? "\n" : "");

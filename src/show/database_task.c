@@ -237,6 +237,7 @@ static const struct shown_key fields[] = {
 	{"cache", add_maybe, FIELD(cache)},
 	{"isolate", add_isolate, FIELD(isolate)},
 	{"sandbox", add_sandbox, FIELD(sandbox)},
+	{"executor", add_text, FIELD(executor)},
 	{"leave", add_bool, FIELD(leave)},
 };
 

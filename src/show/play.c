@@ -166,7 +166,7 @@ static struct admission *open_admission(const struct view *v, size_t slots, size
 	struct jobserver_config c = {.limit = slots};
 
 	return admission_new(&(struct admission_config){
-	    .workflow = v->graph->workflow, .jobserver = jobserver_open(v->arena, &c, NULL, say_nothing, NULL), .max_agents = agents});
+	    .graph = v->graph, .jobserver = jobserver_open(v->arena, &c, NULL, say_nothing, NULL), .max_agents = agents});
 }
 
 void play_run(struct play *p, const struct view *v, size_t slots, size_t agents)

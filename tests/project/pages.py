@@ -89,6 +89,8 @@ def every_key_of_rules_and_settings_stands_in_their_page(box):
     text = page("axmake-rules.5")
     same(items(section(text, "PROVIDER SECTIONS"), "Cm"), tables.provider_keys(), "axmake-rules.5: [provider]")
     same(items(section(text, "AGENT SECTIONS"), "Cm"), tables.agent_keys(), "axmake-rules.5: [agent]")
+    same(items(section(text, "EXECUTOR SECTIONS"), "Cm"), tables.executor_keys(), "axmake-rules.5: [executor]")
+    equal(set(re.findall(r"\$\{(\w+)\}", section(text, "EXECUTOR SECTIONS"))), tables.executor_placeholders())
     same(items(section(text, "SETTINGS"), "Cm"), tables.settings(box), "axmake-rules.5: [axmake]")
     same(items(section(text, "JSON SETTINGS"), "Cm"), tables.json_keys(), "axmake-rules.5: JSON settings")
     same(re.findall(r"^\.Li \[(\w+)", text, re.MULTILINE), tables.kinds_of_section(), "axmake-rules.5: sections")

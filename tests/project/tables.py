@@ -114,6 +114,14 @@ def placeholders():
     return set(re.findall(r"\"(\w+)\"", re.search(r"placeholders\[\] = \{(.*?)\}", source("load/provider.c"), re.DOTALL)[1]))
 
 
+def executor_keys():
+    return set(re.findall(r"^\s*\{\"(\w+)\",", part(source("load/executor.c"), "static const struct key_def keys[]"), re.MULTILINE))
+
+
+def executor_placeholders():
+    return set(re.findall(r"\"(\w+)\"", re.search(r"placeholders\[\] = \{(.*?)\}", source("load/executor.c"), re.DOTALL)[1]))
+
+
 def agent_keys():
     return set(re.findall(r"STR\(\"(\w+)\"\)", part(source("load/rules.c"), "static void set_agent_key(")))
 

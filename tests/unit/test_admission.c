@@ -14,6 +14,7 @@ static const struct task_def plain = {.slots = 1};
 struct scene {
 	struct ctx *x;
 	struct workflow wf;
+	struct graph graph;
 	struct jobserver *js;
 	struct admission *ad;
 	struct task tasks[MOST];
@@ -40,9 +41,10 @@ static struct scene *scene_of(struct ctx *x, size_t slots, size_t max_agents)
 	s->x = x;
 	for (uint32_t i = 1; i <= 3; i++)
 		vec_push(&x->a, &s->wf.pools, (struct pool_def){.places = i});
+	s->graph.workflow = &s->wf;
 	s->js = jobserver_open(&x->a, &(struct jobserver_config){.limit = slots}, NULL, warn, x);
 	s->ad = admission_new(&(struct admission_config){
-	    .workflow = &s->wf, .jobserver = s->js, .max_agents = max_agents, .memory_left = memory_left, .load_limited = true, .max_load = 2.5, .load = load, .self = s});
+	    .graph = &s->graph, .jobserver = s->js, .max_agents = max_agents, .memory_left = memory_left, .load_limited = true, .max_load = 2.5, .load = load, .self = s});
 	s->memory = 1000;
 	return s;
 }
@@ -221,9 +223,10 @@ static struct scene *client(struct ctx *x, const char *tokens, size_t said)
 	struct jobserver_inherited in = jobserver_inspect(auth);
 	fill(x, tokens, strlen(tokens));
 	s->x = x;
+	s->graph.workflow = &s->wf;
 	s->js = jobserver_open(&x->a, &(struct jobserver_config){.has_auth = true, .auth = auth, .parent_slots = said}, &in, warn, x);
 	assert_int_equal(jobserver_role(s->js), JOBSERVER_CLIENT);
-	s->ad = admission_new(&(struct admission_config){.workflow = &s->wf, .jobserver = s->js, .memory_left = memory_left, .self = s});
+	s->ad = admission_new(&(struct admission_config){.graph = &s->graph, .jobserver = s->js, .memory_left = memory_left, .self = s});
 	return s;
 }
 

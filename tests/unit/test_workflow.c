@@ -335,19 +335,6 @@ static void every_mistake_is_named_at_its_place(void **state)
 	}
 }
 
-static void keys_that_are_not_built_are_named(void **state)
-{
-	static const char *const of_a_task[] = {"executor"};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < sizeof of_a_task / sizeof *of_a_task; i++) {
-		load(f, arena_printf(&f->a, "tasks: [{name: a, %s: x}]", of_a_task[i]).p);
-		assert_holds(printed(f), arena_printf(&f->a, FILE_NAME ":1:19: error: '%s' is not built yet", of_a_task[i]).p);
-		assert_holds(f->printed, "hint: ");
-		forget(f);
-	}
-}
-
 static void all_mistakes_of_all_files_come_at_once_and_shared_ones_once(void **state)
 {
 	struct fixture *f = *state;
@@ -509,7 +496,6 @@ int main(void)
 	    CASE(what_a_task_may_make_is_left_out_where_it_lacks),
 	    CASE(a_task_knows_by_which_include_it_came),
 	    CASE(every_mistake_is_named_at_its_place),
-	    CASE(keys_that_are_not_built_are_named),
 	    CASE(all_mistakes_of_all_files_come_at_once_and_shared_ones_once),
 	    CASE(a_name_may_have_255_bytes),
 	    CASE(foreign_sections_give_one_warning),
