@@ -35,6 +35,8 @@ int os_replace_file(int at, const char *path, mode_t mode, struct str content);
 int os_replace_by(int at, const char *path, mode_t mode, int (*write)(void *self, int fd), void *self);
 /* Brings a file's or folder's content to the disk; links are not followed. What cannot be synced there is as safe as it gets: no error. */
 int os_sync(int at, const char *path);
+/* Begins to write a file's content there, for an os_sync that follows. */
+void os_sync_ahead(int at, const char *path);
 int os_mkdirs(int at, const char *path, mode_t mode);      /* every missing folder of path */
 int os_remove_tree(int at, const char *path);              /* never follows links; ENOENT is success */
 /* Finds an executable as execvp would: a word with '/' as it is, else along PATH (of `path_env`, NULL: this process's). false when none. */

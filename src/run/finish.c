@@ -37,25 +37,9 @@ static enum try_class publish(struct job *j)
 	return finish_outputs_made(j) ? TRY_OK : lacking(j);
 }
 
-/* All that is known of the try by now: it goes on record, and is tried again, or is the end of the task. */
-static void finish_judged(struct job *j, enum try_class class)
+void finish_told(struct job *j, enum try_class class)
 {
-	struct sched *s = j->sched;
 	struct outcome *o = &j->outcome;
-	int err;
-	if (class == TRY_OK && !j->as && unfit_judge(j))
-		class = lacking(j);
-	if (class == TRY_OK && j->view)
-		class = publish(j);
-	if (class == TRY_OK)
-		class = result_keep(j);
-	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
-		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
-	j->tainted = class == TRY_OK && !j->as && finish_taints(j);
-	if (class == TRY_OK && j->unkept)
-		class = TRY_FAILED;
-	if (class == TRY_OK && !j->as)
-		finish_succeeded(j);
 	if (class == TRY_OK && j->task->kind == TASK_AGENT)
 		shelf_forget(j);
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))
@@ -80,6 +64,31 @@ static void finish_judged(struct job *j, enum try_class class)
 		finish_end(j, class);
 	else
 		finish_fail(j, class);
+}
+
+/* All that is known of the try by now: it goes on record, and is tried again, or is the end of the task. */
+static void finish_judged(struct job *j, enum try_class class)
+{
+	struct sched *s = j->sched;
+	int err;
+	if (class == TRY_OK && !j->as && unfit_judge(j))
+		class = lacking(j);
+	if (class == TRY_OK && j->view)
+		class = publish(j);
+	if (class == TRY_OK)
+		class = result_keep(j);
+	if (class == TRY_OK && j->leaves && (err = left_add(&s->left, s->arena, s->c->store->fd, j->mark, j->ending.group)))
+		sched_warn(s, j->task, "cannot write .axmake/left: %s; should this run be killed, the next one ends what this task left running", os_error(err));
+	j->tainted = class == TRY_OK && !j->as && finish_taints(j);
+	if (class == TRY_OK && j->unkept)
+		class = TRY_FAILED;
+	if (class == TRY_OK && !j->as && lasting_wanted(j)) {
+		settle_later(j);
+		return;
+	}
+	if (class == TRY_OK && !j->as)
+		finish_succeeded(j, finish_record(j, j->took_ns, finish_flags(j)));
+	finish_told(j, class);
 }
 
 /* An answer that asks others is judged when they have answered. */

@@ -15,8 +15,16 @@ void finish_count(struct job *j);
 bool finish_made(struct job *j);
 /* Did a file that counts change while the task ran? Warns. Then what it made belongs to neither content. */
 bool finish_taints(struct job *j);
-/* All was kept: the success goes on record, and where nothing taints it into the cache. */
-void finish_succeeded(struct job *j);
+/* Puts the success into the log, from which finish_known takes its record once it is to count. 0 or errno. */
+int finish_log(struct job *j, int64_t duration_ns, uint8_t flags);
+void finish_known(struct job *j);
+uint8_t finish_flags(const struct job *j);
+/* All was kept, and the success is on record unless err says why not: it goes into the cache where nothing taints it. */
+void finish_succeeded(struct job *j, int err);
+/* What was judged, and as a success recorded, goes its way: what may be taken up stays for that, and the task ends or is tried again. */
+void finish_told(struct job *j, enum try_class class);
+/* The success waits for settle_all. */
+void settle_later(struct job *j);
 
 /* Ends the task so, and frees the job. */
 void finish_end(struct job *j, enum try_class class);

@@ -106,7 +106,7 @@ static void hash_edits(struct job *j, struct task_record *r)
 	r->n_edits = all.n;
 }
 
-int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
+int finish_log(struct job *j, int64_t duration_ns, uint8_t flags)
 {
 	struct sched *s = j->sched;
 	struct task *t = j->task;
@@ -139,27 +139,43 @@ int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
 	for (size_t i = 0; i < t->outputs.n; i++)
 		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};
 	hash_edits(j, &r);
-	/* On the disk in this order: a record without what it tells of would make of half-written outputs somebody's edits. */
-	bool lasting = lasting_wanted(t);
-	int err = lasting ? lasting_made(j) : 0;
+	return log_done(s->c->log, &r);
+}
+
+int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)
+{
+	struct sched *s = j->sched;
+	bool lasting = lasting_wanted(j);
+	int err = 0;
+	if (lasting)
+		lasting_made(s, &j, 1, &err);
 	if (!err)
-		err = log_done(s->c->log, &r);
+		err = finish_log(j, duration_ns, flags);
 	if (!err && lasting)
 		err = log_sync(s->c->log);
 	if (!err)
-		t->record = log_find(s->c->log, r.workflow, r.name);
+		finish_known(j);
 	return err;
 }
 
-void finish_succeeded(struct job *j)
+void finish_known(struct job *j)
 {
-	uint8_t flags = j->tainted ? RECORD_TAINTED : 0;
-	int err = finish_record(j, j->took_ns, flags);
+	const struct sched_config *c = j->sched->c;
+	j->task->record = log_find(c->log, c->graph->workflow->file, j->task->name);
+}
+
+uint8_t finish_flags(const struct job *j)
+{
+	return j->tainted ? RECORD_TAINTED : 0;
+}
+
+void finish_succeeded(struct job *j, int err)
+{
 	j->unrecorded = err;
 	if (err) {
 		salvage_complete(j);
 		sched_state_lost(j->sched, err);
-	} else if (!flags) {
+	} else if (!j->tainted) {
 		stash_task(j);
 	}
 }

@@ -25,6 +25,7 @@ enum job_phase {
 	PHASE_RUNNING,  /* its program runs */
 	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
 	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe, or there is much to be read */
+	PHASE_SETTLING, /* it has succeeded, which waits to be brought to the disk with others' successes */
 	PHASE_ASKING,   /* its answer is there and waits for those of its delegates. No place is held */
 	PHASE_WAITING,  /* a try failed; the next one waits for its delay, then for its places. No place is held */
 };
@@ -137,6 +138,7 @@ struct sched {
 	bool slot_came;                  /* one may have come free since none was */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
+	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -197,8 +199,10 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error);
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* A watch does not try it again: state, and for those that run all the same what it left. */
 void finish_spared(struct sched *s, struct task *t);
-/* The success of a try that took so long goes on record, with the outputs' hashes and the result that the task has now. 0 or errno. */
+/* The success of a try that took so long goes on record, with the outputs' hashes and the result that the task has now; where that is to last, it is on the disk. 0 or errno. */
 int finish_record(struct job *j, int64_t duration_ns, uint8_t flags);
+/* All in PHASE_SETTLING are brought to the disk, go on record, and end. */
+void settle_all(struct sched *s);
 /* -t */
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v);
 
@@ -245,10 +249,12 @@ bool salvage_take(struct job *j);      /* before a first try: takes up what a ki
 
 /* Would a loss of power cost money, or pass for somebody's work? So of agents' tasks, of those that edit, and of those whose edited outputs are kept. A script's other outputs are
  * made again when they are not as recorded. */
-bool lasting_wanted(const struct task *t);
-/* On the disk: what the task made, its result and its marks, before its record says so; what an agent made and its answer is read from, before its call is marked as complete;
+bool lasting_wanted(const struct job *j);
+/* Its start too, before its program runs? Where it makes nothing, a start that is lost deceives nobody. */
+bool lasting_start(const struct job *j);
+/* On the disk: what each of n tasks made, its result and its marks, before its record says so; what an agent made and its answer is read from, before its call is marked as complete;
  * that mark. 0 or errno. */
-int lasting_made(struct job *j);
+void lasting_made(struct sched *s, struct job *const *jobs, size_t n, int *errs);
 int lasting_answer(struct job *j);
 int lasting_call(struct job *j);
 

@@ -202,7 +202,7 @@ void reaper_interrupt(struct sched *s)
 	reaper_orphans(s, &orphans);
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
-		if (j->phase == PHASE_DRAINING)
+		if (j->phase == PHASE_DRAINING || j->phase == PHASE_SETTLING)
 			continue;
 		if (j->cause == END_OWN && j->pid && !attend_answered_by_now(j))
 			j->cause = END_INTERRUPT;

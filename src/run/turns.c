@@ -168,6 +168,7 @@ bool sched_turn(struct sched *s)
 		loop_turn(s->c->loop, false);
 		if (s->children_ended)
 			reaper_collect(s);
+		settle_all(s);
 		s->turn_ns = clock_ns() + TURN_NS;
 	}
 	return !is_over(s);
@@ -545,6 +546,7 @@ static void turns(struct sched *s)
 	s->judging_all = false;
 	line_up(s);
 	for (;;) {
+		settle_all(s);
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
 			judge_next(s);
@@ -552,6 +554,8 @@ static void turns(struct sched *s)
 				starved = start_some(s);
 		}
 		give_up_waiting(s);
+		if (s->settling.n)
+			continue;
 		bool judging = s->ready.tasks.n && may_start(s);
 		if (judging && !s->live.n)
 			continue;
@@ -663,6 +667,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);
+	vec_free(&s.settling);
 	vec_free(&s.views);
 	vec_free(&s.strangers.pids);
 	return s.result;

@@ -12,10 +12,15 @@ static struct str folder_of(struct str path)
 	return str_sub(path, 0, path.n ? path.n - 1 : 0);
 }
 
-static void note(struct durable *d, int err)
+struct durable_file {
+	struct str path;
+	int *err;
+};
+
+static void note(int *first, int err)
 {
-	if (err && err != ENOENT && err != ELOOP && err != ENOTDIR && err != EACCES && !d->err)
-		d->err = err;
+	if (err && err != ENOENT && err != ELOOP && err != ENOTDIR && err != EACCES && !*first)
+		*first = err;
 }
 
 /* The folder and all above it, up to one that is known. */
@@ -40,18 +45,29 @@ void durable_folder(struct durable *d, struct str path)
 
 void durable_file(struct durable *d, struct str path)
 {
-	struct str own = arena_copy(d->arena, path);
+	struct durable_file f = {arena_copy(d->arena, path), d->err};
 
-	note(d, os_sync(d->at, own.p));
-	gather(d, folder_of(own));
+	vec_push(d->arena, &d->files, f);
+	gather(d, folder_of(f.path));
+}
+
+/* All are on their way before one is waited for: a file system that keeps a journal brings them to the disk together with the first. */
+static void sync_files(struct durable *d)
+{
+	for (size_t i = 0; d->files.n > 1 && i < d->files.n; i++)
+		os_sync_ahead(d->at, d->files.p[i].path.p);
+	for (size_t i = 0; i < d->files.n; i++)
+		note(d->files.p[i].err, os_sync(d->at, d->files.p[i].path.p));
 }
 
 int durable_end(struct durable *d)
 {
 	const struct map_entry *e;
+	int err = 0;
 
+	sync_files(d);
 	for (size_t i = 0; (e = map_next(&d->folders, &i));)
-		note(d, os_sync(d->at, arena_copy(d->arena, e->key).p));
+		note(&err, os_sync(d->at, arena_copy(d->arena, e->key).p));
 	map_free(&d->folders);
-	return d->err;
+	return err;
 }

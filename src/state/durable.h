@@ -5,19 +5,23 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "base/vec.h"
 
-/* Folders are gathered, and each is synced once, at the end: zero but for `at` and `arena` at first. */
+struct durable_file;
+
+/* All is gathered, and synced once, at the end: zero but for `at`, `arena` and `err` at first. What belongs to several tasks so costs few waits for the disk. */
 struct durable {
 	int at; /* paths are relative to this folder, which counts as their uppermost */
 	struct arena *arena;
+	int *err; /* for the first errno of the files that are added now; not NULL */
 	struct map folders;
-	int err; /* the first */
+	VEC(struct durable_file) files;
 };
 
 /* What is gone is no error: whoever took it away has changed it. Links are not followed, and what may not be opened cannot be synced. */
 void durable_file(struct durable *d, struct str path);
 void durable_folder(struct durable *d, struct str path);
-/* The folders, those above them too. 0 or the first errno of all. Frees what is not the arena's. */
+/* The files, then the folders, those above them too. Files' errors are where `err` led when they were added; comes back 0 or the first errno of the folders. */
 int durable_end(struct durable *d);
 
 #endif

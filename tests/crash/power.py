@@ -49,7 +49,8 @@ WORKFLOW = """tasks:
   - {name: join, run: "cat first.txt draft.txt kept.txt tree/d/x \\"$AX_RESULT_LINES\\" >join.txt", inputs: [first.txt, draft.txt, kept.txt, tree/], outputs: [join.txt], dependencies: [lines]}
 """
 VIEWS = WORKFLOW.replace("agent: helper, task: \"Write", "isolate: copy, agent: helper, task: \"Write").replace("run: \"printf half", "isolate: copy, run: \"printf half")
-RUN = "axmake -j1\n"
+TOGETHER = WORKFLOW + "".join(f'  - {{name: ask{i}, agent: helper, task: "Say {i}", inputs: [src/a]}}\n' for i in range(6))
+RUN, RUN_TOGETHER = "axmake -j1\n", "axmake -j8\n"
 VERSIONS = ("a\n", "a\nb\n")
 EDIT = "echo b >>src/a; sync src/a; echo VERSION 1\n"
 BACK = "echo a >src/a; sync src/a; echo VERSION 0\n"
@@ -58,10 +59,11 @@ HISTORIES = {
     "a loss, restored, an edit": (WORKFLOW, RUN + "echo LOST draft\nrm draft.txt join.txt tree/d/x\n" + RUN + EDIT + RUN),
     "views": (VIEWS, RUN + EDIT + RUN + BACK + RUN),
     "a rejection": (WORKFLOW, RUN + "axmake --reject plan=bad\n" + RUN + "axmake --reject draft\n" + RUN),
+    "several that end together": (TOGETHER, RUN_TOGETHER + EDIT + RUN_TOGETHER),
     "killed with an answer": (WORKFLOW, ": >$KILLS\naxmake -j1 || :\n" + RUN + EDIT + ": >$KILLS\naxmake -j1 || :\n" + RUN),
 }
-TASKS = re.findall(r"name: (\w+)", WORKFLOW)
-AGENTS = re.findall(r"name: (\w+), agent", WORKFLOW)
+TASKS = re.findall(r"name: (\w+)", TOGETHER)
+AGENTS = re.findall(r"name: (\w+), agent", TOGETHER)
 SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)|^rejected (\w+)", re.MULTILINE)
 OTHER_BOOT = ["sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"']
 
