@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <inttypes.h>
 
 #include "base/jsonout.h"
 #include "base/utf8.h"
+#include "graph/content.h"
 #include "show/graphtext.h"
 #include "show/phrase.h"
 #include "show/views.h"
@@ -125,30 +127,68 @@ static void json_edges(struct jsonout *o, const struct task *to)
 		jsonout_object(o, NULL);
 		jsonout_text(o, "from", from->name);
 		jsonout_text(o, "to", to->name);
+		jsonout_bool(o, "counts", dep_counts(&to->deps.p[k]));
 		jsonout_end(o);
 	}
 }
 
-static void graph_json(const struct view *v, FILE *to)
+/* As the workflow says them: a tree with its slash, what is excluded with `!`. */
+static void json_patterns(struct jsonout *o, struct arena *a, const char *key, const struct pattern *p, size_t n)
+{
+	jsonout_array(o, key);
+	for (size_t i = 0; i < n; i++)
+		jsonout_text(o, NULL, arena_printf(a, "%s%.*s", p[i].exclude ? "!" : "", STR_ARG(content_label(a, &p[i]))));
+	jsonout_end(o);
+}
+
+/* The files that its inputs mean as the root, which is the current folder, stands now. */
+static void json_input_files(struct jsonout *o, struct arena *a, const struct view *v, struct task *t)
+{
+	struct store root = {.root_fd = AT_FDCWD};
+	struct hashing h = {.g = v->graph, .store = &root, .fh = v->filehash};
+	struct str_list files = {0};
+	struct str problem = STR_NONE;
+
+	content_inputs(&h, a, t, false, &files, &problem);
+	jsonout_array(o, "input_files");
+	for (size_t i = 0; i < files.items.n; i++)
+		jsonout_text(o, NULL, files.items.p[i]);
+	jsonout_end(o);
+	if (problem.n)
+		jsonout_text(o, "problem", problem);
+}
+
+static void json_task(struct jsonout *o, const struct view *v, struct task *t)
 {
 	static const char *const kinds[] = {[TASK_GROUP] = "group", [TASK_RUN] = "run", [TASK_AGENT] = "agent"};
+	struct arena a = {0};
+
+	jsonout_object(o, NULL);
+	jsonout_text(o, "name", t->name);
+	jsonout_word(o, "kind", kinds[t->kind]);
+	jsonout_text(o, "agent", t->def->agent.s);
+	jsonout_text(o, "file", diag_source_name(v->diag, t->def->at.source));
+	jsonout_number(o, "line", t->def->at.line);
+	jsonout_text(o, "task_file", t->def->prompt_file.s.p ? diag_source_name(v->diag, t->prompt_source.at.source) : STR_NONE);
+	json_patterns(o, &a, "inputs", t->inputs.p, t->inputs.n);
+	json_patterns(o, &a, "outputs", t->outputs.p, t->outputs.n);
+	json_patterns(o, &a, "edits", t->edits.p, t->edits.n);
+	json_input_files(o, &a, v, t);
+	jsonout_end(o);
+	arena_free(&a);
+}
+
+static void graph_json(const struct view *v, FILE *to)
+{
 	const struct graph *g = v->graph;
 	struct sbuf b = {0};
 	struct jsonout o = {.b = &b};
 
 	jsonout_object(&o, NULL);
 	jsonout_array(&o, "tasks");
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
-
-		if (!t->wanted)
-			continue;
-		jsonout_object(&o, NULL);
-		jsonout_text(&o, "name", t->name);
-		jsonout_word(&o, "kind", kinds[t->kind]);
-		jsonout_text(&o, "agent", t->def->agent.s);
-		jsonout_end(&o);
-	}
+	for (size_t i = 0; i < g->tasks.n; i++)
+		if (g->tasks.p[i]->wanted)
+			json_task(&o, v, g->tasks.p[i]);
 	jsonout_end(&o);
 	jsonout_array(&o, "edges");
 	for (size_t i = 0; i < g->tasks.n; i++)

@@ -16,8 +16,9 @@ enum graph_form { GRAPH_TEXT, GRAPH_DOT, GRAPH_MERMAID, GRAPH_JSON };
 
 /* Everything a view may need; judged: verdicts[task->id] of wanted tasks. */
 struct view {
-	const struct graph *graph;
+	struct graph *graph;
 	const struct diag *diag;
+	struct filehash *filehash; /* view_graph: what looks for input files */
 	struct store *store;
 	struct log *log;
 	const struct verdict *verdicts;

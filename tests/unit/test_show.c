@@ -224,11 +224,17 @@ static void graph_edges_go_to_the_task_that_needs(void **state)
 	                                                                         "    t1 --> t3\n"
 	                                                                         "    t2 --> t3\n");
 	assert_string_equal(PRINTED(f, view_graph(&f->view, to, GRAPH_JSON)),
-	                    "{\"tasks\":[{\"name\":\"a\",\"kind\":\"agent\",\"agent\":\"product\"},"
-	                    "{\"name\":\"b\",\"kind\":\"run\",\"agent\":null},{\"name\":\"c\",\"kind\":\"run\",\"agent\":null},"
-	                    "{\"name\":\"d\",\"kind\":\"group\",\"agent\":null}],"
-	                    "\"edges\":[{\"from\":\"a\",\"to\":\"b\"},{\"from\":\"a\",\"to\":\"c\"},"
-	                    "{\"from\":\"b\",\"to\":\"d\"},{\"from\":\"c\",\"to\":\"d\"}]}\n");
+	                    "{\"tasks\":["
+	                    "{\"name\":\"a\",\"kind\":\"agent\",\"agent\":\"product\",\"file\":\"workflow.ax.yaml\",\"line\":10,\"task_file\":null,"
+	                    "\"inputs\":[],\"outputs\":[\"made\"],\"edits\":[],\"input_files\":[]},"
+	                    "{\"name\":\"b\",\"kind\":\"run\",\"agent\":null,\"file\":\"workflow.ax.yaml\",\"line\":11,\"task_file\":null,"
+	                    "\"inputs\":[],\"outputs\":[\"made\"],\"edits\":[],\"input_files\":[]},"
+	                    "{\"name\":\"c\",\"kind\":\"run\",\"agent\":null,\"file\":\"workflow.ax.yaml\",\"line\":12,\"task_file\":null,"
+	                    "\"inputs\":[],\"outputs\":[\"made\"],\"edits\":[],\"input_files\":[]},"
+	                    "{\"name\":\"d\",\"kind\":\"group\",\"agent\":null,\"file\":\"workflow.ax.yaml\",\"line\":13,\"task_file\":null,"
+	                    "\"inputs\":[],\"outputs\":[\"made\"],\"edits\":[],\"input_files\":[]}],"
+	                    "\"edges\":[{\"from\":\"a\",\"to\":\"b\",\"counts\":true},{\"from\":\"a\",\"to\":\"c\",\"counts\":false},"
+	                    "{\"from\":\"b\",\"to\":\"d\",\"counts\":true},{\"from\":\"c\",\"to\":\"d\",\"counts\":true}]}\n");
 }
 
 static void names_are_quoted_in_graph_languages(void **state)
