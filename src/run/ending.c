@@ -220,6 +220,8 @@ static void signal_all(struct ending *e, const struct pid_list *orphans, bool fi
 	struct pid_list fresh = {0};
 	size_t news = 1;
 	for (int i = 0; i < passes && news; i++) {
+		if (i)
+			list_orphans(e, &fresh);
 		struct look k = look_new(e, first_alive);
 		look_all(&k, i ? &fresh : orphans, true);
 		news = signal_new(&k, sig, done);
@@ -227,7 +229,6 @@ static void signal_all(struct ending *e, const struct pid_list *orphans, bool fi
 		if (sig == SIGKILL && group_has_members(&k))
 			kill(-e->group, SIGKILL);
 		look_free(&k);
-		list_orphans(e, &fresh);
 	}
 	vec_free(&fresh.pids);
 }

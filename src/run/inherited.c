@@ -32,20 +32,29 @@ const struct inherited *inherited_signals(void)
 	return &at_start;
 }
 
-/* As above: a fact of the whole process. */
-static struct core {
-	bool changed;
+/* As above: facts of the whole process. */
+struct changed_limit {
+	bool known, changed;
 	struct rlimit before;
-} *core(void)
+};
+
+static struct changed_limit *core(void)
 {
-	static struct core at_start;
+	static struct changed_limit at_start;
+
+	return &at_start;
+}
+
+static struct changed_limit *descriptors(void)
+{
+	static struct changed_limit at_start;
 
 	return &at_start;
 }
 
 void inherited_no_core(void)
 {
-	struct core *c = core();
+	struct changed_limit *c = core();
 	struct rlimit none;
 
 	if (c->changed || getrlimit(RLIMIT_CORE, &c->before))
@@ -57,7 +66,28 @@ void inherited_no_core(void)
 
 const struct rlimit *inherited_core(void)
 {
-	const struct core *c = core();
+	const struct changed_limit *c = core();
 
 	return c->changed ? &c->before : NULL;
+}
+
+void inherited_make_room(int fd)
+{
+	struct changed_limit *d = descriptors();
+	struct rlimit all;
+
+	if (!d->known && getrlimit(RLIMIT_NOFILE, &d->before))
+		return;
+	d->known = true;
+	if (d->changed || d->before.rlim_cur == RLIM_INFINITY || (rlim_t)fd < d->before.rlim_cur / 2)
+		return;
+	all = (struct rlimit){d->before.rlim_max, d->before.rlim_max};
+	d->changed = d->before.rlim_cur < d->before.rlim_max && !setrlimit(RLIMIT_NOFILE, &all);
+}
+
+const struct rlimit *inherited_descriptors(void)
+{
+	const struct changed_limit *d = descriptors();
+
+	return d->changed ? &d->before : NULL;
 }

@@ -1,4 +1,4 @@
-/* The signals' state and the limit on core dumps with which this program was started: what the programs it starts get again. */
+/* The signals' state and the limits on core dumps and descriptors with which this program was started: what the programs it starts get again. */
 #ifndef AXMAKE_RUN_INHERITED_H
 #define AXMAKE_RUN_INHERITED_H
 
@@ -22,5 +22,11 @@ const struct inherited *inherited_signals(void);
 void inherited_no_core(void);
 /* The limit before; NULL: it was not changed. */
 const struct rlimit *inherited_core(void);
+
+/* A descriptor of this number has been given: where that is half of all that may be open, as many may be as this process may allow itself. (Other programs, which may know no
+ * number above 1024, are not to see that.) */
+void inherited_make_room(int fd);
+/* The limit before; NULL: it was not changed. */
+const struct rlimit *inherited_descriptors(void);
 
 #endif

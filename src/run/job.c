@@ -13,6 +13,7 @@
 #include "graph/usual.h"
 #include "load/value.h"
 #include "run/foreign.h"
+#include "run/inherited.h"
 #include "run/job.h"
 #include "run/script_call.h"
 
@@ -239,6 +240,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		close_stdin(j, in);
 		return err;
 	}
+	inherited_make_room(child[0] > child[1] ? child[0] : child[1]);
 	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), sandbox_file_size(j), &j->step};
 	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
 	if (!err)

@@ -134,6 +134,7 @@ struct sched {
 	uint8_t signals[2];              /* that came by themselves, and that a watcher handed on: one that it got together with this process is one */
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
+	const struct pid_list *orphans;  /* while many are told to end at once: what reaper_orphans has found for all of them; NULL: it looks */
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
 	struct left_list left;           /* tries of `leave` tasks that ended well */

@@ -85,6 +85,8 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 	/* Its dumps are its own affair, and the user's. */
 	if (inherited_core())
 		setrlimit(RLIMIT_CORE, inherited_core());
+	if (inherited_descriptors())
+		setrlimit(RLIMIT_NOFILE, inherited_descriptors());
 	if (s->file_size && setrlimit(RLIMIT_FSIZE, &(struct rlimit){s->file_size, s->file_size}) < 0)
 		return errno;
 	if (s->first_file)

@@ -34,6 +34,11 @@ void reaper_orphans(void *sched, struct pid_list *out)
 {
 	const struct sched *s = sched;
 	struct pid_list all = {0}, firsts = {0};
+	if (s->orphans) {
+		for (size_t i = 0; i < s->orphans->pids.n; i++)
+			vec_push(NULL, &out->pids, s->orphans->pids.p[i]);
+		return;
+	}
 	process_children(&all);
 	for (size_t i = 0; i < s->live.n; i++)
 		if (s->live.p[i]->pid)
@@ -200,6 +205,8 @@ void reaper_interrupt(struct sched *s)
 	struct pid_list orphans = {0};
 	reap(s);
 	reaper_orphans(s, &orphans);
+	/* The list is as long as there are tasks. Who comes to us while they are told is found by the next look, before its task counts as ended. */
+	s->orphans = s->kill_now ? NULL : &orphans;
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_DRAINING || j->phase == PHASE_SETTLING)
@@ -208,6 +215,7 @@ void reaper_interrupt(struct sched *s)
 			j->cause = END_INTERRUPT;
 		go_on_ending(j, &orphans);
 	}
+	s->orphans = NULL;
 	vec_free(&orphans.pids);
 }
 
