@@ -124,6 +124,14 @@ check-load:
 	+@$(AGAIN) all
 	@python3 tests/load/run.py --long --axmake $(OUT)/axmake
 
+# The packages: Debian's, with lintian's word; the static program; a container's image without network; and CI's recipes, which build axmake.
+.PHONY: check-package
+check-package:
+	@.ci/setup.sh make build check package
+	+@$(AGAIN) all
+	@python3 tests/package/run.py --long --axmake $(OUT)/axmake
+	@python3 tests/integrations/run.py --long --axmake $(OUT)/axmake
+
 # Killed runs, and every file looked through.
 .PHONY: check-secrets
 check-secrets:
@@ -237,15 +245,18 @@ MAN   = $(DESTDIR)$(PREFIX)/share/man
 BASH  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+# Where make looks for what a makefile includes, with the usual PREFIXes.
+INC   = $(DESTDIR)$(PREFIX)/include
 install: all
-	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH)
+	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH) $(INC)
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
 	install -m 755 $(OUT)/axmake-offline $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
 	install -m 644 doc/*.md doc/*.svg $(DOC)/doc
-	install -m 644 doc/workflow.schema.json $(SHARE)
+	install -m 644 doc/workflow.schema.json doc/events.schema.json $(SHARE)
+	install -m 644 make/axmake.mk $(INC)
 	install -m 644 doc/*.1 $(MAN)/man1
 	install -m 644 doc/*.5 $(MAN)/man5
 	install -m 644 completions/axmake.bash $(BASH)/axmake
@@ -255,9 +266,15 @@ install: all
 	ln -sf axmake.fish $(FISH)/ax.fish
 	tar -cf - --exclude .axmake examples | tar -xof - -C $(DOC)
 uninstall:
-	rm -f $(BIN)/axmake $(BIN)/ax $(BASH)/axmake $(BASH)/ax $(ZSH)/_axmake $(FISH)/axmake.fish $(FISH)/ax.fish
+	rm -f $(BIN)/axmake $(BIN)/ax $(BASH)/axmake $(BASH)/ax $(ZSH)/_axmake $(FISH)/axmake.fish $(FISH)/ax.fish $(INC)/axmake.mk
 	rm -f $(patsubst doc/%.1,$(MAN)/man1/%.1,$(wildcard doc/*.1)) $(patsubst doc/%.5,$(MAN)/man5/%.5,$(wildcard doc/*.5))
 	rm -rf $(EXEC) $(SHARE) $(DOC)
+# Debian's package of the tree as it stands, in $B/deb, of the version that src/version.h says. No network is asked.
+.PHONY: deb
+deb:
+	@.ci/setup.sh make build deb
+	@debian/build.sh $(VERSION) $B/deb
+	@ls $B/deb/*.deb
 dist:
 	@mkdir -p $B
 	git archive --format=tar.gz --prefix=axmake-$(VERSION)/ -o $B/axmake-$(VERSION).tar.gz HEAD

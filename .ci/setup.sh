@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser|libfuzzer|afl|valgrind]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -54,6 +54,23 @@ find_browser() {
 	have chromedriver || want chromium-driver
 }
 
+find_deb() {
+	have dh || want debhelper
+	have dpkg-buildpackage || want dpkg-dev
+	pkg-config --exists cmocka 2>/dev/null || want libcmocka-dev
+}
+
+find_package() {
+	find_deb
+	have lintian || want lintian
+	have buildah || want buildah
+	have debootstrap || want debootstrap
+	have git || want git
+	have direnv || want direnv
+	have busybox || want busybox-static
+	python3 -c 'import yaml' 2>/dev/null || want python3-yaml
+}
+
 find_libfuzzer() {
 	have clang || want clang
 }
@@ -99,11 +116,13 @@ for what; do
 	build) find_build ;;
 	check) find_check ;;
 	browser) find_browser ;;
+	deb) find_deb ;;
+	package) find_package ;;
 	libfuzzer) find_libfuzzer ;;
 	afl) find_afl ;;
 	valgrind) find_valgrind ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check, browser, libfuzzer, afl or valgrind" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, deb, package, libfuzzer, afl or valgrind" >&2
 		exit 2
 		;;
 	esac

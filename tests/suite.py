@@ -46,8 +46,8 @@ class Ended:
 class Box:
     """A temporary folder, an empty home, and axmake first on the PATH."""
 
-    def __init__(self, axmake):
-        self.axmake = axmake
+    def __init__(self, axmake, long=False):
+        self.axmake, self.long = axmake, long
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="axmake-suite-"))
         home = self.path("home")
         os.mkdir(home)
@@ -105,6 +105,7 @@ def run_cases(cases):
     """Runs functions by name; the exit status."""
     p = argparse.ArgumentParser()
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
+    p.add_argument("--long", action="store_true", help="also what takes minutes, where a suite has such")
     p.add_argument("cases", nargs="*", help="parts of names")
     options = p.parse_args()
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
@@ -113,7 +114,7 @@ def run_cases(cases):
         if options.cases and not any(c in name for c in options.cases):
             continue
         begin = time.monotonic()
-        box, outcome, fault = Box(os.path.abspath(options.axmake)), "ok", ""
+        box, outcome, fault = Box(os.path.abspath(options.axmake), options.long), "ok", ""
         try:
             case(box)
         except Skipped as e:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the README's tour and chapters, and those of doc/guide.md and doc/agents.md: every ```sh block in order, a chapter in one shell,
+"""Runs the README's tour and chapters, and those of doc/guide.md, doc/agents.md and doc/integrations.md: every ```sh block in order, a chapter in one shell,
 and compares what it prints with the ```text block that follows.
 
     python3 tests/readme/run.py [--axmake ./axmake]
@@ -23,7 +23,7 @@ from suite import TREE, Failed, Skipped, check, equal, read, run_cases, write  #
 TOUR = "## A tour in five minutes"
 # Each list is played in one shell. Not here: `With your agent`, which wants an agent's program and is played by tests/agents.
 CHAPTERS = (["## What is stale", "## The cache"], ["## A planner that fans out"])
-PAGES = ("README.md", "doc/guide.md", "doc/agents.md")
+PAGES = ("README.md", "doc/guide.md", "doc/agents.md", "doc/integrations.md")
 BLOCK = re.compile(r"^```(sh|text)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "@@ block ended with "
 
@@ -96,6 +96,11 @@ def the_guide_is_true(box):
 
 def the_page_about_agents_is_true(box):
     chapters_are_true(box, "doc/agents.md", 1)
+
+
+def the_page_on_integrations_is_true(box):
+    box.env["MAKEFLAGS"] = f"-I{TREE}/make"  # as installed
+    chapters_are_true(box, "doc/integrations.md", 2)
 
 
 def chapters_are_true(box, page, at_least):
@@ -188,6 +193,7 @@ if __name__ == "__main__":
                 the_chapters_are_true,
                 the_guide_is_true,
                 the_page_about_agents_is_true,
+                the_page_on_integrations_is_true,
                 their_workflows_have_no_mistakes,
                 links_lead_somewhere,
                 every_key_is_listed,
