@@ -321,6 +321,7 @@ struct verdict *project_judge(struct project *p)
 			continue;
 		v[t->id] = stale_judge(&p->stale, t);
 		t->state = state_of(p, t, &v[t->id]);
+		t->perhaps_held = t->state == STATE_HELD && stale_may_be_fresh(&p->stale, t, &v[t->id]);
 		t->foreseen = t->foreseen_files = false;
 		v[t->id].cached = p->cache && t->state == STATE_STALE && foresight_of(&p->stale, p->cache, t, &v[t->id]);
 	}

@@ -4,7 +4,6 @@
 
 #include "graph/build.h"
 
-
 struct provider_list {
 	VEC(struct provider *) of;
 	struct str excluded;
@@ -246,4 +245,12 @@ void agents_by_latency(struct graph *g, struct log *log)
 		t->providers = sorted;
 	}
 	map_free(&l.by_provider);
+}
+
+const struct provider *graph_provider_of(const struct task *t, struct str name)
+{
+	for (size_t i = 0; i < t->n_providers; i++)
+		if (str_eq(t->providers[i]->name, name))
+			return t->providers[i];
+	return NULL;
 }

@@ -17,7 +17,7 @@ static bool last_asked(const struct stale *s, const struct task *t, struct hash1
 static const struct task *runs_first(const struct stale *s, const struct task *t)
 {
 	for (size_t i = 0; s->planning && i < t->deps.n; i++)
-		if (dep_counts(&t->deps.p[i]) && t->deps.p[i].task->state == STATE_STALE && !content_foreseen(&t->deps.p[i]))
+		if (content_may_change(&t->deps.p[i]))
 			return t->deps.p[i].task;
 	return NULL;
 }

@@ -29,7 +29,7 @@ static bool may_be_restored(const struct stale *s, const struct task *t, const s
 {
 	static const bool never[] = {
 		[WHY_NOT] = true,	[WHY_ALWAYS] = true,   [WHY_FORCED] = true,	 [WHY_WHAT_IF] = true, [WHY_EDIT_REFUSED] = true, [WHY_REJECTED] = true,
-		[WHY_DEPENDENCY] = true, [WHY_HELD_BEHIND] = true, [WHY_BLOCKED] = true, [WHY_PROBLEM] = true,
+		[WHY_DEPENDENCY] = true, [WHY_PERHAPS_HELD] = true, [WHY_HELD_BEHIND] = true, [WHY_BLOCKED] = true, [WHY_PROBLEM] = true,
 		[WHY_WHEN_UNKNOWN] = true,
 	};
 	bool anew = (s->always_make && !s->spare_agents) || (s->new_files && s->new_files->n);

@@ -245,9 +245,15 @@ void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fre
 		vec_push(a, &out->items, all.paths.p[i]);
 }
 
-bool content_foreseen(const struct dep *d)
+/* Is all known that counts of a dependency that is to be restored? */
+static bool is_foreseen(const struct dep *d)
 {
 	return d->task->foreseen && !(d->how & DEP_EDIT) && (d->task->foreseen_files || !(d->how & (DEP_FILE | DEP_PATTERN)));
+}
+
+bool content_may_change(const struct dep *d)
+{
+	return dep_counts(d) && (d->task->state == STATE_STALE || d->task->perhaps_held) && !is_foreseen(d);
 }
 
 static void join_paths(struct sbuf *out, const struct str_list *l)

@@ -64,8 +64,8 @@ bool content_result(struct hashing *h, struct arena *a, const struct task *t, st
 /* The inputs as a task sees them: files found by literals, trees and patterns, sorted, each once. */
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem);
 
-/* Planning: is all known that counts of a dependency that runs first? */
-bool content_foreseen(const struct dep *d);
+/* Planning: may something that counts of a dependency come to be another one, because it runs first, or perhaps does? */
+bool content_may_change(const struct dep *d);
 
 /* What a dependency counts for its user: its outputs as they stand (those that the user edits: as they were made), else its result; for a group that of its dependencies. */
 struct hash128 content_contribution(struct hashing *h, struct task *dep, const struct task *user);

@@ -143,6 +143,7 @@ struct task {
 	uint32_t waiting_for;      /* dependencies that have not ended */
 	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */
 	bool behind_held;          /* something before it waits for a person, and so will not end */
+	bool perhaps_held;         /* planning, STATE_HELD: what runs first may leave it up to date, or skipped */
 	bool foreseen, foreseen_files; /* planning: it is to be restored, so out_hash and result are known; and each file; see graph/foresight.h */
 	bool unsettled;            /* planning: something before it runs first */
 	struct hash128 *out_hash;  /* of each output as it stands now; valid in STATE_UPTODATE, STATE_DONE and STATE_SKIPPED */
@@ -205,6 +206,8 @@ bool graph_never_counts(struct str path);
 void graph_free(struct graph *g);
 
 struct task *graph_task(const struct graph *g, struct str name); /* any normal form */
+/* Of those that may serve the task; NULL: none of that name. */
+const struct provider *graph_provider_of(const struct task *t, struct str name);
 const struct matrix_tasks *graph_matrix(const struct graph *g, struct str name);
 
 /* The tasks that a name means: one, or all of a matrix. n == 0: there is none of that name. */

@@ -143,7 +143,9 @@ static void put_results(struct writer *w)
 	struct counted_list all = {0};
 	for (size_t i = 0; i < w->t->deps.n; i++) {
 		const struct dep *d = &w->t->deps.p[i];
-		struct counted c = {d->task->has_result ? d->task->result : (struct hash128){0, 0}, d->task->name};
+		/* No result reads like an empty one where only its text is put in, as into a prompt; a script can tell the two apart. */
+		struct hash128 none = w->t->kind == TASK_AGENT && !(d->how & DEP_PATH) ? hash_bytes("", 0) : (struct hash128){0, 0};
+		struct counted c = {d->task->has_result ? d->task->result : none, d->task->name};
 		if (!(d->how & (DEP_RESULT | DEP_PATH)) && !context_takes(w->t, d))
 			continue;
 		if (content_is_old(w->h->old_files, d->task))

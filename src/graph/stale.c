@@ -8,6 +8,7 @@
 #include "graph/difference.h"
 #include "graph/ended.h"
 #include "graph/gate.h"
+#include "graph/orphans.h"
 
 static struct verdict because(enum why why, struct str subject)
 {
@@ -44,75 +45,18 @@ static bool what_if(const struct stale *s, const struct task *t, struct str *whi
 	return false;
 }
 
-static const struct provider *provider_of(const struct task *t, struct str name)
+static struct orphans *orphans_of(struct stale *s)
 {
-	for (size_t i = 0; i < t->n_providers; i++)
-		if (str_eq(t->providers[i]->name, name))
-			return t->providers[i];
-	return NULL;
-}
-
-/* A record under a name that nobody bears any more, and an older one of the same signature. */
-struct orphan {
-	const struct task_record *record;
-	struct orphan *older;
-};
-
-struct orphans {
-	struct graph *g;
-	struct arena *a;
-	struct map by_signature; /* 16 bytes of the signature -> struct orphan *, the youngest */
-	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
-	VEC(const struct task_record *) editors; /* those with edits */
-};
-
-static struct str signature_key(const struct hash128 *h)
-{
-	return (struct str){(const char *)h, sizeof *h};
-}
-
-static void note_orphan(void *self, const struct task_record *r)
-{
-	struct orphans *o = self;
-	if (graph_task(o->g, r->name))
-		return;
-	struct orphan **at = (struct orphan **)map_slot(&o->by_signature, signature_key(&r->signature));
-	while (*at && (*at)->record->seq > r->seq)
-		at = &(*at)->older;
-	struct orphan *here = arena_new(o->a, struct orphan);
-	*here = (struct orphan){.record = r, .older = *at};
-	*at = here;
-	if (r->n_edits)
-		vec_push(o->a, &o->editors, r);
-	for (size_t i = 0; i < o->providers.n; i++)
-		if (str_eq(o->providers.p[i], r->provider))
-			return;
-	vec_push(o->a, &o->providers, r->provider);
-}
-
-static void find_orphans(struct stale *s)
-{
-	if (s->orphans)
-		return;
-	s->orphans = arena_new(s->arena, struct orphans);
-	s->orphans->g = s->hashing.g;
-	s->orphans->a = s->arena;
-	log_each(s->log, s->hashing.g->workflow->file, note_orphan, s->orphans);
+	if (!s->orphans)
+		s->orphans = orphans_find(s->arena, &s->hashing, s->log, !s->planning);
+	return s->orphans;
 }
 
 /* When a task last wrote: its success, or a try since that did not succeed. */
 static uint64_t last_touch(const struct stale *s, const struct task *t)
 {
 	uint64_t tried = log_open_start(s->log, s->hashing.g->workflow->file, t->name).seq;
-	return t->record && t->record->seq > tried ? t->record->seq : tried;
-}
-
-static bool left_by(const struct task_record *r, uint64_t since, const struct pattern *p, struct hash128 now)
-{
-	for (size_t k = 0; r && r->seq > since && k < r->n_edits; k++)
-		if (r->edits[k].kind == (uint8_t)p->kind && str_eq(r->edits[k].path, p->path) && hash_eq(r->edits[k].hash, now))
-			return true;
-	return false;
+	return t->record && t->record->seq > tried && !orphans_other_work(t->record, t) ? t->record->seq : tried;
 }
 
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now)
@@ -121,18 +65,18 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 	uint64_t since = last_touch(s, t);
 	for (size_t i = 0; i < t->users.n; i++) {
 		const struct task *user = t->users.p[i];
-		if (left_by(user->record, since, p, now))
+		if (orphans_left_by(user->record, since, p, now))
 			return true;
-		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since));
+		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since || orphans_other_work(user->record, user)));
 	}
 	renamed = renamed || s->hashing.g->workflow->partial; /* the user may stand in a file that was left out */
 	/* The user may have a new name, and takes its record over only when it is judged itself, after t. */
-	if (renamed)
-		find_orphans(s);
-	for (size_t i = 0; renamed && i < s->orphans->editors.n; i++)
-		if (left_by(s->orphans->editors.p[i], since, p, now))
-			return true;
-	return false;
+	return renamed && orphans_left_by_editor(orphans_of(s), since, p, now);
+}
+
+const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p)
+{
+	return orphans_made_since(orphans_of(s), t->record, p->path);
 }
 
 static struct str short_hex(struct arena *a, struct hash128 h)
@@ -152,6 +96,9 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 		return because(WHY_NOT, STR_NONE);
 	if (log_open_start(s->log, s->hashing.g->workflow->file, t->name).open)
 		return because(WHY_INTERRUPTED, label);
+	const struct task_record *other = stale_made_since(s, t, p);
+	if (other) /* of another branch, perhaps: nobody's edit */
+		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, other->name)};
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
 		uint64_t mark = store_marked_start(s->hashing.store, t->record->name);
@@ -232,10 +179,12 @@ static void take_result(struct task *t)
 	}
 }
 
-/* Also under the name that it bore when it was rejected. */
+/* Also under the name that it bore when it was rejected. Of other work somebody else is to be told. */
 static bool is_rejected(const struct stale *s, const struct task *t, struct str *why)
 {
 	struct str workflow = s->hashing.g->workflow->file;
+	if (orphans_other_work(t->record, t))
+		return false;
 	return log_rejected(s->log, workflow, t->name, why) || log_rejected(s->log, workflow, t->record->name, why);
 }
 
@@ -250,7 +199,7 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 		return because(WHY_CHANGED, STR("kind of task changed"));
 	if (t->record->flags & RECORD_TAINTED)
 		return because(WHY_TAINTED, STR_NONE);
-	if (t->kind == TASK_AGENT && !(p = provider_of(t, t->record->provider)))
+	if (t->kind == TASK_AGENT && !(p = graph_provider_of(t, t->record->provider)))
 		return because(WHY_PROVIDER_GONE, t->record->provider);
 	struct signing now;
 	signature_compute(&s->hashing, scratch, t, p, false, false, &now);
@@ -272,51 +221,32 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 	return v;
 }
 
-/* The record goes over to the task's name, and with it the mark of its start, if that still is the last one. */
-static void take_over(struct stale *s, const struct task *t, const struct task_record *r)
-{
-	if (store_marked_start(s->hashing.store, r->name) == r->start_id)
-		store_mark_start(s->hashing.store, t->name, r->start_id);
-	log_rename(s->log, s->hashing.g->workflow->file, r->name, t->name);
-	seen_spoil(s->hashing.seen); /* the verdict came about by another record than the next one will */
-}
-
-/* A renamed task: a record under a name that nobody bears any more, with this very signature. One that is older than the task's own stands for outputs that
- * may be somebody else's by now. */
-static const struct task_record *adopt(struct stale *s, struct task *t, struct arena *scratch)
-{
-	find_orphans(s);
-	for (size_t i = 0; i < s->orphans->providers.n; i++) {
-		struct str name = s->orphans->providers.p[i];
-		const struct provider *p = name.n ? provider_of(t, name) : NULL;
-		struct signing now;
-		if ((t->kind == TASK_AGENT) != (name.n > 0) || (name.n && !p))
-			continue;
-		signature_compute(&s->hashing, scratch, t, p, false, false, &now);
-		void **slot = now.problem.n ? NULL : map_slot(&s->orphans->by_signature, arena_copy(s->arena, signature_key(&now.hash)));
-		struct orphan *o = slot ? *slot : NULL;
-		const struct task_record *r = o ? o->record : NULL;
-		if (!r || !str_eq(r->provider, name) || (t->record && r->seq < t->record->seq))
-			continue;
-		*slot = o->older; /* each is for one task only */
-		if (!s->planning)
-			take_over(s, t, r);
-		return r;
-	}
-	return NULL;
-}
-
-/* Planning: a dependency that is in this state. */
-static bool waits_for(const struct task *t, enum task_state state, struct str *which)
+/* Planning: a dependency that is held for sure. */
+static bool waits_for_held(const struct task *t, struct str *which)
 {
 	for (size_t i = 0; i < t->deps.n; i++) {
-		const struct dep *d = &t->deps.p[i];
-		if (d->task->state == state && (state != STATE_STALE || (dep_counts(d) && !content_foreseen(d)))) {
-			*which = d->task->name;
+		const struct task *d = t->deps.p[i].task;
+		*which = d->name;
+		if (d->state == STATE_HELD && !d->perhaps_held)
 			return true;
-		}
 	}
 	return false;
+}
+
+/* Planning: WHY_DEPENDENCY or WHY_PERHAPS_HELD where something that counts may come to be another one; else WHY_NOT. */
+static struct verdict waits(const struct stale *s, const struct task *t)
+{
+	for (size_t i = 0; s->planning && i < t->deps.n; i++)
+		if (content_may_change(&t->deps.p[i]))
+			return because(t->deps.p[i].task->perhaps_held ? WHY_PERHAPS_HELD : WHY_DEPENDENCY, t->deps.p[i].task->name);
+	return because(WHY_NOT, STR_NONE);
+}
+
+bool stale_may_be_fresh(struct stale *s, const struct task *t, const struct verdict *v)
+{
+	if (v->why == WHY_DEPENDENCY || v->why == WHY_PERHAPS_HELD || v->why == WHY_WHEN_UNKNOWN)
+		return true;
+	return v->why == WHY_NEVER && waits(s, t).why != WHY_NOT && orphans_any(orphans_of(s)); /* it may have had another name */
 }
 
 /* Planning: a dependency for want of which it would not be run. What fails before it starts may be optional, or used only as `${x?}`; what is not run for that is not optional. */
@@ -337,10 +267,11 @@ static struct verdict judge_group(struct stale *s, struct task *t)
 	struct str which;
 	if (s->planning && is_blocked(s, t, &which))
 		return because(WHY_BLOCKED, which);
-	if (s->planning && waits_for(t, STATE_HELD, &which))
+	if (s->planning && waits_for_held(t, &which))
 		return because(WHY_HELD_BEHIND, which);
-	if (s->planning && waits_for(t, STATE_STALE, &which))
-		return because(WHY_DEPENDENCY, which);
+	struct verdict v = waits(s, t);
+	if (v.why != WHY_NOT)
+		return v;
 	content_contribution(&s->hashing, t, NULL); /* now, so that no deep chain of groups is walked later */
 	return because(WHY_NOT, STR_NONE);
 }
@@ -371,15 +302,16 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 		return because(WHY_FORCED, STR_NONE);
 	if (t->def->always)
 		return because(WHY_ALWAYS, STR_NONE);
-	bool waits = s->planning && waits_for(t, STATE_STALE, &which);
-	if (!t->record && !waits)
-		t->record = adopt(s, t, scratch);
+	struct verdict unknown = waits(s, t);
+	const struct task_record *known = t->record && !orphans_other_work(t->record, t) ? t->record : NULL;
+	if (!known && unknown.why == WHY_NOT && (known = orphans_adopt(orphans_of(s), t, scratch)))
+		t->record = known;
 	if (!t->record)
 		return because(WHY_NEVER, STR_NONE);
-	if (waits)
-		return because(WHY_DEPENDENCY, which);
+	if (unknown.why != WHY_NOT)
+		return unknown;
 	struct verdict v = judge_record(s, t, scratch);
-	const struct task_record *renamed = v.why == WHY_CHANGED || v.why == WHY_PROVIDER_GONE ? adopt(s, t, scratch) : NULL;
+	const struct task_record *renamed = known && (v.why == WHY_CHANGED || v.why == WHY_PROVIDER_GONE) ? orphans_adopt(orphans_of(s), t, scratch) : NULL;
 	if (!renamed)
 		return v;
 	t->record = renamed;
@@ -389,9 +321,8 @@ static struct verdict judge(struct stale *s, struct task *t, struct arena *scrat
 /* -o: it counts as it stands. */
 static void keep_old(struct stale *s, struct task *t, struct arena *scratch)
 {
-	struct str which;
-	if (!t->record && !(s->planning && waits_for(t, STATE_STALE, &which)))
-		t->record = adopt(s, t, scratch);
+	if (!t->record && waits(s, t).why == WHY_NOT)
+		t->record = orphans_adopt(orphans_of(s), t, scratch);
 	content_as_it_stands(&s->hashing, s->arena, t);
 }
 
@@ -428,20 +359,22 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 		return judge_group(s, t);
 	if (s->planning && is_blocked(s, t, &which))
 		return because(WHY_BLOCKED, which);
-	if (s->planning && waits_for(t, STATE_HELD, &which))
+	if (s->planning && waits_for_held(t, &which))
 		return because(WHY_HELD_BEHIND, which);
 	v = judge_whole(s, t);
 	if (v.why == WHY_NOT)
 		take_result(t);
 	else if (v.why == WHY_PROBLEM || v.why == WHY_EDIT_REFUSED)
 		content_as_it_stands(&s->hashing, s->arena, t); /* it fails before it starts, and not all its outputs were looked at */
+	else if (!s->planning && t->record && !verdict_is_skip(&v) && orphans_other_work(t->record, t))
+		orphans_set_aside(orphans_of(s), t);
 	return v;
 }
 
 void stale_free(struct stale *s)
 {
 	if (s->orphans)
-		map_free(&s->orphans->by_signature);
+		orphans_free(s->orphans);
 }
 
 bool stale_unchecked(const struct task *t)
@@ -470,6 +403,8 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 		return arena_printf(a, "output '%.*s' is missing", STR_ARG(v->subject));
 	case WHY_OUTPUT_EDITED:
 		return arena_printf(a, "output '%.*s' was changed by someone else (%.*s -> %.*s)", STR_ARG(v->subject), STR_ARG(v->before), STR_ARG(v->now));
+	case WHY_OUTPUT_TAKEN:
+		return arena_printf(a, "output '%.*s' was made anew by task '%.*s'", STR_ARG(v->subject), STR_ARG(v->before));
 	case WHY_EDIT_REFUSED:
 		return arena_printf(a, "output '%.*s' was changed by someone else and 'on_edit: fail' forbids to go on; restore it, or change on_edit",
 				    STR_ARG(v->subject));
@@ -491,6 +426,8 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 		return arena_printf(a, "its dependency '%.*s' is held", STR_ARG(v->subject));
 	case WHY_DEPENDENCY:
 		return arena_printf(a, "its dependency '%.*s' runs first and may change", STR_ARG(v->subject));
+	case WHY_PERHAPS_HELD:
+		return arena_printf(a, "its dependency '%.*s' is held, unless what runs first leaves it up to date", STR_ARG(v->subject));
 	case WHY_BLOCKED:
 		return arena_printf(a, "its dependency '%.*s' cannot run", STR_ARG(v->subject));
 	case WHY_FAILURE:

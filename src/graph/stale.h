@@ -16,6 +16,7 @@ enum why {
 	WHY_CHANGED,        /* a field differs; subject: which; before, now */
 	WHY_OUTPUT_MISSING, /* subject: path */
 	WHY_OUTPUT_EDITED,  /* subject: path; before, now: hashes */
+	WHY_OUTPUT_TAKEN,   /* another task of the log has made it since; subject: path; before: that task's name */
 	WHY_EDIT_REFUSED,   /* on_edit: fail. Not to be run: an error */
 	WHY_INTERRUPTED,    /* a start without success left outputs that are not as recorded; subject: path */
 	WHY_RESULT_LOST,    /* the kept result is missing or damaged */
@@ -25,6 +26,7 @@ enum why {
 	WHY_REJECTED,       /* a person rejected the last success; subject: why, may be empty */
 	WHY_FAILURE,        /* it runs after a failure (`run_if`), which may be another one each time; subject: the dependency */
 	WHY_DEPENDENCY,     /* only when planning: a dependency will run, so this may too; subject: its name */
+	WHY_PERHAPS_HELD,   /* only when planning: a dependency is held, or turns out up to date; subject: its name */
 	WHY_HELD_BEHIND,    /* only when planning: a dependency is held; subject: its name */
 	WHY_WHEN_UNKNOWN,   /* only when planning: what runs first decides whether `when` holds; subject: a dependency's name */
 	WHY_BLOCKED,        /* only when planning: a dependency cannot run; subject: its name */
@@ -67,18 +69,24 @@ struct stale {
 	bool ignore_errors; /* -i */
 	bool planning; /* nothing is written and nothing runs: dependents of stale tasks get WHY_DEPENDENCY */
 	struct stale_observer observer;
-	struct orphans *orphans; /* records of tasks that the workflow no longer has; found when first needed. NULL at first */
+	struct orphans *orphans; /* see graph/orphans.h; found when first needed. NULL at first */
 };
 
 /* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash and result of a task that is up to date or skipped, and the record of one that is up to date. Writes nothing but, unless planning, the
- * log's note that an edit was told and the record of a renamed task. */
+ * log's note that an edit was told and records of tasks that have another name now. */
 struct verdict stale_judge(struct stale *s, struct task *t);
+
+/* Planning: may t, of which `v` says that it is stale, turn out up to date, or skipped, when what runs first has ended? */
+bool stale_may_be_fresh(struct stale *s, const struct task *t, const struct verdict *v);
 
 /* What lies outside the arena. */
 void stale_free(struct stale *s);
 
 /* Did a task that edits this output leave it as it stands now, perhaps under an earlier name? Then nobody else did. t has a record. */
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now);
+
+/* Of an output that is not as the record of t says: has a success of another task made it since? NULL: not by what the log knows. */
+const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p);
 
 /* "input docs/a.md changed (3f2a… -> 91bc…)": one line for people, in the arena. */
 struct str stale_reason(struct arena *a, const struct verdict *v);

@@ -219,7 +219,7 @@ static bool touch(struct job *j, const char **why)
 
 void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
 {
-	struct job j = {.sched = s, .task = t, .start_id = os_random64(), .last_first_byte_ns = -1, .verdict = *v};
+	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id++, .last_first_byte_ns = -1, .verdict = *v};
 	const char *why = "";
 	j.outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .tries = 0};
 	j.dir = store_task_dir(&j.arena, t->name);

@@ -8,8 +8,10 @@ static bool has_open_start(const struct sched_config *c, const struct task *t)
 	return log_open_start(c->log, c->graph->workflow->file, t->name).open;
 }
 
-const char *foreign_word(const struct sched_config *c, const struct task *t)
+const char *foreign_word(const struct sched_config *c, const struct task *t, const struct pattern *output)
 {
+	if (output && t->record && stale_made_since(c->stale, t, output))
+		return "was made anew by another task";
 	return has_open_start(c, t) ? "was left changed by an interrupted or failed try" : "was changed by someone else";
 }
 

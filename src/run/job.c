@@ -28,7 +28,7 @@ static bool keep_foreign(struct job *j, struct str *why)
 			return false;
 		if (kept)
 			sched_warn(j->sched, j->task, "'%.*s' %s and is made again; what stood there is kept in .axmake/%.*s/edited", STR_ARG(content_label(&j->arena, p)),
-				   foreign_word(c, j->task), STR_ARG(j->dir));
+				   foreign_word(c, j->task, p), STR_ARG(j->dir));
 	}
 	return true;
 }

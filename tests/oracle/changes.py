@@ -229,7 +229,7 @@ def reject(h):
 
 ALL = [
     (edit_source, 5), (edit_back, 5), (touch, 1), (add_or_remove, 3), (delete_output, 2), (edit_output, 5), (edit_edited, 1), (rename, 3),
-    (swap_names, 0.3), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1.5),
+    (swap_names, 1), (change_var, 2), (reorder, 2), (say_nothing_new, 1), (change_command, 2), (change_role, 1), (remember_branch, 1.5),
     (switch_branch, 3), (go_elsewhere, 2), (allow_cache, 1), (change_matrix, 1.5), (use_field, 1.5), (change_plan, 1.5),
     (reject, 1),
 ]

@@ -66,6 +66,7 @@ class Record:
     edits: dict
     result: bytes
     order: int
+    run: int = 0  # the number of the run that made it
     deps: dict = dataclasses.field(default_factory=dict)  # name -> what that dependency counted
 
 
@@ -80,7 +81,7 @@ class Reference:
         self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
         self.yes = {}  # name -> the signature that somebody said yes to; None: to all
         self.rejected = {}  # name -> why: what the record there stands for was no good
-        self.order = 0
+        self.order, self.runs = 0, 0
         self.cache = {}  # signature -> the outputs and result of a success; another clone may have the same one
         self.perhaps = {}  # the same, of successes in a run that was killed: stored or not
         self.taint = [False]  # somebody's change to an output stands: a clean build makes something else. Clones have one in common
@@ -122,13 +123,13 @@ class Run:
         self.states, self.reasons, self.results = {}, {}, {}
         self.link()
         self.unrun = set()  # failed without a start
+        ref.runs += 1
         self.untouched = False  # -t could not record something
         self.held = {}  # uid -> signature: it waits for a yes
 
     def link(self):
         self.edges = w.edges(self.wf)
         self.before = {u: w.before(self.edges, u) for u in self.edges}
-        self.names = {t.name for t in self.wf.tasks}
 
     def plan(self):
         """First the planner, then what it planned. Is there a plan to go by?"""
@@ -201,6 +202,7 @@ class Run:
         if not reason:
             self.results[t.uid] = self.ref.records[t.name].result
             return "up to date"
+        self.set_aside(t)
         if self.touch:
             return self.touched(t, signature)
         if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
@@ -366,7 +368,7 @@ class Run:
     def is_judged_by_record(self, t):
         """Else it is stale whatever it uses."""
         own = self.ref.records.get(t.name)
-        return own and not (t.always or t.name in self.ref.rejected or self.is_another_kind(t, own) or self.follows_failure(t))
+        return own and not (t.always or self.is_rejected(t) or other_work(own, t) or self.is_another_kind(t, own) or self.follows_failure(t))
 
     def is_another_kind(self, t, record):
         return (t.kind == "agent") != ("prompt" in record.signature)
@@ -383,7 +385,7 @@ class Run:
         if t.name in ref.unsure:
             return self.judge_unsure(t, signature)
         own = ref.records.get(t.name)
-        if not own or own.signature != signature and t.name not in ref.rejected:
+        if not own or own.signature != signature and not self.is_rejected(t):
             self.take_over(t, signature, own)
         reason = self.judge_record(t, signature, t.name in ref.began)
         if not reason:
@@ -398,25 +400,51 @@ class Run:
         record = self.ref.records.get(t.name)
         if not record:
             return "it never succeeded"
-        if t.name in self.ref.rejected:
+        if self.is_rejected(t):
             return "it was rejected"
         changed = [k for k in sorted({*signature, *record.signature}) if signature.get(k) != record.signature.get(k)]
         return "changed: " + ", ".join(changed) if changed else self.judge_outputs(t, record, begun) or self.judge_edits(t, record, begun)
 
+    def is_rejected(self, t):
+        return t.name in self.ref.rejected and not other_work(self.ref.records[t.name], t)
+
+    def is_orphan(self, name):
+        """Does the record stand for nothing that its name's bearer does?"""
+        bearers = [u for u in self.wf.tasks if u.name == name]
+        return not bearers or other_work(self.ref.records[name], bearers[0])
+
+    def is_overwritten(self, t, r, own):
+        """May what it stands for have been made anew since: by the task itself, or by another that made the same output?"""
+        if own and own.order > r.order and own.run != r.run and not other_work(own, t):
+            return True
+        return any(self.made_since(r, o) for o in r.outputs)
+
+    def made_since(self, r, output):
+        return any(x.order > r.order and output in x.outputs for x in self.ref.records.values())
+
     def take_over(self, t, signature, own):
-        """The record of a name that nobody bears any more; in place of an own one only if that is older."""
+        """The record of a name that nobody bears any more, or whose bearer does other work."""
         for name, r in sorted(self.ref.records.items(), key=lambda x: -x[1].order):
-            if name not in self.names and r.signature == signature and (not own or r.order > own.order):
-                self.ref.records[t.name] = self.ref.records.pop(name)
-                self.ref.began.discard(t.name)
-                self.ref.starts[t.name] = self.ref.starts.get(name, 0)
-                if name in self.ref.yes or ():
-                    self.ref.yes.setdefault(t.name, self.ref.yes.pop(name))
-                if name in self.ref.rejected:
-                    self.ref.rejected[t.name] = self.ref.rejected.pop(name)
-                if name in self.ref.began:
-                    self.ref.began.add(t.name)
-                return
+            if r.signature == signature and self.is_orphan(name) and not self.is_overwritten(t, r, own):
+                self.set_aside(t)
+                return self.move(name, t.name)
+
+    def set_aside(self, t):
+        """A record of other work is kept for whoever does that now."""
+        own = self.ref.records.get(t.name)
+        if own and other_work(own, t):
+            self.move(t.name, f"{t.name}, {own.order}")
+
+    def move(self, name, to):
+        ref = self.ref
+        ref.records[to] = ref.records.pop(name)
+        ref.starts[to] = ref.starts.get(name, 0)
+        (ref.began.add if name in ref.began else ref.began.discard)(to)
+        ref.began.discard(name)
+        if name in (ref.yes or ()):
+            ref.yes.setdefault(to, ref.yes[name])
+        if name in ref.rejected:
+            ref.rejected[to] = ref.rejected.pop(name)
 
     def stands(self, record):
         return all(self.ref.content(d) == c for d, c in (record.outputs | record.edits).items())
@@ -458,6 +486,8 @@ class Run:
                 continue
             if begun:
                 return f"a failed try left {o}"
+            if self.made_since(record, o):
+                return f"another task made {o} anew"
             rule = t.on_edit or ("keep" if t.kind == "agent" else "rerun")
             if rule == "fail":
                 raise Refused(f"output {o} was changed")
@@ -467,9 +497,7 @@ class Run:
 
     def left_by_editor(self, t, output, record, sure):
         """Is each file as made, or as a task that edits it left it later? Not sure: it may have been killed before it was known to have succeeded."""
-        known = [self.ref.records.get(u.name) for u in self.wf.tasks if u.edits]
-        if not all(r and r.order > record.order for r in known):  # a task that edits may have a new name
-            known += [r for name, r in self.ref.records.items() if name not in self.names]
+        known = [r for name, r in self.ref.records.items() if self.is_orphan(name) or any(u.name == name and u.edits for u in self.wf.tasks)]
         if not sure:
             known += [r for possible in self.ref.unsure.values() for r in possible]
         since = max(record.order, self.ref.starts.get(t.name, 0) if t.name in self.ref.began else 0)
@@ -519,7 +547,7 @@ class Run:
 
     def record(self, t, signature, result):
         content = lambda declared: {d: self.ref.content(d) for d in declared}
-        return Record(signature, content(t.outputs), content(t.edits), result, self.ref.order, dict(self.counted(t).values()))
+        return Record(signature, content(t.outputs), content(t.edits), result, self.ref.order, self.ref.runs, dict(self.counted(t).values()))
 
     def touched(self, t, signature):
         """-t: nothing is made, and what stands there is taken for what it would have made."""
@@ -560,7 +588,7 @@ class Run:
         """axmake is believed only where both would be right: what a killed run made is stored or not, and after a failure without -k it is restored or not."""
         ref = self.ref
         known = ref.cache.get(key) or ref.perhaps.get(key)
-        if not known or self.lacks_field(t, known[1]) or self.anew or t.name in ref.rejected:
+        if not known or self.lacks_field(t, known[1]) or self.anew or self.is_rejected(t):
             return False
         if self.ran is None or t.uid in self.restored:
             return True
@@ -603,7 +631,7 @@ class Run:
         known, possible = ref.cache.get(key) or ref.perhaps.get(key), ref.unsure.get(t.name, ())
         if known:
             ref.order += 1
-            possible = (*possible, Record(signature, known[0], {}, known[1], ref.order))
+            possible = (*possible, Record(signature, known[0], {}, known[1], ref.order, ref.runs))
         ref.unsure[t.name] = possible
 
     def maybe_restored_as(self, imagined):
@@ -661,6 +689,11 @@ class Run:
         named = [(v, self.vars[v]) for v in sorted(t.vars)] + sorted(env.items()) + [(n, self.env.get(n, "unset")) for n in sorted(t.env_inputs)]
         out += "".join(f"k {n}={v}\n" for n, v in named).encode()
         return out + (f"k {t.name}\n".encode() if t.uses_name else b"")
+
+
+def other_work(r, t):
+    """Does the record stand for other work than the task's? Then both declare something, and nothing in common."""
+    return bool((r.outputs or r.edits) and (t.outputs or t.edits)) and not (r.outputs.keys() & {*t.outputs} or r.edits.keys() & {*t.edits})
 
 
 def field_in(result, path):
