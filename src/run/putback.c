@@ -1,8 +1,6 @@
 #include "run/putback.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/os.h"
 #include "graph/content.h"
@@ -37,38 +35,6 @@ bool putback_lost(struct putback *r, int err)
 bool putback_go_on(void *putback)
 {
 	return sched_turn(sched_of(putback));
-}
-
-static int fill(struct cache *c, int at, struct putback *r, struct missing *m)
-{
-	const struct filehash_part *p = m->part;
-	m->aside = arena_printf(&r->j->arena, PUTBACK_ASIDE "/%zu", r->aside++).p;
-	if (p->kind == PART_LINK)
-		return symlinkat(arena_copy(&r->j->arena, p->link).p, at, m->aside) ? errno : 0;
-	int fd = openat(at, m->aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, p->kind == PART_PROGRAM ? 0777 : 0666);
-	if (fd < 0)
-		return errno;
-	int err = cache_read(c, &(struct cache_content){p->content, p->size, m->here}, fd);
-	if (close(fd) && !err && errno != EINTR)
-		err = errno;
-	return err;
-}
-
-/* Every content that is missing, checked, beside its place. */
-static bool fetch(struct putback *r)
-{
-	struct sched *s = sched_of(r);
-	int at = s->c->store->fd, err;
-	for (size_t i = 0; i < r->entry->n_outputs; i++)
-		for (size_t k = 0; k < r->outputs[i].missing.n; k++) {
-			struct missing *m = &r->outputs[i].missing.p[k];
-			if (standing_is_folder(m->part))
-				continue;
-			err = putback_go_on(r) ? fill(r->from, at, r, m) : EINTR;
-			if (err)
-				return !putback_lost(r, err) && putback_problem(r, m->part->path, err);
-		}
-	return true;
 }
 
 bool putback_make_aside(struct putback *r)
@@ -115,7 +81,7 @@ bool putback_fetch(struct putback *r)
 	for (int i = 0; ok && !stands && i < LOOKS; i++) {
 		if (i)
 			putback_sweep(sched_of(r));
-		ok = look(r) && putback_make_aside(r) && fetch(r);
+		ok = look(r) && putback_make_aside(r) && putback_contents(r);
 		stands = ok && still(r);
 	}
 	if (ok && !stands)
@@ -135,11 +101,12 @@ static bool keep(struct putback *r, struct str path)
 	return !err || err == ENOENT || putback_problem(r, path, err);
 }
 
-static void warn_kept(struct putback *r, struct str what)
+/* output: NULL where `what` is a file of one. */
+static void warn_kept(struct putback *r, struct str what, const struct pattern *output)
 {
 	sched_warn(sched_of(r), r->j->task,
 	           "'%.*s' %s and is restored %s; what stood there is kept in .axmake/%.*s/edited",
-	           STR_ARG(what), foreign_word(sched_of(r)->c, r->j->task), r->whence, STR_ARG(r->j->dir));
+	           STR_ARG(what), foreign_word(sched_of(r)->c, r->j->task, output), r->whence, STR_ARG(r->j->dir));
 }
 
 /* Of what is to go: an agent's own file was paid for, and what a failed try left may be somebody's, too. */
@@ -161,7 +128,7 @@ static bool keep_others(struct putback *r, struct standing *o)
 			return false;
 	}
 	if (any)
-		warn_kept(r, content_label(&r->j->arena, o->pattern));
+		warn_kept(r, content_label(&r->j->arena, o->pattern), o->pattern);
 	for (size_t i = 0; spares_extra(r, o) && i < o->extra.n; i++)
 		if (!standing_is_folder(o->extra.p[i]) && !keep(r, o->extra.p[i]->path))
 			return false;
@@ -188,7 +155,7 @@ static bool put_part(struct putback *r, struct destination *p, const struct miss
 	if (err == EBUSY && m->aside) {
 		if (!keep(r, m->part->path))
 			return false;
-		warn_kept(r, m->part->path);
+		warn_kept(r, m->part->path, NULL);
 		err = destination_move_over(p, at, m->aside, m->part->path);
 	}
 	return !err || putback_problem(r, m->part->path, err);

@@ -31,6 +31,8 @@ bool putback_problem(struct putback *p, struct str path, int err);
 /* Notes whether such an error means that the entry is no good. */
 bool putback_lost(struct putback *p, int err);
 
+/* Every content that is missing comes to be beside its place. false: as putback_fetch. */
+bool putback_contents(struct putback *p);
 /* Fetches what does not stand there as it was made. false: it cannot be had, see lost and problem; or the run is to end. */
 bool putback_fetch(struct putback *p);
 /* Logs and marks a start of that id; putback_place does. false: the log cannot be written, and the run has been told. */

@@ -55,6 +55,12 @@ void cache_forget(struct cache *c, struct hash128 signature);
 
 /* Writes a content to the empty file `to`, open for reading and writing, and checks it. 0, errno, or EBADMSG: it was damaged, and has been removed. */
 int cache_read(struct cache *c, const struct cache_content *content, int to);
+/* May cache_read_small have it? Large ones take their time, and may be had as a clone. */
+bool cache_is_small(const struct cache *c, const struct cache_content *content);
+/* As cache_read, but any thread may call it: nobody is asked, and a damaged one stays where it is, for cache_drop. */
+int cache_read_small(const struct cache *c, const struct cache_content *content, int to);
+/* Removes one that was found to be damaged. */
+void cache_drop(struct cache *c, const struct cache_content *content);
 /* Reads one into the arena; the same. At most 2 GiB. */
 int cache_read_bytes(struct cache *c, struct arena *a, const struct cache_content *content, struct str *out);
 

@@ -52,6 +52,6 @@ void cache_size_set(struct cache *c, uint64_t total);
 /* Copies what `in` gives to `out` and hashes it on the way. 0, errno, or EBADMSG: it is not that content. */
 int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t size);
 /* The open object, or -1 with errno; EBADMSG: it has another size or is no file. */
-int cache_open_object(struct cache *c, struct hash128 hash, uint64_t size);
+int cache_open_object(const struct cache *c, struct hash128 hash, uint64_t size);
 
 #endif

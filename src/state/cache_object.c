@@ -14,8 +14,10 @@
 /* A clone shares blocks; below a few of them it is no gain. */
 #define LEAST_CLONE (64u << 10)
 #define LONGEST_TEXT (UINT64_C(2) << 30)
+/* Of a content that a thread has on its stack. */
+#define MOST_SMALL (128u << 10)
 
-int cache_open_object(struct cache *c, struct hash128 hash, uint64_t size)
+int cache_open_object(const struct cache *c, struct hash128 hash, uint64_t size)
 {
 	char name[CACHE_NAME_ROOM];
 	struct stat st;
@@ -109,13 +111,39 @@ int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t s
 	return cloned ? 0 : os_write_all(out, c->piece, (size_t)got);
 }
 
-static void drop(struct cache *c, struct hash128 hash)
+void cache_drop(struct cache *c, const struct cache_content *content)
 {
 	char name[CACHE_NAME_ROOM];
 
-	cache_name(name, "objects", hash);
+	cache_name(name, "objects", content->hash);
 	if (c->config.writable)
 		unlinkat(c->fd, name, 0);
+}
+
+bool cache_is_small(const struct cache *c, const struct cache_content *content)
+{
+	return content->here.p || content->size < LEAST_CLONE || (c->no_clone && content->size <= MOST_SMALL);
+}
+
+int cache_read_small(const struct cache *c, const struct cache_content *content, int to)
+{
+	unsigned char piece[MOST_SMALL];
+	size_t n = (size_t)content->size;
+	int in, err = 0;
+
+	if (content->here.p)
+		return os_write_all(to, content->here.p, content->here.n);
+	in = cache_open_object(c, content->hash, content->size);
+	if (in < 0)
+		return errno == ELOOP ? EBADMSG : errno;
+	/* As much as its size says: the hash tells whether that was all. */
+	errno = 0;
+	if (!os_read_exactly(in, (char *)piece, n))
+		err = errno ? errno : EBADMSG;
+	else if (!hash_eq(hash_bytes(piece, n), content->hash))
+		err = EBADMSG;
+	close(in);
+	return err ? err : os_write_all(to, piece, n);
 }
 
 int cache_read(struct cache *c, const struct cache_content *content, int to)
@@ -129,7 +157,7 @@ int cache_read(struct cache *c, const struct cache_content *content, int to)
 	if (in >= 0)
 		close(in);
 	if (err == EBADMSG || err == ELOOP) {
-		drop(c, content->hash);
+		cache_drop(c, content);
 		return EBADMSG;
 	}
 	return err;
@@ -156,7 +184,7 @@ int cache_read_bytes(struct cache *c, struct arena *a, const struct cache_conten
 		close(in);
 	}
 	if (err == EBADMSG || err == ELOOP) {
-		drop(c, content->hash);
+		cache_drop(c, content);
 		return EBADMSG;
 	}
 	return err;
