@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/pool.h"
 #include "state/cache.h"
 #include "state/cache_folder.h"
 
@@ -246,6 +247,75 @@ static void what_was_stored_is_found(void **state)
 	cache_close(c);
 }
 
+struct reading {
+	const struct cache *c;
+	struct cache_content of[26];
+	int err[26], to[26];
+};
+
+static bool read_some(void *self, size_t from, size_t to)
+{
+	struct reading *r = self;
+
+	for (size_t i = from; i < to; i++)
+		r->err[i] = cache_read_small(r->c, &r->of[i], r->to[i]);
+	return true;
+}
+
+/* The object of the content of n bytes `fill`. */
+static const char *object_of(struct box *b, char fill, size_t n)
+{
+	struct sbuf text = {0};
+	char name[CACHE_NAME_ROOM];
+
+	while (text.n < n)
+		sbuf_char(&text, fill);
+	cache_name(name, "objects", hash_bytes(text.p, text.n));
+	sbuf_free(&text);
+	return arena_printf(&b->arena, ".axmake/cache/v1/%s", name).p;
+}
+
+static void small_contents_are_had_by_several_threads(void **state)
+{
+	struct box *b = *state;
+	struct reading r = {0};
+	struct cache *c;
+	struct cache_entry e;
+	int fd;
+
+	open_store(b);
+	c = open_cache(b, 1 << 20, true);
+	for (int i = 0; i < 26; i++) {
+		char name[] = {'f', (char)('a' + i), '\0'};
+
+		assert_true(store(b, c, name, 9000 + (size_t)i, name[1]));
+		assert_true(cache_find(c, &b->arena, hash_bytes(name, 2), &e));
+		r.of[i] = (struct cache_content){e.outputs[0].parts.of.p[0].content, 9000 + (uint64_t)i, STR_NONE};
+		assert_true(cache_is_small(c, &r.of[i]));
+		r.to[i] = open(arena_printf(&b->arena, "copy%d", i).p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
+	/* One has other bytes, one is shorter, one is gone, one is a link. */
+	assert_int_equal(chmod(object_of(b, 'b', 9001), 0600), 0);
+	fd = open(object_of(b, 'b', 9001), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "x", 1, 4000), 1);
+	close(fd);
+	assert_int_equal(truncate(object_of(b, 'c', 9002), 100), 0);
+	assert_int_equal(unlink(object_of(b, 'd', 9003)), 0);
+	assert_int_equal(unlink(object_of(b, 'e', 9004)) || symlink("/dev/null", object_of(b, 'e', 9004)), 0);
+	r.c = c;
+	assert_true(pool_each(26, 1, read_some, &r));
+	for (int i = 0; i < 26; i++) {
+		assert_int_equal(r.err[i], i == 3 ? ENOENT : i >= 1 && i <= 4 ? EBADMSG : 0);
+		close(r.to[i]);
+		if (!r.err[i])
+			assert_true(str_eq(content(b, arena_printf(&b->arena, "copy%d", i).p), content(b, arena_printf(&b->arena, "f%c", 'a' + i).p)));
+	}
+	assert_int_equal(access(object_of(b, 'b', 9001), F_OK), 0);
+	cache_drop(c, &r.of[1]);
+	assert_int_equal(access(object_of(b, 'b', 9001), F_OK), -1);
+	cache_close(c);
+}
+
 static void a_content_that_changed_since_is_not_stored(void **state)
 {
 	struct box *b = *state;
@@ -383,6 +453,7 @@ int main(void)
 	    TEST(a_right_checksum_makes_nothing_believed),
 	    TEST(parts_stand_only_where_they_may),
 	    TEST(what_was_stored_is_found),
+	    TEST(small_contents_are_had_by_several_threads),
 	    TEST(a_content_that_changed_since_is_not_stored),
 	    TEST(the_least_recently_used_goes_and_shared_objects_stay),
 	    TEST(what_was_used_in_the_future_goes_first),
