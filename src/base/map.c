@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 
+#define MAPPED_FROM ((size_t)1 << 16) /* places: 2 MiB of them */
+
 static uint32_t key_hash(struct str key)
 {
 	uint32_t h = (uint32_t)XXH3_64bits(key.n ? key.p : "", key.n);
@@ -38,17 +40,30 @@ static void move_entry(struct map *m, const struct map_entry *from)
 	m->entries[at] = *from;
 }
 
+/* Large tables come from the system as zeros, and need not be cleared a second time. */
+static struct map_entry *places_new(size_t cap)
+{
+	return cap >= MAPPED_FROM ? mem_map(cap * sizeof(struct map_entry)) : xcalloc(cap, sizeof(struct map_entry));
+}
+
+static void places_free(struct map_entry *p, size_t cap)
+{
+	if (cap >= MAPPED_FROM)
+		mem_unmap(p, cap * sizeof *p);
+	else
+		free(p);
+}
+
 static void resize(struct map *m, size_t cap)
 {
 	struct map old = *m;
 
-	m->entries = xmalloc_large(cap * sizeof *m->entries);
-	memset(m->entries, 0, cap * sizeof *m->entries);
+	m->entries = places_new(cap);
 	m->cap = cap;
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.entries[i].hash)
 			move_entry(m, &old.entries[i]);
-	free(old.entries);
+	places_free(old.entries, old.cap);
 }
 
 void map_reserve(struct map *m, size_t n)
@@ -97,6 +112,6 @@ struct map_entry *map_next(const struct map *m, size_t *i)
 
 void map_free(struct map *m)
 {
-	free(m->entries);
+	places_free(m->entries, m->cap);
 	*m = (struct map){0};
 }

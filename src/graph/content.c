@@ -196,17 +196,18 @@ static bool goes(const struct hashing *h, struct str path)
 static void find(struct hashing *h, struct arena *a, struct task *t, const struct pattern *p, const bool *direct, struct glob_list *out,
 		 struct str *problem)
 {
-	struct glob_list found = {.seen = h->seen};
 	struct str bad = STR_NONE;
-	int err = p->kind == PATTERN_TREE ? glob_walk_tree(a, h->store->root_fd, p->path, &found, &bad)
-					  : glob_walk(a, h->store->root_fd, p->path, &found, &bad);
+	size_t kept = out->paths.n;
+	int err = p->kind == PATTERN_TREE ? glob_walk_tree(a, h->store->root_fd, p->path, out, &bad)
+					  : glob_walk(a, h->store->root_fd, p->path, out, &bad);
 	if (err) {
 		*problem = arena_printf(a, "cannot look for inputs in '%.*s': %s", STR_ARG(bad), os_error(err));
 		return;
 	}
-	for (size_t i = 0; i < found.paths.n; i++)
-		if (counts(h, t, direct, found.paths.p[i]) && !goes(h, found.paths.p[i]))
-			vec_push(a, &out->paths, found.paths.p[i]);
+	for (size_t i = kept; i < out->paths.n; i++)
+		if (counts(h, t, direct, out->paths.p[i]) && !goes(h, out->paths.p[i]))
+			out->paths.p[kept++] = out->paths.p[i];
+	out->paths.n = kept;
 	for (size_t i = 0; i < h->foresight.paths.items.n; i++) {
 		struct str path = h->foresight.paths.items.p[i];
 		bool met = p->kind == PATTERN_TREE ? path_under(path, p->path) : glob_match(p->path, path, false);
@@ -218,31 +219,30 @@ static void find(struct hashing *h, struct arena *a, struct task *t, const struc
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
 {
 	bool patterns = false;
+	struct glob_list all = {.seen = h->seen};
 	for (size_t i = 0; i < t->inputs.n; i++) {
 		const struct pattern *p = &t->inputs.p[i];
 		if (p->kind != PATTERN_FILE)
 			patterns = patterns || !p->exclude;
 		else if (!p->exclude)
-			vec_push(a, &out->items, p->path);
+			vec_push(a, &all.paths, p->path);
 	}
 	(void)fresh;
-	if (!patterns)
-		return; /* already sorted, each once */
-	bool *direct = xcalloc(h->g->tasks.n, sizeof *direct);
-	for (size_t i = 0; i < t->deps.n; i++)
-		direct[t->deps.p[i].task->id] = dep_counts(&t->deps.p[i]);
-	struct glob_list all = {0};
-	for (size_t i = 0; i < out->items.n; i++)
-		vec_push(a, &all.paths, out->items.p[i]);
-	for (size_t i = 0; i < t->inputs.n && !problem->n; i++)
-		if (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude)
-			find(h, a, t, &t->inputs.p[i], direct, &all, problem);
-	free(direct);
-	glob_sort(&all);
-	filehash_expect(h->fh, all.paths.n);
-	out->items.n = 0;
-	for (size_t i = 0; i < all.paths.n; i++)
-		vec_push(a, &out->items, all.paths.p[i]);
+	if (patterns) { /* else sorted already, each once */
+		bool *direct = xcalloc(h->g->tasks.n, sizeof *direct);
+		for (size_t i = 0; i < t->deps.n; i++)
+			direct[t->deps.p[i].task->id] = dep_counts(&t->deps.p[i]);
+		for (size_t i = 0; i < t->inputs.n && !problem->n; i++)
+			if (t->inputs.p[i].kind != PATTERN_FILE && !t->inputs.p[i].exclude)
+				find(h, a, t, &t->inputs.p[i], direct, &all, problem);
+		free(direct);
+		glob_sort(&all);
+		filehash_expect(h->fh, all.paths.n);
+	}
+	/* Handed over as it is, for there may be many. */
+	out->items.p = all.paths.p;
+	out->items.n = all.paths.n;
+	out->items.cap = all.paths.cap;
 }
 
 /* Is all known that counts of a dependency that is to be restored? */

@@ -60,8 +60,11 @@ void filehash_expect(struct filehash *fh, size_t n)
 
 struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 {
-	struct entry *e = map_get(&fh->files, path);
+	/* Many are asked for again in the order in which they first were. */
+	struct entry *e = fh->at ? fh->at->next : fh->first;
 
+	if (!e || !str_eq(e->file.path, path))
+		e = map_get(&fh->files, path);
 	if (!e) {
 		e = arena_new(fh->arena, struct entry);
 		e->file.path = arena_copy(fh->arena, path);
@@ -72,6 +75,7 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 			fh->first = e;
 		fh->last = e;
 	}
+	fh->at = e;
 	return &e->file;
 }
 

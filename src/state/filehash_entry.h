@@ -22,6 +22,7 @@ struct filehash {
 	struct log *log;
 	struct map files; /* path -> struct entry */
 	struct entry *first, *last;
+	struct entry *at; /* the one asked for last */
 	struct seen *seen; /* NULL: nobody wants to know */
 	unsigned ahead;    /* number of the last looking ahead */
 };
