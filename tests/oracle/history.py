@@ -172,12 +172,13 @@ class History:
         twice = [u for u, n in ran.items() if n > 1]
         self.hold(not twice, f"u{twice} ran twice in one run", text)
         self.hold(status in (0, 2), f"exit status {status}", text)
-        known = self.wf.tasks if self.wf.planner not in ran else []  # with another plan there are other files to collect
+        restored = self.restored(text)
+        known = self.wf.tasks if self.wf.planner not in {*ran, *restored} else []  # with another plan there are other files to collect
         perhaps = self.behind_perhaps_held(status)
         missed = [t.name for t in known if t.uid in ran and t.name not in listed and t.run_if != "failure" and t.uid not in perhaps]
         self.hold(not missed, f"-n did not list {missed}", text)
         try:
-            seen = {"ran": ran, "restored": self.restored(text), "there": self.real_disk().keys(), "asked": ASKED.findall(text)}
+            seen = {"ran": ran, "restored": restored, "there": self.real_disk().keys(), "asked": ASKED.findall(text)}
             real = Run(self.ref, *args, **seen, free=status and "-k" not in extra, **how).go(targets)
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}{text}") from None
