@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "run/choice_parts.h"
 #include "run/job.h"
 #include "run/quota.h"
 #include "run/served.h"
@@ -16,128 +17,11 @@
 /* In tries_with: the job has left that provider. */
 #define NO_MORE UINT32_MAX
 
-struct choice {
-	struct sched *sched;
-	struct arena arena;
-	VEC(struct served *) all;
-	struct limits *limits;
-	struct str problem; /* why there are no limits */
-	struct loop_timer timer;
-	size_t waiting;
-};
-
-static struct str nobody_known(const struct graph *g)
-{
-	if (str_eq(g->workflow->policy.privacy.s, STR("private")))
-		return STR("the policy 'privacy: private' admits no provider that is known: add 'privacy = private' to one in axmake.ini");
-	return STR("no provider is known: define a [provider NAME] in axmake.ini, or try it out with --provider offline");
-}
-
-/* What keeps providers from the task's list, behind what those in it lack. */
-static void add_excluded(struct sbuf *b, const struct graph *g, const struct task *t)
-{
-	if (t->excluded.n)
-		sbuf_printf(b, "%s%.*s", b->n ? "; " : "", STR_ARG(t->excluded));
-	else if (!t->n_providers)
-		sbuf_str(b, nobody_known(g));
-}
-
-/* So many that are not installed are named without their programs: --doctor tells these. */
-#define MANY 3
-
-static void add_missing(struct sbuf *b, const struct task *t)
-{
-	for (size_t i = 0; i < t->n_providers && t->n_providers < MANY; i++)
-		served_missing(b, t->providers[i]);
-	if (t->n_providers < MANY)
-		return;
-	for (size_t i = 0; i < t->n_providers; i++)
-		sbuf_printf(b, "%s%.*s", !i ? "none of " : i + 1 < t->n_providers ? ", " : " and ", STR_ARG(t->providers[i]->name));
-	sbuf_lit(b, " is installed (--provider offline tries it out without)");
-}
-
-struct str choice_lacking(const struct graph *g, const struct task *t, const char *path_env, struct arena *a)
-{
-	struct sbuf b = {0};
-	for (size_t i = 0; i < t->n_providers; i++)
-		if (t->executor || agent_installed(a, t->providers[i], path_env, NULL))
-			return STR_NONE;
-	add_missing(&b, t);
-	add_excluded(&b, g, t);
-	struct str why = arena_copy(a, sbuf_view(&b));
-	sbuf_free(&b);
-	return why;
-}
-
-static void offer_all(struct choice *c, struct served *v)
-{
-	v->busy = false;
-	v->dry_ns = 0;
-	v->again_ns = INT64_MAX;
-	c->waiting -= v->waiting.n;
-	for (size_t i = 0; i < v->waiting.n; i++)
-		sched_offer(c->sched, v->waiting.p[i]);
-	v->waiting.n = 0;
-}
-
-/* 0 is no time. */
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return b && b < a ? b : a;
-}
-
-static void set_timer(struct choice *c)
-{
-	int64_t first = INT64_MAX;
-	for (size_t i = 0; i < c->all.n; i++)
-		if (c->all.p[i]->waiting.n)
-			first = earlier(first, earlier(c->all.p[i]->again_ns, c->all.p[i]->tell_ns));
-	if (first == INT64_MAX)
-		loop_timer_clear(c->sched->c->loop, &c->timer);
-	else
-		loop_timer_set(c->sched->c->loop, &c->timer, first);
-}
-
-/* One task stands for all that wait there. */
-static void tell_waiting(struct choice *c, struct served *v)
-{
-	struct sbuf b = {0};
-	served_why_waiting(v, &b);
-	sched_send(c->sched, &(struct event){.kind = EVENT_WAITS, .task = v->waiting.p[0], .text = sbuf_view(&b)});
-	sbuf_free(&b);
-}
-
-static void time_has_come(void *choice)
-{
-	struct choice *c = choice;
-	int64_t now = clock_ns();
-	for (size_t i = 0; i < c->all.n; i++) {
-		struct served *v = c->all.p[i];
-		if (v->tell_ns && v->tell_ns <= now && v->waiting.n)
-			tell_waiting(c, v);
-		if (v->again_ns <= now)
-			offer_all(c, v);
-	}
-	set_timer(c);
-}
-
-/* Another process gave something back, or took it. */
-static void others_moved(void *choice, uint32_t events)
-{
-	struct choice *c = choice;
-	(void)events;
-	limits_drain(c->limits);
-	for (size_t i = 0; i < c->all.n; i++)
-		if (c->all.p[i]->limit)
-			offer_all(c, c->all.p[i]);
-	set_timer(c);
-}
-
 struct choice *choice_new(struct sched *s)
 {
 	struct choice *c = xcalloc(1, sizeof *c);
 	c->sched = s;
-	c->timer = (struct loop_timer){.fn = time_has_come, .self = c};
+	c->timer = (struct loop_timer){.fn = choice_time, .self = c};
 	return c;
 }
 
@@ -164,7 +48,7 @@ static struct limits *limits_of(struct choice *c)
 		return c->limits;
 	c->limits = limits_open(&c->arena, &c->problem);
 	if (c->limits && limits_fd(c->limits) >= 0)
-		loop_watch(c->sched->c->loop, limits_fd(c->limits), EPOLLIN, others_moved, c);
+		loop_watch(c->sched->c->loop, limits_fd(c->limits), EPOLLIN, choice_others_moved, c);
 	return c->limits;
 }
 
@@ -247,25 +131,13 @@ static struct served *first_serving(struct choice *c, const struct job *j)
 	return away;
 }
 
-static void wait_here(struct choice *c, struct served *v, struct job *j, enum limit_lack lack, int64_t again_ns)
-{
-	v->busy = true;
-	if (again_ns < v->again_ns)
-		v->again_ns = again_ns;
-	vec_push(NULL, &v->waiting, j->task);
-	c->waiting++;
-	if (served_waits(v, lack, v->again_ns))
-		tell_waiting(c, v);
-	set_timer(c);
-}
-
 bool choice_waits(struct choice *c, struct job *j)
 {
 	struct served *v = j->task->kind == TASK_AGENT ? first_serving(c, j) : NULL;
 	int64_t until = v ? served_cooling_until(v) : 0;
 	if (!v || (!v->busy && !until))
 		return false;
-	wait_here(c, v, j, until ? LIMIT_LACKS_REST : v->lack, until ? until : INT64_MAX);
+	choice_wait(c, v, j, until ? LIMIT_LACKS_REST : v->lack, until ? until : INT64_MAX);
 	return true;
 }
 
@@ -307,7 +179,7 @@ struct choice_none choice_why_none(const struct job *j)
 		sbuf_lit(&b, b.n ? "; " : "");
 		served_why_not(v, j->task->model, &c->arena, &b);
 	}
-	add_excluded(&b, c->sched->c->graph, j->task);
+	choice_add_excluded(&b, c->sched->c->graph, j->task);
 	if (none.closed) /* no failure will tell of it */
 		tell_aside(c, j->task, j->task->n_providers);
 	none.why = arena_copy(&c->arena, sbuf_view(&b));
@@ -340,7 +212,7 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 					limit_leave(v->limit);
 				break;
 			}
-			wait_here(c, v, j, a.lack, a.again_ns);
+			choice_wait(c, v, j, a.lack, a.again_ns);
 			return CHOICE_WAITS;
 		case LIMIT_CLOSED:
 			served_close(v, &c->arena, a.until_ms, STR("as another run was told"));
@@ -357,35 +229,6 @@ enum choice_result choice_take(struct choice *c, struct job *j, struct choice_no
 	return CHOICE_NONE;
 }
 
-size_t choice_waiting(const struct choice *c)
-{
-	return c->waiting;
-}
-
-void choice_idle(struct choice *c)
-{
-	for (size_t i = 0; i < c->all.n; i++)
-		if (c->all.p[i]->limit)
-			limit_leave(c->all.p[i]->limit);
-}
-
-void choice_forget(struct choice *c)
-{
-	c->waiting = 0;
-	for (size_t i = 0; i < c->all.n; i++) {
-		struct served *v = c->all.p[i];
-		size_t left = 0;
-		for (size_t k = 0; k < v->waiting.n; k++)
-			if (sched_may_start(c->sched, v->waiting.p[k]))
-				v->waiting.p[left++] = v->waiting.p[k];
-		v->waiting.n = left;
-		c->waiting += left;
-	}
-	if (!c->waiting)
-		choice_idle(c);
-	set_timer(c);
-}
-
 void choice_release(struct job *j)
 {
 	struct choice *c = j->sched->choice;
@@ -396,8 +239,8 @@ void choice_release(struct job *j)
 	if (v->probe == j)
 		v->probe = NULL;
 	if (v->waiting.n)
-		offer_all(c, v);
-	set_timer(c);
+		choice_offer_all(c, v);
+	choice_timer(c);
 }
 
 /* Its program says that nothing is left: for all runs, until then. */
