@@ -39,22 +39,42 @@ static bool not_asked_to_end(void *unused)
 	return !sched_asked_to_end();
 }
 
-#define ASK_EVERY 64 /* files */
+static bool is_file(const struct filehash_part *p)
+{
+	return p->kind == PART_FILE || p->kind == PART_PROGRAM;
+}
+
+/* Those from *i on that are files, up to so many as are stored together. */
+static bool stash_some(struct job *j, struct cache *c, struct cache_output *o, size_t *i)
+{
+	struct cache_file of[CACHE_TOGETHER];
+	size_t part[CACHE_TOGETHER], n = 0;
+	for (; *i < o->parts.of.n && n < CACHE_TOGETHER; ++*i) {
+		const struct filehash_part *p = &o->parts.of.p[*i];
+		if (!is_file(p))
+			continue;
+		part[n] = *i;
+		of[n++] = (struct cache_file){p->path.p, p->content, p->size, STR_NONE};
+	}
+	if (!cache_store_files(c, &j->arena, j->sched->c->store->root_fd, of, n))
+		return false;
+	for (size_t k = 0; k < n; k++)
+		o->here[part[k]] = of[k].here;
+	return true;
+}
 
 bool stash_output(struct job *j, struct cache *c, struct cache_output *o)
 {
-	struct sched *s = j->sched;
 	o->here = arena_array(&j->arena, struct str, o->parts.of.n);
-	for (size_t i = 0; i < o->parts.of.n; i++) {
-		const struct filehash_part *p = &o->parts.of.p[i];
-		if (p->kind == PART_SPECIAL) {
-			sched_warn(s, j->task, "it is not stored in the cache: '%.*s' is neither a file, a folder nor a link", STR_ARG(p->path));
+	for (size_t i = 0; i < o->parts.of.n; i++)
+		if (o->parts.of.p[i].kind == PART_SPECIAL) {
+			sched_warn(j->sched, j->task, "it is not stored in the cache: '%.*s' is neither a file, a folder nor a link", STR_ARG(o->parts.of.p[i].path));
 			return false;
 		}
-		if (i % ASK_EVERY == ASK_EVERY - 1 && sched_asked_to_end())
+	for (size_t i = 0, asked = 0; i < o->parts.of.n; asked = i) {
+		if (asked && sched_asked_to_end())
 			return false;
-		if ((p->kind == PART_FILE || p->kind == PART_PROGRAM) &&
-		    !cache_store_content(c, &j->arena, s->c->store->root_fd, p->path.p, p->content, p->size, &o->here[i]))
+		if (!stash_some(j, c, o, &i))
 			return false;
 	}
 	return true;

@@ -70,6 +70,15 @@ void cache_store_end(struct cache *c);
 /* The content of `path` below folder `at`, a regular file. Small ones are given back in *here, as long as the entry is small itself. false: it cannot be stored, or is no
  * longer what it was hashed as. */
 bool cache_store_content(struct cache *c, struct arena *a, int at, const char *path, struct hash128 hash, uint64_t size, struct str *here);
+/* The same of up to CACHE_TOGETHER files, small ones by several threads. */
+#define CACHE_TOGETHER 64
+struct cache_file {
+	const char *path;
+	struct hash128 hash;
+	uint64_t size;
+	struct str here; /* set */
+};
+bool cache_store_files(struct cache *c, struct arena *a, int at, struct cache_file *of, size_t n);
 bool cache_store_entry(struct cache *c, const struct cache_entry *e);
 
 /* What is in it. */

@@ -127,7 +127,7 @@ void cache_name(char out[CACHE_NAME_ROOM], const char *what, struct hash128 h)
 	snprintf(out, CACHE_NAME_ROOM, "%s/%.2s/%s", what, hex, hex + 2);
 }
 
-int cache_temporary(struct cache *c, char *name, unsigned mode)
+int cache_temporary(const struct cache *c, char *name, unsigned mode)
 {
 	int fd;
 

@@ -25,6 +25,8 @@ struct cache {
 
 #define CACHE_PIECE (256u << 10)
 #define CACHE_NAME_ROOM 64
+/* A clone shares blocks; below a few of them it is no gain. */
+#define CACHE_LEAST_CLONE (64u << 10)
 
 /* Is the folder there? make: it is made. false: it is not, or the cache is dead. */
 bool cache_folder(struct cache *c, bool make);
@@ -36,7 +38,7 @@ void cache_say(struct cache *c, const char *fmt, ...) __attribute__((format(prin
 void cache_give_up(struct cache *c, const char *what, int err);
 
 /* A new file in tmp/, for reading and writing; name has room for CACHE_NAME_ROOM. -1 with errno. */
-int cache_temporary(struct cache *c, char *name, unsigned mode);
+int cache_temporary(const struct cache *c, char *name, unsigned mode);
 /* From tmp/ to its name. 0 or errno; the temporary one is gone. */
 int cache_place(struct cache *c, const char *temporary, const char *name);
 
@@ -49,6 +51,10 @@ void cache_unlock(struct cache *c);
 bool cache_size_add(struct cache *c, uint64_t more, uint64_t *total);
 void cache_size_set(struct cache *c, uint64_t total);
 
+/* Is a file of that size there as the object? Any thread may ask. */
+bool cache_object_there(const struct cache *c, struct hash128 hash, uint64_t size);
+/* Is a content of that size stored in the entry itself? */
+bool cache_in_entry(const struct cache *c, uint64_t size);
 /* Copies what `in` gives to `out` and hashes it on the way. 0, errno, or EBADMSG: it is not that content. */
 int cache_copy(struct cache *c, int in, int out, struct hash128 want, uint64_t size);
 /* The open object, or -1 with errno; EBADMSG: it has another size or is no file. */

@@ -11,11 +11,7 @@
 #include "base/os.h"
 #include "state/cache_folder.h"
 
-/* A clone shares blocks; below a few of them it is no gain. */
-#define LEAST_CLONE (64u << 10)
 #define LONGEST_TEXT (UINT64_C(2) << 30)
-/* Of a content that a thread has on its stack. */
-#define MOST_SMALL (128u << 10)
 
 int cache_open_object(const struct cache *c, struct hash128 hash, uint64_t size)
 {
@@ -41,7 +37,7 @@ int cache_open_object(const struct cache *c, struct hash128 hash, uint64_t size)
 /* A content that is the same file twice, where the file system can do that. false: it cannot. */
 static bool clone(struct cache *c, int in, int out, uint64_t size)
 {
-	if (size < LEAST_CLONE || c->no_clone)
+	if (size < CACHE_LEAST_CLONE || c->no_clone)
 		return false;
 	c->no_clone = ioctl(out, FICLONE, in) != 0;
 	return !c->no_clone;
@@ -118,32 +114,6 @@ void cache_drop(struct cache *c, const struct cache_content *content)
 	cache_name(name, "objects", content->hash);
 	if (c->config.writable)
 		unlinkat(c->fd, name, 0);
-}
-
-bool cache_is_small(const struct cache *c, const struct cache_content *content)
-{
-	return content->here.p || content->size < LEAST_CLONE || (c->no_clone && content->size <= MOST_SMALL);
-}
-
-int cache_read_small(const struct cache *c, const struct cache_content *content, int to)
-{
-	unsigned char piece[MOST_SMALL];
-	size_t n = (size_t)content->size;
-	int in, err = 0;
-
-	if (content->here.p)
-		return os_write_all(to, content->here.p, content->here.n);
-	in = cache_open_object(c, content->hash, content->size);
-	if (in < 0)
-		return errno == ELOOP ? EBADMSG : errno;
-	/* As much as its size says: the hash tells whether that was all. */
-	errno = 0;
-	if (!os_read_exactly(in, (char *)piece, n))
-		err = errno ? errno : EBADMSG;
-	else if (!hash_eq(hash_bytes(piece, n), content->hash))
-		err = EBADMSG;
-	close(in);
-	return err ? err : os_write_all(to, piece, n);
 }
 
 int cache_read(struct cache *c, const struct cache_content *content, int to)

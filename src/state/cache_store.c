@@ -20,9 +20,8 @@
 /* A sweep counts anew after some hundred runs at the latest. */
 #define BLOCK_MOST (UINT64_C(8) << 20)
 
-static bool object_there(void *self, struct hash128 hash, uint64_t size)
+bool cache_object_there(const struct cache *c, struct hash128 hash, uint64_t size)
 {
-	struct cache *c = self;
 	char name[CACHE_NAME_ROOM];
 	struct stat st;
 
@@ -30,6 +29,11 @@ static bool object_there(void *self, struct hash128 hash, uint64_t size)
 	if (fstatat(c->fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno != ENOENT && errno != ENOTDIR; /* who reads it will know */
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+}
+
+static bool object_there(void *self, struct hash128 hash, uint64_t size)
+{
+	return cache_object_there(self, hash, size);
 }
 
 /* The file may be a newer one by now, another run's: that is lost then, which costs a run, no more. */
@@ -173,7 +177,7 @@ static bool store_object(struct cache *c, int in, struct hash128 hash, uint64_t 
 	int to, err;
 
 	cache_name(name, "objects", hash);
-	if (object_there(c, hash, size))
+	if (cache_object_there(c, hash, size))
 		return true;
 	to = cache_temporary(c, temporary, 0444);
 	err = to < 0 ? errno : cache_copy(c, in, to, hash, size);
@@ -198,6 +202,11 @@ static bool take_small(struct arena *a, int fd, struct hash128 hash, uint64_t si
 	return os_read_exactly(fd, p, (size_t)size) && hash_eq(hash_bytes(p, (size_t)size), hash);
 }
 
+bool cache_in_entry(const struct cache *c, uint64_t size)
+{
+	return size <= SMALL_CONTENT && c->in_entry + size <= SMALL_ENTRY;
+}
+
 bool cache_store_content(struct cache *c, struct arena *a, int at, const char *path, struct hash128 hash, uint64_t size, struct str *here)
 {
 	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -206,7 +215,7 @@ bool cache_store_content(struct cache *c, struct arena *a, int at, const char *p
 	*here = STR_NONE;
 	if (fd < 0)
 		return false;
-	if (size <= SMALL_CONTENT && c->in_entry + size <= SMALL_ENTRY) {
+	if (cache_in_entry(c, size)) {
 		ok = take_small(a, fd, hash, size, here);
 		c->in_entry += size;
 	} else {

@@ -316,6 +316,52 @@ static void small_contents_are_had_by_several_threads(void **state)
 	cache_close(c);
 }
 
+static void many_files_are_stored_by_several_threads(void **state)
+{
+	struct box *b = *state;
+	struct cache_file of[CACHE_TOGETHER];
+	struct cache *c;
+	struct stat st;
+
+	open_store(b);
+	c = open_cache(b, 4 << 20, true);
+	for (int i = 0; i < CACHE_TOGETHER; i++) {
+		struct sbuf text = {0};
+
+		sbuf_printf(&text, "%d", i);
+		while (text.n < (i ? 9000 + (size_t)i : 10))
+			sbuf_char(&text, 'x');
+		of[i] = (struct cache_file){arena_printf(&b->arena, "f%d", i).p, hash_bytes(text.p, text.n), text.n, STR("?")};
+		sbuf_char(&text, '\0');
+		put(of[i].path, text.p);
+		sbuf_free(&text);
+	}
+	of[7].hash = of[8].hash; /* twice the same, and no longer what it was hashed as */
+	assert_true(cache_store_begin(c, 10));
+	assert_false(cache_store_files(c, &b->arena, b->s.root_fd, of, CACHE_TOGETHER));
+	of[7] = of[8];
+	assert_true(cache_store_files(c, &b->arena, b->s.root_fd, of, CACHE_TOGETHER));
+	cache_store_end(c);
+	assert_int_equal(of[0].here.n, 10);
+	for (int i = 1; i < CACHE_TOGETHER; i++) {
+		char name[CACHE_NAME_ROOM];
+
+		assert_null(of[i].here.p);
+		cache_name(name, "objects", of[i].hash);
+		assert_int_equal(stat(arena_printf(&b->arena, ".axmake/cache/v1/%s", name).p, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0400);
+		assert_true(str_eq(content(b, arena_printf(&b->arena, ".axmake/cache/v1/%s", name).p), content(b, of[i].path)));
+	}
+	assert_int_equal(rmdir(".axmake/cache/v1/tmp"), 0); /* nothing is left there */
+	assert_int_equal(cache_note(c).n, 0);
+	of[3].path = "gone";
+	of[3].hash = hash_bytes("gone", 4);
+	assert_true(cache_store_begin(c, 10));
+	assert_false(cache_store_files(c, &b->arena, b->s.root_fd, of, CACHE_TOGETHER));
+	cache_store_end(c);
+	cache_close(c);
+}
+
 static void a_content_that_changed_since_is_not_stored(void **state)
 {
 	struct box *b = *state;
@@ -454,6 +500,7 @@ int main(void)
 	    TEST(parts_stand_only_where_they_may),
 	    TEST(what_was_stored_is_found),
 	    TEST(small_contents_are_had_by_several_threads),
+	    TEST(many_files_are_stored_by_several_threads),
 	    TEST(a_content_that_changed_since_is_not_stored),
 	    TEST(the_least_recently_used_goes_and_shared_objects_stay),
 	    TEST(what_was_used_in_the_future_goes_first),
