@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "run/choice.h"
 #include "show/console.h"
 #include "show/debuglog.h"
 #include "show/phrase.h"
@@ -70,6 +72,36 @@ static void say_unmade(const struct program *g, const struct verdict *v)
 		fprintf(stderr, "%s: %s\n", g->name, b.p);
 	}
 	sbuf_free(&b);
+}
+
+/* Would it run for certain? */
+static bool is_to_run(const struct program *g, const struct task *t, const struct verdict *v)
+{
+	if (!t->wanted || t->state != STATE_STALE || v->cached || (t->unsettled && project_shares_cache(&g->project)))
+		return false;
+	return v->why != WHY_DEPENDENCY && v->why != WHY_PERHAPS_HELD && v->why != WHY_WHEN_UNKNOWN;
+}
+
+/* A run would not begin: what a plan lists is for where the providers are. Once for each reason. */
+static void say_lacking(const struct program *g, const struct verdict *v)
+{
+	const struct graph *gr = g->project.graph;
+	struct arena a = {0};
+	struct str said = STR_NONE;
+	for (size_t i = 0; i < gr->order.n; i++) {
+		const struct task *t = gr->order.p[i];
+		if (t->kind != TASK_AGENT || !is_to_run(g, t, &v[t->id]))
+			continue;
+		struct str why = choice_lacking(gr, t, getenv("PATH"), &a);
+		if (!why.n || str_eq(why, said))
+			continue;
+		struct sbuf b = {0};
+		phrase_line(&b, t->name);
+		fprintf(stderr, "%s: warning: nothing would start here: task '%s' has no provider: %.*s; axmake --doctor tells more\n", g->name, b.p, STR_ARG(why));
+		sbuf_free(&b);
+		said = why;
+	}
+	arena_free(&a);
 }
 
 void look_unmade(const struct program *g)
@@ -146,6 +178,7 @@ int look(struct program *g)
 	switch (o->mode) {
 	case MODE_BUILD:
 		view_plan(&v, stdout, o->silent, program_slots(g), program_agents(g));
+		say_lacking(g, v.verdicts);
 		return status_of_plan(g, v.verdicts);
 	case MODE_EXPLAIN:
 		view_explain(&v, stdout);
