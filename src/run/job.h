@@ -134,7 +134,11 @@ struct sched {
 	uint8_t signals[2];              /* that came by themselves, and that a watcher handed on: one that it got together with this process is one */
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
-	const struct pid_list *orphans;  /* while many are told to end at once: what reaper_orphans has found for all of them; NULL: it looks */
+	int64_t collect_ns;              /* not before is it looked at again: see reaper_due */
+	struct loop_timer collect;       /* for that */
+	const struct pid_list *orphans;  /* while some are told to end: what reaper_orphans has found for all of them; NULL: it looks */
+	struct pid_list seen;            /* what it found last, */
+	int64_t seen_ns;                 /* and when */
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
@@ -164,6 +168,7 @@ void reaper_signal(void *sched, const struct signalfd_siginfo *si);
 void reaper_pipes_ended(void *job);    /* nobody holds its pipes any more */
 /* Adds this process's children that are no task's first process; a struct sched. */
 void reaper_orphans(void *sched, struct pid_list *out);
+bool reaper_due(struct sched *s);     /* Is it time for reaper_collect? Where there are thousands of children, many ends are looked at together. */
 void reaper_collect(struct sched *s);  /* after SIGCHLD: reaps, finds orphans, moves jobs on */
 void reaper_end_try(struct job *j, enum end_cause cause); /* ends a running try; one that has just ended by itself did so */
 void reaper_interrupt(struct sched *s);

@@ -43,7 +43,9 @@ void reaper_orphans(void *sched, struct pid_list *out)
 	for (size_t i = 0; i < s->live.n; i++)
 		if (s->live.p[i]->pid)
 			vec_push(NULL, &firsts.pids, s->live.p[i]->pid);
-	if (firsts.pids.n)
+	if (firsts.pids.n == all.pids.n) /* as nearly always: all firsts are among the children */
+		all.pids.n = 0;
+	if (all.pids.n && firsts.pids.n)
 		qsort(firsts.pids.p, firsts.pids.n, sizeof *firsts.pids.p, by_number);
 	for (size_t i = 0; i < all.pids.n; i++)
 		if ((!firsts.pids.n || !bsearch(&all.pids.p[i], firsts.pids.p, firsts.pids.n, sizeof *firsts.pids.p, by_number)) &&
@@ -81,6 +83,7 @@ static void reap(struct sched *s)
 }
 
 #define LOOK_AGAIN_NS (50 * NS_PER_MS)
+#define MANY 256
 #define DRAIN_GRACE_NS (200 * NS_PER_MS)
 
 static void drained(void *job)
@@ -175,12 +178,31 @@ static void go_on_ending(struct job *j, const struct pid_list *orphans)
 	loop_timer_set(s->c->loop, &j->timer, next);
 }
 
+static void look(struct sched *s)
+{
+	s->orphans = NULL;
+	s->seen.pids.n = 0;
+	s->seen_ns = clock_ns();
+	reaper_orphans(s, &s->seen);
+}
+
+/* The list of children is as long as there are tasks, and with a list for each of them to end all would take the square of that. What was found a moment ago will do while a task's
+ * first process lives: who comes to us later is found by the next look, or by that which follows the first one's death. Before SIGKILL each looks for itself, for what forks must not escape; but not where hundreds are to be killed. */
 static void look_again(void *job)
 {
 	struct job *j = job;
+	struct sched *s = j->sched;
+	const struct pid_list *outer = s->orphans;
 	struct pid_list orphans = {0};
-	reaper_orphans(j->sched, &orphans);
+	int64_t now = clock_ns();
+	bool killing = (s->kill_now || (j->ending.kill_at_ns && now >= j->ending.kill_at_ns)) && s->live.n < MANY;
+	if (!j->pid || killing || now - s->seen_ns >= LOOK_AGAIN_NS)
+		look(s);
+	for (size_t i = 0; i < s->seen.pids.n; i++)
+		vec_push(NULL, &orphans.pids, s->seen.pids.p[i]);
+	s->orphans = j->pid && !killing ? &orphans : NULL;
 	go_on_ending(j, &orphans);
+	s->orphans = outer;
 	vec_free(&orphans.pids);
 }
 
@@ -205,8 +227,7 @@ void reaper_interrupt(struct sched *s)
 	struct pid_list orphans = {0};
 	reap(s);
 	reaper_orphans(s, &orphans);
-	/* The list is as long as there are tasks. Who comes to us while they are told is found by the next look, before its task counts as ended. */
-	s->orphans = s->kill_now ? NULL : &orphans;
+	s->orphans = s->kill_now && s->live.n < MANY ? NULL : &orphans;
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_DRAINING || j->phase == PHASE_SETTLING)
@@ -219,22 +240,41 @@ void reaper_interrupt(struct sched *s)
 	vec_free(&orphans.pids);
 }
 
+static void nothing(void *self)
+{
+	(void)self;
+}
+
+/* What a look may cost before others wait: it grows with the number of children, and so, with each end looked at alone, all ends with its square. */
+#define CHEAP_NS (NS_PER_MS / 4)
+#define APART_MOST_NS (50 * NS_PER_MS)
+
+bool reaper_due(struct sched *s)
+{
+	if (!s->children_ended)
+		return false;
+	if (clock_ns() >= s->collect_ns)
+		return true;
+	s->collect.fn = nothing;
+	loop_timer_set(s->c->loop, &s->collect, s->collect_ns);
+	return false;
+}
+
 void reaper_collect(struct sched *s)
 {
+	loop_timer_clear(s->c->loop, &s->collect);
 	reap(s);
 	struct pid_list orphans = {0};
+	int64_t began = clock_ns();
 	reaper_orphans(s, &orphans);
+	int64_t now = clock_ns(), cost = now - began, apart = cost < CHEAP_NS ? 0 : 4 * cost;
+	s->collect_ns = now + (apart < APART_MOST_NS ? apart : APART_MOST_NS);
 	for (size_t i = s->live.n; i-- > 0;) {
 		struct job *j = s->live.p[i];
 		if (j->phase == PHASE_ENDING && !j->pid)
 			go_on_ending(j, &orphans);
 	}
 	vec_free(&orphans.pids);
-}
-
-static void nothing(void *self)
-{
-	(void)self;
 }
 
 static bool listed(const struct pid_list *l, pid_t pid)
@@ -299,6 +339,8 @@ void reaper_last(struct sched *s)
 		loop_turn(s->c->loop, true);
 	}
 	loop_timer_clear(s->c->loop, &wake);
+	loop_timer_clear(s->c->loop, &s->collect);
+	vec_free(&s->seen.pids);
 	if (told.pids.n)
 		sched_warn(s, NULL, "ended %zu process%s that no task could be named for", told.pids.n, told.pids.n == 1 ? "" : "es");
 	vec_free(&told.pids);

@@ -166,7 +166,7 @@ bool sched_turn(struct sched *s)
 {
 	if (clock_ns() >= s->turn_ns) {
 		loop_turn(s->c->loop, false);
-		if (s->children_ended)
+		if (reaper_due(s))
 			reaper_collect(s);
 		settle_all(s);
 		s->turn_ns = clock_ns() + TURN_NS;
@@ -566,7 +566,7 @@ static void turns(struct sched *s)
 		if (!judging)
 			s->c->observer->flush(s->c->observer->self);
 		loop_turn(s->c->loop, !judging && (waiting || starved));
-		if (s->children_ended)
+		if (reaper_due(s))
 			reaper_collect(s);
 	}
 }

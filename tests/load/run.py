@@ -166,6 +166,30 @@ def case_many_at_once_cost_nothing_while_they_sleep(box):
     run.end()
 
 
+# To end one of many costs no more than to end one of few.
+def case_many_are_ended_at_once(box):
+    no_sanitizer(box, "takes its time")
+    n = 2500 if box.long else 600
+    box.write("axmake.ini", "[provider p]\ncommand = sleep 300\nprompt = stdin\n[agent a]\nprovider = p\n")
+    box.write("workflow.ax.yaml", "tasks:\n" + "".join(f"  - {{name: t{i}, agent: a, task: x}}\n" for i in range(n)))
+    run = Run(box, f"-j{n}", "-s", "--progress=none")
+
+    def children():
+        with open(f"/proc/{run.p.pid}/task/{run.p.pid}/children", encoding="ascii") as f:
+            return len(f.read().split())
+
+    run.until(lambda: children() == n, "all to start", 300)
+    before = after = run.look()
+    run.p.send_signal(signal.SIGINT)
+    while now := run.look():
+        after = now
+        time.sleep(0.01)
+    run.end(-signal.SIGINT, 120)
+    busy = after[2] - before[2]
+    box.note(f"{n} at once: ended with {busy:.2f} s of processor time, {1000 * busy / n:.2f} ms each")
+    check(busy < 0.0005 * n, f"{busy:.2f} s of processor time to end {n} tasks")
+
+
 RATED = """[provider p]
 command = sh -c 'cat >/dev/null; printf x >>started; echo fine'
 rate_capacity = 2
