@@ -215,6 +215,13 @@ bench:
 bench-quick:
 	+@$(MAKE) --no-print-directory -s bench BENCH='--quick $(BENCH)'
 
+# What much of everything costs (doc/scale.md): SCALE='--full --rows tasks,agents …' is what bench/scale.py --help tells.
+.PHONY: bench-scale
+bench-scale:
+	@.ci/setup.sh make build
+	+@$(AGAIN) all $B/bench/measure
+	@python3 bench/scale.py --axmake $(OUT)/axmake --measure $B/bench/measure $(SCALE)
+
 NOISE   := -bugprone-easily-swappable-parameters,-bugprone-sizeof-expression,-bugprone-branch-clone,-*.Padding,-*.DeprecatedOrUnsafeBufferHandling
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch])
 lint:
