@@ -1,6 +1,7 @@
 #include "base/seen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -23,8 +24,31 @@ void seen_free(struct seen *s)
 
 void seen_spoil(struct seen *s)
 {
-	if (s)
+	for (; s; s = s->also)
 		s->spoiled = true;
+}
+
+static bool sight_stands(const struct sight *x, int at, int64_t since_ns)
+{
+	struct file_stat now;
+	struct stat st;
+
+	if (x->kind != SIGHT_PATH && x->kind != SIGHT_LINK)
+		return false;
+	if (fstatat(at, x->name.p, &st, x->kind == SIGHT_LINK ? AT_SYMLINK_NOFOLLOW : 0))
+		return !x->there && (errno == ENOENT || errno == ENOTDIR);
+	now = file_stat_of(&st);
+	return x->there && file_stat_same(&now, &x->stat) && !file_stat_racy(&x->stat, since_ns);
+}
+
+bool seen_stands(const struct seen *s, int at)
+{
+	if (!s || s->spoiled)
+		return false;
+	for (size_t i = 0; i < s->all.n; i++)
+		if (!sight_stands(s->all.p[i], at, s->since_ns))
+			return false;
+	return true;
 }
 
 static bool same(const struct sight *a, const struct sight *b)
@@ -40,6 +64,8 @@ static void note(struct seen *s, const struct sight *now)
 	struct sbuf key = {0};
 	struct sight *known;
 
+	if (s->also)
+		note(s->also, now);
 	sbuf_char(&key, kind);
 	sbuf_str(&key, now->name);
 	known = map_get(&s->by_name, sbuf_view(&key));
@@ -78,7 +104,7 @@ void seen_open(struct seen *s, struct str path, int fd)
 	if (!s)
 		return;
 	if (fstat(fd, &st))
-		s->spoiled = true;
+		seen_spoil(s);
 	else
 		seen_path(s, path, &st, true);
 }

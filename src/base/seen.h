@@ -40,11 +40,14 @@ struct seen {
 	VEC(struct sight *) all;
 	int64_t since_ns; /* wall clock, before anything was looked at */
 	bool spoiled;     /* something was found that cannot be noted, or in two states: there is nothing to be built on it */
+	struct seen *also; /* is told the same; NULL: nobody is */
 };
 
 struct seen *seen_new(struct arena *a);
 void seen_free(struct seen *s); /* what lies outside the arena */
 void seen_spoil(struct seen *s);
+/* Is all that was looked at, paths below the folder `at`, as it was, for certain? NULL: no. */
+bool seen_stands(const struct seen *s, int at);
 
 void seen_path(struct seen *s, struct str path, const struct stat *st, bool through);
 /* Looked for in vain: ENOENT or ENOTDIR. */

@@ -219,7 +219,11 @@ static void find(struct hashing *h, struct arena *a, struct task *t, const struc
 void content_inputs(struct hashing *h, struct arena *a, struct task *t, bool fresh, struct str_list *out, struct str *problem)
 {
 	bool patterns = false;
-	struct glob_list all = {.seen = h->seen};
+	struct glob_list all = {.seen = h->listing ? h->listing : h->seen};
+	if (h->listed) {
+		*out = *h->listed;
+		return;
+	}
 	for (size_t i = 0; i < t->inputs.n; i++) {
 		const struct pattern *p = &t->inputs.p[i];
 		if (p->kind != PATTERN_FILE)

@@ -24,6 +24,8 @@ struct hashing {
 	struct foresight foresight;
 	struct str_list *secrets; /* signature.c's: values of the environment that are not to be shown; NULL: not looked for yet */
 	struct seen *seen; /* where variables asked for and folders listed are noted; NULL: nowhere */
+	struct seen *listing; /* instead, where folders listed for inputs are; it may tell `seen`. NULL: there */
+	const struct str_list *listed; /* the inputs of the task at hand, where it is known which they are. NULL: they are looked for */
 };
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */

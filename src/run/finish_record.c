@@ -47,8 +47,14 @@ bool finish_made(struct job *j)
 	return j->view ? isolate_outputs_made(j) : finish_outputs_made(j);
 }
 
-/* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
-bool finish_taints(struct job *j)
+/* Are the inputs still the files that they were, whatever is in them? A folder in which names come and go tells of it. */
+static bool same_files(const struct job *j)
+{
+	const struct hashing *h = &j->sched->c->stale->hashing;
+	return j->listed_in == h->g && seen_stands(j->listing, h->store->root_fd);
+}
+
+static bool is_tainted(struct job *j)
 {
 	struct sched *s = j->sched;
 	struct signing after;
@@ -73,6 +79,16 @@ bool finish_taints(struct job *j)
 			   STR_ARG(after.problem.n ? after.problem : d.subject));
 	sbuf_free(&after.fields);
 	return changed;
+}
+
+/* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
+bool finish_taints(struct job *j)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	h->listed = j->task->inputs.n && same_files(j) ? &j->signing.inputs : NULL;
+	bool tainted = is_tainted(j);
+	h->listed = NULL;
+	return tainted;
 }
 
 /* What the task edits, as it left it; and others' outputs that this touches, so that they are known as edited by a task and not by somebody. */

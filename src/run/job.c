@@ -332,9 +332,16 @@ static void start_try(struct job *j)
 /* The signature under which an answer will be recorded; false after ending the task. */
 static bool sign(struct job *j)
 {
+	struct hashing *h = &j->sched->c->stale->hashing;
 	sbuf_free(&j->signing.fields);
+	seen_free(j->listing);
+	j->listing = seen_new(&j->arena);
+	j->listing->also = h->seen;
+	j->listed_in = h->g;
 	j->signed_for = j->provider;
-	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &j->signing);
+	h->listing = j->listing;
+	signature_compute(h, &j->arena, j->task, j->provider, true, true, &j->signing);
+	h->listing = NULL;
 	if (!j->signing.problem.n)
 		return true;
 	finish_unstarted(j, TRY_FAILED, j->signing.problem);

@@ -39,6 +39,8 @@ struct job {
 	bool has_pipe;          /* its program got the jobserver */
 	struct verdict verdict;
 	struct signing signing; /* as it was before the start */
+	struct seen *listing;   /* folders that were listed for its inputs then; NULL: nobody noted */
+	const struct graph *listed_in; /* by what that graph says of who makes what */
 	const struct provider *provider, *signed_for; /* that serves; whose answer `signing` would be */
 	struct limit_hold hold; /* the provider's place */
 	bool fell_back;         /* an earlier try was another provider's */

@@ -105,6 +105,7 @@ void sched_job_gone(struct job *j)
 	ending_free(&j->ending);
 	ending_free(&j->command_ending);
 	sbuf_free(&j->signing.fields);
+	seen_free(j->listing);
 	sbuf_free(&j->carry[0]);
 	sbuf_free(&j->carry[1]);
 	arena_free(&j->arena);
