@@ -147,6 +147,12 @@ void engine_end_previous(const struct program *g)
 	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, (const char *const *)environ);
 	if (err)
 		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
+	struct previous_cancelled far = previous_cancel(&g->project.store, g->project.rules, getenv("PATH"));
+	if (far.cancelled)
+		fprintf(stderr, "%s: warning: cancelled %zu command%s that executors may still have run for an earlier run\n", g->name, far.cancelled, far.cancelled == 1 ? "" : "s");
+	if (far.failed || far.err)
+		fprintf(stderr, "%s: warning: what an earlier run left to executors could not all be cancelled%s%s; the next run tries again\n", g->name, far.err ? ": " : "",
+			far.err ? os_error(far.err) : "");
 	int left = previous_views(&g->project.store);
 	if (left)
 		fprintf(stderr, "%s: warning: cannot remove what an earlier run left in .axmake/views: %s\n", g->name, os_error(left));

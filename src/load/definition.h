@@ -60,6 +60,7 @@ enum try_class {
 	TRY_STALL = 1 << 7,
 	TRY_CRASH = 1 << 8, /* ended by a signal that was not ours */
 	TRY_BUDGET = 1 << 9,
+	TRY_LOST = 1 << 10, /* an executor lost its node */
 };
 #define TRY_RETRIED_BY_DEFAULT (0x3ff & ~(TRY_AUTH | TRY_QUOTA | TRY_BUDGET))
 /* As retry.on spells it; "ok" for TRY_OK. */

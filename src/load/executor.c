@@ -1,5 +1,6 @@
 #include "load/executor.h"
 
+#include <regex.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -44,6 +45,22 @@ static void set_words(struct apply *ap, const struct key_def *def)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
 }
 
+static void set_regex(struct apply *ap, const struct key_def *def)
+{
+	regex_t compiled;
+	char why[200];
+	/* The built-in ones are tested. */
+	int err = ap->user ? regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE | REG_NOSUB) : 0;
+	if (err) {
+		regerror(err, &compiled, why, sizeof why);
+		diag_error(ap->diag, ap->key->value.at, "a POSIX extended regular expression is wanted", "'%.*s': %s", STR_ARG(ap->key->name.s), why);
+		return;
+	}
+	if (ap->user)
+		regfree(&compiled);
+	*(struct str *)field_of(ap, def) = ap->key->value.s;
+}
+
 static void set_places(struct apply *ap, const struct key_def *def)
 {
 	int64_t n;
@@ -58,6 +75,8 @@ static void set_places(struct apply *ap, const struct key_def *def)
 static const struct key_def keys[] = {
     {"wrap", set_words, FIELD(wrap)},
     {"max_concurrent", set_places, FIELD(max_concurrent)},
+    {"cancel", set_words, FIELD(cancel)},
+    {"retry_on", set_regex, FIELD(retry_on)},
 };
 
 static void report_key(struct apply *ap, const struct ini_key *key)

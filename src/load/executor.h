@@ -18,6 +18,8 @@ struct executor {
 	struct str name;
 	struct pos at;
 	struct words wrap;       /* n > 0; they come before a task's command */
+	struct words cancel;     /* they end what a try may have left there; n == 0: nothing has to */
+	struct str retry_on;     /* POSIX ERE on what `wrap` says of a try that never began: it is worth another. Empty: none is */
 	uint32_t max_concurrent; /* its tasks at the same time; 0: EXECUTOR_PLACES */
 	struct ini_said said;    /* the keys of all its sections, for people */
 };

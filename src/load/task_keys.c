@@ -18,7 +18,7 @@ static const struct {
 	enum try_class c;
 } try_classes[] = {
     {"failed", TRY_FAILED}, {"transient", TRY_TRANSIENT}, {"quota", TRY_QUOTA}, {"auth", TRY_AUTH},   {"check", TRY_CHECK},
-    {"answer", TRY_ANSWER}, {"timeout", TRY_TIMEOUT},     {"stall", TRY_STALL}, {"crash", TRY_CRASH}, {"budget", TRY_BUDGET},
+    {"answer", TRY_ANSWER}, {"timeout", TRY_TIMEOUT},     {"stall", TRY_STALL}, {"crash", TRY_CRASH}, {"budget", TRY_BUDGET}, {"lost", TRY_LOST},
 };
 enum { N_TRY_CLASSES = sizeof try_classes / sizeof *try_classes };
 
@@ -207,7 +207,7 @@ static void read_retry_on(struct reader *r, const struct key_row *row, const str
 			    r, list.p[i].at,
 			    near.best.n
 			        ? diag_did_you_mean(r->d, &near)
-			        : "it is one of failed, transient, quota, auth, check, answer, timeout, stall, crash, budget",
+			        : "it is one of failed, transient, quota, auth, check, answer, timeout, stall, crash, budget, lost",
 			    "'%.*s' is no class of a failed try", STR_ARG(list.p[i].s));
 	}
 }

@@ -16,7 +16,7 @@ static void set_timer(struct job *j, void (*fn)(void *job), int64_t at_ns)
 static int64_t next_limit(const struct job *j)
 {
 	int64_t whole = job_timeout(j), silence = j->task->def->stall_ns;
-	int64_t a = whole ? j->try_began_ns + whole : 0, b = silence ? j->last_byte_ns + silence : 0;
+	int64_t a = whole ? j->limit_from_ns + whole : 0, b = silence ? j->last_byte_ns + silence : 0;
 	return !a || (b && b < a) ? b : a;
 }
 
@@ -38,10 +38,10 @@ static void limit_due(void *job)
 	int64_t now = clock_ns();
 	if (attend_answered(j))
 		return; /* its own timer is set */
-	if (next_limit(j) > now)
+	if (next_limit(j) > now || (executor_not_yet(j) && next_limit(j) > now))
 		wait_for_limit(j);
 	else
-		reaper_end_try(j, whole && now >= j->try_began_ns + whole ? END_TIMEOUT : END_STALL);
+		reaper_end_try(j, whole && now >= j->limit_from_ns + whole ? END_TIMEOUT : END_STALL);
 }
 
 static void leave_over(void *job)
@@ -71,21 +71,26 @@ bool attend_answered_by_now(struct job *j)
 
 void attend_begin(struct job *j)
 {
-	j->last_byte_ns = j->try_began_ns;
+	j->last_byte_ns = j->limit_from_ns = j->try_began_ns;
 	wait_for_limit(j);
 	sandbox_attend(j);
 }
 
 static void check_due(void *job)
 {
-	reaper_end_try(job, END_TIMEOUT);
+	struct job *j = job;
+	if (executor_not_yet(j) && j->limit_from_ns + job_timeout(j) > clock_ns())
+		set_timer(j, check_due, j->limit_from_ns + job_timeout(j));
+	else
+		reaper_end_try(j, END_TIMEOUT);
 }
 
 void attend_check(struct job *j)
 {
 	int64_t limit = job_timeout(j);
+	j->limit_from_ns = clock_ns();
 	if (limit)
-		set_timer(j, check_due, clock_ns() + limit);
+		set_timer(j, check_due, j->limit_from_ns + limit);
 	sandbox_attend(j);
 }
 
@@ -123,6 +128,8 @@ void attend_data(struct job *j, enum stream from, const char *p, size_t n)
 {
 	bool before = attend_answered(j);
 	j->last_byte_ns = clock_ns();
+	if (from == STREAM_ERR)
+		executor_said(j, p, n);
 	if (from == STREAM_OUT && !j->checking && j->live && live_add(j->live, p, n))
 		take_news(j, before);
 }

@@ -1,26 +1,36 @@
 /* Executors: a task's command is wrapped, so that it runs elsewhere. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/home.h"
 #include "base/os.h"
 #include "base/path.h"
 #include "base/vec.h"
-#include "run/job.h"
+#include "run/executor.h"
+#include "state/elsewhere.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-/* What placeholders stand for; one without p has no value. */
-struct values {
-	struct str name, root, mark, slots, memory;
-};
+/* What runs there: it works in the root, and says when the command has begun and how it has ended, since not every executor's program does. A signal for all that is there reaches
+ * the command too, and is not to keep its end from being told. */
+static const char far_script[] = "cd \"$1\" || exit 126\n"
+				 "e=$2\n"
+				 "shift 2\n"
+				 ": >\"$e.began\" || exit 126\n"
+				 "trap : TERM INT HUP\n"
+				 "exec 9>&2 2>/dev/null\n" /* what the shell itself says of an end nobody wants to read */
+				 "(exec \"$@\" 2>&9 9>&-)\n"
+				 "s=$?\n"
+				 "umask 022\n"
+				 "[ -d \"${e%/*}\" ] || mkdir -p \"${e%/*}\"\n"
+				 "echo $s >\"$e.ended.new\" && mv -f \"$e.ended.new\" \"$e.ended\"\n"
+				 "exit $s";
 
 static const struct {
 	struct str name;
-	size_t offset; /* in struct values */
+	size_t offset; /* in struct executor_values */
 } placeholders[] = {
-    {{"name", 4}, offsetof(struct values, name)},   {{"root", 4}, offsetof(struct values, root)},     {{"mark", 4}, offsetof(struct values, mark)},
-    {{"slots", 5}, offsetof(struct values, slots)}, {{"memory", 6}, offsetof(struct values, memory)},
+    {{"name", 4}, offsetof(struct executor_values, name)},   {{"root", 4}, offsetof(struct executor_values, root)},     {{"mark", 4}, offsetof(struct executor_values, mark)},
+    {{"slots", 5}, offsetof(struct executor_values, slots)}, {{"memory", 6}, offsetof(struct executor_values, memory)},
 };
 
 static const struct str *value_of(const void *values, struct str name)
@@ -32,7 +42,7 @@ static const struct str *value_of(const void *values, struct str name)
 }
 
 /* A word that names what the task does not say. */
-static bool lacks_value(const struct values *v, struct str word)
+static bool lacks_value(const struct executor_values *v, struct str word)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
 		if (!value_of(v, placeholders[i].name)->p && callwords_word_uses(word, placeholders[i].name))
@@ -40,10 +50,10 @@ static bool lacks_value(const struct values *v, struct str word)
 	return false;
 }
 
-static struct values values_of(struct job *j)
+struct executor_values executor_values(struct job *j)
 {
 	const struct task_def *def = j->task->def;
-	return (struct values){
+	return (struct executor_values){
 		.name = j->task->name,
 		.root = isolate_root(j),
 		.mark = j->mark,
@@ -52,29 +62,23 @@ static struct values values_of(struct job *j)
 	};
 }
 
-struct word_list {
-	VEC(char *) of;
-};
-
-/* A `~/` at the beginning is the home folder, as in a provider's command. */
-static void push_words(struct job *j, const struct words *w, struct word_list *out)
+void executor_expand(struct arena *a, const struct words *w, const struct executor_values *v, struct executor_words *out)
 {
-	struct values v = values_of(j);
 	for (size_t i = 0; i < w->n; i++) {
-		const char *home = str_starts(w->p[i], STR("~/")) ? home_folder(&j->arena) : NULL;
-		struct str word = callwords_expand(&j->arena, home ? str_sub(w->p[i], 1, w->p[i].n) : w->p[i], value_of, &v);
-		if (!lacks_value(&v, w->p[i]))
-			vec_push(&j->arena, &out->of, (char *)(home ? arena_printf(&j->arena, "%s%.*s", home, STR_ARG(word)) : word).p);
+		const char *home = str_starts(w->p[i], STR("~/")) ? home_folder(a) : NULL;
+		if (lacks_value(v, w->p[i]))
+			continue;
+		struct str word = callwords_expand(a, home ? str_sub(w->p[i], 1, w->p[i].n) : w->p[i], value_of, v);
+		vec_push(a, &out->of, (char *)(home ? arena_printf(a, "%s%.*s", home, STR_ARG(word)) : word).p);
 	}
 }
 
-/* A relative path with '/' is the root's, as a provider's command is. */
-static bool find_program(struct arena *a, const struct sched *s, const char *word, struct str *out)
+bool executor_find(struct arena *a, struct str root, const char *path_env, const char *word, struct str *out)
 {
 	struct str path = str_of(word);
 	if (memchr(word, '/', path.n) && *word != '/')
-		path = path_join(a, s->c->root, path);
-	return os_find_program(a, arena_copy(a, path).p, s->path_env, out);
+		path = path_join(a, root, path);
+	return os_find_program(a, arena_copy(a, path).p, path_env, out);
 }
 
 /* The program as it is called elsewhere: by its name where it was found in PATH, since it may lie in another folder there. */
@@ -86,24 +90,39 @@ static const char *program_word(struct job *j, const struct call *call)
 	return call->file;
 }
 
+static bool note_start(struct job *j, const struct executor *e, const struct executor_values *v, struct str *why)
+{
+	const struct str noted[NOTED_N] = {[NOTED_EXECUTOR] = e->name, [NOTED_NAME] = v->name, [NOTED_ROOT] = v->root, [NOTED_SLOTS] = v->slots, [NOTED_MEMORY] = v->memory};
+	int err = elsewhere_begin(j->sched->c->store, j->mark, noted, NOTED_N);
+	if (err)
+		*why = arena_printf(&j->arena, "cannot note its start in .axmake/" ELSEWHERE ": %s", os_error(err));
+	return !err;
+}
+
 bool executor_wrap(struct job *j, struct call *call, struct str *why)
 {
 	const struct executor *e = j->task->executor;
-	struct word_list w = {0};
+	struct executor_words w = {0};
 	struct str file;
 	if (!e)
 		return true;
-	push_words(j, &e->wrap, &w);
-	if (!find_program(&j->arena, j->sched, w.of.p[0], &file)) {
-		*why = arena_printf(&j->arena, "'%s' of executor '%.*s' is not installed any more", w.of.p[0], STR_ARG(e->name));
+	struct executor_values v = executor_values(j);
+	executor_expand(&j->arena, &e->wrap, &v, &w);
+	if (!w.of.n || !executor_find(&j->arena, j->sched->c->root, j->sched->path_env, w.of.p[0], &file)) {
+		*why = arena_printf(&j->arena, "'%s' of executor '%.*s' is not installed any more", w.of.n ? w.of.p[0] : "", STR_ARG(e->name));
 		return false;
 	}
-	vec_push(&j->arena, &w.of, (char *)program_word(j, call));
+	if (!note_start(j, e, &v, why))
+		return false;
+	const char *far[] = {"/bin/sh", "-c", far_script, "sh", arena_copy(&j->arena, v.root).p, arena_printf(&j->arena, ".axmake/" ELSEWHERE "/%.*s", STR_ARG(j->mark)).p, program_word(j, call)};
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+		vec_push(&j->arena, &w.of, (char *)far[i]);
 	for (char **word = call->argv + 1; *word; word++)
 		vec_push(&j->arena, &w.of, *word);
 	vec_push(&j->arena, &w.of, NULL);
 	call->file = file.p;
 	call->argv = w.of.p;
+	executor_started(j);
 	return true;
 }
 
@@ -115,7 +134,7 @@ static bool is_there(struct sched *s, struct arena *a, const struct executor *e)
 	const char *home = str_starts(*word, STR("~/")) ? home_folder(a) : NULL;
 	if (str_find(*word, STR("${"), 0) < word->n)
 		return true;
-	return find_program(a, s, home ? arena_printf(a, "%s%.*s", home, STR_ARG(str_sub(*word, 1, word->n))).p : word->p, &found);
+	return executor_find(a, s->c->root, s->path_env, home ? arena_printf(a, "%s%.*s", home, STR_ARG(str_sub(*word, 1, word->n))).p : word->p, &found);
 }
 
 static bool may_run(const struct task *t)

@@ -109,10 +109,25 @@ static void finish_command(struct job *j, enum try_class class)
 	finish_or_ask(j, class);
 }
 
+/* What was asked is answered: only the judge has to be asked again. */
+static enum try_class check_lost(struct job *j)
+{
+	if (!executor_may_again(j)) {
+		j->outcome.error = arena_printf(&j->arena, "its check: %.*s", STR_ARG(j->elsewhere.error));
+		return TRY_LOST;
+	}
+	sched_warn(j->sched, j->task, "its check: %.*s; it runs again", STR_ARG(j->elsewhere.error));
+	return check_begin(j) ? TRY_OK : TRY_FAILED;
+}
+
 /* The check may have touched outputs: what stands there now is what counts. */
 static void finish_check(struct job *j)
 {
 	enum try_class class = check_ended(j);
+	if (class == TRY_CHECK && j->elsewhere.end == FAR_LOST)
+		class = check_lost(j);
+	if (j->checking)
+		return;
 	if (class == TRY_OK && !finish_made(j))
 		class = lacking(j);
 	finish_or_ask(j, class);
@@ -148,6 +163,8 @@ void finish_try(struct job *j)
 	struct outcome *o = &j->outcome;
 	loop_timer_clear(j->sched->c->loop, &j->timer);
 	regain_state(j);
+	if (executor_ends(j))
+		return;
 	if (j->checking) {
 		finish_check(j);
 		return;

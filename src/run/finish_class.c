@@ -106,6 +106,12 @@ enum try_class finish_class(struct job *j)
 	enum try_class class = j->task->kind == TASK_AGENT ? class_of_agent(j, o) : class_of_script(j, o);
 	if (attend_answered(j))
 		return class;
+	if (j->elsewhere.end != FAR_ENDED) {
+		o->error = j->elsewhere.error;
+		o->signaled = false;
+		o->status = j->elsewhere.end == FAR_LOST ? 0 : o->status;
+		return j->elsewhere.end == FAR_LOST ? TRY_LOST : TRY_FAILED;
+	}
 	if (j->cause == END_TIMEOUT || j->cause == END_STALL) {
 		o->timeout_ns = j->cause == END_STALL ? j->task->def->stall_ns : job_timeout(j);
 		o->error = STR_NONE;

@@ -20,6 +20,8 @@ static bool worth_another(const struct job *j, enum try_class class)
 	const struct retry *r = &j->task->def->retry;
 	if (!may_go_on(j))
 		return false;
+	if (class == TRY_LOST && executor_may_again(j))
+		return true;
 	if (!r->set)
 		return class == TRY_TRANSIENT && j->tries - j->tries_before < DEFAULT_TRANSIENT_TRIES;
 	return j->tries - j->tries_before < r->attempts && (r->on & class);
@@ -29,8 +31,8 @@ static bool worth_another(const struct job *j, enum try_class class)
 static int64_t delay_before_next(const struct job *j, enum try_class class)
 {
 	const struct retry *r = &j->task->def->retry;
-	int64_t d = r->set ? r->delay_ns : DEFAULT_DELAY_NS;
-	for (uint32_t i = 1; r->set && r->exponential && i < j->tries - j->tries_before && d < 86400 * NS_PER_S; i++)
+	int64_t d = class == TRY_LOST ? executor_pause(j) : r->set ? r->delay_ns : DEFAULT_DELAY_NS;
+	for (uint32_t i = 1; class != TRY_LOST && r->set && r->exponential && i < j->tries - j->tries_before && d < 86400 * NS_PER_S; i++)
 		d *= 2;
 	if (r->set && r->max_delay_ns && d > r->max_delay_ns)
 		d = r->max_delay_ns;
@@ -129,7 +131,7 @@ void finish_fail(struct job *j, enum try_class class)
 	}
 	bool again = worth_another(j, class);
 	int64_t delay = again ? delay_before_next(j, class) : -1;
-	enum choice_next next = j->cause == END_INTERRUPT ? CHOICE_SAME : choice_after_failure(j, class, delay, &other);
+	enum choice_next next = j->cause == END_INTERRUPT || class == TRY_LOST ? CHOICE_SAME : choice_after_failure(j, class, delay, &other);
 	if (next == CHOICE_OVER && class == TRY_QUOTA && may_go_on(j)) {
 		struct choice_none none = choice_why_none(j);
 		finish_unprovided(j, &none);
@@ -145,6 +147,7 @@ void finish_fail(struct job *j, enum try_class class)
 	delay = next == CHOICE_OTHER ? 0 : delay;
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
+	j->tries_before += class == TRY_LOST; /* that was no try of the task's own */
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
 	sched_release(j);
 	isolate_failed(j, class);

@@ -278,6 +278,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		without_shell(j, call->script, call, env);
 	int err = spawn(j, call, &je, env);
 	if (err) {
+		executor_unstarted(j);
 		*why = spawn_error(j, call, err);
 		return false;
 	}

@@ -20,10 +20,29 @@ struct choice_none;
 
 enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_DISK, END_INTERRUPT };
 
+/* How what an executor ran came to its end. */
+enum far_end {
+	FAR_ENDED,     /* its command ended, or axmake ended it */
+	FAR_LOST,      /* nobody knows: its node, or the way there, is gone */
+	FAR_UNSTARTED, /* the executor's own program failed before it began */
+};
+
+/* A try of which an executor runs the command, or the check. */
+struct elsewhere_try {
+	enum far_end end;
+	bool settled;         /* `end` is known, and what may be left there was cancelled */
+	bool began;           /* its time is counted from its beginning there */
+	uint32_t lost_tries;  /* of the task, with this one */
+	int status;           /* wait status, while `cancel` runs */
+	struct str error;     /* what is said where it was lost, or not started */
+	struct sbuf said;     /* the end of standard error */
+};
+
 enum job_phase {
 	PHASE_MADE,     /* not started yet */
 	PHASE_RUNNING,  /* its program runs */
 	PHASE_ENDING,   /* the program has ended or is being ended; what it left is being ended */
+	PHASE_CANCELLING, /* what an executor may still run of it is cancelled */
 	PHASE_DRAINING, /* all have ended, but somebody unknown still holds its pipe, or there is much to be read */
 	PHASE_SETTLING, /* it has succeeded, which waits to be brought to the disk with others' successes */
 	PHASE_ASKING,   /* its answer is there and waits for those of its delegates. No place is held */
@@ -71,6 +90,8 @@ struct job {
 	struct str session;      /* in which it may be told so; empty: not known */
 	const struct provider *session_of;
 	bool resumed;            /* this try goes on with that */
+	int64_t limit_from_ns;   /* from when its time is counted */
+	struct elsewhere_try elsewhere;
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	bool unfit;              /* the try's answer lacks a field that some task uses */
 	bool paid_before;        /* its answer is an earlier run's, and so is a failure that came of it */
@@ -292,6 +313,16 @@ struct str sandbox_disk_full(struct job *j);         /* what is said then */
 bool executor_possible(struct sched *s);             /* as isolate_possible */
 /* Wraps the call in the words of the task's executor, if it has one. false with *why. */
 bool executor_wrap(struct job *j, struct call *call, struct str *why);
+void executor_started(struct job *j);                      /* a new try, or its check */
+void executor_unstarted(struct job *j);                    /* nothing came of it */
+void executor_said(struct job *j, const char *p, size_t n); /* on standard error */
+/* All of its program that is here has ended: how did it end there? true: something is cancelled first, and finish_try called again. */
+bool executor_ends(struct job *j);
+void executor_cancelled(struct job *j);                    /* `cancel` has ended, with j->status */
+bool executor_may_again(const struct job *j);              /* after a lost try: is another one free? */
+int64_t executor_pause(const struct job *j);               /* before it, in ns */
+/* A limit on its time is over: is it to be counted anew, since it began there later, or has not yet? */
+bool executor_not_yet(struct job *j);
 
 /* The answers of delegates have been added to its own; not `whole`: the run is ending before they came. */
 void finish_asked(struct job *j, bool whole);

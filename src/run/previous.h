@@ -17,6 +17,13 @@ size_t previous_end(uint64_t run_id, int store_fd);
  * killed, in tasks/. Results and outputs kept for people stay as they are. Answers that may yet be taken up are put aside. `env`: whose secrets. 0 or the first errno. */
 int previous_mask(int store_fd, const struct rules *rules, bool killed, const char *const *env);
 
+struct previous_cancelled {
+	size_t cancelled, failed; /* commands */
+	int err;                  /* of looking for them; 0 or errno */
+};
+/* Cancels what executors may still run for a killed run, by the rules as they are now: ten seconds each, a minute in all. What could not be cancelled is tried again next time. */
+struct previous_cancelled previous_cancel(const struct store *s, const struct rules *rules, const char *path_env);
+
 /* Removes views of isolated tasks that nobody is at work in any more. 0 or errno. */
 int previous_views(const struct store *s);
 

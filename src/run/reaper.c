@@ -230,7 +230,7 @@ void reaper_interrupt(struct sched *s)
 	s->orphans = s->kill_now && s->live.n < MANY ? NULL : &orphans;
 	for (size_t i = s->live.n; i-- > 0;) { /* ending one may take it out of the list */
 		struct job *j = s->live.p[i];
-		if (j->phase == PHASE_DRAINING || j->phase == PHASE_SETTLING)
+		if (j->phase == PHASE_DRAINING || j->phase == PHASE_SETTLING || j->phase == PHASE_CANCELLING)
 			continue;
 		if (j->cause == END_OWN && j->pid && !attend_answered_by_now(j))
 			j->cause = END_INTERRUPT;
@@ -271,7 +271,9 @@ void reaper_collect(struct sched *s)
 	s->collect_ns = now + (apart < APART_MOST_NS ? apart : APART_MOST_NS);
 	for (size_t i = s->live.n; i-- > 0;) {
 		struct job *j = s->live.p[i];
-		if (j->phase == PHASE_ENDING && !j->pid)
+		if (j->phase == PHASE_CANCELLING && !j->pid)
+			executor_cancelled(j);
+		else if (j->phase == PHASE_ENDING && !j->pid)
 			go_on_ending(j, &orphans);
 	}
 	vec_free(&orphans.pids);

@@ -115,7 +115,7 @@ static void add_retry(struct sbuf *b, const struct task *t, const void *field)
 		phrase_span(b, r->max_delay_ns);
 	}
 	sbuf_lit(b, ", on: [");
-	for (unsigned bit = 1; bit <= TRY_BUDGET; bit <<= 1)
+	for (unsigned bit = 1; bit <= TRY_LOST; bit <<= 1)
 		if (r->on & bit) {
 			sbuf_printf(b, "%s%s", gap, try_class_name((enum try_class)bit));
 			gap = ", ";

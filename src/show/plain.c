@@ -388,9 +388,15 @@ static void on_retry(struct plain *p, const struct event *e)
 	console_live_end(&p->console, e->task->name, e->task->kind == TASK_AGENT);
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);
-	sbuf_printf(&b, ": try %u failed (", o->tries);
-	failure_words(&b, e->task, o);
-	sbuf_lit(&b, "); next ");
+	if (o->class == TRY_LOST) {
+		sbuf_lit(&b, ": ");
+		utf8_escape(&b, o->error);
+		sbuf_lit(&b, "; that is no failure of its own, next ");
+	} else {
+		sbuf_printf(&b, ": try %u failed (", o->tries);
+		failure_words(&b, e->task, o);
+		sbuf_lit(&b, "); next ");
+	}
 	if (e->delay_ns > 0) {
 		sbuf_lit(&b, "in ");
 		phrase_span(&b, e->delay_ns);

@@ -1,0 +1,27 @@
+/* Private to executor*.c: words of an executor's rule with values in them. */
+#ifndef AXMAKE_RUN_EXECUTOR_H
+#define AXMAKE_RUN_EXECUTOR_H
+
+#include "load/rules.h"
+#include "run/job.h"
+
+/* What placeholders stand for; one without p has no value. */
+struct executor_values {
+	struct str name, root, mark, slots, memory;
+};
+
+struct executor_words {
+	VEC(char *) of;
+};
+
+/* Those of a try. */
+struct executor_values executor_values(struct job *j);
+/* Adds the rule's words with their values, but those that lack one. A `~/` at the beginning is the home folder. */
+void executor_expand(struct arena *a, const struct words *w, const struct executor_values *v, struct executor_words *out);
+/* Finds the program; a relative path with '/' is the root's. */
+bool executor_find(struct arena *a, struct str root, const char *path_env, const char *word, struct str *out);
+
+/* What is noted of a try in `.axmake/elsewhere`, for the run after a killed one. */
+enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
+
+#endif
