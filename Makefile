@@ -133,6 +133,13 @@ check-package:
 	@python3 tests/integrations/run.py --long --axmake $(OUT)/axmake
 
 # Killed runs, and every file looked through.
+# Executors against sshd on the loopback and podman.
+.PHONY: check-executors
+check-executors:
+	@.ci/setup.sh make build executors
+	+@$(AGAIN) all
+	@python3 tests/executors/run.py --axmake $(OUT)/axmake
+
 .PHONY: check-secrets
 check-secrets:
 	@.ci/setup.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|executors|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -71,6 +71,14 @@ find_package() {
 	python3 -c 'import yaml' 2>/dev/null || want python3-yaml
 }
 
+# A server among them: only where it is asked for.
+find_executors() {
+	have ssh || want openssh-client
+	have sshd || [ -x /usr/sbin/sshd ] || want openssh-server
+	have podman || want podman
+	have busybox || want busybox-static
+}
+
 find_libfuzzer() {
 	have clang || want clang
 }
@@ -116,13 +124,14 @@ for what; do
 	build) find_build ;;
 	check) find_check ;;
 	browser) find_browser ;;
+	executors) find_executors ;;
 	deb) find_deb ;;
 	package) find_package ;;
 	libfuzzer) find_libfuzzer ;;
 	afl) find_afl ;;
 	valgrind) find_valgrind ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check, browser, deb, package, libfuzzer, afl or valgrind" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, executors, deb, package, libfuzzer, afl or valgrind" >&2
 		exit 2
 		;;
 	esac

@@ -18,6 +18,11 @@ void build_executor(struct builder *b, struct task *t)
 	if (!name->s.p)
 		return;
 	t->executor = rules_executor(r, name->s);
+	const char *lacks = t->executor ? executor_lacks(t->executor) : NULL;
+	if (lacks) {
+		diag_error(b->d, name->at, diag_hint(b->d, "add '%s = NAME' to [executor %.*s] in axmake.ini", lacks, STR_ARG(name->s)), "executor '%.*s' has no '%s'", STR_ARG(name->s), lacks);
+		return;
+	}
 	if (t->executor) {
 		t->executor_number = number_of(b, t->executor);
 		return;

@@ -25,7 +25,7 @@ struct key_def {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *const placeholders[] = {"name", "root", "mark", "slots", "memory", NULL};
+static const char *const placeholders[] = {"name", "root", "mark", "host", "image", "uid", "gid", "slots", "memory", NULL};
 
 static void *field_of(struct apply *ap, const struct key_def *def)
 {
@@ -43,6 +43,50 @@ static void set_words(struct apply *ap, const struct key_def *def)
 	callwords_read(ap->arena, ap->diag, ap->key, placeholders, w);
 	if (w->n && !w->p[0].n)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
+}
+
+static void set_hosts(struct apply *ap, const struct key_def *def)
+{
+	static const char *const none[] = {NULL};
+	struct words *w = field_of(ap, def);
+	callwords_read(ap->arena, ap->diag, ap->key, none, w);
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->p[i].n || *w->p[i].p == '-')
+			diag_error(ap->diag, ap->key->value.at, "HOST HOST …", "'%.*s' is no name of a host", STR_ARG(w->p[i]));
+}
+
+static void set_text(struct apply *ap, const struct key_def *def)
+{
+	*(struct str *)field_of(ap, def) = ap->key->value.s;
+}
+
+static void set_names(struct apply *ap, const struct key_def *def)
+{
+	static const char *const none[] = {NULL};
+	struct words *w = field_of(ap, def);
+	callwords_read(ap->arena, ap->diag, ap->key, none, w);
+	for (size_t i = 0; i < w->n; i++)
+		if (!callwords_is_name(w->p[i]))
+			diag_error(ap->diag, ap->key->value.at, "NAME NAME", "'%.*s' is no variable's name", STR_ARG(w->p[i]));
+}
+
+/* One of two words, of which the first is 0. */
+static int one_of(struct apply *ap, const char *first, const char *second)
+{
+	int word = str_eq(ap->key->value.s, str_of(second));
+	if (!word && !str_eq(ap->key->value.s, str_of(first)))
+		report_value(ap, diag_hint(ap->diag, "%s or %s", first, second));
+	return word;
+}
+
+static void set_quote(struct apply *ap, const struct key_def *def)
+{
+	*(enum executor_quote *)field_of(ap, def) = (enum executor_quote)one_of(ap, "none", "shell");
+}
+
+static void set_env(struct apply *ap, const struct key_def *def)
+{
+	*(enum executor_env *)field_of(ap, def) = (enum executor_env)one_of(ap, "inherit", "stdin");
 }
 
 static void set_regex(struct apply *ap, const struct key_def *def)
@@ -75,8 +119,14 @@ static void set_places(struct apply *ap, const struct key_def *def)
 static const struct key_def keys[] = {
     {"wrap", set_words, FIELD(wrap)},
     {"max_concurrent", set_places, FIELD(max_concurrent)},
+    {"hosts", set_hosts, FIELD(hosts)},
+    {"image", set_text, FIELD(image)},
+    {"quote", set_quote, FIELD(quote)},
+    {"env", set_env, FIELD(env)},
+    {"pass", set_names, FIELD(pass)},
     {"cancel", set_words, FIELD(cancel)},
     {"retry_on", set_regex, FIELD(retry_on)},
+    {"fail_on", set_regex, FIELD(fail_on)},
 };
 
 static void report_key(struct apply *ap, const struct ini_key *key)
@@ -117,6 +167,18 @@ void executor_check(const struct executor *e, struct diag *d)
 	/* One that was there, but wrong, has been reported. */
 	if (!e->wrap.n && !e->wrap.at.source)
 		diag_error(d, e->at, "add wrap = PROGRAM WORDS…", "executor '%.*s' has no 'wrap'", STR_ARG(e->name));
+}
+
+static bool wants(const struct executor *e, struct str placeholder)
+{
+	return callwords_use(&e->wrap, placeholder) || callwords_use(&e->cancel, placeholder);
+}
+
+const char *executor_lacks(const struct executor *e)
+{
+	if (!e->hosts.n && wants(e, STR("host")))
+		return "hosts";
+	return !e->image.n && wants(e, STR("image")) ? "image" : NULL;
 }
 
 uint32_t executor_places(const struct executor *e)

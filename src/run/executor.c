@@ -1,5 +1,6 @@
 /* Executors: a task's command is wrapped, so that it runs elsewhere. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/home.h"
 #include "base/os.h"
@@ -9,12 +10,14 @@
 #include "state/elsewhere.h"
 
 #define MIB ((uint64_t)1 << 20)
+#define WORD_MAX 131071 /* the kernel's limit for an argument, without its NUL */
 
 /* What runs there: it works in the root, and says when the command has begun and how it has ended, since not every executor's program does. A signal for all that is there reaches
  * the command too, and is not to keep its end from being told. */
-static const char far_script[] = "cd \"$1\" || exit 126\n"
+static const char far_script[] = "[ $3 = 0 ] || eval \"$(dd bs=1 count=$3 2>/dev/null)\"\n" /* not a byte of the prompt behind it is read */
+				 "cd \"$1\" || exit 126\n"
 				 "e=$2\n"
-				 "shift 2\n"
+				 "shift 3\n"
 				 ": >\"$e.began\" || exit 126\n"
 				 "trap : TERM INT HUP\n"
 				 "exec 9>&2 2>/dev/null\n" /* what the shell itself says of an end nobody wants to read */
@@ -30,6 +33,8 @@ static const struct {
 	size_t offset; /* in struct executor_values */
 } placeholders[] = {
     {{"name", 4}, offsetof(struct executor_values, name)},   {{"root", 4}, offsetof(struct executor_values, root)},     {{"mark", 4}, offsetof(struct executor_values, mark)},
+    {{"host", 4}, offsetof(struct executor_values, host)},
+    {{"image", 5}, offsetof(struct executor_values, image)}, {{"uid", 3}, offsetof(struct executor_values, uid)},       {{"gid", 3}, offsetof(struct executor_values, gid)},
     {{"slots", 5}, offsetof(struct executor_values, slots)}, {{"memory", 6}, offsetof(struct executor_values, memory)},
 };
 
@@ -50,16 +55,26 @@ static bool lacks_value(const struct executor_values *v, struct str word)
 	return false;
 }
 
+void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e)
+{
+	v->image = e->image.n ? e->image : STR_NONE;
+	v->uid = arena_printf(a, "%u", (unsigned)getuid());
+	v->gid = arena_printf(a, "%u", (unsigned)getgid());
+}
+
 struct executor_values executor_values(struct job *j)
 {
 	const struct task_def *def = j->task->def;
-	return (struct executor_values){
+	struct executor_values v = {
 		.name = j->task->name,
 		.root = isolate_root(j),
 		.mark = j->mark,
+		.host = j->elsewhere.host,
 		.slots = def->slots > 1 ? arena_printf(&j->arena, "%u", def->slots) : STR_NONE,
 		.memory = def->memory ? arena_printf(&j->arena, "%llu", (unsigned long long)((def->memory + MIB - 1) / MIB)) : STR_NONE,
 	};
+	executor_values_add(&v, &j->arena, j->task->executor);
+	return v;
 }
 
 void executor_expand(struct arena *a, const struct words *w, const struct executor_values *v, struct executor_words *out)
@@ -92,37 +107,66 @@ static const char *program_word(struct job *j, const struct call *call)
 
 static bool note_start(struct job *j, const struct executor *e, const struct executor_values *v, struct str *why)
 {
-	const struct str noted[NOTED_N] = {[NOTED_EXECUTOR] = e->name, [NOTED_NAME] = v->name, [NOTED_ROOT] = v->root, [NOTED_SLOTS] = v->slots, [NOTED_MEMORY] = v->memory};
+	const struct str noted[NOTED_N] = {[NOTED_EXECUTOR] = e->name, [NOTED_NAME] = v->name, [NOTED_ROOT] = v->root, [NOTED_HOST] = v->host, [NOTED_SLOTS] = v->slots, [NOTED_MEMORY] = v->memory};
 	int err = elsewhere_begin(j->sched->c->store, j->mark, noted, NOTED_N);
 	if (err)
 		*why = arena_printf(&j->arena, "cannot note its start in .axmake/" ELSEWHERE ": %s", os_error(err));
 	return !err;
 }
 
-bool executor_wrap(struct job *j, struct call *call, struct str *why)
+/* The command with the shell around it, as the far side is to execute it. */
+static char **far_words(struct job *j, const struct call *call, const struct executor_values *v)
+{
+	struct arena *a = &j->arena;
+	struct executor_words w = {0};
+	const char *first[] = {"/bin/sh", "-c", far_script, "sh", arena_copy(a, v->root).p, arena_printf(a, ".axmake/" ELSEWHERE "/%.*s", STR_ARG(j->mark)).p,
+			       arena_printf(a, "%zu", j->elsewhere.sent.n).p, program_word(j, call)};
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+		vec_push(a, &w.of, (char *)first[i]);
+	for (char **word = call->argv + 1; *word; word++)
+		vec_push(a, &w.of, *word);
+	vec_push(a, &w.of, NULL);
+	return w.of.p;
+}
+
+static bool add_far(struct job *j, const struct executor *e, char **far, struct executor_words *w, struct str *why)
+{
+	if (e->quote == EXECUTOR_QUOTE_NONE) {
+		for (; *far; far++)
+			vec_push(&j->arena, &w->of, *far);
+		return true;
+	}
+	struct str line = executor_quoted(&j->arena, far);
+	if (line.n > WORD_MAX) {
+		*why = arena_printf(&j->arena, "its command of %zu bytes, in quotes, exceeds the %d bytes that one argument can have: use a shorter script, or prompt = stdin", line.n, WORD_MAX);
+		return false;
+	}
+	vec_push(&j->arena, &w->of, (char *)line.p);
+	return true;
+}
+
+bool executor_wrap(struct job *j, struct call *call, char *const *env, struct str *why)
 {
 	const struct executor *e = j->task->executor;
 	struct executor_words w = {0};
 	struct str file;
 	if (!e)
 		return true;
+	executor_started(j);
+	j->elsewhere.host = executor_take_host(j);
 	struct executor_values v = executor_values(j);
 	executor_expand(&j->arena, &e->wrap, &v, &w);
 	if (!w.of.n || !executor_find(&j->arena, j->sched->c->root, j->sched->path_env, w.of.p[0], &file)) {
 		*why = arena_printf(&j->arena, "'%s' of executor '%.*s' is not installed any more", w.of.n ? w.of.p[0] : "", STR_ARG(e->name));
 		return false;
 	}
-	if (!note_start(j, e, &v, why))
+	if (e->env == EXECUTOR_ENV_STDIN)
+		j->elsewhere.sent = executor_variables(j, env);
+	if (!add_far(j, e, far_words(j, call, &v), &w, why) || !note_start(j, e, &v, why))
 		return false;
-	const char *far[] = {"/bin/sh", "-c", far_script, "sh", arena_copy(&j->arena, v.root).p, arena_printf(&j->arena, ".axmake/" ELSEWHERE "/%.*s", STR_ARG(j->mark)).p, program_word(j, call)};
-	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
-		vec_push(&j->arena, &w.of, (char *)far[i]);
-	for (char **word = call->argv + 1; *word; word++)
-		vec_push(&j->arena, &w.of, *word);
 	vec_push(&j->arena, &w.of, NULL);
 	call->file = file.p;
 	call->argv = w.of.p;
-	executor_started(j);
 	return true;
 }
 

@@ -7,13 +7,15 @@
 
 /* What placeholders stand for; one without p has no value. */
 struct executor_values {
-	struct str name, root, mark, slots, memory;
+	struct str name, root, mark, host, image, uid, gid, slots, memory;
 };
 
 struct executor_words {
 	VEC(char *) of;
 };
 
+/* Adds what is the same for all tries of the executor. */
+void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e);
 /* Those of a try. */
 struct executor_values executor_values(struct job *j);
 /* Adds the rule's words with their values, but those that lack one. A `~/` at the beginning is the home folder. */
@@ -21,7 +23,16 @@ void executor_expand(struct arena *a, const struct words *w, const struct execut
 /* Finds the program; a relative path with '/' is the root's. */
 bool executor_find(struct arena *a, struct str root, const char *path_env, const char *word, struct str *out);
 
+/* One of the executor's hosts that has the fewest tries of this run, and was not lost lately; STR_NONE: it has none. To be given back. */
+struct str executor_take_host(struct job *j);
+void executor_give_host(struct job *j, bool lost);
+
+/* Shell text of words: each in quotes, with spaces between them. In the arena. */
+struct str executor_quoted(struct arena *a, char *const *words);
+/* Shell text that sets the variables that are to go there. In the arena. */
+struct str executor_variables(struct job *j, char *const *env);
+
 /* What is noted of a try in `.axmake/elsewhere`, for the run after a killed one. */
-enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
+enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_HOST, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
 
 #endif

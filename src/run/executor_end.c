@@ -20,7 +20,14 @@ void executor_started(struct job *j)
 {
 	struct elsewhere_try *f = &j->elsewhere;
 	sbuf_free(&f->said);
+	executor_give_host(j, false);
 	*f = (struct elsewhere_try){.lost_tries = f->lost_tries};
+}
+
+void executor_gone(struct job *j)
+{
+	executor_give_host(j, false);
+	sbuf_free(&j->elsewhere.said);
 }
 
 void executor_unstarted(struct job *j)
@@ -54,10 +61,10 @@ static struct str last_words(struct job *j)
 	return line.n ? arena_printf(&j->arena, ": %.*s", STR_ARG(mask_copy(&j->sched->mask, &j->arena, line_of(&j->arena, line)))) : STR("");
 }
 
-static bool worth_another(struct job *j, const struct executor *e)
+static bool says(struct job *j, struct str pattern)
 {
 	struct str status = WIFSIGNALED(j->status) ? arena_printf(&j->arena, "signal %d", WTERMSIG(j->status)) : arena_printf(&j->arena, "exit status %d", WEXITSTATUS(j->status));
-	return line_matches(&j->arena, e->retry_on, said(j), status);
+	return line_matches(&j->arena, pattern, said(j), status);
 }
 
 /* What the far side says counts, not what the executor's program makes of it: one ends with 0 when it has lost a node. */
@@ -68,11 +75,14 @@ static void look(struct job *j, struct elsewhere *seen)
 	*seen = elsewhere_look(j->sched->c->store, j->mark);
 	if (seen->ended)
 		j->status = W_EXITCODE(seen->status, 0);
+	else if (j->cause == END_OWN && !attend_answered(j) && seen->began)
+		f->end = says(j, e->fail_on) ? FAR_FAILED : FAR_LOST;
 	else if (j->cause == END_OWN && !attend_answered(j))
-		f->end = seen->began || worth_another(j, e) ? FAR_LOST : FAR_UNSTARTED;
+		f->end = says(j, e->retry_on) ? FAR_LOST : FAR_UNSTARTED;
 	f->lost_tries += f->end == FAR_LOST;
+	executor_give_host(j, f->end == FAR_LOST);
 	if (f->end != FAR_ENDED)
-		f->error = arena_printf(&j->arena, "executor '%.*s' %s it%.*s", STR_ARG(e->name), seen->began ? "lost" : "did not start", STR_ARG(last_words(j)));
+		f->error = arena_printf(&j->arena, "executor '%.*s' %s it%.*s", STR_ARG(e->name), f->end == FAR_FAILED ? "ended" : seen->began ? "lost" : "did not start", STR_ARG(last_words(j)));
 }
 
 static void cancel_late(void *job)

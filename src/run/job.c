@@ -51,6 +51,13 @@ static bool make_folders(struct job *j, struct str *why)
 	return true;
 }
 
+/* So much of a script goes into an argument. In quotes each of its own quotes takes four bytes. */
+static size_t script_limit(const struct job *j)
+{
+	bool quoted = j->task->executor && j->task->executor->quote == EXECUTOR_QUOTE_SHELL;
+	return (quoted ? 24 : 100) * 1024;
+}
+
 /* The words of a run task. A script too long for one argument goes through a file. */
 static bool script_words(struct job *j, struct str script, struct call *call, struct str *why)
 {
@@ -71,7 +78,7 @@ static bool script_words(struct job *j, struct str script, struct call *call, st
 		return false;
 	}
 	call->file = file.p;
-	if (script.n < 100 * 1024) {
+	if (script.n < script_limit(j)) {
 		argv[at++] = (char *)"-c";
 		argv[at++] = (char *)script.p;
 	} else {
@@ -168,6 +175,8 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 
 static int open_stdin(struct job *j, const struct call *call)
 {
+	if (j->elsewhere.sent.n)
+		return executor_stdin(j, call->prompt_on_stdin ? call->stdin_text : STR_NONE);
 	if (!call->prompt_on_stdin)
 		return j->sched->null_fd;
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir));
@@ -272,7 +281,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		return false;
 	if (!sandbox_wrap(j, call, je.keep, env, why))
 		return false;
-	if (!executor_wrap(j, call, why))
+	if (!executor_wrap(j, call, env, why))
 		return false;
 	if (call->script.n && !j->task->def->sandbox && !j->task->executor)
 		without_shell(j, call->script, call, env);

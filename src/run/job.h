@@ -24,6 +24,7 @@ enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_DISK, END_INTE
 enum far_end {
 	FAR_ENDED,     /* its command ended, or axmake ended it */
 	FAR_LOST,      /* nobody knows: its node, or the way there, is gone */
+	FAR_FAILED,    /* nobody knows, but the executor says why it had to end */
 	FAR_UNSTARTED, /* the executor's own program failed before it began */
 };
 
@@ -35,6 +36,10 @@ struct elsewhere_try {
 	uint32_t lost_tries;  /* of the task, with this one */
 	int status;           /* wait status, while `cancel` runs */
 	struct str error;     /* what is said where it was lost, or not started */
+	struct str sent;      /* variables, as shell text before standard input; n == 0: none */
+	struct str host;      /* STR_NONE: none */
+	bool has_host;        /* it counts there */
+	size_t host_number;
 	struct sbuf said;     /* the end of standard error */
 };
 
@@ -118,6 +123,15 @@ struct job {
 	struct delegation *asked; /* whom its own answer asks; NULL: nobody yet */
 };
 
+/* A host of an executor, in this run. */
+struct executor_host {
+	const struct executor *executor;
+	size_t number;         /* in its hosts */
+	size_t running;
+	uint32_t lost;         /* tries in a row */
+	int64_t away_until_ns; /* passed over where there is another */
+};
+
 struct sched {
 	const struct sched_config *c;
 	struct arena *arena;
@@ -164,6 +178,7 @@ struct sched {
 	int64_t seen_ns;                 /* and when */
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
+	VEC(struct executor_host) hosts;
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
@@ -312,8 +327,11 @@ struct str sandbox_disk_full(struct job *j);         /* what is said then */
 /* Executors. */
 bool executor_possible(struct sched *s);             /* as isolate_possible */
 /* Wraps the call in the words of the task's executor, if it has one. false with *why. */
-bool executor_wrap(struct job *j, struct call *call, struct str *why);
+bool executor_wrap(struct job *j, struct call *call, char *const *env, struct str *why);
+/* Standard input with what is sent before it. -1 with errno. */
+int executor_stdin(struct job *j, struct str prompt);
 void executor_started(struct job *j);                      /* a new try, or its check */
+void executor_gone(struct job *j);                         /* before the job is freed */
 void executor_unstarted(struct job *j);                    /* nothing came of it */
 void executor_said(struct job *j, const char *p, size_t n); /* on standard error */
 /* All of its program that is here has ended: how did it end there? true: something is cancelled first, and finish_try called again. */

@@ -108,7 +108,7 @@ void sched_job_gone(struct job *j)
 	seen_free(j->listing);
 	sbuf_free(&j->carry[0]);
 	sbuf_free(&j->carry[1]);
-	sbuf_free(&j->elsewhere.said);
+	executor_gone(j);
 	arena_free(&j->arena);
 	free(j);
 }
