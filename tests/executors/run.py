@@ -9,8 +9,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
+from containers import Containers  # pylint: disable=wrong-import-position
 from machines import Machines  # pylint: disable=wrong-import-position
-from suite import check, equal, read, run_cases, write  # pylint: disable=wrong-import-position
+from suite import check, edit, equal, read, run_cases, write  # pylint: disable=wrong-import-position
 
 RULES = "[executor ssh]\nhosts = one two\n"
 NASTY = "a 'b' \"c\" $d `e` \\f ! * ? ~ # ü\n\n  tab\there \\"
@@ -149,7 +150,53 @@ def an_executor_that_always_loses_is_given_up(box):
     equal(read(os.path.join(at, "runs")), "x\n" * 6)
 
 
+def podman_runs_scripts_and_agents(box):
+    """In the image's own system, with the root under its own path; keys are on no command line."""
+    with Containers(box) as c:
+        at = work(
+            box,
+            """  - {name: script, run: 'cat /etc/inside > inside; pwd >> inside; printf "%s" "$N" > n; echo "$COUNTED|$NOT_SENT"; exec cat > rest', outputs: [inside, n, rest], env: {N: "${nasty}"}, env_inputs: [COUNTED], slots: 2}
+  - {name: agent, agent: echo, task: "Say   'this'", dependencies: [script]}
+  - {name: seven, run: exit 7}
+  - {name: killed, run: kill -9 $$}
+default: [agent]
+""",
+            "[executor podman]\nimage = axtest:1\n[agent echo]\nprovider = mine\nrole =\n[provider mine]\ncommand = sh -c 'cat; printf %s \"$MY_KEY\"'\nkey_env = MY_KEY\n",
+        )
+        write(box.path("w", "workflow.ax.yaml"), "vars: {nasty: " + repr_yaml(NASTY) + "}\n" + read(box.path("w", "workflow.ax.yaml")).replace("ssh", "podman"))
+        done = box.call("axmake", at, COUNTED="counted", NOT_SENT="x", MY_KEY="secret-value-of-mine").ok()
+        equal(read(os.path.join(at, "inside")), "in the container\n" + at + "\n")
+        equal(read(os.path.join(at, "n")), NASTY)
+        check("counted|\n" in done.text, done.text)
+        equal(box.call("axmake --result agent", at).ok().text.rstrip("\n"), "Say   'this'secret-value-of-mine")
+        seen = box.call("axmake -k seven killed", at)
+        check(": seven] Error 7\n" in seen.text and ": killed] Error 137\n" in seen.text, seen.text)
+        equal(c.left(), [])
+
+
+def podman_leaves_no_container(box):
+    """After a time-out, Ctrl-C, and by the run after a killed one."""
+    with Containers(box) as c:
+        at = work(box, "  - {name: late, run: sleep 84.25, timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", "[executor podman]\nimage = axtest:1\n")
+        edit(box.path("w", "workflow.ax.yaml"), "ssh", "podman")
+        seen = box.call("axmake late", at)
+        check("Timeout after 2s" in seen.text and "may still run" not in seen.text, seen.text)
+        equal(c.left(), [])
+        for how in (signal.SIGINT, signal.SIGKILL):
+            p = start(box, at, "stopped")
+            wait_for(lambda: os.path.exists(os.path.join(at, "begun")))
+            p.send_signal(how)
+            out = p.communicate(timeout=30)[0].decode()
+            os.remove(os.path.join(at, "begun"))
+            if how == signal.SIGKILL:
+                out = box.call("axmake other", at).ok().text
+                check("cancelled 1 command" in out, out)
+            equal(c.left(), [], out)
+
+
 CASES = [
+    podman_runs_scripts_and_agents,
+    podman_leaves_no_container,
     ssh_hands_on_words_variables_and_standard_input,
     ssh_tells_exit_statuses,
     ssh_leaves_nothing_after_a_timeout_or_ctrl_c,
