@@ -26,7 +26,7 @@ ALL_LIBS   = $(HARD_LD) $(LDFLAGS) -lc -Wl,--as-needed $(PKG_LIBS) -lm
 LINK = $(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^ $(ALL_LIBS)
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
-LIB_SRC := $(filter-out src/main.c src/offline.c,$(wildcard src/*.c src/*/*.c))
+LIB_SRC := $(filter-out src/main.c src/offline.c src/carry.c,$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o $B/report_page.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -36,7 +36,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-load check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
-all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
+all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry
 
 # Building
 
@@ -45,6 +45,8 @@ $(OUT)/axmake: $B/src/main.o $B/libaxmake.a
 $(OUT)/ax: | $(OUT)/axmake
 	ln -sf axmake $@
 $(OUT)/axmake-offline: $B/src/offline.o $B/libaxmake.a
+	$(LINK)
+$(OUT)/axmake-carry: $B/src/carry.o $B/libaxmake.a
 	$(LINK)
 $B/libaxmake.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -84,7 +86,7 @@ $B/bench/fast/cp: bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
+-include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $B/src/carry.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
 
 # Trying and testing
 
@@ -265,7 +267,7 @@ install: all
 	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH) $(INC)
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
-	install -m 755 $(OUT)/axmake-offline $(EXEC)
+	install -m 755 $(OUT)/axmake-offline $(OUT)/axmake-carry $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
 	install -m 644 doc/*.md doc/*.svg $(DOC)/doc
@@ -294,4 +296,4 @@ dist:
 	git archive --format=tar.gz --prefix=axmake-$(VERSION)/ -o $B/axmake-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf $B
-	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline
+	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry

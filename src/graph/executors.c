@@ -23,6 +23,8 @@ void build_executor(struct builder *b, struct task *t)
 		diag_error(b->d, name->at, diag_hint(b->d, "add '%s = NAME' to [executor %.*s] in axmake.ini", lacks, STR_ARG(name->s)), "executor '%.*s' has no '%s'", STR_ARG(name->s), lacks);
 		return;
 	}
+	if (t->executor && t->executor->root_apart && t->def->isolate != ISOLATE_NONE)
+		diag_error(b->d, name->at, "take 'isolate' out", "what comes back from executor '%.*s' comes as from a view: 'isolate' has nothing to add", STR_ARG(name->s));
 	if (t->executor) {
 		t->executor_number = number_of(b, t->executor);
 		return;

@@ -79,6 +79,14 @@ static int one_of(struct apply *ap, const char *first, const char *second)
 	return word;
 }
 
+static void set_shared(struct apply *ap, const struct key_def *def)
+{
+	bool shared = true;
+	if (!value_bool(ap->key->value.s, &shared))
+		report_value(ap, "yes or no");
+	*(bool *)field_of(ap, def) = !shared;
+}
+
 static void set_quote(struct apply *ap, const struct key_def *def)
 {
 	*(enum executor_quote *)field_of(ap, def) = (enum executor_quote)one_of(ap, "none", "shell");
@@ -121,6 +129,7 @@ static const struct key_def keys[] = {
     {"max_concurrent", set_places, FIELD(max_concurrent)},
     {"hosts", set_hosts, FIELD(hosts)},
     {"image", set_text, FIELD(image)},
+    {"shared_root", set_shared, FIELD(root_apart)},
     {"quote", set_quote, FIELD(quote)},
     {"env", set_env, FIELD(env)},
     {"pass", set_names, FIELD(pass)},

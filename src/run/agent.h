@@ -42,4 +42,7 @@ bool agent_call(struct arena *a, const struct call_input *in, struct call *out, 
  * ../libexec/axmake and ../lib/axmake relative to it, then along PATH. */
 bool agent_installed(struct arena *a, const struct provider *p, const char *path_env, struct str *path);
 
+/* A program that is installed together with axmake: beside it, or where a package keeps programs that are not for people's PATH; else in PATH. */
+bool agent_beside(struct arena *a, struct str word, const char *path_env, struct str *path);
+
 #endif

@@ -119,10 +119,12 @@ static char **far_words(struct job *j, const struct call *call, const struct exe
 {
 	struct arena *a = &j->arena;
 	struct executor_words w = {0};
-	const char *first[] = {"/bin/sh", "-c", far_script, "sh", arena_copy(a, v->root).p, arena_printf(a, ".axmake/" ELSEWHERE "/%.*s", STR_ARG(j->mark)).p,
-			       arena_printf(a, "%zu", j->elsewhere.sent.n).p, program_word(j, call)};
-	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+	const char *first[] = {"/bin/sh", "-c", far_script, "sh", arena_copy(a, v->root).p, arena_printf(a, ".axmake/" ELSEWHERE "/%.*s", STR_ARG(j->mark)).p, arena_printf(a, "%zu", j->elsewhere.sent.n).p};
+	for (size_t i = 0; !executor_carries(j->task) && i < sizeof first / sizeof *first; i++)
 		vec_push(a, &w.of, (char *)first[i]);
+	if (executor_carries(j->task))
+		executor_carry_words(j, &w);
+	vec_push(a, &w.of, (char *)program_word(j, call));
 	for (char **word = call->argv + 1; *word; word++)
 		vec_push(a, &w.of, *word);
 	vec_push(a, &w.of, NULL);
@@ -167,7 +169,7 @@ bool executor_wrap(struct job *j, struct call *call, char *const *env, struct st
 	vec_push(&j->arena, &w.of, NULL);
 	call->file = file.p;
 	call->argv = w.of.p;
-	return true;
+	return !executor_carries(j->task) || executor_carry(j, call, why);
 }
 
 /* Is the first of the executor's words a program here? A placeholder in it is left to the start. */

@@ -32,6 +32,10 @@ struct str executor_quoted(struct arena *a, char *const *words);
 /* Shell text that sets the variables that are to go there. In the arena. */
 struct str executor_variables(struct job *j, char *const *env);
 
+/* For an executor that does not see the root: the shell around the command there, up to that; then all of the call, carried by axmake-carry. false with *why. */
+void executor_carry_words(struct job *j, struct executor_words *w);
+bool executor_carry(struct job *j, struct call *call, struct str *why);
+
 /* What is noted of a try in `.axmake/elsewhere`, for the run after a killed one. */
 enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_HOST, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
 

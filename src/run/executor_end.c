@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -67,6 +68,12 @@ static bool says(struct job *j, struct str pattern)
 	return line_matches(&j->arena, pattern, said(j), status);
 }
 
+/* What was sent did not come whole: nothing of that is the task's doing. */
+static bool damaged_there(const struct job *j)
+{
+	return executor_carries(j->task) && WIFEXITED(j->status) && WEXITSTATUS(j->status) == EX_TEMPFAIL;
+}
+
 /* What the far side says counts, not what the executor's program makes of it: one ends with 0 when it has lost a node. */
 static void look(struct job *j, struct elsewhere *seen)
 {
@@ -78,7 +85,7 @@ static void look(struct job *j, struct elsewhere *seen)
 	else if (j->cause == END_OWN && !attend_answered(j) && seen->began)
 		f->end = says(j, e->fail_on) ? FAR_FAILED : FAR_LOST;
 	else if (j->cause == END_OWN && !attend_answered(j))
-		f->end = says(j, e->retry_on) ? FAR_LOST : FAR_UNSTARTED;
+		f->end = says(j, e->retry_on) || damaged_there(j) ? FAR_LOST : FAR_UNSTARTED;
 	f->lost_tries += f->end == FAR_LOST;
 	executor_give_host(j, f->end == FAR_LOST);
 	if (f->end != FAR_ENDED)

@@ -35,6 +35,11 @@ struct str isolate_root(const struct job *j)
 	return v ? v->root : j->sched->c->root;
 }
 
+bool isolate_wanted(const struct task *t)
+{
+	return t->def->isolate != ISOLATE_NONE || executor_carries(t);
+}
+
 static struct view *view_new(struct job *j)
 {
 	struct view *v = xcalloc(1, sizeof *v);
@@ -112,6 +117,12 @@ static bool mount_view(struct job *j, struct str *why)
 	return false;
 }
 
+/* What comes from elsewhere lies where an overlay's changes do, and nobody has to see it in its place before it is moved there. */
+static bool is_ready(struct job *j, struct str *why)
+{
+	return j->view->kind == VIEW_COPY || executor_carries(j->task) || mount_view(j, why);
+}
+
 /* .axmake is the real one there too. */
 static int link_state(struct job *j, int copy_fd)
 {
@@ -155,7 +166,7 @@ bool isolate_begin(struct job *j, struct str *why)
 	struct store *store = j->sched->c->store;
 	if (j->view)
 		j->view->read = false;
-	if (j->view || j->as || j->task->def->isolate == ISOLATE_NONE)
+	if (j->view || j->as || !isolate_wanted(j->task))
 		return true;
 	struct view *v = view_new(j);
 	int err = views_make(store, v->dir, v->kind);
@@ -169,19 +180,19 @@ bool isolate_begin(struct job *j, struct str *why)
 		*why = arena_printf(&j->arena, "cannot make its view in .axmake/%.*s: %s", STR_ARG(v->dir), os_error(err));
 		return false;
 	}
-	return v->kind == VIEW_COPY || mount_view(j, why);
+	return is_ready(j, why);
 }
 
 bool isolate_take_up(struct job *j)
 {
 	struct store *store = j->sched->c->store;
 	struct str why;
-	if (j->task->def->isolate == ISOLATE_NONE)
+	if (!isolate_wanted(j->task))
 		return false;
 	struct view *v = view_new(j);
 	if (!views_began(store, v->dir, v->kind, j->start_id, &v->copying, &v->since))
 		return false;
-	return v->kind == VIEW_COPY || mount_view(j, &why);
+	return is_ready(j, &why);
 }
 
 static bool read_changes(struct job *j, int fd, int *err, struct str *bad)
@@ -281,7 +292,7 @@ void isolate_tidy(struct sched *s)
 		return;
 	for (size_t i = 0; i < g->tasks.n; i++) {
 		const struct task *t = g->tasks.p[i];
-		if (t->def->isolate != ISOLATE_NONE && t->state == STATE_UPTODATE && t->record)
+		if (isolate_wanted(t) && t->state == STATE_UPTODATE && t->record)
 			tidy_task(s, t);
 	}
 }

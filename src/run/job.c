@@ -132,7 +132,8 @@ static void add_feedback(struct job *j, struct call_input *in)
 static bool agent_words(struct job *j, struct call *call, struct str *why)
 {
 	struct sched *s = j->sched;
-	struct str absolute = path_join(&j->arena, path_join(&j->arena, s->c->root, s->c->store->folder), j->dir);
+	/* Where it is known by no other path. */
+	struct str absolute = executor_carries(j->task) ? path_join(&j->arena, s->c->store->folder, j->dir) : path_join(&j->arena, path_join(&j->arena, s->c->root, s->c->store->folder), j->dir);
 	struct call_input in = {
 		.provider = j->provider,
 		.task = j->task->name,
@@ -140,7 +141,7 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 		.prompt = prompt_to_send(j),
 		.role = j->task->role,
 		.model = j->task->model,
-		.root = isolate_root(j),
+		.root = executor_carries(j->task) ? STR(".") : isolate_root(j),
 		.prompt_file = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(absolute)),
 		.result_file = arena_printf(&j->arena, "%.*s/answer", STR_ARG(absolute)),
 		.path_env = s->path_env,
@@ -376,7 +377,7 @@ static bool prepare(struct job *j)
 	if (!sign(j))
 		return false;
 	tries_forget(j);
-	if (!keep_foreign(j, &why) || (!j->task->def->isolate && !make_folders(j, &why))) {
+	if (!keep_foreign(j, &why) || (!isolate_wanted(j->task) && !make_folders(j, &why))) {
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;
 	}

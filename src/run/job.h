@@ -305,6 +305,7 @@ int lasting_call(struct job *j);
 /* Views of isolated tasks. A delegate works in its asker's. */
 bool isolate_possible(struct sched *s);              /* false after EVENT_REFUSED: some task that may run wants what this machine has not */
 bool isolate_begin(struct job *j, struct str *why);  /* before a try: goes on in the view it has, or makes one where it is to have one */
+bool isolate_wanted(const struct task *t);           /* does it work in a view, or does what it makes elsewhere come into one? */
 const struct place *isolate_place(const struct job *j); /* where its programs start; NULL: in the root */
 struct str isolate_root(const struct job *j);        /* what is the root for them, absolute */
 bool isolate_moving(const struct job *j);            /* has it a view, from which files have been moved to the root? */
@@ -325,6 +326,7 @@ void sandbox_attend(struct job *j);                  /* its program runs: what i
 struct str sandbox_disk_full(struct job *j);         /* what is said then */
 
 /* Executors. */
+bool executor_carries(const struct task *t);          /* do its files go there, and what it made come back? */
 bool executor_possible(struct sched *s);             /* as isolate_possible */
 /* Wraps the call in the words of the task's executor, if it has one. false with *why. */
 bool executor_wrap(struct job *j, struct call *call, char *const *env, struct str *why);

@@ -141,6 +141,34 @@ def ssh_spreads_tasks_over_its_hosts(box):
         check(abs(ports.count(ports[0]) - 12) <= 3, ports)
 
 
+def ssh_carries_files_where_the_root_is_not_shared(box):
+    """Megabytes there and back; a connection that breaks in the middle is a lost try, and the far side keeps nothing."""
+    with Machines(box, "one", "two") as m:
+        before = set(os.listdir("/tmp"))
+        at = work(
+            box,
+            "  - {name: t, inputs: [big], run: 'mkdir out; cat big big > out/twice; cat /proc/sys/kernel/random/boot_id > out/where; pwd > out/folder', outputs: [out/]}\n"
+            "  - {name: cut, inputs: [big], run: 'echo x >> AT/runs; cat big > made; [ -e AT/go ] || { touch AT/go; sleep 3; }', outputs: [made]}\n".replace("AT", box.path("w")),
+            RULES + "shared_root = no\n",
+        )
+        with open(box.path("w", "big"), "wb") as f:
+            f.write(os.urandom(8 << 20))
+        box.call("axmake t", at).ok()
+        with open(os.path.join(at, "big"), "rb") as f, open(os.path.join(at, "out/twice"), "rb") as g:
+            check(f.read() * 2 == g.read(), "what came back is not what was made")
+        check(read(os.path.join(at, "out/folder")).strip() != at, "it ran in the root itself")
+        p = start(box, at, "cut")
+        wait_for(lambda: os.path.exists(os.path.join(at, "go")))
+        check(not os.path.exists(os.path.join(at, "made")), "half an output is seen")
+        m.break_connections("one")
+        m.break_connections("two")
+        out = p.communicate(timeout=60)[0].decode()
+        equal(p.returncode, 0, out)
+        check("lost it" in out, out)
+        equal(os.path.getsize(os.path.join(at, "made")), 8 << 20)
+        wait_for(lambda: not [n for n in set(os.listdir("/tmp")) - before if n.startswith("axmake-elsewhere")])
+
+
 def an_executor_that_always_loses_is_given_up(box):
     at = work(box, "  - {name: t, run: 'echo x >> runs; kill -9 $PPID; sleep 1', executor: lossy}\n", RULES + "[executor lossy]\nwrap = env\n")
     seen = box.call("axmake", at)
@@ -203,6 +231,7 @@ CASES = [
     ssh_cancels_what_a_killed_axmake_left,
     ssh_goes_to_another_host_when_one_is_lost,
     ssh_spreads_tasks_over_its_hosts,
+    ssh_carries_files_where_the_root_is_not_shared,
     an_executor_that_always_loses_is_given_up,
 ]
 
