@@ -409,7 +409,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	if (t->id < s->c->graph->tasks.n)
 		j->taken = usual_taken(s->c->log, s->c->graph->workflow->file, t);
 	j->timer.self = j;
-	j->hold.fd = -1;
+	j->hold.fd = j->place.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;
 	return j;

@@ -16,6 +16,7 @@
 
 struct choice;
 struct choice_none;
+struct executor_places;
 #include "run/taskheap.h"
 
 enum end_cause { END_OWN, END_TIMEOUT, END_STALL, END_BUDGET, END_DISK, END_INTERRUPT };
@@ -66,6 +67,7 @@ struct job {
 	struct seen *listing;   /* folders that were listed for its inputs then; NULL: nobody noted */
 	const struct graph *listed_in; /* by what that graph says of who makes what */
 	const struct provider *provider, *signed_for; /* that serves; whose answer `signing` would be */
+	struct limit_hold place; /* the executor's */
 	struct limit_hold hold; /* the provider's place */
 	bool fell_back;         /* an earlier try was another provider's */
 	uint32_t *tries_with;   /* of those of its task's providers that it has left; UINT32_MAX: it has no more there. NULL: it has left none */
@@ -179,6 +181,7 @@ struct sched {
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
 	VEC(struct executor_host) hosts;
+	struct executor_places *executor_places; /* NULL: nobody asked yet */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
@@ -330,6 +333,12 @@ bool executor_carries(const struct task *t);          /* do its files go there, 
 bool executor_possible(struct sched *s);             /* as isolate_possible */
 /* Wraps the call in the words of the task's executor, if it has one. false with *why. */
 bool executor_wrap(struct job *j, struct call *call, char *const *env, struct str *why);
+/* The executor's place, which other runs may have. false: the task waits, holds nothing, and is offered again (sched_offer). */
+bool executor_take_place(struct job *j);
+void executor_give_place(struct job *j);
+size_t executor_waiting(const struct sched *s);            /* tasks that wait here */
+void executor_forget_waiting(struct sched *s);             /* those that may not start any more */
+void executor_places_free(struct sched *s);
 /* Standard input with what is sent before it. -1 with errno. */
 int executor_stdin(struct job *j, struct str prompt);
 void executor_started(struct job *j);                      /* a new try, or its check */

@@ -86,6 +86,7 @@ void sched_release(struct job *j)
 			break;
 		}
 	admission_give(s->admission, &j->places);
+	executor_give_place(j);
 	s->slot_came = true;
 	top_up(s, j);
 	choice_release(j);
@@ -362,10 +363,11 @@ static bool may_ask(const struct sched *s)
 static bool provided(struct sched *s, struct job *j)
 {
 	struct choice_none none = {0};
-	enum choice_result r = j->task->kind == TASK_AGENT ? choice_take(s->choice, j, &none) : CHOICE_TAKEN;
-	if (r == CHOICE_WAITS)
+	enum choice_result r = !executor_take_place(j) ? CHOICE_WAITS : j->task->kind == TASK_AGENT ? choice_take(s->choice, j, &none) : CHOICE_TAKEN;
+	if (r == CHOICE_WAITS) {
 		admission_give(s->admission, &j->places);
-	else
+		executor_give_place(j);
+	} else
 		s->retrying -= j->phase == PHASE_WAITING;
 	if (r == CHOICE_NONE)
 		finish_unprovided(j, &none);
@@ -538,6 +540,7 @@ static void give_up_waiting(struct sched *s)
 	if (!s->stopping && !is_over(s))
 		return;
 	choice_forget(s->choice);
+	executor_forget_waiting(s);
 	drop_retries(s);
 }
 
@@ -561,7 +564,7 @@ static void turns(struct sched *s)
 		bool judging = s->ready.tasks.n && may_start(s);
 		if (judging && !s->live.n)
 			continue;
-		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice);
+		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s);
 		if (!waiting && !(may_start(s) && admission_waiting(s->admission)))
 			return;
 		watch_tokens(s, starved && !judging);
@@ -653,6 +656,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	isolate_tidy(&s);
 	follow_end(&s);
 	choice_free(s.choice);
+	executor_places_free(&s);
 	if (s.null_fd >= 0)
 		close(s.null_fd);
 	if (s.watch)
