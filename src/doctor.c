@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/os.h"
 #include "base/utf8.h"
 #include "graph/signature.h"
 #include "run/agent.h"
@@ -177,6 +178,30 @@ static void add_agents(struct examination *x, const struct provider *p)
 	sbuf_free(&names);
 }
 
+/* "  ssh: /usr/bin/ssh; wants 'hosts = NAME' from axmake.ini; at most 16 at once" */
+static void examine_executor(struct examination *x, const struct executor *e)
+{
+	struct str path, word = e->wrap.p[0];
+	const char *lacks = executor_lacks(e);
+	sbuf_lit(&x->out, "  ");
+	utf8_escape(&x->out, e->name);
+	if (str_find(word, STR("${"), 0) == word.n && !str_starts(word, STR("~/")) && !os_find_program(&x->g->arena, word.p, getenv("PATH"), &path)) {
+		sbuf_lit(&x->out, ": not installed (no '");
+		utf8_escape(&x->out, word);
+		sbuf_lit(&x->out, "' in PATH)\n");
+		return;
+	}
+	sbuf_lit(&x->out, ": ");
+	utf8_escape(&x->out, str_starts(word, STR("~/")) || str_find(word, STR("${"), 0) < word.n ? word : path);
+	if (lacks)
+		sbuf_printf(&x->out, "; wants '%s = NAME' from axmake.ini", lacks);
+	for (size_t i = 0; i < e->hosts.n; i++) {
+		sbuf_lit(&x->out, i ? ", " : "; hosts ");
+		utf8_escape(&x->out, e->hosts.p[i]);
+	}
+	sbuf_printf(&x->out, "; at most %u at once%s\n", executor_places(e), e->root_apart ? "; files go there and back" : "");
+}
+
 /* Which there are, never what they hold: not every rule says where its key is. */
 static void add_keys(struct examination *x)
 {
@@ -271,6 +296,10 @@ int doctor(struct program *g)
 	for (size_t i = 0; i < x.rules->provider_list.n; i++)
 		add_agents(&x, x.rules->provider_list.p[i]);
 	add_agents(&x, NULL);
+	if (x.rules->executor_list.n)
+		sbuf_lit(&x.out, "executors\n");
+	for (size_t i = 0; i < x.rules->executor_list.n; i++)
+		examine_executor(&x, x.rules->executor_list.p[i]);
 	add_keys(&x);
 	add_advice(&x);
 	print(sbuf_view(&x.out));
