@@ -1,5 +1,6 @@
 #include "load/trees.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,20 +65,24 @@ static void load_list(struct trees *t)
 	free(list);
 }
 
-struct trees *trees_open(int at, const char *path, struct str program, bool keeps)
+static void find_file(struct trees *t, int at, const char *path)
 {
-	struct trees *t = xcalloc(1, sizeof *t);
 	struct stat st;
 
-	t->program = program;
-	t->keeps = keeps;
 	t->fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (t->fd < 0)
-		return t;
-	if (!fstat(t->fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
+	if (t->fd >= 0 && !fstat(t->fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
 		t->size = (uint64_t)st.st_size;
 		load_list(t);
 	}
+}
+
+struct trees *trees_open(int at, const char *path, struct str program, bool keeps)
+{
+	struct trees *t = xcalloc(1, sizeof *t);
+
+	t->program = program;
+	t->keeps = keeps;
+	find_file(t, at, path);
 	return t;
 }
 
@@ -162,38 +167,81 @@ struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint3
 	return top;
 }
 
-void trees_keep(struct trees *t, int at, const char *path)
+static struct str bytes_of(const struct trees *t, const struct tree *x, struct arena *a)
 {
-	struct sbuf list = {0}, all = {0};
-	struct arena a = {0};
-	uint32_t n = 0;
+	return x->b.n ? sbuf_view(&x->b) : load(t, x, a);
+}
 
-	if (!t || !t->any_new)
-		return;
-	t->any_new = false;
-	for (size_t i = 0; i < t->of.n; i++)
-		n += t->of.p[i].used;
+/* The list of what is used, behind its start, as the file has it. */
+static void put_list(const struct trees *t, uint32_t n, struct sbuf *b)
+{
+	struct sbuf list = {0};
+	uint64_t at = START + (uint64_t)n * LISTED;
+
 	for (size_t i = 0; i < t->of.n; i++) {
 		const struct tree *x = &t->of.p[i];
-		struct str bytes = !x->used ? STR_NONE : x->b.n ? sbuf_view(&x->b) : load(t, x, &a);
 
 		if (!x->used)
 			continue;
 		bytes_put_hash(&list, x->key);
-		bytes_put_u64(&list, START + n * LISTED + all.n);
-		bytes_put_u64(&list, bytes.n);
-		bytes_put_u64(&list, hash64_bytes(bytes.p, bytes.n));
-		sbuf_str(&all, bytes);
+		bytes_put_u64(&list, at);
+		bytes_put_u64(&list, x->b.n ? x->b.n : x->n);
+		bytes_put_u64(&list, x->b.n ? hash64_bytes(x->b.p, x->b.n) : x->sum);
+		at += x->b.n ? x->b.n : x->n;
 	}
-	struct sbuf whole = {0};
-	sbuf_add(&whole, MAGIC, sizeof MAGIC - 1);
-	bytes_put_u64(&whole, hash64_bytes(list.p, list.n));
-	bytes_put_u32(&whole, n);
-	sbuf_str(&whole, sbuf_view(&list));
-	sbuf_str(&whole, sbuf_view(&all));
-	os_replace_file(at, path, 0600, sbuf_view(&whole));
-	sbuf_free(&whole);
+	sbuf_add(b, MAGIC, sizeof MAGIC - 1);
+	bytes_put_u64(b, hash64_bytes(list.p, list.n));
+	bytes_put_u32(b, n);
+	sbuf_str(b, sbuf_view(&list));
 	sbuf_free(&list);
-	sbuf_free(&all);
-	arena_free(&a);
+}
+
+/* The bytes go to the file one tree after the other: there are never two of a large one. */
+static int write_all(void *trees, int fd)
+{
+	const struct trees *t = trees;
+	struct sbuf head = {0};
+	uint32_t n = 0;
+	int err;
+
+	for (size_t i = 0; i < t->of.n; i++)
+		n += t->of.p[i].used;
+	put_list(t, n, &head);
+	err = os_write_all(fd, head.p, head.n);
+	sbuf_free(&head);
+	for (size_t i = 0; i < t->of.n && !err; i++) {
+		struct arena a = {0};
+		struct str bytes = t->of.p[i].used ? bytes_of(t, &t->of.p[i], &a) : STR_NONE;
+
+		if (t->of.p[i].used && !bytes.n)
+			err = EIO; /* the file that it stood in was changed */
+		else
+			err = os_write_all(fd, bytes.p, bytes.n);
+		arena_free(&a);
+	}
+	return err;
+}
+
+/* What was read from YAML is in the file by now, should it be wanted again. */
+static void let_go(struct trees *t)
+{
+	for (size_t i = 0; i < t->of.n; i++)
+		sbuf_free(&t->of.p[i].b);
+	vec_free(&t->of);
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+}
+
+void trees_keep(struct trees *t, int at, const char *path)
+{
+	if (!t || !t->any_new)
+		return;
+	t->any_new = false;
+	if (os_replace_by(at, path, 0600, write_all, t))
+		return;
+	let_go(t);
+	find_file(t, at, path);
+	for (size_t i = 0; i < t->of.n; i++)
+		t->of.p[i].used = true;
 }

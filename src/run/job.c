@@ -365,7 +365,7 @@ static bool is_marked(const struct job *j)
 	const struct task *t = j->task;
 	if (!t->outputs.n)
 		return false;
-	return t->kind == TASK_AGENT || t->def->on_edit == ON_EDIT_KEEP || store_marked_start(j->sched->c->store, t->name);
+	return t->kind == TASK_AGENT || t->def->on_edit == ON_EDIT_KEEP || store_has_mark(j->sched->c->store, t->name);
 }
 
 /* Everything before the first try; false after ending the task. */

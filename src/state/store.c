@@ -165,6 +165,15 @@ static uint64_t read_number(int fd)
 	return v && !errno && *end == '\n' ? v : 0;
 }
 
+bool store_has_mark(const struct store *s, struct str task)
+{
+	struct arena a = {0};
+	bool there = s->fd >= 0 && !faccessat(s->fd, arena_printf(&a, "%s/started", store_task_dir(&a, task).p).p, F_OK, AT_SYMLINK_NOFOLLOW);
+
+	arena_free(&a);
+	return there;
+}
+
 uint64_t store_marked_start(const struct store *s, struct str task)
 {
 	struct arena a = {0};
