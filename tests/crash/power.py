@@ -24,6 +24,7 @@ fix) { echo fixed; cat src/a; } >notes.txt ;;
 esac
 [ "$1" != lines ] || { echo '{"type": "begin"}'; echo "{\\"type\\": \\"result\\", \\"result\\": \\"lines about $(echo $body)\\"}"; }
 [ "$1" = lines ] || printf 'the answer of %s about %s\\n```json\\n{"title": "one"}\\n```\\n' "$1" "$body"
+[ "$1" != lead ] || echo "@asked: look at $body"
 [ "$1" != lines ] || [ ! -e "$KILLS" ] || { rm "$KILLS"; kill -9 $PPID; }
 """
 RULES = """[provider stand-in]
@@ -33,8 +34,15 @@ result = text
 command = sh agent.sh ${name}
 result = jsonl:/result
 final = jsonl:/type=result
+[provider by-agent]
+command = sh agent.sh ${agent}
+result = text
 [agent helper]
 provider = stand-in
+[agent lead]
+provider = by-agent
+[agent asked]
+provider = by-agent
 [agent liner]
 provider = in-lines
 """
@@ -50,9 +58,12 @@ WORKFLOW = """tasks:
 """
 VIEWS = WORKFLOW.replace("agent: helper, task: \"Write", "isolate: copy, agent: helper, task: \"Write").replace("run: \"printf half", "isolate: copy, run: \"printf half")
 TOGETHER = WORKFLOW + "".join(f'  - {{name: ask{i}, agent: helper, task: "Say {i}", inputs: [src/a]}}\n' for i in range(6))
+DELEGATES = WORKFLOW + '  - {name: lead, agent: lead, task: "Lead it", inputs: [src/a], delegates: [asked]}\n'
+HELD = WORKFLOW.replace("{name: draft,", "{name: draft, approve: Draft it?,")
 RUN, RUN_TOGETHER = "axmake -j1\n", "axmake -j8\n"
 VERSIONS = ("a\n", "a\nb\n")
 EDIT = "echo b >>src/a; sync src/a; echo VERSION 1\n"
+APPROVED = "axmake -j1 || :\naxmake --approve draft\n" + RUN
 BACK = "echo a >src/a; sync src/a; echo VERSION 0\n"
 HISTORIES = {
     "anew, an edit, and back": (WORKFLOW, RUN + EDIT + RUN + BACK + RUN),
@@ -60,11 +71,13 @@ HISTORIES = {
     "views": (VIEWS, RUN + EDIT + RUN + BACK + RUN),
     "a rejection": (WORKFLOW, RUN + "axmake --reject plan=bad\n" + RUN + "axmake --reject draft\n" + RUN),
     "several that end together": (TOGETHER, RUN_TOGETHER + EDIT + RUN_TOGETHER),
+    "an answer that asks": (DELEGATES, RUN + EDIT + RUN + BACK + RUN),
+    "held, and approved": (HELD, APPROVED + EDIT + APPROVED),
     "killed with an answer": (WORKFLOW, ": >$KILLS\naxmake -j1 || :\n" + RUN + EDIT + ": >$KILLS\naxmake -j1 || :\n" + RUN),
 }
-TASKS = re.findall(r"name: (\w+)", TOGETHER)
-AGENTS = re.findall(r"name: (\w+), agent", TOGETHER)
-SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)|^rejected (\w+)", re.MULTILINE)
+TASKS = sorted(set(re.findall(r"name: (\w+)", TOGETHER + DELEGATES)))
+AGENTS = sorted(set(re.findall(r"name: (\w+), agent", TOGETHER + DELEGATES)))
+SAID = re.compile(r"^\[\d+/\d+\] (\w+): (done|restored|agent|taken)|^VERSION (\d)|^LOST (\w+)|^rejected (\w+)|^approved (\w+)", re.MULTILINE)
 OTHER_BOOT = ["sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"']
 
 
@@ -88,17 +101,19 @@ class Recording:
         self.top = folder
 
     def at(self, n):
-        """The disk after n calls; what was said by then: task to version of its last end, and the version; and whose answer was rejected since that."""
+        """The disk after n calls; what was said by then: task to version of its last end, and the version; whose answer was rejected since that; and what version was approved."""
         disk = Disk(self.top + ".first")
         disk.top = self.top
-        done, version, rejected = {}, 0, set()
+        done, version, rejected, approved = {}, 0, set(), None
         for call in self.calls[:n]:
             disk.step(call)
             if call[0] == "write" and call[1][0][0] == "1":
-                for task, what, number, lost, bad in SAID.findall(call[1][1].decode(errors="replace")):
+                for task, what, number, lost, bad, good in SAID.findall(call[1][1].decode(errors="replace")):
                     if bad:
                         done.pop(bad, None)
                         rejected.add(bad)
+                    elif good:
+                        approved = version
                     elif lost:  # by somebody else: the cache may give it back, if the loss of power left that
                         done.pop(lost, None)
                     elif number:
@@ -108,7 +123,7 @@ class Recording:
                     else:
                         done.pop(task, None)
                         rejected.discard(task)
-        return disk, done, version, rejected
+        return disk, done, version, rejected, approved
 
 
 class Power:
@@ -162,13 +177,21 @@ class Power:
         found = {p: v for p, v in Disk(folder).whole().items() if not re.match(r"\.(axmake|automatosx|ax-)", p)}
         return {p: (kind, text) for p, (kind, mode, text) in found.items()} | {t + "'s result": self.call(folder, "--result", t)[1] for t in TASKS}
 
+    def approved_run(self, folder):
+        """A run to the end, by somebody who approves what is held."""
+        status, text = self.call(folder, "-j1")
+        if status and "draft is held" in text:
+            self.call(folder, "--approve", "draft")
+            status, text = self.call(folder, "-j1")
+        return status, text
+
     def clean(self, workflow, version):
         if (workflow, version) not in self.wanted:
             folder = tempfile.mkdtemp(dir=self.top) + "/clean"
             self.begin(folder, workflow)
             with open(folder + "/src/a", "w", encoding="utf-8") as f:
                 f.write(VERSIONS[version])
-            status, text = self.call(folder, "-j1")
+            status, text = self.approved_run(folder)
             if status:
                 raise Surprise(text)
             self.wanted[workflow, version] = self.made(folder)
@@ -176,7 +199,7 @@ class Power:
 
     def judge(self, recording, at, rng, folder):
         """What is wrong after the loss, in words."""
-        disk, done, version, rejected = recording.at(at)
+        disk, done, version, rejected, approved = recording.at(at)
         lay(disk.after_loss(rng), folder)
         chosen = version if rng.random() < 0.7 else 1 - version
         for name, text in {"src/a": VERSIONS[chosen], "agent.sh": AGENT, "axmake.ini": RULES, "workflow.ax.yaml": recording.workflow}.items():
@@ -195,7 +218,8 @@ class Power:
             yield f"-q says that all is done, and rejected was {sorted(rejected)}"
         elif not status and self.made(folder) != wanted:
             yield f"-q says that all is done: {difference(self.made(folder), wanted)}"
-        status, text = self.call(folder, "-j1")
+        approval_counts = approved == chosen == version
+        status, text = self.call(folder, "-j1") if approval_counts else self.approved_run(folder)
         if status:
             yield f"the next run ended with {status}\n{text}"
             return
