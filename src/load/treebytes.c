@@ -36,7 +36,7 @@ static bool put(struct putting *p, const struct node *n)
 	bool ok = p->n++ < p->most;
 
 	sbuf_char(&p->b, (char)(n->kind | n->style << STYLE_AT | n->is_block << BLOCK_AT));
-	put_number(&p->b, (uint64_t)down << 1 ^ (uint64_t)(down >> 63));
+	put_number(&p->b, (uint64_t)down << 1 ^ (down < 0 ? UINT64_MAX : 0));
 	put_number(&p->b, n->at.col);
 	p->line = n->at.line;
 	if (n->kind == NODE_SCALAR) {

@@ -31,7 +31,7 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from scenes import SCENES, made  # noqa: E402
+from scenes import SCENES, WALLS, made  # noqa: E402
 
 LIMIT_S = 40
 CALL = re.compile(r"^(\w+)\((.*)")

@@ -1,7 +1,9 @@
 """What the suite of faults lets axmake do: each scene is a folder, a command, and what stands there when nothing fails."""
 
 import os
+import shutil
 import stat
+import subprocess
 
 # It counts what it has answered to its end: on a full disk it may fail itself.
 AGENT = """set -e
@@ -37,6 +39,12 @@ WITH_VIEWS = """tasks:
   - {name: join, run: "cat left.txt draft.txt >join.txt", inputs: [left.txt, draft.txt], outputs: [join.txt]}
 """
 
+WITH_WALLS = """tasks:
+  - {name: left, sandbox: {network: false}, run: "cat src/a >left.txt", inputs: [src/a], outputs: [left.txt], check: "test -s left.txt"}
+  - {name: right, isolate: copy, agent: helper, task: "draft it", outputs: [draft.txt]}
+  - {name: join, sandbox: true, run: "cat left.txt draft.txt >join.txt", inputs: [left.txt, draft.txt], outputs: [join.txt]}
+"""
+
 MAKEFILE = """all: a b
 a b:
 \t@echo $@ >$@.made
@@ -62,6 +70,14 @@ class Scene:
                 f.write(text)
 
 
+def may_build_walls():
+    words = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    return shutil.which("bwrap") is not None and subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+WALLS = may_build_walls()
+
+
 def lose(folder):
     os.unlink(os.path.join(folder, "join.txt"))
     os.unlink(os.path.join(folder, "draft.txt"))
@@ -79,6 +95,7 @@ SCENES = [
     Scene("an edit", ["-j2", "-s"], first=edit),
     Scene("restored", ["-j2"], first=lose),
     Scene("views", ["-j2"], workflow=WITH_VIEWS),
+    *([Scene("sandboxed", ["-j2"], workflow=WITH_WALLS)] if WALLS else []),
     Scene("make below", ["-j3"], workflow=WITH_MAKE),
     Scene("followed", ["-j2", "--events", "events.jsonl", "--trace-file", "trace.json", "--report", "report.json", "--report", "report.md"]),
     Scene("a plan", ["-n"], writes=False),
