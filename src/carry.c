@@ -170,6 +170,8 @@ static void send_some(struct carry *c)
 
 static void drop(struct carry *c, size_t n)
 {
+	if (!n)
+		return;
 	memmove(c->in.p, c->in.p + n, c->in.n - n);
 	c->in.n -= n;
 }
@@ -332,10 +334,15 @@ int main(int argc, char **argv)
 	talk(&c);
 	while (waitpid(c.child, &status, 0) < 0 && errno == EINTR)
 		;
-	if (c.at != COMPLETE)
-		return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CANNOT;
-	unpack(&c);
-	snprintf(text, sizeof text, "%d\n", c.status);
-	mark(&c, "ended", text);
+	if (c.at == COMPLETE) {
+		unpack(&c);
+		snprintf(text, sizeof text, "%d\n", c.status);
+		mark(&c, "ended", text);
+	} else {
+		c.status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CANNOT;
+	}
+	sbuf_free(&c.out);
+	sbuf_free(&c.in);
+	arena_free(&c.arena);
 	return c.status;
 }
