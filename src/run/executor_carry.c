@@ -15,7 +15,7 @@
 /* What runs there: a folder of its own gets the files, checked by their hash; what is declared goes back. See carry.c. */
 static const char far_script[] = "read -r key env size sum || exit 126\n"
 				 "t=$(mktemp -d \"${TMPDIR:-/tmp}/axmake-elsewhere.XXXXXX\") || exit 126\n"
-				 "trap 'cd /; rm -rf \"$t\"' EXIT\n"
+				 "trap 'trap \"\" TERM INT HUP; unset AX_RUN; cd /; rm -rf \"$t\"' EXIT\n" /* whoever ends the command does not end this */
 				 "trap '' PIPE\n"
 				 "trap : TERM INT HUP\n"
 				 "[ \"$env\" = 0 ] || eval \"$(dd bs=1 count=\"$env\" 2>/dev/null)\"\n"
