@@ -32,6 +32,9 @@ struct str executor_quoted(struct arena *a, char *const *words);
 /* Shell text that sets the variables that are to go there. In the arena. */
 struct str executor_variables(struct job *j, char *const *env);
 
+/* Outputs and edits are looked at as they stand now, and not as this machine remembers them. */
+void executor_look_anew(struct job *j);
+
 /* For an executor that does not see the root: the shell around the command there, up to that; then all of the call, carried by axmake-carry. false with *why. */
 void executor_carry_words(struct job *j, struct executor_words *w);
 bool executor_carry(struct job *j, struct call *call, struct str *why);

@@ -80,6 +80,8 @@ static void look(struct job *j, struct elsewhere *seen)
 	struct elsewhere_try *f = &j->elsewhere;
 	const struct executor *e = j->task->executor;
 	*seen = elsewhere_look(j->sched->c->store, j->mark);
+	if (seen->ended && !seen->status && !executor_carries(j->task))
+		executor_look_anew(j);
 	if (seen->ended)
 		j->status = W_EXITCODE(seen->status, 0);
 	else if (j->cause == END_OWN && !attend_answered(j) && seen->began)

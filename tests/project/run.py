@@ -180,7 +180,7 @@ def tests_named(path):
     for name in (n.strip() for row in rows for n in row.split(",")):
         if name.endswith(".case"):
             there = os.path.exists(os.path.join(here, "cli", name))
-        elif name in ("bench", "browser", "crash", "faults", "load", "model", "oracle", "secrets"):
+        elif name in ("bench", "browser", "crash", "executors", "faults", "load", "model", "oracle", "secrets"):
             there = os.path.isdir(os.path.join(TREE, name)) or os.path.isdir(os.path.join(here, name))
         else:
             there = re.search(rf"\b{name}\(", sources["jobserver" if name.startswith("case_") else "unit"])
