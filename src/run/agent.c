@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/beside.h"
 #include "base/home.h"
 #include "base/os.h"
 #include "base/path.h"
@@ -55,41 +55,12 @@ static struct str expand_argument(struct arena *a, const struct call_input *in, 
 	return arena_printf(a, "%s%.*s", home, STR_ARG(rest));
 }
 
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-/* A program that is installed together with axmake: beside it, or where a package keeps programs that are not for people's PATH.
- */
-static bool find_beside(struct arena *a, struct str word, struct str *out)
-{
-	static const char *const places[] = {"", "../libexec/axmake/", "../lib/axmake/"};
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self);
-
-	if (n <= 0 || (size_t)n == sizeof self)
-		return false;
-	struct str folder = path_dir((struct str){self, (size_t)n});
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		struct str path = arena_printf(a, "%.*s/%s%.*s", STR_ARG(folder), places[i], STR_ARG(word));
-
-		if (is_program(path.p)) {
-			*out = path_normal(a, path);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* `word` is expanded. A relative path with '/' is the root's where the root is known, since that is where tasks run. */
 static bool find_program(struct arena *a, struct str word, struct str root, const char *path_env, struct str *out)
 {
 	if (word.n == 0 || memchr(word.p, 0, word.n))
 		return false;
-	if (str_eq(word, STR(OFFLINE_PROGRAM)) && find_beside(a, word, out))
+	if (str_eq(word, STR(OFFLINE_PROGRAM)) && beside_find(a, word, out))
 		return true;
 	if (memchr(word.p, '/', word.n) && root.n > 0)
 		word = path_join(a, root, word);
