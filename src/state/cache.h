@@ -80,6 +80,35 @@ struct cache_file {
 };
 bool cache_store_files(struct cache *c, struct arena *a, int at, struct cache_file *of, size_t n);
 bool cache_store_entry(struct cache *c, const struct cache_entry *e);
+/* The same of an entry's bytes as they were read or came from elsewhere; they are not looked at. */
+bool cache_store_bytes(struct cache *c, struct hash128 signature, struct str file);
+
+/* A content that comes from elsewhere, between cache_store_begin and _end: written to fd, then kept as what it was found to be, or dropped. */
+struct cache_arrival {
+	int fd; /* for reading and writing */
+	char name[64];
+};
+/* 0 or errno. */
+int cache_arrival_begin(struct cache *c, struct cache_arrival *out);
+/* Closes it. It is the object of that hash and size, for all that the caller knows. 0 or errno: it is gone. */
+int cache_arrival_keep(struct cache *c, struct cache_arrival *arrival, struct hash128 hash, uint64_t size);
+void cache_arrival_drop(struct cache *c, struct cache_arrival *arrival);
+
+/* As cache_find, with the entry's own bytes in *file. */
+bool cache_find_bytes(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out, struct str *file);
+/* Is there such an object, in its size? What it holds is not looked at. */
+bool cache_has_object(struct cache *c, struct hash128 hash, uint64_t size);
+/* It, open for reading: what it holds is not looked at either. -1 with errno. */
+int cache_object_fd(struct cache *c, struct hash128 hash, uint64_t size);
+
+/* What a server has given to this folder and taken from it, over all runs. */
+struct cache_traffic {
+	uint64_t entries_got, bytes_got, entries_put, bytes_put;
+};
+/* Adds to what is on record of that server; where that cannot be written nothing is lost but this. */
+void cache_traffic_add(struct cache *c, struct str server, const struct cache_traffic *more);
+/* Zeros where nothing is on record. */
+void cache_traffic_read(struct cache *c, struct str server, struct cache_traffic *out);
 
 /* What is in it. */
 struct cache_stats {

@@ -66,20 +66,19 @@ static int read_entry(struct cache *c, struct arena *a, const char *name, struct
 	return err;
 }
 
-bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out)
+bool cache_find_bytes(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out, struct str *file)
 {
 	char name[CACHE_NAME_ROOM];
-	struct str file;
 	int err;
 
 	if (!cache_folder(c, false))
 		return false;
 	c->out_of_reach = 0;
 	cache_name(name, "entries", signature);
-	err = read_entry(c, a, name, &file);
+	err = read_entry(c, a, name, file);
 	if (err == ENOENT)
 		return false;
-	if (!err && (!cache_entry_read(a, file, out) || !hash_eq(out->signature, signature)))
+	if (!err && (!cache_entry_read(a, *file, out) || !hash_eq(out->signature, signature)))
 		err = EBADMSG;
 	if (err == EBADMSG || err == ELOOP) {
 		cache_say(c, "a damaged entry of the cache '%.*s' is dropped", STR_ARG(c->where));
@@ -93,6 +92,13 @@ bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, stru
 		err = EBADMSG;
 	}
 	return !err;
+}
+
+bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out)
+{
+	struct str file;
+
+	return cache_find_bytes(c, a, signature, out, &file);
 }
 
 void cache_used(struct cache *c, struct hash128 signature)
@@ -225,20 +231,16 @@ bool cache_store_content(struct cache *c, struct arena *a, int at, const char *p
 	return ok;
 }
 
-bool cache_store_entry(struct cache *c, const struct cache_entry *e)
+bool cache_store_bytes(struct cache *c, struct hash128 signature, struct str file)
 {
 	char name[CACHE_NAME_ROOM], temporary[CACHE_NAME_ROOM];
-	struct sbuf b = {0};
 	int fd, err;
 
-	cache_entry_put(&b, e);
-	if (b.n > CACHE_ENTRY_MAX) {
-		sbuf_free(&b);
+	if (file.n > CACHE_ENTRY_MAX)
 		return false;
-	}
-	cache_name(name, "entries", e->signature);
+	cache_name(name, "entries", signature);
 	fd = cache_temporary(c, temporary, 0666);
-	err = fd < 0 ? errno : os_write_all(fd, b.p, b.n);
+	err = fd < 0 ? errno : os_write_all(fd, file.p, file.n);
 	if (fd >= 0 && close(fd) && !err && errno != EINTR)
 		err = errno;
 	if (fd >= 0 && err)
@@ -247,9 +249,19 @@ bool cache_store_entry(struct cache *c, const struct cache_entry *e)
 		err = cache_place(c, temporary, name);
 	if (err)
 		cache_give_up(c, "store", err);
-	c->added += err ? 0 : b.n;
-	sbuf_free(&b);
+	c->added += err ? 0 : file.n;
 	return !err;
+}
+
+bool cache_store_entry(struct cache *c, const struct cache_entry *e)
+{
+	struct sbuf b = {0};
+	bool ok;
+
+	cache_entry_put(&b, e);
+	ok = cache_store_bytes(c, e->signature, sbuf_view(&b));
+	sbuf_free(&b);
+	return ok;
 }
 
 static void close_fd(int *fd)
