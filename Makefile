@@ -12,7 +12,10 @@ PKGS := yaml-0.1 inih libxxhash libutf8proc jansson
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion
 # pkg-config is asked once, and only when something is to be compiled: `make setup` has to work without it.
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))$(or $(PKG_LIBS),$(error libraries are missing: run `make setup`))
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) $(if $(HTTP),$(HTTP_PKGS))))$(PKG_CFLAGS)
+# The program for a shared cache over HTTP is built where its libraries are.
+HTTP_PKGS := libcurl libcrypto
+HTTP := $(shell pkg-config --exists $(HTTP_PKGS) 2>/dev/null && echo axmake-http)
 # Flags against attacks, as far as the compiler takes them (HARDEN=0: none). A program without shared libraries (STATIC=1) starts faster, at the place
 # that it was linked for.
 PIE      = $(filter-out 1,$(STATIC))
@@ -26,7 +29,8 @@ ALL_LIBS   = $(HARD_LD) $(LDFLAGS) -lc -Wl,--as-needed $(PKG_LIBS) -lm
 LINK = $(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^ $(ALL_LIBS)
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
-LIB_SRC := $(filter-out src/main.c src/offline.c src/carry.c,$(wildcard src/*.c src/*/*.c))
+HTTP_SRC := $(wildcard src/http/*.c)
+LIB_SRC := $(filter-out src/main.c src/offline.c src/carry.c $(HTTP_SRC),$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o $B/report_page.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -36,7 +40,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-load check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
-all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry
+all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(HTTP:%=$(OUT)/%)
 
 # Building
 
@@ -48,6 +52,9 @@ $(OUT)/axmake-offline: $B/src/offline.o $B/libaxmake.a
 	$(LINK)
 $(OUT)/axmake-carry: $B/src/carry.o $B/libaxmake.a
 	$(LINK)
+# Always with shared libraries: those of HTTP and TLS are large, and get repairs of their own.
+$(OUT)/axmake-http: $(HTTP_SRC:%.c=$B/%.o) $B/libaxmake.a
+	$(CC) $(CFLAGS) -o $@ $^ $(ALL_LIBS) $$(pkg-config --libs $(HTTP_PKGS))
 $B/libaxmake.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $B/src/%.o: src/%.c Makefile
@@ -86,7 +93,7 @@ $B/bench/fast/cp: bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $B/src/main.d $B/src/offline.d $B/src/carry.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
+-include $(LIB_OBJ:.o=.d) $(HTTP_SRC:%.c=$B/%.d) $B/src/main.d $B/src/offline.d $B/src/carry.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
 
 # Trying and testing
 
@@ -118,6 +125,13 @@ check-browser:
 	@.ci/setup.sh make build browser
 	+@$(AGAIN) all
 	@python3 tests/browser/run.py --axmake $(OUT)/axmake
+
+# A shared cache over HTTP, also with nginx, which this installs. `make check` does it with a server of its own, and with nginx where it is there.
+.PHONY: check-http
+check-http:
+	@.ci/setup.sh make build http
+	+@$(AGAIN) all
+	@python3 tests/http/run.py --axmake $(OUT)/axmake
 
 # 100000 tasks, 512 at once, 10000 that wait for a provider.
 .PHONY: check-load
@@ -271,7 +285,7 @@ install: all
 	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH) $(INC)
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
-	install -m 755 $(OUT)/axmake-offline $(OUT)/axmake-carry $(EXEC)
+	install -m 755 $(OUT)/axmake-offline $(OUT)/axmake-carry $(HTTP:%=$(OUT)/%) $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
 	install -m 644 doc/*.md doc/*.svg $(DOC)/doc
@@ -300,4 +314,4 @@ dist:
 	git archive --format=tar.gz --prefix=axmake-$(VERSION)/ -o $B/axmake-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf $B
-	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry
+	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(OUT)/axmake-http

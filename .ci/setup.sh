@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser|executors|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|http|executors|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -28,12 +28,14 @@ find_build() {
 	have make || want make
 	compiler_works || want gcc libc6-dev
 	have pkg-config || want pkg-config
-	pkg-config --exists yaml-0.1 inih libxxhash libutf8proc jansson 2>/dev/null && return
+	pkg-config --exists yaml-0.1 inih libxxhash libutf8proc jansson libcurl libcrypto 2>/dev/null && return
 	library yaml-0.1 libyaml-dev
 	library inih libinih-dev
 	library libxxhash libxxhash-dev
 	library libutf8proc libutf8proc-dev
 	library jansson libjansson-dev
+	library libcurl libcurl4-openssl-dev
+	library libcrypto libssl-dev
 }
 
 find_check() {
@@ -79,6 +81,11 @@ find_executors() {
 	have busybox || want busybox-static
 }
 
+find_http() {
+	have nginx || [ -x /usr/sbin/nginx ] || want nginx
+	have openssl || want openssl
+}
+
 find_libfuzzer() {
 	have clang || want clang
 }
@@ -97,7 +104,7 @@ explain() {
 		   $missing
 		$1
 		Install them (elsewhere the names end in -devel, or are those of the libraries themselves: libyaml, inih, xxhash, utf8proc,
-		jansson, cmocka), then type the same command again.
+		jansson, libcurl, OpenSSL, cmocka), then type the same command again.
 	END
 	exit 1
 }
@@ -124,6 +131,7 @@ for what; do
 	build) find_build ;;
 	check) find_check ;;
 	browser) find_browser ;;
+	http) find_http ;;
 	executors) find_executors ;;
 	deb) find_deb ;;
 	package) find_package ;;
@@ -131,7 +139,7 @@ for what; do
 	afl) find_afl ;;
 	valgrind) find_valgrind ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check, browser, executors, deb, package, libfuzzer, afl or valgrind" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, http, executors, deb, package, libfuzzer, afl or valgrind" >&2
 		exit 2
 		;;
 	esac

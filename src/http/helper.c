@@ -1,0 +1,59 @@
+#include "http/helper.h"
+
+#include <stdarg.h>
+
+enum known helper_known(const struct helper *h, const void *p, size_t n)
+{
+	return (enum known)(size_t)map_get(&h->known, (struct str){p, n});
+}
+
+void helper_note(struct helper *h, const void *p, size_t n, enum known what)
+{
+	struct str key = {p, n};
+
+	if (!map_get(&h->known, key))
+		key = arena_copy(&h->arena, key);
+	*map_slot(&h->known, key) = (void *)(size_t)what; /* a number, not an address */
+}
+
+void helper_warn(struct helper *h, const char *fmt, ...)
+{
+	struct sbuf b = {0};
+	va_list ap;
+
+	sbuf_printf(&b, "the shared cache '%.*s' ", STR_ARG(h->config.url));
+	va_start(ap, fmt);
+	sbuf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	wire_put_text(&h->out, WIRE_WARNING, sbuf_view(&b), false);
+	sbuf_free(&b);
+}
+
+struct gathering {
+	struct arena *a;
+	struct contents *to;
+	struct map seen;
+};
+
+static bool gather(void *self, struct hash128 hash, uint64_t size)
+{
+	struct gathering *g = self;
+	struct cache_content c = {.hash = hash, .size = size};
+	void **slot = map_slot(&g->seen, arena_copy(g->a, (struct str){(const char *)&hash, sizeof hash}));
+
+	if (*slot)
+		return true;
+	*slot = g;
+	vec_push(g->a, &g->to->of, c);
+	g->to->bytes = g->to->bytes > UINT64_MAX - size ? UINT64_MAX : g->to->bytes + size;
+	return true;
+}
+
+void helper_contents(struct arena *a, const struct cache_entry *e, struct contents *out)
+{
+	struct gathering g = {a, out, {0}};
+
+	*out = (struct contents){0};
+	cache_entry_objects(e, gather, &g);
+	map_free(&g.seen);
+}

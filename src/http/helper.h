@@ -1,0 +1,57 @@
+/* What this program is at: entries on their way from the server to the cache on this machine, and back. */
+#ifndef AXMAKE_HTTP_HELPER_H
+#define AXMAKE_HTTP_HELPER_H
+
+#include "base/map.h"
+#include "http/envelope.h"
+#include "http/server.h"
+#include "state/cache.h"
+#include "state/store.h"
+
+struct helper {
+	struct arena arena; /* of all that is remembered to the end */
+	struct wire_config config;
+	struct store store;
+	struct cache *cache; /* NULL: there is none */
+	struct key key;
+	struct server server;
+	struct sbuf out;     /* to axmake */
+	size_t pulls, pushes; /* under way */
+	size_t storing;       /* pulls that hold the cache's lock */
+	VEC(struct hash128) waiting; /* pushes that have not begun, from waiting_at on */
+	size_t waiting_at;
+	struct map known;     /* signature, or an object's SHA-256, as bytes -> enum known */
+	unsigned bad;         /* entries that were damaged or forged */
+	bool told_down, told_bad, told_refused;
+	bool push_ended;      /* nothing more is put */
+	struct cache_traffic traffic;
+};
+
+/* What is known of something on the server. */
+enum known {
+	KNOWN_NOT,    /* nothing */
+	KNOWN_ABSENT, /* it was not there */
+	KNOWN_BAD,    /* it is there, and is not what it should be: what is put there replaces it */
+	KNOWN_THERE,
+};
+enum known helper_known(const struct helper *h, const void *p, size_t n);
+void helper_note(struct helper *h, const void *p, size_t n, enum known what);
+
+/* Tells axmake, made for people to read; the server's name stands before it. */
+void helper_warn(struct helper *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The objects of an entry, each once, in the order of the first time. */
+struct contents {
+	VEC(struct cache_content) of;
+	uint64_t bytes;
+};
+void helper_contents(struct arena *a, const struct cache_entry *e, struct contents *out);
+
+/* Begins to bring the entry of that signature here, and tells axmake in the end. */
+void pull_begin(struct helper *h, struct hash128 signature);
+/* Is to put the entry there; a few at once do so. */
+void push_begin(struct helper *h, struct hash128 signature);
+/* Goes on with those that wait. */
+void push_turn(struct helper *h);
+
+#endif
