@@ -55,6 +55,24 @@ static void add_worth(struct sbuf *b, const struct cache_stats *s)
 	}
 }
 
+/* What it gave to the cache here, and what it got from it, over all runs. */
+static void add_server(struct sbuf *b, const struct project *p, struct str url)
+{
+	struct cache_traffic t;
+
+	cache_traffic_read(p->cache, url, &t);
+	sbuf_lit(b, "\nserver   ");
+	utf8_escape(b, url);
+	sbuf_lit(b, "\ngave     ");
+	add_count(b, t.entries_got, "entry", "entries");
+	sbuf_lit(b, ", ");
+	phrase_bytes(b, t.bytes_got);
+	sbuf_lit(b, "\ngot      ");
+	add_count(b, t.entries_put, "entry", "entries");
+	sbuf_lit(b, ", ");
+	phrase_bytes(b, t.bytes_put);
+}
+
 int cacheinfo_stats(struct program *g)
 {
 	struct project *p = &g->project;
@@ -79,6 +97,8 @@ int cacheinfo_stats(struct program *g)
 		sbuf_lit(&b, " to ");
 		clock_iso(&b, s.newest_ns);
 	}
+	if (g->options.server.url.n)
+		add_server(&b, p, g->options.server.url);
 	printf("%s\n", b.p);
 	sbuf_free(&b);
 	return 0;

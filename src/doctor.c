@@ -10,6 +10,7 @@
 #include "graph/signature.h"
 #include "run/agent.h"
 #include "run/probe.h"
+#include "run/remote.h"
 #include "show/console.h"
 #include "show/phrase.h"
 #include "state/limits.h"
@@ -218,6 +219,23 @@ static void add_keys(struct examination *x)
 	sbuf_lit(&x->out, *gap ? "\n" : "none\n");
 }
 
+/* Does the shared cache answer? */
+static void add_server(struct examination *x)
+{
+	const struct wire_config *c = project_server(&x->g->project);
+	struct str text;
+	if (!c)
+		return;
+	struct wire_config ask = *c;
+	ask.root_fd = ask.store_fd = -1;
+	remote_check(&x->g->arena, x->g->options.server.program, &ask, &text);
+	sbuf_lit(&x->out, "shared cache\n  ");
+	utf8_escape(&x->out, c->url);
+	sbuf_lit(&x->out, " ");
+	utf8_escape(&x->out, text);
+	sbuf_lit(&x->out, c->push ? "\n" : "; nothing is put there\n");
+}
+
 /* What to do where nothing serves. */
 static void add_advice(struct examination *x)
 {
@@ -275,6 +293,7 @@ static void load(struct program *g)
 		project_load(p, &g->options);
 		return;
 	}
+	p->options = &g->options;
 	p->rules = rules_load(&g->arena, p->diag, NULL, g->options.no_builtin ? RULES_NO_BUILTIN : 0);
 	p->config = config_load(&g->arena, p->diag, NULL);
 	options_settings(&g->options, &g->arena, p->diag, p->rules);
@@ -301,6 +320,7 @@ int doctor(struct program *g)
 	for (size_t i = 0; i < x.rules->executor_list.n; i++)
 		examine_executor(&x, x.rules->executor_list.p[i]);
 	add_keys(&x);
+	add_server(&x);
 	add_advice(&x);
 	print(sbuf_view(&x.out));
 	sbuf_free(&x.out);

@@ -213,6 +213,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.filehash = p->filehash,
 		.rules = p->rules,
 		.cache = p->cache,
+		.server = project_server(p),
+		.server_program = o->server.program,
 		.shares_cache = project_shares_cache(p),
 		.jobserver = j,
 		.loop = loop,

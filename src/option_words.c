@@ -278,15 +278,9 @@ void options_parse(struct options *o, struct arena *a, struct diag *d, int argc,
 
 static void report_setting(struct diag *d, const struct setting *s)
 {
-	static const char *const not_built[] = {"cache_url"};
 	struct suggestion near = {.wanted = s->name.s};
 	struct str name;
 
-	for (size_t i = 0; i < sizeof not_built / sizeof *not_built; i++)
-		if (str_eq(s->name.s, str_of(not_built[i]))) {
-			diag_error(d, s->name.at, "remove it", "'%s' is not built yet", not_built[i]);
-			return;
-		}
 	for (size_t i = 0; i < option_rows_n; i++)
 		for (const char *names = option_rows[i].names; option_rows[i].where & IN_SETTINGS && next_name(&names, &name);)
 			suggestion_offer(&near, name);

@@ -50,6 +50,17 @@ struct file_option {
 
 struct row;
 
+/* A shared cache over HTTP. */
+struct server_setting {
+	struct str url;            /* without user, password and a slash at its end; n == 0: none */
+	struct str user, password; /* as they stood in the URL */
+	struct str program;        /* the path of axmake-http */
+	struct str ca, key;        /* files, `~` expanded; n == 0: none */
+	int64_t timeout_ns;        /* 0: not set */
+	bool no_push;
+};
+#define SERVER_TIMEOUT_DEFAULT_NS (10 * INT64_C(1000000000))
+
 struct options {
 	enum mode mode;
 	struct str file; /* -f */
@@ -85,6 +96,7 @@ struct options {
 	bool no_cache;
 	struct str cache_dir; /* as set, `~` expanded; p NULL: not set */
 	uint64_t cache_size;  /* bytes; CACHE_SIZE_UNSET */
+	struct server_setting server; /* cache_url and what goes with it */
 	bool help_all; /* --help=all */
 	enum graph_form graph_form;
 	struct str jobserver_style; /* "pipe" or "fifo" when given */
@@ -108,7 +120,7 @@ struct options {
 void options_parse(struct options *o, struct arena *a, struct diag *d, int argc, char **argv, const char *axmakeflags, const char *makeflags);
 /* Adds `[axmake]` settings where neither the command line nor a variable said otherwise. */
 void options_settings(struct options *o, struct arena *a, struct diag *d, const struct rules *r);
-/* Takes `cache_dir` and `cache_size`; false: it is another setting. */
+/* Takes `cache_dir`, `cache_size`, `cache_url` and its like; false: it is another setting. */
 bool options_cache_setting(struct options *o, struct arena *a, struct diag *d, const struct setting *s);
 /* Was the option said by more than a setting, in AXMAKEFLAGS say? name: its long one, without dashes. */
 bool options_given(const struct options *o, const char *name);

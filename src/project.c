@@ -330,22 +330,57 @@ struct verdict *project_judge(struct project *p)
 
 bool project_shares_cache(const struct project *p)
 {
-	return p->options->cache_dir.p && !p->options->no_cache;
+	return (p->options->cache_dir.p || p->options->server.url.n) && !p->options->no_cache;
+}
+
+static uint64_t cache_limit(const struct options *o)
+{
+	return o->cache_size == CACHE_SIZE_UNSET ? CACHE_LIMIT_DEFAULT : o->cache_size;
+}
+
+/* Is it a folder of the root's owner alone? */
+static bool is_private_cache(const struct project *p)
+{
+	struct str dir = p->options->cache_dir;
+	return !dir.p || path_under(path_normal(p->arena, dir), STR(".axmake"));
 }
 
 void project_cache(struct project *p, bool writable, bool always)
 {
 	const struct options *o = p->options;
-	uint64_t limit = o->cache_size == CACHE_SIZE_UNSET ? CACHE_LIMIT_DEFAULT : o->cache_size;
+	uint64_t limit = cache_limit(o);
 	struct cache_config c = {
 		.store = &p->store,
 		.dir = o->cache_dir,
-		.owner_only = !o->cache_dir.p || path_under(path_normal(p->arena, o->cache_dir), STR(".axmake")),
+		.owner_only = is_private_cache(p),
 		.limit = limit,
 		.writable = writable,
 	};
 	if (always || (!o->no_cache && limit))
 		p->cache = cache_open(p->arena, &c);
+}
+
+const struct wire_config *project_server(struct project *p)
+{
+	const struct options *o = p->options;
+	const struct server_setting *s = &o->server;
+	if (!s->url.n || o->no_cache)
+		return NULL;
+	p->server = (struct wire_config){
+		.url = s->url,
+		.user = s->user,
+		.password = s->password,
+		.ca = s->ca,
+		.key = s->key,
+		.dir = o->cache_dir,
+		.limit = cache_limit(o),
+		.timeout_ns = s->timeout_ns ? s->timeout_ns : SERVER_TIMEOUT_DEFAULT_NS,
+		.owner_only = is_private_cache(p),
+		.push = !s->no_push,
+		.root_fd = p->store.root_fd,
+		.store_fd = p->store.fd,
+	};
+	return &p->server;
 }
 
 void project_tell_cache(struct project *p)

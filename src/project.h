@@ -11,6 +11,7 @@
 #include "state/cache.h"
 #include "state/log.h"
 #include "state/store.h"
+#include "state/wire.h"
 
 struct project {
 	struct arena *arena;
@@ -41,6 +42,7 @@ struct project {
 	void *closing_self;
 	bool own_ancestor;   /* project_open failed since a task of the run that holds the lock has called it */
 	struct cache *cache;      /* from project_cache on; NULL: none */
+	struct wire_config server; /* from project_server on */
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
 };
 
@@ -73,6 +75,8 @@ bool project_open_apart(struct project *p, int fd, struct str folder);
 
 /* The cache of the settings, for what the root's state was opened for. Nothing of it is opened before it is asked for; `always`: also where runs have none. */
 void project_cache(struct project *p, bool writable, bool always);
+/* The server that the cache is the front of, for a run; NULL: there is none, or no cache. Nobody speaks to it yet. */
+const struct wire_config *project_server(struct project *p);
 /* May others have put something into it? */
 bool project_shares_cache(const struct project *p);
 

@@ -91,6 +91,18 @@ static bool find_for(struct stale *s, struct cache *c, struct arena *a, struct t
 	return false;
 }
 
+size_t cached_signatures(struct stale *s, struct arena *a, struct task *t, const struct verdict *v, struct hash128 *out)
+{
+	size_t n = 0, most = t->kind == TASK_RUN ? 1 : t->n_providers;
+	for (size_t i = 0; i < most && may_be_restored(s, t, v); i++) {
+		struct signing signing = {0};
+		signature_compute(&s->hashing, a, t, t->kind == TASK_RUN ? NULL : t->providers[i], false, false, &signing);
+		if (!signing.problem.n)
+			out[n++] = signing.hash;
+	}
+	return n;
+}
+
 bool cached_find(struct stale *s, struct cache *c, struct arena *a, struct task *t, const struct verdict *v, struct cached *out)
 {
 	if (!c || !may_be_restored(s, t, v))

@@ -18,6 +18,9 @@ struct cached {
 	int out_of_reach; /* somebody's answer may lie there and could not be looked at: see cache_out_of_reach */
 };
 
+/* By which signatures cached_find looks, in its order: as many as t may be served by providers at most, which `out` has room for (1 for scripts). */
+size_t cached_signatures(struct stale *s, struct arena *a, struct task *t, const struct verdict *v, struct hash128 *out);
+
 /* Looks by the signature with each provider that may serve, in their order. Never for what was asked for anew (-B, -W, `always`) or rejected. All memory but the fields in a. */
 bool cached_find(struct stale *s, struct cache *c, struct arena *a, struct task *t, const struct verdict *v, struct cached *out);
 

@@ -16,7 +16,8 @@ static bool own_name(const char *entry)
 	for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
 		if (!strncmp(entry, exact[i], strlen(exact[i])))
 			return true;
-	return !strncmp(entry, "AX_RESULT_", 10);
+	/* What opens the shared cache is none of a task's business. */
+	return !strncmp(entry, "AX_RESULT_", 10) || !strncmp(entry, "AXMAKE_CACHE_", 13);
 }
 
 /* Does an absolute path name the current folder? */

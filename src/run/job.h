@@ -15,6 +15,7 @@
 #include "state/limits.h"
 
 struct choice;
+struct remote;
 struct choice_none;
 struct executor_places;
 #include "run/taskheap.h"
@@ -134,6 +135,13 @@ struct executor_host {
 	int64_t away_until_ns; /* passed over where there is another */
 };
 
+/* Tasks that wait to hear whether a server has what they make. */
+struct elsewhere {
+	struct map askers;            /* a signature by its bytes -> those who ask for it; private to elsewhere.c */
+	VEC(struct task *) answered;  /* from `next` on */
+	size_t next, waiting;         /* not answered yet */
+};
+
 struct sched {
 	const struct sched_config *c;
 	struct arena *arena;
@@ -185,6 +193,8 @@ struct sched {
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
+	struct remote *remote;           /* NULL: no server */
+	struct elsewhere elsewhere;
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -274,8 +284,13 @@ void tries_forget(struct job *j);      /* those of earlier runs */
 void tries_keep(struct job *j);        /* masks the logs of the try that has ended, gives it its folder, and says what is to be shown */
 void tries_mask(struct job *j);     /* masks what the task's folder holds; part of tries_keep */
 
-/* The cache. Restores a stale task that has an entry, and ends it so; false: it has none that can be had, and is to run, unless *refused (in s->arena) says why not. */
-bool restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
+/* The cache. Restores a stale task that has an entry, and ends it so. Else it is to run, unless *refused (in s->arena) says why not. */
+enum restored {
+	RESTORED,
+	RESTORED_NOT, /* there is none that can be had */
+	RESTORED_NEVER, /* it is there, or may be, and cannot be put back: another look brings no more */
+};
+enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
 void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible */
 /* Stores the contents of an output, between cache_store_begin and _end; those that are to stand in the entry are given back in o->here. false: it cannot be stored. */
 bool stash_output(struct job *j, struct cache *c, struct cache_output *o);
@@ -381,6 +396,16 @@ void follow_stop(struct sched *s); /* once, after a failure without -k. Where ta
 /* After tasks that should have made some of the workflow: of what is wanted now and was not before, only tasks that run after failures have their turn. Are there any? */
 bool follow_stuck(struct sched *s);
 void follow_end(struct sched *s);  /* of a run: what never came to its turn */
+
+/* What a server has of what tasks make. Asking is done by axmake-http, and nobody waits for it but the tasks themselves. */
+void elsewhere_begin(struct sched *s);
+bool elsewhere_ask(struct sched *s, struct task *t, const struct verdict *v); /* true: it goes on when elsewhere_next names it */
+struct task *elsewhere_next(struct sched *s);             /* one that has been answered for; NULL: none */
+bool elsewhere_answered(const struct sched *s);           /* is there one? */
+bool elsewhere_waiting(const struct sched *s);            /* is one waited for? */
+bool elsewhere_gave(const struct sched *s, struct hash128 signature);
+void elsewhere_push(struct sched *s, struct hash128 signature); /* it was stored in the cache */
+void elsewhere_end(struct sched *s);                      /* waits a bounded time for what was pushed */
 
 /* Back to the scheduler. */
 bool sched_may_start(const struct sched *s, const struct task *t); /* or be tried again: is it not too late for that? */

@@ -53,6 +53,7 @@ struct outcome {
 	bool fell_back;     /* another provider failed before */
 	bool ignored;       /* failed, but optional or -i */
 	bool restored;      /* from the cache: nothing ran. duration_ns, tokens and cost are what making it took, and are saved now */
+	struct str restored_from; /* the URL of the server that gave it in this run; empty: it was in the cache on this machine */
 	/* Its output: a file relative to the root to be shown as it is, in the order read; empty: nothing. */
 	struct str log_path;
 	uint64_t log_size;

@@ -107,12 +107,14 @@ static void end(struct restoring *r)
 	j->outcome.duration_ns = r->found.entry.duration_ns;
 	j->outcome.provider = r->found.entry.provider;
 	j->outcome.restored = true;
+	if (elsewhere_gave(s, r->found.signing.hash))
+		j->outcome.restored_from = s->c->server->url;
 	j->task->state = STATE_DONE;
 	s->result.restored++;
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = j->task, .outcome = &j->outcome, .verdict = &j->verdict});
 }
 
-bool restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
+enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
 {
 	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id, .verdict = *v};
 	struct restoring r = {.j = &j};
@@ -151,9 +153,10 @@ bool restore_task(struct sched *s, struct task *t, const struct verdict *v, stru
 		                        STR_ARG(cache_where(s->c->cache)), os_error(r.found.out_of_reach));
 	if (done)
 		end(&r);
+	bool lacks = found ? b->lost : !r.found.out_of_reach;
 	sbuf_free(&j.signing.fields);
 	arena_free(&j.arena);
 	if (done)
 		sched_completed(s, t);
-	return done;
+	return done ? RESTORED : lacks ? RESTORED_NOT : RESTORED_NEVER;
 }

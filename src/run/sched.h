@@ -15,6 +15,7 @@
 #include "state/cache.h"
 #include "state/log.h"
 #include "state/store.h"
+#include "state/wire.h"
 
 /* Asked when all that was wanted has ended, with `well`: nothing failed, was held or was left. true: more is wanted, of the config's graph, which may have been replaced. */
 struct sched_more {
@@ -32,6 +33,8 @@ struct sched_config {
 	struct filehash *filehash;
 	const struct rules *rules;
 	struct cache *cache;    /* NULL: none */
+	const struct wire_config *server; /* a cache on a server, which `cache` is the front of; NULL: none */
+	struct str server_program;        /* that speaks to it */
 	bool shares_cache;      /* others may have filled it: no provider need be there */
 	struct jobserver *jobserver;
 	struct loop *loop;

@@ -130,9 +130,10 @@ void stash_task(struct job *j)
 		bool ok = store_result(j, &e);
 		for (size_t i = 0; ok && i < e.n_outputs; i++)
 			ok = stash_output(j, c, &e.outputs[i]);
-		if (ok)
-			cache_store_entry(c, &e);
+		ok = ok && cache_store_entry(c, &e);
 		cache_store_end(c);
+		if (ok)
+			elsewhere_push(s, e.signature);
 	}
 	cache_attend(c, before);
 	stash_warn(s, t);

@@ -245,13 +245,26 @@ static bool same_failure(const struct sched *s, const struct task *t)
 	return same;
 }
 
+/* It is stale, and nothing but a cache can spare it. */
+static void settle(struct sched *s, struct task *t)
+{
+	const struct verdict *v = &s->verdicts[t->id];
+	struct str refused = STR_NONE;
+	enum restored r = restore_task(s, t, v, &refused);
+	if (r == RESTORED || (r == RESTORED_NOT && elsewhere_ask(s, t, v)))
+		return;
+	if (refused.n)
+		fail_unrun(s, t, refused, v);
+	else
+		sched_offer(s, t);
+}
+
 static void judge(struct sched *s, struct task *t)
 {
 	if (never_known(t)) {
 		follow_left(s, t);
 		return;
 	}
-	struct str refused = STR_NONE;
 	t->same_failure = same_failure(s, t);
 	struct verdict v = stale_judge(s->c->stale, t);
 	if (v.why != WHY_NOT && !verdict_is_skip(&v) && !is_over(s) && !sched_may_start(s, t)) {
@@ -287,12 +300,8 @@ static void judge(struct sched *s, struct task *t)
 			break;
 		else if (approval_lacks(s->c->stale, t, &v))
 			hold(s, t);
-		else if (restore_task(s, t, &v, &refused))
-			break;
-		else if (refused.n)
-			fail_unrun(s, t, refused, &v);
 		else
-			sched_offer(s, t);
+			settle(s, t);
 	}
 }
 
@@ -301,7 +310,8 @@ static bool will_ask(const struct task *t, bool cached)
 {
 	bool ended = t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED || t->state == STATE_NOT_RUN;
 	bool perhaps = t->when || t->def->run_if == RUN_IF_FAILURE;
-	return t->wanted && t->kind == TASK_AGENT && (t->state == STATE_STALE || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
+	bool stale = t->state == STATE_STALE && !t->elsewhere;
+	return t->wanted && t->kind == TASK_AGENT && (stale || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
 }
 
 static void refuse(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
@@ -533,6 +543,15 @@ static void judge_next(struct sched *s)
 		judge(s, t);
 }
 
+/* Those that a server has answered for, unless they were left meanwhile. */
+static void settle_answered(struct sched *s)
+{
+	struct task *t;
+	for (int i = 0; i < JUDGE_AT_ONCE && may_start(s) && (t = elsewhere_next(s)); i++)
+		if (t->state == STATE_STALE && sched_may_start(s, t))
+			settle(s, t);
+}
+
 static void give_up_waiting(struct sched *s)
 {
 	if (s->stopping && !s->stop_followed && !is_over(s))
@@ -558,13 +577,15 @@ static void turns(struct sched *s)
 			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
+		settle_answered(s);
 		give_up_waiting(s);
 		if (s->settling.n)
 			continue;
-		bool judging = s->ready.tasks.n && may_start(s);
+		bool judging = (s->ready.tasks.n || elsewhere_answered(s)) && may_start(s);
 		if (judging && !s->live.n)
 			continue;
-		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s);
+		bool elsewhere = may_start(s) && elsewhere_waiting(s);
+		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s) || elsewhere;
 		if (!waiting && !(may_start(s) && admission_waiting(s->admission)))
 			return;
 		watch_tokens(s, starved && !judging);
@@ -647,6 +668,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.next_start_id = os_random64() | 1;
 	take_graph(&s);
 	prepare(&s, EVENT_RUN_BEGIN);
+	elsewhere_begin(&s);
 	putback_sweep(&s);
 	do
 		turns(&s);
@@ -655,6 +677,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	reaper_last(&s);
 	isolate_tidy(&s);
 	follow_end(&s);
+	elsewhere_end(&s);
 	choice_free(s.choice);
 	executor_places_free(&s);
 	if (s.null_fd >= 0)

@@ -133,6 +133,16 @@ static void add_json(struct sbuf *b, const struct diag *d, const struct config *
 	}
 }
 
+/* A URL without the user and the password in it. */
+static struct str without_login(struct arena *a, struct str value)
+{
+	size_t begin = str_find(value, STR("://"), 0), end = str_find(value, STR("/"), begin + 3), at = begin;
+	for (size_t i = begin; i < end; i++)
+		if (value.p[i] == '@')
+			at = i;
+	return at == begin ? value : arena_printf(a, "%.*s***%.*s", (int)begin + 3, value.p, STR_ARG(str_sub(value, at, value.n)));
+}
+
 static void add_settings(struct sbuf *b, const struct view *v, const struct database *db)
 {
 	const struct config *c = db->config;
@@ -140,7 +150,7 @@ static void add_settings(struct sbuf *b, const struct view *v, const struct data
 	if (db->rules->settings.n)
 		sbuf_lit(b, "[axmake]\n");
 	for (size_t i = 0; i < db->rules->settings.n; i++)
-		add_key(b, v->diag, db->rules->settings.p[i].name.s, db->rules->settings.p[i].value.s, db->rules->settings.p[i].name.at);
+		add_key(b, v->diag, db->rules->settings.p[i].name.s, without_login(v->arena, db->rules->settings.p[i].value.s), db->rules->settings.p[i].name.at);
 	if (c->max_concurrent_agents)
 		sbuf_printf(b, "maxConcurrentAgents = %d  ; %.*s\n", c->max_concurrent_agents, STR_ARG(c->file));
 	if (c->parallel_delegation)

@@ -118,7 +118,7 @@ static void add_end(struct sbuf *b, const struct task *t, const struct outcome *
 	if (t->state == STATE_FAILED && o)
 		failure_words(b, t, o);
 	else if (o && o->restored)
-		sbuf_lit(b, "restored from the cache");
+		sbuf_lit(b, o->restored_from.n ? "restored from the shared cache" : "restored from the cache");
 	else if (o && !o->tries)
 		sbuf_lit(b, "recorded as up to date, not run");
 	else

@@ -238,6 +238,8 @@ static void on_end(struct line *l)
 	set_known(l, "provider", out->provider);
 	set_count(l, "tries", out->tries);
 	jsonout_count(&l->o, "duration_ms", out->restored ? 0 : out->duration_ns / NS_PER_MS);
+	if (out->restored && out->restored_from.n)
+		jsonout_text(&l->o, "from", out->restored_from);
 	if (out->restored)
 		set_saved(l, out);
 	else if (t->kind == TASK_AGENT)

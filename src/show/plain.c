@@ -284,7 +284,7 @@ static void add_done(struct plain *p, const struct outcome *o)
 	sbuf_clear(&p->failure);
 	if (o->restored) {
 		phrase_color(&p->console.out, p->config.color_out, "32", "restored");
-		sbuf_lit(&p->console.out, " from the cache (");
+		sbuf_lit(&p->console.out, o->restored_from.n ? " from the shared cache (" : " from the cache (");
 		phrase_saved(&p->console.out, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
 		sbuf_lit(&p->console.out, ")\n");
 		return;

@@ -463,7 +463,9 @@ static void wrong_settings_are_reported_even_when_overridden(void **state)
 	    {"report", "x.htm", "'report' wants a file that ends in .html, .json, .xml or .md, not 'x.htm'"},
 	    {"cache_size", "1X", "'1X' is no size for 'cache_size'"},
 	    {"cache_size", "-1", "'-1' is no size for 'cache_size'"},
-	    {"cache_url", "http://x", "'cache_url' is not built yet"},
+	    {"cache_url", "ftp://x", "'cache_url' wants a URL of http or https, without spaces, '?' and '#'"},
+	    {"cache_push", "perhaps", "'perhaps' is no value for 'cache_push'"},
+	    {"cache_timeout", "0", "'0' is no time for 'cache_timeout'"},
 	    {"notify", "say 'x", "unterminated quote"},
 	    {"colour", "", "unknown setting 'colour'"},
 	};
