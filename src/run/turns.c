@@ -246,7 +246,7 @@ static bool same_failure(const struct sched *s, const struct task *t)
 }
 
 /* It is stale, and nothing but a cache can spare it. */
-static void settle(struct sched *s, struct task *t)
+static void spare_or_offer(struct sched *s, struct task *t)
 {
 	const struct verdict *v = &s->verdicts[t->id];
 	struct str refused = STR_NONE;
@@ -301,7 +301,7 @@ static void judge(struct sched *s, struct task *t)
 		else if (approval_lacks(s->c->stale, t, &v))
 			hold(s, t);
 		else
-			settle(s, t);
+			spare_or_offer(s, t);
 	}
 }
 
@@ -544,12 +544,12 @@ static void judge_next(struct sched *s)
 }
 
 /* Those that a server has answered for, unless they were left meanwhile. */
-static void settle_answered(struct sched *s)
+static void go_on_answered(struct sched *s)
 {
 	struct task *t;
 	for (int i = 0; i < JUDGE_AT_ONCE && may_start(s) && (t = elsewhere_next(s)); i++)
 		if (t->state == STATE_STALE && sched_may_start(s, t))
-			settle(s, t);
+			spare_or_offer(s, t);
 }
 
 static void give_up_waiting(struct sched *s)
@@ -571,13 +571,13 @@ static void turns(struct sched *s)
 	line_up(s);
 	for (;;) {
 		settle_all(s);
+		go_on_answered(s);
 		bool starved = start_some(s);
 		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
 			judge_next(s);
 			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
-		settle_answered(s);
 		give_up_waiting(s);
 		if (s->settling.n)
 			continue;

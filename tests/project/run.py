@@ -18,7 +18,7 @@ import schema  # noqa: E402
 from suite import TREE, check, equal, read, run_cases, write  # noqa: E402
 
 SETUP = os.path.join(TREE, ".ci", "setup.sh")
-LIBRARIES = ["libyaml-dev", "libinih-dev", "libxxhash-dev", "libutf8proc-dev", "libjansson-dev"]
+LIBRARIES = ["libyaml-dev", "libinih-dev", "libxxhash-dev", "libutf8proc-dev", "libjansson-dev", "libcurl4-openssl-dev", "libssl-dev"]
 
 # Knows the modules that are listed in $HAVE.
 PKG_CONFIG = """#!/bin/sh
@@ -62,7 +62,7 @@ COMPLETIONS = [
     "share/bash-completion/completions/axmake", "share/bash-completion/completions/ax", "share/zsh/site-functions/_axmake",
     "share/fish/vendor_completions.d/axmake.fish", "share/fish/vendor_completions.d/ax.fish",
 ]
-ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson cmocka"
+ALL_MODULES = "yaml-0.1 inih libxxhash libutf8proc jansson libcurl libcrypto cmocka"
 
 
 def setup_is_silent_and_asks_no_apt_where_nothing_is_missing(box):
@@ -119,6 +119,12 @@ def setup_for_a_browser_wants_it_alone(box):
     equal(set_up(box, path, "browser").ok().text, "")
 
 
+def setup_for_a_shared_cache_wants_its_server(box):
+    path = machine(box, ["apt-get", "nginx"])
+    set_up(box, path, "http").ok()
+    equal(read(box.path("log")).split("--no-install-recommends ")[1].split(), ["openssl"])
+
+
 def setup_fetches_the_lists_when_they_are_old(box):
     path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get"])
     set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
@@ -160,10 +166,11 @@ def make_alone_says_that_libraries_are_missing(box):
 def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     built = os.path.dirname(box.axmake)
     to = box.path("to")
-    make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry DESTDIR={to} PREFIX=/opt/ax"
+    make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-http DESTDIR={to} PREFIX=/opt/ax"
     box.call(f"{make} install").ok()
     for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "libexec/axmake/axmake-carry", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", "share/axmake/events.schema.json", "include/axmake.mk", "share/doc/axmake/examples/demo.sh", *COMPLETIONS, "share/doc/axmake/doc/reference.md", "share/doc/axmake/doc/session.svg", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
         check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
+    equal(os.path.exists(os.path.join(to, "opt/ax/libexec/axmake/axmake-http")), os.path.exists(os.path.join(built, "axmake-http")))
     equal([f for f in os.listdir(os.path.join(to, "opt/ax/share/doc/axmake/doc")) if not f.endswith((".md", ".svg"))], [])
     r = box.call("axmake -j4", box.example("auth"), PATH=f"{to}/opt/ax/bin:/usr/bin:/bin").ok()
     equal(len(r.tasks), 7, r.text)
@@ -175,7 +182,7 @@ def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
 def tests_named(path):
     """Checks that each test in the second column of a file's tables exists; the rows."""
     here = os.path.join(TREE, "tests")
-    sources = {d: "".join(read(os.path.join(here, d, f)) for f in os.listdir(os.path.join(here, d)) if f.endswith((".c", ".py"))) for d in ("unit", "jobserver")}
+    sources = {d: "".join(read(os.path.join(here, d, f)) for f in os.listdir(os.path.join(here, d)) if f.endswith((".c", ".py"))) for d in ("unit", "jobserver", "http")}
     rows = [line.rstrip("| ").rsplit("|", 1)[1] for line in read(path).splitlines() if re.match(r"\| (?!---|what )", line)]
     for name in (n.strip() for row in rows for n in row.split(",")):
         if name.endswith(".case"):
@@ -183,7 +190,7 @@ def tests_named(path):
         elif name in ("bench", "browser", "crash", "executors", "faults", "load", "model", "oracle", "secrets"):
             there = os.path.isdir(os.path.join(TREE, name)) or os.path.isdir(os.path.join(here, name))
         else:
-            there = re.search(rf"\b{name}\(", sources["jobserver" if name.startswith("case_") else "unit"])
+            there = re.search(rf"\b{name}\(", sources["jobserver"] if name.startswith("case_") else sources["unit"]) or re.search(rf"\bdef {name}\(|bears\(\"{name}\"", sources["http"])
         check(there, f"{path}: there is no test {name}")
     return rows
 

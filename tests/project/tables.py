@@ -137,7 +137,7 @@ def json_keys():
 
 def settings(box):
     """Which names [axmake] takes, by what the program says of each option's and of the few others."""
-    names = {o.names[0] for o in options()} | {"cache_dir", "cache_size", "cache_url", "notify"}
+    names = {o.names[0] for o in options()} | {"cache_dir", "cache_size", "cache_url", "cache_push", "cache_timeout", "cache_ca", "cache_key", "notify"}
     known = set()
     with open(box.path("workflow.ax.yaml"), "w", encoding="utf-8") as f:
         f.write("tasks: [{name: a, run: b}]\n")
