@@ -350,6 +350,7 @@ const struct row option_rows[] = {
     {0, "validate", ARG_NONE, set_mode, 0, MODE_VALIDATE, 0, NULL, "check the files, run nothing"},
     {0, "clean", ARG_OPTIONAL, set_clean_mode, 0, MODE_CLEAN, 0, "[=all]", "forget what is up to date; all: results too"},
     {0, "watch", ARG_NONE, set_mode, 0, MODE_WATCH, ON_COMMAND_LINE, NULL, "run again whenever something changes that counts"},
+    {0, "no-cache-push", ARG_NONE, set_flag, FIELD(no_cache_push), 0, IN_SETTINGS, NULL, "put nothing into the shared cache"},
     {0, "no-cache", ARG_NONE, set_flag, FIELD(no_cache), 0, IN_SETTINGS, NULL, "restore nothing from the cache, store nothing"},
     {0, "cache-stats", ARG_NONE, set_mode, 0, MODE_CACHE_STATS, 0, NULL, "say what is in the cache"},
     {0, "cache-gc", ARG_NONE, set_mode, 0, MODE_CACHE_GC, 0, NULL, "remove what the cache need not keep"},

@@ -93,7 +93,7 @@ struct options {
 	VEC(struct str) subjects; /* of --approve, --reject: TASK, TASK=WHY */
 	bool as_json; /* --list=json, --status=json */
 	bool clean_all;
-	bool no_cache;
+	bool no_cache, no_cache_push;
 	struct str cache_dir; /* as set, `~` expanded; p NULL: not set */
 	uint64_t cache_size;  /* bytes; CACHE_SIZE_UNSET */
 	struct server_setting server; /* cache_url and what goes with it */

@@ -376,7 +376,7 @@ const struct wire_config *project_server(struct project *p)
 		.limit = cache_limit(o),
 		.timeout_ns = s->timeout_ns ? s->timeout_ns : SERVER_TIMEOUT_DEFAULT_NS,
 		.owner_only = is_private_cache(p),
-		.push = !s->no_push,
+		.push = !s->no_push && !o->no_cache_push,
 		.root_fd = p->store.root_fd,
 		.store_fd = p->store.fd,
 	};

@@ -149,7 +149,7 @@ static void print_cache(struct program *g)
 	print_setting(g, "cache_dir", o->cache_dir.p ? o->cache_dir : STR(".axmake/cache"), NULL);
 	print_setting(g, "cache_size", sbuf_view(&size), NULL);
 	print_setting(g, "cache_url", o->server.url.n ? o->server.url : STR("none"), NULL);
-	print_setting(g, "cache_push", yes_no(!o->server.no_push), NULL);
+	print_setting(g, "cache_push", yes_no(!o->server.no_push && !o->no_cache_push), NULL);
 	sbuf_free(&size);
 }
 

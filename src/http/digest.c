@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define PIECE (256u << 10)
+#define LONG (64u << 20)
 
 struct digest digest_new(void)
 {
@@ -53,15 +54,18 @@ void digest_free(struct digest *d)
 	d->sha = NULL;
 }
 
-int digest_fd(int fd, struct sha *sha, struct hash128 *xxh, uint64_t *size)
+int digest_fd(int fd, void (*meanwhile)(void *self), void *self, struct sha *sha, struct hash128 *xxh, uint64_t *size)
 {
 	struct digest d = digest_new();
 	char *piece = xmalloc(PIECE);
 	ssize_t n;
 
 	while ((n = pread(fd, piece, PIECE, (off_t)d.size)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
+		if (n > 0) {
 			digest_add(&d, piece, (size_t)n);
+			if (!(d.size % LONG))
+				meanwhile(self);
+		}
 	int err = n < 0 ? errno : 0;
 	digest_end(&d, sha, xxh);
 	*size = d.size;

@@ -29,8 +29,8 @@ void digest_add(struct digest *d, const void *p, size_t n);
 void digest_end(struct digest *d, struct sha *sha, struct hash128 *xxh);
 void digest_free(struct digest *d);
 
-/* Of an open file, from its start. 0 or errno. */
-int digest_fd(int fd, struct sha *sha, struct hash128 *xxh, uint64_t *size);
+/* Of an open file, from its start; `meanwhile` is called now and then while that takes long. 0 or errno. */
+int digest_fd(int fd, void (*meanwhile)(void *self), void *self, struct sha *sha, struct hash128 *xxh, uint64_t *size);
 
 struct sha sha_of(const void *p, size_t n);
 bool sha_eq(const struct sha *a, const struct sha *b);

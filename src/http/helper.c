@@ -1,6 +1,12 @@
 #include "http/helper.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 
 enum known helper_known(const struct helper *h, const void *p, size_t n)
 {
@@ -56,4 +62,30 @@ void helper_contents(struct arena *a, const struct cache_entry *e, struct conten
 	*out = (struct contents){0};
 	cache_entry_objects(e, gather, &g);
 	map_free(&g.seen);
+}
+
+bool helper_say(struct helper *h)
+{
+	while (h->out.n) {
+		ssize_t n = send(STDIN_FILENO, h->out.p, h->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		memmove(h->out.p, h->out.p + n, h->out.n - (size_t)n);
+		h->out.n -= (size_t)n;
+	}
+	return true;
+}
+
+void helper_meanwhile(void *helper)
+{
+	struct helper *h = helper;
+	int64_t now = clock_ns();
+
+	if (now - h->beat_ns < WIRE_BEAT_NS)
+		return;
+	h->beat_ns = now;
+	wire_put(&h->out, WIRE_ALIVE);
+	helper_say(h); /* that axmake is gone is noticed elsewhere */
 }

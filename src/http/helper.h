@@ -3,7 +3,7 @@
 #define AXMAKE_HTTP_HELPER_H
 
 #include "base/map.h"
-#include "http/envelope.h"
+#include "http/key.h"
 #include "http/server.h"
 #include "state/cache.h"
 #include "state/store.h"
@@ -16,6 +16,7 @@ struct helper {
 	struct key key;
 	struct server server;
 	struct sbuf out;     /* to axmake */
+	int64_t beat_ns;     /* when it was last told that this is alive */
 	size_t pulls, pushes; /* under way */
 	size_t storing;       /* pulls that hold the cache's lock */
 	VEC(struct hash128) waiting; /* pushes that have not begun, from waiting_at on */
@@ -33,12 +34,18 @@ enum known {
 	KNOWN_ABSENT, /* it was not there */
 	KNOWN_BAD,    /* it is there, and is not what it should be: what is put there replaces it */
 	KNOWN_THERE,
+	KNOWN_MOVES,  /* a content that is just fetched or put: who wants it too waits for that */
 };
 enum known helper_known(const struct helper *h, const void *p, size_t n);
 void helper_note(struct helper *h, const void *p, size_t n, enum known what);
 
 /* Tells axmake, made for people to read; the server's name stands before it. */
 void helper_warn(struct helper *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says what is to be said to axmake, as far as it listens now. false: it is gone. */
+bool helper_say(struct helper *h);
+/* Within what takes long: tells axmake that this is alive, not too often. A struct helper. */
+void helper_meanwhile(void *helper);
 
 /* The objects of an entry, each once, in the order of the first time. */
 struct contents {

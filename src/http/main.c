@@ -24,7 +24,7 @@ struct session {
 	struct sbuf config; /* the frame that its strings lie in */
 	bool configured, finishing, checking;
 	struct request check;
-	int64_t check_ns, beat_ns;
+	int64_t check_ns;
 };
 
 static bool busy(const struct helper *h)
@@ -58,7 +58,7 @@ static void check(struct session *s)
 	s->checking = true;
 	s->check_ns = clock_ns();
 	s->check = (struct request){.verb = VERB_GET, .ended = checked, .self = s, .size = PIECE, .to_memory = true, .fd = -1};
-	envelope_name((struct hash128){0, 0}, hex);
+	key_entry_name((struct hash128){0, 0}, hex);
 	snprintf(s->check.name, sizeof s->check.name, "ac/%s", hex);
 	server_ask(&s->h.server, &s->check);
 }
@@ -147,33 +147,16 @@ static bool listen_to(struct session *s)
 	}
 }
 
-static bool say(struct helper *h)
-{
-	while (h->out.n) {
-		ssize_t n = send(STDIN_FILENO, h->out.p, h->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN;
-		memmove(h->out.p, h->out.p + n, h->out.n - (size_t)n);
-		h->out.n -= (size_t)n;
-	}
-	return true;
-}
-
 /* What is told of the whole: that nothing more is asked; that it is alive. */
 static void tell(struct session *s)
 {
 	struct helper *h = &s->h;
-	int64_t now = clock_ns();
 	if (h->server.down && !h->told_down) {
 		helper_warn(h, "is not used in the rest of this run: %s", h->server.why.p);
 		h->told_down = true;
 	}
-	if ((busy(h) || s->checking) && now - s->beat_ns >= WIRE_BEAT_NS) {
-		wire_put(&h->out, WIRE_ALIVE);
-		s->beat_ns = now;
-	}
+	if (busy(h) || s->checking)
+		helper_meanwhile(h);
 }
 
 static void finish(struct helper *h)
@@ -182,7 +165,7 @@ static void finish(struct helper *h)
 	if (h->cache && (t->entries_got || t->entries_put || t->bytes_got || t->bytes_put))
 		cache_traffic_add(h->cache, h->config.url, t);
 	wire_put(&h->out, WIRE_DONE);
-	while (h->out.n && say(h))
+	while (h->out.n && helper_say(h))
 		poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLOUT}, 1, IDLE_MS);
 }
 
@@ -200,7 +183,7 @@ static bool serve(struct session *s)
 		if (!listen_to(s))
 			return false;
 		tell(s);
-		if (!say(h))
+		if (!helper_say(h))
 			return false;
 	}
 	finish(h);

@@ -1,5 +1,6 @@
 /* From the server to the cache on this machine. Nothing is believed: an entry and its objects are checked before they are given their names, the entry last. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -63,21 +64,27 @@ static bool is_here(struct helper *h, const struct object *o)
 	int fd = cache_object_fd(h->cache, o->content.hash, o->content.size);
 	if (fd < 0)
 		return false;
-	int err = digest_fd(fd, &sha, &xxh, &size);
+	int err = digest_fd(fd, helper_meanwhile, h, &sha, &xxh, &size);
 	close(fd);
 	return !err && size == o->content.size && sha_eq(&sha, &o->sha) && hash_eq(xxh, o->content.hash);
 }
 
-static bool object_turn(struct request *q)
+static enum turn object_turn(struct request *q)
 {
 	struct object *o = q->self;
-	if (is_here(o->pull->h, o))
-		return false;
-	int err = cache_arrival_begin(o->pull->h->cache, &o->arrival);
+	struct helper *h = o->pull->h;
+	if (helper_known(h, &o->sha, sizeof o->sha) == KNOWN_MOVES)
+		return TURN_LATER;
+	if (is_here(h, o))
+		return TURN_NEVER;
+	int err = cache_arrival_begin(h->cache, &o->arrival);
 	q->fd = o->arrival.fd;
-	if (err)
+	if (err) {
 		o->pull->failed = true; /* the request is not made; the entry is given up */
-	return !err;
+		return TURN_NEVER;
+	}
+	helper_note(h, &o->sha, sizeof o->sha, KNOWN_MOVES);
+	return TURN_NOW;
 }
 
 /* All that is wanted has come. */
@@ -113,7 +120,9 @@ static void object_ended(struct request *q)
 {
 	struct object *o = q->self;
 	struct pull *p = o->pull;
-	bool came = q->ending == ENDED_WELL && o->arrival.fd >= 0;
+	bool asked = o->arrival.fd >= 0, came = asked && q->ending == ENDED_WELL;
+	if (asked)
+		helper_note(p->h, &o->sha, sizeof o->sha, came ? KNOWN_THERE : KNOWN_NOT);
 	if (q->ending == ENDED_ABSENT) {
 		helper_note(p->h, &o->sha, sizeof o->sha, KNOWN_ABSENT);
 		tell_bad(p, "an object of it is not there");
@@ -137,7 +146,8 @@ static void ask_objects(struct pull *p, const struct contents *c)
 	for (size_t i = 0; i < c->of.n; i++) {
 		struct object *o = &p->objects[i];
 		char hex[SHA_HEX];
-		*o = (struct object){.pull = p, .content = c->of.p[i], .sha = p->envelope.objects[i], .arrival.fd = -1};
+		*o = (struct object){.pull = p, .content = c->of.p[i], .arrival.fd = -1};
+		memcpy(o->sha.of, p->envelope.objects + i * ENVELOPE_NAME, ENVELOPE_NAME);
 		o->request = (struct request){.verb = VERB_GET, .turn = object_turn, .ended = object_ended, .self = o, .size = o->content.size};
 		sha_hex(&o->sha, hex);
 		snprintf(o->request.name, sizeof o->request.name, "cas/%s", hex);
@@ -145,11 +155,22 @@ static void ask_objects(struct pull *p, const struct contents *c)
 	}
 }
 
-static const char *const faults[] = {
-	[ENVELOPE_DAMAGED] = "it is damaged",
-	[ENVELOPE_UNSIGNED] = "it is not signed with the key",
-	[ENVELOPE_FORGED] = "it is signed with another key than this one",
-};
+/* What is wrong with the entry; NULL: nothing, and it is read. The key is asked before anything else of it is. */
+static const char *fault_of(struct pull *p, struct cache_entry *e, struct contents *c)
+{
+	static const char damaged[] = "it is damaged";
+	const struct key *k = &p->h->key;
+	if (!envelope_read(sbuf_view(&p->request.body), &p->envelope))
+		return damaged;
+	if (k->n && !p->envelope.proof)
+		return "it is not signed with the key";
+	if (k->n && !key_proves(k, p->signature, &p->envelope))
+		return "it is signed with another key, or was changed";
+	if (!cache_entry_read(&p->arena, p->envelope.entry, e) || !hash_eq(e->signature, p->signature))
+		return damaged;
+	helper_contents(&p->arena, e, c);
+	return c->of.n == p->envelope.n_objects ? NULL : damaged;
+}
 
 /* false: it is no good, or cannot be kept here. */
 static bool take_entry(struct pull *p)
@@ -157,15 +178,9 @@ static bool take_entry(struct pull *p)
 	struct helper *h = p->h;
 	struct cache_entry e;
 	struct contents c;
-	enum envelope_result r = envelope_read(sbuf_view(&p->request.body), p->signature, &h->key, &p->envelope);
-	if (r == ENVELOPE_WHOLE && (!cache_entry_read(&p->arena, p->envelope.entry, &e) || !hash_eq(e.signature, p->signature)))
-		r = ENVELOPE_DAMAGED;
-	if (r == ENVELOPE_WHOLE) {
-		helper_contents(&p->arena, &e, &c);
-		r = c.of.n == p->envelope.n_objects ? ENVELOPE_WHOLE : ENVELOPE_DAMAGED;
-	}
-	if (r != ENVELOPE_WHOLE) {
-		tell_bad(p, faults[r]);
+	const char *fault = fault_of(p, &e, &c);
+	if (fault) {
+		tell_bad(p, fault);
 		return false;
 	}
 	/* What is larger than the cache may be could be sent without end. */
@@ -214,7 +229,7 @@ void pull_begin(struct helper *h, struct hash128 signature)
 		return;
 	}
 	p->request = (struct request){.verb = VERB_GET, .ended = entry_ended, .self = p, .size = ENTRY_MOST, .to_memory = true};
-	envelope_name(signature, hex);
+	key_entry_name(signature, hex);
 	snprintf(p->request.name, sizeof p->request.name, "ac/%s", hex);
 	server_ask(&h->server, &p->request);
 }

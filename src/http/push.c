@@ -1,6 +1,7 @@
 /* From the cache on this machine to the server: an entry's objects first, then it. Names stand for contents, so what is there is not sent again. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -16,6 +17,7 @@ struct object {
 	struct request request;
 	struct cache_content content;
 	struct sha sha;
+	bool there; /* it was put by another */
 };
 
 struct push {
@@ -82,10 +84,16 @@ static void entry_ended(struct request *q)
 static void put_entry(struct push *p)
 {
 	struct request *q = &p->request;
-	struct sha *names = arena_array(&p->arena, struct sha, p->contents.of.n + 1);
-	for (size_t i = 0; i < p->contents.of.n; i++)
-		names[i] = p->objects[i].sha;
-	envelope_put(&p->envelope, p->signature, p->file, names, p->contents.of.n, &p->h->key);
+	const struct key *k = &p->h->key;
+	size_t n = p->contents.of.n;
+	unsigned char *names = arena_alloc(&p->arena, (n + 1) * ENVELOPE_NAME), proof[ENVELOPE_NAME];
+	for (size_t i = 0; i < n; i++)
+		memcpy(names + i * ENVELOPE_NAME, p->objects[i].sha.of, ENVELOPE_NAME);
+	envelope_put(&p->envelope, p->file, names, n, k->n > 0);
+	if (k->n) {
+		key_prove(k, p->signature, sbuf_view(&p->envelope), proof);
+		sbuf_add(&p->envelope, proof, sizeof proof);
+	}
 	q->bytes = sbuf_view(&p->envelope);
 	ask(q, VERB_PUT, p->envelope.n, entry_ended);
 }
@@ -108,13 +116,19 @@ static void object_over(struct object *o, bool there)
 		put_entry(p);
 }
 
-static bool object_turn(struct request *q)
+/* Another entry's push may be at the same content. */
+static enum turn object_turn(struct request *q)
 {
 	struct object *o = q->self;
-	q->fd = cache_object_fd(o->push->h->cache, o->content.hash, o->content.size);
+	enum known known = helper_known(o->push->h, &o->sha, sizeof o->sha);
+	if (known == KNOWN_MOVES)
+		return TURN_LATER;
+	o->there = known == KNOWN_THERE;
+	q->fd = o->there ? -1 : cache_object_fd(o->push->h->cache, o->content.hash, o->content.size);
 	if (q->fd < 0)
-		o->push->failed = true; /* gone since: the request is not made */
-	return q->fd >= 0;
+		return TURN_NEVER; /* it is there, or gone here since */
+	helper_note(o->push->h, &o->sha, sizeof o->sha, KNOWN_MOVES);
+	return TURN_NOW;
 }
 
 static void object_put(struct request *q)
@@ -122,9 +136,12 @@ static void object_put(struct request *q)
 	struct object *o = q->self;
 	if (q->ending == ENDED_REFUSED)
 		tell_refused(o->push->h, q->status);
-	if (q->ending == ENDED_WELL && q->fd >= 0)
+	bool put = q->fd >= 0 && q->ending == ENDED_WELL;
+	if (put)
 		o->push->h->traffic.bytes_put += q->size;
-	object_over(o, q->ending == ENDED_WELL && q->fd >= 0);
+	else if (q->fd >= 0)
+		helper_note(o->push->h, &o->sha, sizeof o->sha, q->overwrite ? KNOWN_BAD : KNOWN_NOT);
+	object_over(o, put || o->there);
 }
 
 static void put_object(struct object *o)
@@ -149,7 +166,7 @@ static bool name_object(struct object *o)
 	uint64_t size;
 	char hex[SHA_HEX];
 	int fd = cache_object_fd(o->push->h->cache, o->content.hash, o->content.size);
-	int err = fd < 0 ? errno : digest_fd(fd, &o->sha, &xxh, &size);
+	int err = fd < 0 ? errno : digest_fd(fd, helper_meanwhile, o->push->h, &o->sha, &xxh, &size);
 	if (fd >= 0)
 		close(fd);
 	if (err || size != o->content.size || !hash_eq(xxh, o->content.hash))
@@ -165,7 +182,7 @@ static void begin_object(struct object *o)
 	o->request.overwrite = known == KNOWN_BAD;
 	if (known == KNOWN_THERE)
 		object_over(o, true);
-	else if (known != KNOWN_NOT || o->content.size < ASK_FROM)
+	else if (known == KNOWN_ABSENT || known == KNOWN_BAD || o->content.size < ASK_FROM)
 		put_object(o);
 	else
 		ask(&o->request, VERB_HEAD, o->content.size, object_asked);
@@ -218,7 +235,7 @@ static void begin(struct helper *h, struct hash128 signature)
 	}
 	helper_contents(&p->arena, &e, &p->contents);
 	p->request = (struct request){.self = p, .fd = -1, .server = &h->server, .overwrite = known == KNOWN_BAD};
-	envelope_name(signature, hex);
+	key_entry_name(signature, hex);
 	snprintf(p->request.name, sizeof p->request.name, "ac/%s", hex);
 	if (known == KNOWN_NOT)
 		ask(&p->request, VERB_HEAD, UINT64_MAX, entry_asked);

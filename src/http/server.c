@@ -15,6 +15,8 @@ enum {
 	WHOLE = 30,          /* time-outs that one request may take */
 };
 
+#define MOMENT_NS (20 * NS_PER_MS)
+
 /* "p%40ss" is "p@ss". */
 static struct str decoded(struct str s)
 {
@@ -95,6 +97,7 @@ void server_give_up(struct server *s, const char *fmt, ...)
 static void end(struct request *q, enum ending how)
 {
 	request_end(q);
+	q->server->ended = true;
 	q->ending = how;
 	if (q->digest.sha && how != ENDED_WELL)
 		digest_free(&q->digest);
@@ -103,7 +106,14 @@ static void end(struct request *q, enum ending how)
 
 static void start(struct server *s, struct request *q)
 {
-	if (!q->tries && q->turn && !q->turn(q)) {
+	enum turn turn = !q->tries && q->turn ? q->turn(q) : TURN_NOW;
+
+	if (turn == TURN_LATER) {
+		q->not_before_ns = clock_ns() + MOMENT_NS;
+		vec_push(NULL, &s->later, q);
+		return;
+	}
+	if (turn == TURN_NEVER) {
 		end(q, ENDED_WELL);
 		return;
 	}
@@ -197,8 +207,9 @@ static void watch_lag(struct server *s)
 	if (!s->running.n || took < part)
 		return;
 	bool lags = !s->any_ended && s->moved < (uint64_t)(took / NS_PER_MS) * LEAST_A_SECOND / 1000;
-	s->lagging_ns = lags ? s->lagging_ns + took : 0;
-	s->lagged_ns += lags ? took : 0;
+	int64_t counted = took < 2 * part ? took : 2 * part; /* more of it was this program's own, which had other things to do, or no processor */
+	s->lagging_ns = lags ? s->lagging_ns + counted : 0;
+	s->lagged_ns += lags ? counted : 0;
 	s->window_ns = now;
 	s->moved = 0;
 	s->any_ended = false;
@@ -224,6 +235,7 @@ void server_turn(struct server *s, int fd, short events, int wait_ms)
 	int left;
 
 	extra.events = (short)(extra.events | (events & 4 ? CURL_WAIT_POLLOUT : 0));
+	s->ended = false;
 	start_some(s);
 	if (s->running.n || s->later.n) {
 		int most = (int)(s->config->timeout_ns / NS_PER_MS / LAG_PARTS) + 1;
@@ -231,7 +243,7 @@ void server_turn(struct server *s, int fd, short events, int wait_ms)
 		most = s->later.n && most > 50 ? 50 : most > 250 ? 250 : most;
 		wait_ms = wait_ms < 0 || wait_ms > most ? most : wait_ms;
 	}
-	curl_multi_poll(s->multi, &extra, 1, s->down && server_busy(s) ? 0 : wait_ms, NULL);
+	curl_multi_poll(s->multi, &extra, 1, s->ended || (s->down && server_busy(s)) ? 0 : wait_ms, NULL);
 	curl_multi_perform(s->multi, &left);
 	collect(s);
 	watch_lag(s);

@@ -12,6 +12,12 @@
 #include "http/digest.h"
 #include "state/wire.h"
 
+enum turn {
+	TURN_NOW,
+	TURN_NEVER, /* it is not needed any more, and ends well */
+	TURN_LATER, /* a moment later */
+};
+
 enum verb { VERB_GET, VERB_HEAD, VERB_PUT };
 
 enum ending {
@@ -26,8 +32,8 @@ enum ending {
 struct request {
 	enum verb verb;
 	char name[80]; /* below the server's URL */
-	/* Called when its turn comes, so that what it needs is opened no sooner; may be NULL. false: it is not needed any more, and ends well. */
-	bool (*turn)(struct request *q);
+	/* Called when its turn comes, so that what it needs is opened no sooner; may be NULL. */
+	enum turn (*turn)(struct request *q);
 	/* The last that is heard of it; it may be freed. */
 	void (*ended)(struct request *q);
 	void *self;
@@ -64,6 +70,7 @@ struct server {
 	const char *ca;       /* NULL: the system's */
 	uint64_t moved;       /* bytes in and out since window_ns */
 	bool any_ended;       /* since then */
+	bool ended;           /* some request has, in this turn: its owner has something to tell */
 	int64_t window_ns;
 	int64_t lagging_ns, lagged_ns; /* without a break by now; in all */
 };

@@ -52,6 +52,9 @@ def cache_push_no_puts_nothing(box, server):
     clone = Clone(box, "first", server.url, cache_push="no")
     equal(clone.call().ok().ran, ALL)
     equal((server.count("PUT", "HEAD"), server.store), (0, {}))
+    equal(Clone(box, "by-option", server.url).call("--no-cache-push").ok().ran, ALL)
+    equal(Clone(box, "by-variable", server.url, cache_push="yes").call(AXMAKEFLAGS="--no-cache-push").ok().ran, ALL)
+    equal((server.count("PUT", "HEAD"), server.store), (0, {}))
     filled(box, server, "other")
     reader = Clone(box, "reader", server.url, cache_push="no")
     equal(reader.call().ok().ran, [])
@@ -160,6 +163,20 @@ def many_at_once_on_few_connections(box, server):
 
 
 @of_server
+def the_same_content_comes_and_goes_once(box, server):
+    n = 6
+    workflow = "tasks:\n" + "".join(f"  - {{name: t{i}, run: 'seq 60000 > f{i}; echo t{i} >> \"$RUNS\"', outputs: [f{i}]}}\n" for i in range(n))
+    first = Clone(box, "first", server.url, workflow)
+    equal(len(first.call("-j8").ok().ran), n)
+    equal((len(server.entries()), len(server.objects())), (n, 1))
+    equal(sum(1 for command, path, _ in server.seen if command == "PUT" and "/cas/" in path), 1)
+    server.seen.clear()
+    ended = Clone(box, "second", server.url, workflow).call().ok()
+    equal((ended.ran, ended.warnings), ([], []))
+    equal(sum(1 for command, path, _ in server.seen if "/cas/" in path), 1)
+
+
+@of_server
 def who_has_the_key_is_believed(box, server):
     write(box.path("key"), "0123456789abcdef0123456789abcdef\n", 0o600)
     first = filled(box, server, cache_key="../key")
@@ -174,7 +191,7 @@ def who_has_the_key_is_believed(box, server):
 @of_server
 def entries_of_others_are_refused_and_replaced(box, server):
     first = filled(box, server)  # unsigned
-    for name, key, why in (("second", "k" * 32, "not signed with the key"), ("third", "another-key-of-the-team", "signed with another key")):
+    for name, key, why in (("second", "k" * 32, "not signed with the key"), ("third", "another-key-of-the-team", "signed with another key, or was changed")):
         write(box.path(name + ".key"), key)
         clone = Clone(box, name, server.url, cache_key=f"../{name}.key")
         ended = clone.call()
@@ -313,6 +330,7 @@ CASES = [
     a_cut_download_goes_on_where_it_was_cut,
     a_server_without_ranges_is_asked_anew,
     many_at_once_on_few_connections,
+    the_same_content_comes_and_goes_once,
     who_has_the_key_is_believed,
     entries_of_others_are_refused_and_replaced,
     without_the_key_that_is_set_nothing_is_believed,

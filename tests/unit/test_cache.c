@@ -489,6 +489,84 @@ static void storing_keeps_removing_away(void **state)
 	cache_close(other);
 }
 
+static void what_arrives_is_there_once_it_is_kept(void **state)
+{
+	struct box *b = *state;
+	struct cache *c;
+	struct cache_arrival one, two;
+	struct hash128 hash = hash_bytes("abc", 3);
+	char text[4] = "";
+	int fd;
+
+	open_store(b);
+	c = open_cache(b, 1 << 20, true);
+	assert_false(cache_has_object(c, hash, 3));
+	assert_int_equal(cache_object_fd(c, hash, 3), -1);
+	assert_true(cache_store_begin(c, 6));
+	assert_int_equal(cache_arrival_begin(c, &one), 0);
+	assert_int_equal(cache_arrival_begin(c, &two), 0);
+	assert_true(write(one.fd, "abc", 3) == 3 && write(two.fd, "ab", 2) == 2);
+	assert_false(cache_has_object(c, hash, 3));
+	assert_int_equal(cache_arrival_keep(c, &one, hash, 3), 0);
+	cache_arrival_drop(c, &two);
+	cache_arrival_drop(c, &two); /* once more does nothing */
+	cache_store_end(c);
+	assert_true(cache_has_object(c, hash, 3));
+	assert_false(cache_has_object(c, hash, 4));
+	fd = cache_object_fd(c, hash, 3);
+	assert_int_equal(read(fd, text, sizeof text), 3);
+	assert_string_equal(text, "abc");
+	close(fd);
+	assert_int_equal(rmdir(".axmake/cache/v1/tmp"), 0); /* nothing was left in it */
+	cache_close(c);
+}
+
+static void an_entry_s_bytes_are_found_and_stored_as_they_are(void **state)
+{
+	struct box *b = *state;
+	struct cache *c;
+	struct cache_entry e;
+	struct str file, again;
+
+	open_store(b);
+	c = open_cache(b, 1 << 20, true);
+	assert_true(store(b, c, "a", 10, 'a'));
+	assert_true(cache_find_bytes(c, &b->arena, hash_bytes("a", 1), &e, &file));
+	cache_forget(c, hash_bytes("a", 1));
+	assert_true(cache_store_begin(c, file.n) && cache_store_bytes(c, hash_bytes("a", 1), file));
+	cache_store_end(c);
+	assert_true(cache_find_bytes(c, &b->arena, hash_bytes("a", 1), &e, &again) && str_eq(file, again));
+	cache_close(c);
+}
+
+static void what_servers_gave_is_added_up_by_their_names(void **state)
+{
+	struct box *b = *state;
+	struct cache *c;
+	struct cache_traffic t;
+	const struct cache_traffic one = {1, 20, 3, 40}, two = {0, 0, 1, 2};
+
+	open_store(b);
+	c = open_cache(b, 1 << 20, true);
+	cache_traffic_read(c, STR("http://a"), &t);
+	assert_true(!t.entries_got && !t.bytes_put);
+	cache_traffic_add(c, STR("http://a"), &one);
+	cache_traffic_add(c, STR("http://a b"), &two);
+	cache_traffic_add(c, STR("http://a"), &two);
+	cache_traffic_read(c, STR("http://a"), &t);
+	assert_true(t.entries_got == 1 && t.bytes_got == 20 && t.entries_put == 4 && t.bytes_put == 42);
+	cache_traffic_read(c, STR("http://a b"), &t);
+	assert_true(t.entries_got == 0 && t.entries_put == 1);
+	put(".axmake/cache/v1/servers", "1 2 3\nrubbish\n1 2 3 4 http://c\n99999999999999999999 1 1 1 http://d\n1 2 3 -4 http://e\n");
+	cache_traffic_read(c, STR("http://c"), &t);
+	assert_true(t.entries_got == 1 && t.bytes_put == 4);
+	for (const char *const *u = (const char *const[]){"http://d", "http://e", "rubbish", NULL}; *u; u++) {
+		cache_traffic_read(c, str_of(*u), &t);
+		assert_true(!t.entries_got && !t.bytes_got && !t.entries_put && !t.bytes_put);
+	}
+	cache_close(c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, box_setup, box_teardown)
 
 int main(void)
@@ -507,6 +585,9 @@ int main(void)
 	    TEST(a_run_that_stores_much_stays_below_the_limit),
 	    TEST(who_only_looks_changes_nothing),
 	    TEST(storing_keeps_removing_away),
+	    TEST(what_arrives_is_there_once_it_is_kept),
+	    TEST(an_entry_s_bytes_are_found_and_stored_as_they_are),
+	    TEST(what_servers_gave_is_added_up_by_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
