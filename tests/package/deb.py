@@ -25,7 +25,7 @@ def deb_holds_all_that_make_install_does(box):
     path, _ = system.package()
     to = box.path("installed")
     built = os.path.dirname(box.axmake)
-    box.call(f"make -s -C {TREE} OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry DESTDIR={to} PREFIX=/usr install").ok()
+    box.call(f"make -s -C {TREE} OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-http DESTDIR={to} PREFIX=/usr install").ok()
     installed = {os.path.relpath(os.path.join(p, f), to) for p, _, files in os.walk(to) for f in files}
     listed = box.call(f"dpkg-deb --fsys-tarfile {path} | tar -t").ok().text.split("\n")
     packed = {re.sub(r"^\./", "", n) for n in listed if n and not n.endswith("/")}
@@ -41,7 +41,7 @@ def deb_has_the_source_s_version_and_names_its_libraries(box):
     version = re.search(r'AXMAKE_VERSION "(.+)"', read(os.path.join(TREE, "src/version.h"))).group(1)
     fields = dict(line.split(": ", 1) for line in box.call(f"dpkg-deb -f {path}").ok().text.splitlines() if re.match(r"\w[\w-]*: ", line))
     equal(fields["Version"], version)
-    for library in ("libyaml", "libinih", "libjansson", "libutf8proc", "libc6"):
+    for library in ("libyaml", "libinih", "libjansson", "libutf8proc", "libcurl", "libssl", "libc6"):
         check(library in fields["Depends"], fields["Depends"])
     check("dpkg-shlibdeps: warning" not in said, said[-3000:])
 
