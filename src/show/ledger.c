@@ -181,6 +181,7 @@ static void on_restored(struct ledger *l, struct ledger_entry *e, const struct e
 	set_state(l, e, LEDGER_RESTORED);
 	e->ended_ns = ev->at_ns;
 	e->provider = ledger_masked(l, o->provider);
+	e->from = o->restored_from;
 	add_saved(l, e, o->duration_ns, sum_of(o->input_tokens, o->output_tokens), o->cost_usd);
 }
 

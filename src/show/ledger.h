@@ -56,6 +56,7 @@ struct ledger_entry {
 	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
 	double cost_usd;
 	/* What it would have taken once more; -1, NaN: not known, or nothing. */
+	struct str from; /* the server that gave what was restored; empty: none did */
 	int64_t saved_ns, saved_tokens;
 	double saved_usd;
 };

@@ -328,6 +328,8 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 	enum row_state state = o->restored ? ROW_RESTORED : t->state != STATE_FAILED ? ROW_DONE : o->ignored ? ROW_IGNORED : ROW_FAILED;
 
 	if (o->restored) {
+		if (o->restored_from.n)
+			sbuf_lit(&why, "from the shared cache; ");
 		phrase_saved(&why, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
 		p->saved_ns += o->duration_ns;
 		usage_add(&p->saved, o->input_tokens, o->output_tokens, o->cost_usd);

@@ -134,6 +134,8 @@ void report_add_task(struct jsonout *o, const struct report *r, const struct led
 	jsonout_count(o, "status", e->status);
 	jsonout_count(o, "signal", e->signal);
 	jsonout_known(o, "provider", e->provider);
+	if (e->from.n)
+		jsonout_text(o, "from", e->from);
 	jsonout_count(o, "duration_ms", e->duration_ns < 0 ? -1 : e->duration_ns / NS_PER_MS);
 	add_tries(o, r, e, lanes);
 	begin_tokens(o, e->input_tokens, e->output_tokens);

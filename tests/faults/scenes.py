@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 # It counts what it has answered to its end: on a full disk it may fail itself.
 AGENT = """set -e
@@ -56,15 +57,36 @@ WITH_MAKE = """tasks:
 """
 
 
-class Scene:
-    """`first` is done without faults before; `command` is the one that gets them, and the words of all runs that follow."""
+SCRIPTS = """tasks:
+  - {name: first, run: "cat src/a >first.txt", inputs: [src/a], outputs: [first.txt]}
+  - {name: tree, run: "rm -rf tree; mkdir -p tree/d; seq 9000 >tree/d/x; ln -s d/x tree/l", outputs: [tree/], inputs: ["src/*"]}
+  - {name: join, run: "cat first.txt tree/l >join.txt", inputs: [first.txt, tree/], outputs: [join.txt]}
+"""
 
-    def __init__(self, name, command, workflow=WORKFLOW, first=None, writes=True):
-        self.name, self.command, self.workflow, self.first, self.writes = name, command, workflow, first, writes
+STARTED = []
+
+
+def shared_cache(folder):
+    """A place on the server of this process that has nothing yet."""
+    if not STARTED:
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "http"))
+        import server
+
+        STARTED.append(server.Server())
+    return f"{STARTED[0].url}/{os.path.basename(folder)}"
+
+
+class Scene:
+    """`first` is done without faults before; `command` is the one that gets them, and the words of all runs that follow. shared: there is a server."""
+
+    def __init__(self, name, command, workflow=WORKFLOW, first=None, writes=True, shared=False):
+        self.name, self.command, self.workflow, self.first, self.writes, self.shared = name, command, workflow, first, writes, shared
 
     def lay(self, folder):
         os.makedirs(os.path.join(folder, "src"))
         files = {"src/a": "a\n", "src/b": "b\n", "agent.sh": AGENT, "axmake.ini": RULES, "workflow.ax.yaml": self.workflow, "Makefile": MAKEFILE}
+        if self.shared:
+            files["axmake.ini"] = RULES.replace("[axmake]\n", f"[axmake]\ncache_url = {shared_cache(folder)}\n")
         for name, text in files.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
                 f.write(text)
@@ -89,6 +111,14 @@ def edit(folder):
         f.write("more\n")
 
 
+def clone(folder):
+    """Nothing is left of the first run but what the server has."""
+    for name in (".axmake", "tree"):
+        shutil.rmtree(os.path.join(folder, name))
+    for name in ("first.txt", "join.txt"):
+        os.unlink(os.path.join(folder, name))
+
+
 SCENES = [
     Scene("anew", ["-j2"]),
     Scene("nothing to do", ["-j2"], first=lambda folder: None),
@@ -98,6 +128,8 @@ SCENES = [
     *([Scene("sandboxed", ["-j2"], workflow=WITH_WALLS)] if WALLS else []),
     Scene("make below", ["-j3"], workflow=WITH_MAKE),
     Scene("followed", ["-j2", "--events", "events.jsonl", "--trace-file", "trace.json", "--report", "report.json", "--report", "report.md"]),
+    Scene("to a server", ["-j2"], shared=True),
+    Scene("from a server", ["-j2"], workflow=SCRIPTS, first=clone, shared=True),
     Scene("a plan", ["-n"], writes=False),
     Scene("asked why", ["--explain"], first=edit, writes=False),
     Scene("status", ["--status"], first=edit, writes=False),

@@ -14,12 +14,13 @@ from suite import check, equal, read, write
 def second_clone_runs_nothing(box, server):
     first = filled(box, server)
     second = Clone(box, "second", server.url)
-    ended = second.call("--events=e.jsonl")
+    ended = second.call("--events=e.jsonl --report=r.json")
     check_good(ended, second, first, [])
     equal(ended.warnings, [])
     check(ended.text.count("restored from the shared cache (saved") == 3, ended.text)
     events = [json.loads(line) for line in read(os.path.join(second.folder, "e.jsonl")).splitlines()]
     equal({e.get("from") for e in events if e.get("state") == "restored"}, {server.url})
+    equal({t.get("from") for t in json.loads(read(os.path.join(second.folder, "r.json")))["tasks"]}, {server.url})
     server.seen.clear()
     check("nothing to be done" in second.call().ok().text, "it does not know that all is there")
     equal(server.seen, [], "somebody asked the server though nothing was to be done")
