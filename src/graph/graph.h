@@ -137,7 +137,7 @@ struct task {
 	/* The run. */
 	enum task_state state;
 	bool wanted;
-	bool elsewhere, asked_elsewhere; /* stale, and it is not known yet whether a server has what it makes; the server was asked */
+	bool asks_server, asked_server; /* stale, and it is not known yet whether a server has what it makes; the server was asked */
 	bool ended;                /* in an earlier round of this run: not judged again */
 	bool spared;               /* of a watch: it failed, or was not run, in the last round, and stands so in this one */
 	bool same_failure;         /* of a watch: what failed before it did so in the last round, and is no other failure */

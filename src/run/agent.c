@@ -69,7 +69,7 @@ static bool find_program(struct arena *a, struct str word, struct str root, cons
 
 bool agent_beside(struct arena *a, struct str word, const char *path_env, struct str *path)
 {
-	return find_beside(a, word, path) || os_find_program(a, arena_copy(a, word).p, path_env, path);
+	return beside_find(a, word, path) || os_find_program(a, arena_copy(a, word).p, path_env, path);
 }
 
 bool agent_installed(struct arena *a, const struct provider *p, const char *path_env, struct str *path)

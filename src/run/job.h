@@ -136,8 +136,8 @@ struct executor_host {
 };
 
 /* Tasks that wait to hear whether a server has what they make. */
-struct elsewhere {
-	struct map askers;            /* a signature by its bytes -> those who ask for it; private to elsewhere.c */
+struct sharing {
+	struct map askers;            /* a signature by its bytes -> those who ask for it; private to sharing.c */
 	VEC(struct task *) answered;  /* from `next` on */
 	size_t next, waiting;         /* not answered yet */
 };
@@ -194,7 +194,7 @@ struct sched {
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
 	struct remote *remote;           /* NULL: no server */
-	struct elsewhere elsewhere;
+	struct sharing sharing;
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -398,14 +398,14 @@ bool follow_stuck(struct sched *s);
 void follow_end(struct sched *s);  /* of a run: what never came to its turn */
 
 /* What a server has of what tasks make. Asking is done by axmake-http, and nobody waits for it but the tasks themselves. */
-void elsewhere_begin(struct sched *s);
-bool elsewhere_ask(struct sched *s, struct task *t, const struct verdict *v); /* true: it goes on when elsewhere_next names it */
-struct task *elsewhere_next(struct sched *s);             /* one that has been answered for; NULL: none */
-bool elsewhere_answered(const struct sched *s);           /* is there one? */
-bool elsewhere_waiting(const struct sched *s);            /* is one waited for? */
-bool elsewhere_gave(const struct sched *s, struct hash128 signature);
-void elsewhere_push(struct sched *s, struct hash128 signature); /* it was stored in the cache */
-void elsewhere_end(struct sched *s);                      /* waits a bounded time for what was pushed */
+void sharing_begin(struct sched *s);
+bool sharing_ask(struct sched *s, struct task *t, const struct verdict *v); /* true: it goes on when sharing_next names it */
+struct task *sharing_next(struct sched *s);             /* one that has been answered for; NULL: none */
+bool sharing_answered(const struct sched *s);           /* is there one? */
+bool sharing_waiting(const struct sched *s);            /* is one waited for? */
+bool sharing_gave(const struct sched *s, struct hash128 signature);
+void sharing_push(struct sched *s, struct hash128 signature); /* it was stored in the cache */
+void sharing_end(struct sched *s);                      /* waits a bounded time for what was pushed */
 
 /* Back to the scheduler. */
 bool sched_may_start(const struct sched *s, const struct task *t); /* or be tried again: is it not too late for that? */

@@ -107,7 +107,7 @@ static void end(struct restoring *r)
 	j->outcome.duration_ns = r->found.entry.duration_ns;
 	j->outcome.provider = r->found.entry.provider;
 	j->outcome.restored = true;
-	if (elsewhere_gave(s, r->found.signing.hash))
+	if (sharing_gave(s, r->found.signing.hash))
 		j->outcome.restored_from = s->c->server->url;
 	j->task->state = STATE_DONE;
 	s->result.restored++;

@@ -133,7 +133,7 @@ void stash_task(struct job *j)
 		ok = ok && cache_store_entry(c, &e);
 		cache_store_end(c);
 		if (ok)
-			elsewhere_push(s, e.signature);
+			sharing_push(s, e.signature);
 	}
 	cache_attend(c, before);
 	stash_warn(s, t);

@@ -251,7 +251,7 @@ static void spare_or_offer(struct sched *s, struct task *t)
 	const struct verdict *v = &s->verdicts[t->id];
 	struct str refused = STR_NONE;
 	enum restored r = restore_task(s, t, v, &refused);
-	if (r == RESTORED || (r == RESTORED_NOT && elsewhere_ask(s, t, v)))
+	if (r == RESTORED || (r == RESTORED_NOT && sharing_ask(s, t, v)))
 		return;
 	if (refused.n)
 		fail_unrun(s, t, refused, v);
@@ -310,8 +310,7 @@ static bool will_ask(const struct task *t, bool cached)
 {
 	bool ended = t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED || t->state == STATE_NOT_RUN;
 	bool perhaps = t->when || t->def->run_if == RUN_IF_FAILURE;
-	bool stale = t->state == STATE_STALE && !t->elsewhere;
-	return t->wanted && t->kind == TASK_AGENT && (stale || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
+	return t->wanted && t->kind == TASK_AGENT && ((t->state == STATE_STALE && !t->asks_server) || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
 }
 
 static void refuse(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
@@ -543,13 +542,11 @@ static void judge_next(struct sched *s)
 		judge(s, t);
 }
 
-/* Those that a server has answered for, unless they were left meanwhile. */
+/* Those that a server has answered for. */
 static void go_on_answered(struct sched *s)
 {
-	struct task *t;
-	for (int i = 0; i < JUDGE_AT_ONCE && may_start(s) && (t = elsewhere_next(s)); i++)
-		if (t->state == STATE_STALE && sched_may_start(s, t))
-			spare_or_offer(s, t);
+	for (struct task *t = sharing_next(s); t; t = sharing_next(s))
+		spare_or_offer(s, t);
 }
 
 static void give_up_waiting(struct sched *s)
@@ -581,11 +578,10 @@ static void turns(struct sched *s)
 		give_up_waiting(s);
 		if (s->settling.n)
 			continue;
-		bool judging = (s->ready.tasks.n || elsewhere_answered(s)) && may_start(s);
+		bool judging = (s->ready.tasks.n || sharing_answered(s)) && may_start(s);
 		if (judging && !s->live.n)
 			continue;
-		bool elsewhere = may_start(s) && elsewhere_waiting(s);
-		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s) || elsewhere;
+		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s) || (may_start(s) && sharing_waiting(s));
 		if (!waiting && !(may_start(s) && admission_waiting(s->admission)))
 			return;
 		watch_tokens(s, starved && !judging);
@@ -668,7 +664,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.next_start_id = os_random64() | 1;
 	take_graph(&s);
 	prepare(&s, EVENT_RUN_BEGIN);
-	elsewhere_begin(&s);
+	sharing_begin(&s);
 	putback_sweep(&s);
 	do
 		turns(&s);
@@ -677,7 +673,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	reaper_last(&s);
 	isolate_tidy(&s);
 	follow_end(&s);
-	elsewhere_end(&s);
+	sharing_end(&s);
 	choice_free(s.choice);
 	executor_places_free(&s);
 	if (s.null_fd >= 0)

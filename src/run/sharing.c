@@ -13,17 +13,17 @@ struct asker {
 static void fetched(void *sched, struct hash128 signature, bool there)
 {
 	struct sched *s = sched;
-	struct asker *a = map_get(&s->elsewhere.askers, (struct str){(const char *)&signature, sizeof signature});
+	struct asker *a = map_get(&s->sharing.askers, (struct str){(const char *)&signature, sizeof signature});
 	(void)there;
 	if (!a)
 		return;
-	*map_slot(&s->elsewhere.askers, (struct str){(const char *)&signature, sizeof signature}) = NULL;
+	*map_slot(&s->sharing.askers, (struct str){(const char *)&signature, sizeof signature}) = NULL;
 	for (; a; a = a->next) {
 		if (--*a->pending)
 			continue;
-		s->elsewhere.waiting--;
-		a->task->elsewhere = false;
-		vec_push(NULL, &s->elsewhere.answered, a->task);
+		s->sharing.waiting--;
+		a->task->asks_server = false;
+		vec_push(NULL, &s->sharing.answered, a->task);
 	}
 }
 
@@ -39,7 +39,7 @@ static void started(void *sched, pid_t pid)
 	vec_push(NULL, &s->strangers.pids, pid);
 }
 
-void elsewhere_begin(struct sched *s)
+void sharing_begin(struct sched *s)
 {
 	struct remote_listener to = {.fetched = fetched, .warn = warned, .started = started, .self = s};
 	if (s->c->server && s->c->cache)
@@ -49,25 +49,25 @@ void elsewhere_begin(struct sched *s)
 static void wait_for(struct sched *s, struct task *t, const struct hash128 *signature, size_t *pending)
 {
 	struct asker *a = arena_new(s->arena, struct asker);
-	void **slot = map_slot(&s->elsewhere.askers, (struct str){(const char *)signature, sizeof *signature});
+	void **slot = map_slot(&s->sharing.askers, (struct str){(const char *)signature, sizeof *signature});
 	*a = (struct asker){t, pending, *slot};
 	*slot = a;
 	++*pending;
 }
 
-bool elsewhere_ask(struct sched *s, struct task *t, const struct verdict *v)
+bool sharing_ask(struct sched *s, struct task *t, const struct verdict *v)
 {
 	struct arena a = {0};
-	if (!s->remote || t->asked_elsewhere)
+	if (!s->remote || t->asked_server)
 		return false;
-	t->asked_elsewhere = true;
+	t->asked_server = true;
 	struct hash128 *all = arena_array(s->arena, struct hash128, t->n_providers + 1);
 	size_t *pending = arena_new(s->arena, size_t), n = cached_signatures(s->c->stale, &a, t, v, all);
 	arena_free(&a);
 	if (!n)
 		return false;
-	t->elsewhere = true;
-	s->elsewhere.waiting++;
+	t->asks_server = true;
+	s->sharing.waiting++;
 	for (size_t i = 0; i < n; i++)
 		wait_for(s, t, &all[i], pending);
 	for (size_t i = 0; i < n; i++)
@@ -76,27 +76,32 @@ bool elsewhere_ask(struct sched *s, struct task *t, const struct verdict *v)
 	return true;
 }
 
-bool elsewhere_answered(const struct sched *s)
+bool sharing_answered(const struct sched *s)
 {
-	return s->elsewhere.next < s->elsewhere.answered.n;
+	return s->sharing.next < s->sharing.answered.n;
 }
 
-struct task *elsewhere_next(struct sched *s)
+struct task *sharing_next(struct sched *s)
 {
-	return elsewhere_answered(s) ? s->elsewhere.answered.p[s->elsewhere.next++] : NULL;
+	while (sharing_answered(s) && !s->broken && !s->signal) {
+		struct task *t = s->sharing.answered.p[s->sharing.next++];
+		if (t->state == STATE_STALE && sched_may_start(s, t)) /* else it was left meanwhile */
+			return t;
+	}
+	return NULL;
 }
 
-bool elsewhere_waiting(const struct sched *s)
+bool sharing_waiting(const struct sched *s)
 {
-	return s->elsewhere.waiting > 0;
+	return s->sharing.waiting > 0;
 }
 
-bool elsewhere_gave(const struct sched *s, struct hash128 signature)
+bool sharing_gave(const struct sched *s, struct hash128 signature)
 {
 	return s->remote && remote_gave(s->remote, signature);
 }
 
-void elsewhere_push(struct sched *s, struct hash128 signature)
+void sharing_push(struct sched *s, struct hash128 signature)
 {
 	if (s->remote)
 		remote_push(s->remote, signature);
@@ -108,13 +113,13 @@ static bool asked_to_end(void *sched)
 	return s->signal != 0;
 }
 
-void elsewhere_end(struct sched *s)
+void sharing_end(struct sched *s)
 {
 	if (!s->remote)
 		return;
 	remote_finish(s->remote, asked_to_end, s);
 	remote_free(s->remote);
 	s->remote = NULL;
-	vec_free(&s->elsewhere.answered);
-	map_free(&s->elsewhere.askers);
+	vec_free(&s->sharing.answered);
+	map_free(&s->sharing.askers);
 }
