@@ -133,6 +133,13 @@ check-http:
 	+@$(AGAIN) all
 	@python3 tests/http/run.py --axmake $(OUT)/axmake
 
+# A Slurm cluster of two nodes on this machine, from Debian's slurm-wlm and munge, which this installs; as root. `make check` plays a few cases where they are there.
+.PHONY: check-slurm
+check-slurm:
+	@.ci/setup.sh make build slurm
+	+@$(AGAIN) all
+	@python3 tests/slurm/run.py --all --axmake $(OUT)/axmake
+
 # 100000 tasks, 512 at once, 10000 that wait for a provider.
 .PHONY: check-load
 check-load:

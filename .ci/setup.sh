@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: .ci/setup.sh [make|build|check|browser|http|executors|deb|package|libfuzzer|afl|valgrind]...   (build and check unless told)
+# Usage: .ci/setup.sh [make|build|check|browser|http|executors|deb|package|slurm|libfuzzer|afl|valgrind]...   (build and check unless told)
 # Installs what building and testing axmake need and this machine lacks. Quick and silent when that is nothing.
 set -eu
 
@@ -86,6 +86,13 @@ find_http() {
 	have openssl || want openssl
 }
 
+# Daemons and a library of some 60 MB.
+find_slurm() {
+	PATH=$PATH:/usr/sbin
+	have slurmctld && have slurmd && have srun || want slurm-wlm
+	have munged || want munge
+}
+
 find_libfuzzer() {
 	have clang || want clang
 }
@@ -135,11 +142,12 @@ for what; do
 	executors) find_executors ;;
 	deb) find_deb ;;
 	package) find_package ;;
+	slurm) find_slurm ;;
 	libfuzzer) find_libfuzzer ;;
 	afl) find_afl ;;
 	valgrind) find_valgrind ;;
 	*)
-		echo "setup.sh: '$what' is not make, build, check, browser, http, executors, deb, package, libfuzzer, afl or valgrind" >&2
+		echo "setup.sh: '$what' is not make, build, check, browser, http, executors, deb, package, slurm, libfuzzer, afl or valgrind" >&2
 		exit 2
 		;;
 	esac

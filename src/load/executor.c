@@ -25,7 +25,8 @@ struct key_def {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *const placeholders[] = {"name", "root", "mark", "host", "image", "uid", "gid", "slots", "memory", NULL};
+static const char *const placeholders[] = {"name", "root", "mark", "run", "host", "image", "uid", "gid", "slots", "memory", NULL};
+static const char *const run_placeholders[] = {"root", "run", NULL}; /* what is the same for all tries of a run */
 
 static void *field_of(struct apply *ap, const struct key_def *def)
 {
@@ -37,12 +38,22 @@ static void report_value(struct apply *ap, const char *wanted)
 	diag_error(ap->diag, ap->key->value.at, wanted, "'%.*s' is no value for '%.*s'", STR_ARG(ap->key->value.s), STR_ARG(ap->key->name.s));
 }
 
-static void set_words(struct apply *ap, const struct key_def *def)
+static void set_words_with(struct apply *ap, const struct key_def *def, const char *const *known)
 {
 	struct words *w = field_of(ap, def);
-	callwords_read(ap->arena, ap->diag, ap->key, placeholders, w);
+	callwords_read(ap->arena, ap->diag, ap->key, known, w);
 	if (w->n && !w->p[0].n)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
+}
+
+static void set_words(struct apply *ap, const struct key_def *def)
+{
+	set_words_with(ap, def, placeholders);
+}
+
+static void set_run_words(struct apply *ap, const struct key_def *def)
+{
+	set_words_with(ap, def, run_placeholders);
 }
 
 static void set_hosts(struct apply *ap, const struct key_def *def)
@@ -134,6 +145,7 @@ static const struct key_def keys[] = {
     {"env", set_env, FIELD(env)},
     {"pass", set_names, FIELD(pass)},
     {"cancel", set_words, FIELD(cancel)},
+    {"end", set_run_words, FIELD(end)},
     {"retry_on", set_regex, FIELD(retry_on)},
     {"fail_on", set_regex, FIELD(fail_on)},
 };

@@ -33,6 +33,7 @@ struct executor {
 	struct words cancel;     /* they end what a try may have left there; n == 0: nothing has to */
 	struct str retry_on;     /* POSIX ERE on what `wrap` says of a try that never began: it is worth another. Empty: none is */
 	struct str fail_on;      /* the same of one that began and did not tell its end: it has failed, and was not lost. Empty: none has */
+	struct words end;        /* they end what it keeps for a whole run; n == 0: nothing has to */
 	uint32_t max_concurrent; /* its tasks at the same time; 0: EXECUTOR_PLACES */
 	struct ini_said said;    /* the keys of all its sections, for people */
 };

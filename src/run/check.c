@@ -138,7 +138,7 @@ enum try_class check_ended(struct job *j)
 	j->check_sizes.tail = arena_copy(&j->arena, j->check_sizes.tail);
 	capture_free(j->capture);
 	j->capture = NULL;
-	j->outcome.ended += j->cause == END_OWN ? j->ending.ended : 0;
+	j->outcome.ended += j->cause == END_OWN && !j->task->executor ? j->ending.ended : 0;
 	take_command_back(j);
 	if (j->cause == END_INTERRUPT) {
 		j->outcome.error = STR("interrupted");

@@ -33,6 +33,7 @@ static const struct {
 	size_t offset; /* in struct executor_values */
 } placeholders[] = {
     {{"name", 4}, offsetof(struct executor_values, name)},   {{"root", 4}, offsetof(struct executor_values, root)},     {{"mark", 4}, offsetof(struct executor_values, mark)},
+    {{"run", 3}, offsetof(struct executor_values, run)},
     {{"host", 4}, offsetof(struct executor_values, host)},
     {{"image", 5}, offsetof(struct executor_values, image)}, {{"uid", 3}, offsetof(struct executor_values, uid)},       {{"gid", 3}, offsetof(struct executor_values, gid)},
     {{"slots", 5}, offsetof(struct executor_values, slots)}, {{"memory", 6}, offsetof(struct executor_values, memory)},
@@ -55,8 +56,9 @@ static bool lacks_value(const struct executor_values *v, struct str word)
 	return false;
 }
 
-void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e)
+void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e, uint64_t run_id)
 {
+	v->run = arena_printf(a, "%llx", (unsigned long long)run_id);
 	v->image = e->image.n ? e->image : STR_NONE;
 	v->uid = arena_printf(a, "%u", (unsigned)getuid());
 	v->gid = arena_printf(a, "%u", (unsigned)getgid());
@@ -73,7 +75,7 @@ struct executor_values executor_values(struct job *j)
 		.slots = def->slots > 1 ? arena_printf(&j->arena, "%u", def->slots) : STR_NONE,
 		.memory = def->memory ? arena_printf(&j->arena, "%llu", (unsigned long long)((def->memory + MIB - 1) / MIB)) : STR_NONE,
 	};
-	executor_values_add(&v, &j->arena, j->task->executor);
+	executor_values_add(&v, &j->arena, j->task->executor, j->sched->c->run_id);
 	return v;
 }
 
@@ -164,7 +166,7 @@ bool executor_wrap(struct job *j, struct call *call, char *const *env, struct st
 	}
 	if (e->env == EXECUTOR_ENV_STDIN)
 		j->elsewhere.sent = executor_variables(j, env);
-	if (!add_far(j, e, far_words(j, call, &v), &w, why) || !note_start(j, e, &v, why))
+	if (!add_far(j, e, far_words(j, call, &v), &w, why) || !executor_used(j, e, why) || !note_start(j, e, &v, why))
 		return false;
 	vec_push(&j->arena, &w.of, NULL);
 	call->file = file.p;

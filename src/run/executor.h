@@ -7,15 +7,15 @@
 
 /* What placeholders stand for; one without p has no value. */
 struct executor_values {
-	struct str name, root, mark, host, image, uid, gid, slots, memory;
+	struct str name, root, mark, run, host, image, uid, gid, slots, memory;
 };
 
 struct executor_words {
 	VEC(char *) of;
 };
 
-/* Adds what is the same for all tries of the executor. */
-void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e);
+/* Adds what is the same for all tries of the executor in that run. */
+void executor_values_add(struct executor_values *v, struct arena *a, const struct executor *e, uint64_t run_id);
 /* Those of a try. */
 struct executor_values executor_values(struct job *j);
 /* Adds the rule's words with their values, but those that lack one. A `~/` at the beginning is the home folder. */
@@ -39,7 +39,12 @@ void executor_look_anew(struct job *j);
 void executor_carry_words(struct job *j, struct executor_words *w);
 bool executor_carry(struct job *j, struct call *call, struct str *why);
 
-/* What is noted of a try in `.axmake/elsewhere`, for the run after a killed one. */
+/* Its `end` will be due: that is noted once a run. false with *why. */
+bool executor_used(struct job *j, const struct executor *e, struct str *why);
+/* Runs the rule's words, ten seconds at most. false with *why. */
+bool executor_run_words(struct arena *a, const struct words *w, const struct executor_values *v, const char *path_env, struct str *why);
+
+/* What is noted of a try, or without a name of a whole run, in `.axmake/elsewhere`, for the run after a killed one. */
 enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_HOST, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
 
 #endif

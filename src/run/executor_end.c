@@ -74,12 +74,24 @@ static bool damaged_there(const struct job *j)
 	return executor_carries(j->task) && WIFEXITED(j->status) && WEXITSTATUS(j->status) == EX_TEMPFAIL;
 }
 
+static struct str told(struct job *j, const struct executor *e, bool began)
+{
+	enum far_end end = j->elsewhere.end;
+	const char *what = end == FAR_FAILED ? "ended" : began ? "lost" : "did not start";
+	struct str why = end == FAR_FAILED ? line_group(&j->arena, e->fail_on, said(j), STR("")) : STR_NONE;
+	if (!why.n)
+		return arena_printf(&j->arena, "executor '%.*s' %s it%.*s", STR_ARG(e->name), what, STR_ARG(last_words(j)));
+	return arena_printf(&j->arena, "executor '%.*s' %s it: %.*s", STR_ARG(e->name), what, STR_ARG(line_of(&j->arena, why)));
+}
+
 /* What the far side says counts, not what the executor's program makes of it: one ends with 0 when it has lost a node. */
 static void look(struct job *j, struct elsewhere *seen)
 {
 	struct elsewhere_try *f = &j->elsewhere;
 	const struct executor *e = j->task->executor;
 	*seen = elsewhere_look(j->sched->c->store, j->mark);
+	if (seen->ended && j->cause == END_OWN && seen->status > 128 && says(j, e->retry_on))
+		seen->ended = false; /* by the signal that a node's end sends ahead */
 	if (seen->ended && !seen->status && !executor_carries(j->task))
 		executor_look_anew(j);
 	if (seen->ended)
@@ -91,7 +103,7 @@ static void look(struct job *j, struct elsewhere *seen)
 	f->lost_tries += f->end == FAR_LOST;
 	executor_give_host(j, f->end == FAR_LOST);
 	if (f->end != FAR_ENDED)
-		f->error = arena_printf(&j->arena, "executor '%.*s' %s it%.*s", STR_ARG(e->name), f->end == FAR_FAILED ? "ended" : seen->began ? "lost" : "did not start", STR_ARG(last_words(j)));
+		f->error = told(j, e, seen->began);
 }
 
 static void cancel_late(void *job)

@@ -1,11 +1,11 @@
 /* What a killed run had under way by executors. */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "run/executor.h"
 #include "run/previous.h"
-#include "run/probe.h"
 #include "state/elsewhere.h"
 
-#define ONE_NS (10 * NS_PER_S)
 #define ALL_NS (60 * NS_PER_S)
 
 struct leaving {
@@ -19,25 +19,19 @@ struct leaving {
 static bool run_cancel(struct leaving *l, const struct executor *e, struct str mark, const struct str *noted)
 {
 	struct executor_values v = {.name = noted[NOTED_NAME], .root = noted[NOTED_ROOT], .mark = mark};
-	struct executor_words w = {0};
-	struct str file, said, why;
-	executor_values_add(&v, l->a, e);
+	struct str why;
+	executor_values_add(&v, l->a, e, strtoull(mark.p, NULL, 16));
 	v.host = noted[NOTED_HOST].n ? noted[NOTED_HOST] : STR_NONE;
 	v.slots = noted[NOTED_SLOTS].n ? noted[NOTED_SLOTS] : STR_NONE;
 	v.memory = noted[NOTED_MEMORY].n ? noted[NOTED_MEMORY] : STR_NONE;
-	executor_expand(l->a, &e->cancel, &v, &w);
-	if (!w.of.n || clock_ns() > l->give_up_ns || !executor_find(l->a, STR("."), l->path_env, w.of.p[0], &file))
-		return false;
-	w.of.p[0] = (char *)file.p;
-	vec_push(l->a, &w.of, NULL);
-	return probe_output(l->a, w.of.p, ONE_NS, 1, &said, &why);
+	return clock_ns() <= l->give_up_ns && executor_run_words(l->a, v.name.n ? &e->cancel : &e->end, &v, l->path_env, &why);
 }
 
 static bool cancel_one(void *self, struct str mark, const struct str *noted, size_t n)
 {
 	struct leaving *l = self;
 	const struct executor *e = n == NOTED_N ? rules_executor(l->rules, noted[NOTED_EXECUTOR]) : NULL;
-	if (!e || !e->cancel.n)
+	if (!e || !(noted[NOTED_NAME].n ? e->cancel.n : e->end.n))
 		return true; /* nobody says how, any more */
 	bool ok = run_cancel(l, e, mark, noted);
 	l->done.cancelled += ok;

@@ -172,7 +172,8 @@ void finish_try(struct job *j)
 	int err = close_capture(j);
 	j->took_ns = clock_ns() - j->try_began_ns;
 	j->last_first_byte_ns = j->sizes.first_byte_ns < 0 ? -1 : j->sizes.first_byte_ns - j->try_began_ns;
-	o->ended = j->cause == END_OWN ? j->ending.ended : 0; /* what a time-out ended was no left-over */
+	/* What a time-out ended was no left-over, nor are helpers of an executor's own program. */
+	o->ended = j->cause == END_OWN && !j->task->executor ? j->ending.ended : 0;
 	o->error = STR_NONE;
 	note_live(j);
 	enum try_class class = finish_class(j);

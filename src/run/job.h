@@ -190,6 +190,7 @@ struct sched {
 	bool slot_came;                  /* one may have come free since none was */
 	VEC(struct executor_host) hosts;
 	struct executor_places *executor_places; /* NULL: nobody asked yet */
+	VEC(const struct executor *) to_end; /* those used in this run that have an `end` */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
 	struct pid_list strangers;       /* children that this process had before it was axmake */
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
@@ -365,6 +366,7 @@ bool executor_ends(struct job *j);
 void executor_cancelled(struct job *j);                    /* `cancel` has ended, with j->status */
 bool executor_may_again(const struct job *j);              /* after a lost try: is another one free? */
 int64_t executor_pause(const struct job *j);               /* before it, in ns */
+void executor_end_run(struct sched *s);                    /* runs the `end` of those that were used */
 /* A limit on its time is over: is it to be counted anew, since it began there later, or has not yet? */
 bool executor_not_yet(struct job *j);
 

@@ -671,6 +671,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	while (go_on(&s));
 	watch_tokens(&s, false);
 	reaper_last(&s);
+	executor_end_run(&s);
 	isolate_tidy(&s);
 	follow_end(&s);
 	sharing_end(&s);

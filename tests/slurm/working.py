@@ -1,0 +1,61 @@
+"""What runs on the cluster is what runs here."""
+
+import os
+import time
+
+from runs import EXECUTORS, Run, local_twin, made, nodes, project, task, two_hundred
+from suite import check, equal, read
+
+
+def statuses_streams_and_prompts_pass_through(box, cluster):
+    settings = "[provider mine]\ncommand = cat\nprompt = stdin\n[agent writer]\nprovider = mine\nrole =\n"
+    for executor in EXECUTORS:
+        tasks = [
+            task("says", "echo out; echo err >&2; pwd; echo \"$MINE\"", env={"MINE": "a  b"}),
+            task("seven", "exit 7"),
+            task("killed", "kill -9 $$"),
+            task("segv", "kill -SEGV $$"),
+            task("missing", "no-such-program"),
+            {"name": "agent", "agent": "writer", "task": "Say ${says}", "dependencies": ["says"]},
+        ]
+        root = project(box, executor, executor, tasks, settings)
+        said = Run(box, root, "-k").end(status=2)
+        for words in ("seven] Error 7", "killed] Error 137", "segv] Error 139", "missing] Error 127", f"out\n{root}\na  b", f"Say out\n{root}\na  b"):
+            check(words in said, f"no {words!r} in", said)
+        equal(read(os.path.join(root, ".axmake/tasks/says/stderr")), "err\n", said)
+
+
+def two_hundred_tasks_come_out_as_here(box, cluster):
+    wanted = local_twin(box, two_hundred())
+    for executor in EXECUTORS:
+        root = project(box, executor, executor, two_hundred())
+        said = Run(box, root).end()
+        check("axmake: 200 tasks done" in said, said[-2000:])
+        equal(made(root), wanted)
+        equal(sum(nodes(root).values()), 180)
+        equal(sorted(nodes(root)), ["n1", "n2"])
+        check(not cluster.queue(), *cluster.queue())
+        Run(box, root, "-q").end()  # nothing is stale, wherever it ran
+
+
+def in_an_allocation_of_the_users_own_tasks_are_its_steps(box, cluster):
+    root = project(box, "inside", "slurm", [task(f"t{i}", "echo $SLURM_JOB_ID.$SLURM_STEP_ID") for i in range(8)])
+    said = box.call(f"salloc --quiet --ntasks=4 {box.axmake} 2>&1", cwd=root).ok().text
+    steps = {line for line in said.split("\n") if line.replace(".", "").isdigit()}
+    equal(len(steps), 8, said)
+    equal(len({s.split(".")[0] for s in steps}), 1, said)
+
+
+def time_in_the_queue_is_not_the_tasks(box, cluster):
+    cluster.call("scontrol", "update", "partitionname=p", "state=down")
+    root = project(box, "late", "slurm", [task("t", "sleep 0.5; echo fine", timeout="3s")])
+    run = Run(box, root)
+    run.until(cluster.queue, "a job that waits")
+    time.sleep(4)
+    check(run.p.poll() is None, run.text())
+    cluster.call("scontrol", "update", "partitionname=p", "state=up")
+    check("fine" in run.end(), run.text())
+
+
+QUICK = [statuses_streams_and_prompts_pass_through, two_hundred_tasks_come_out_as_here, in_an_allocation_of_the_users_own_tasks_are_its_steps]
+LONG = [time_in_the_queue_is_not_the_tasks]
