@@ -278,12 +278,24 @@ static bool another_serves(struct choice *c, const struct job *j, const struct s
 	return false;
 }
 
+static struct str silence(struct choice *c, const struct job *j)
+{
+	struct sbuf b = {0};
+	sbuf_lit(&b, "no output for ");
+	clock_duration(&b, j->outcome.timeout_ns);
+	struct str said = arena_copy(&c->arena, sbuf_view(&b));
+	sbuf_free(&b);
+	return said;
+}
+
 /* How many failures in a row set it aside. Never before a task has had the tries that were granted to it, where it could have them nowhere else. */
 static unsigned failures_enough(struct choice *c, const struct job *j, const struct served *v, enum try_class class, bool again)
 {
 	if (again)
 		return another_serves(c, j, v) ? 3 : UINT_MAX;
-	return class == TRY_TRANSIENT ? 2 : 3;
+	if (!(class & SERVED_BLAMED))
+		return UINT_MAX;
+	return class == TRY_TRANSIENT || another_serves(c, j, v) ? 2 : 3;
 }
 
 enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name)
@@ -293,7 +305,7 @@ enum choice_next choice_after_failure(struct job *j, enum try_class class, int64
 	bool again = delay_ns >= 0;
 	if (!v)
 		return CHOICE_SAME;
-	served_blame(v, &c->arena, j->task->model, class, j->outcome.error, failures_enough(c, j, v, class, again));
+	served_blame(v, &c->arena, j->task->model, class, class == TRY_STALL ? silence(c, j) : j->outcome.error, failures_enough(c, j, v, class, again));
 	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again))
 		*tries_with(j, j->provider) = NO_MORE;
 	else if (class == TRY_TRANSIENT)

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 
-#define BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
 /* A task whose service is not to be had for longer is served by the next of its list. */
 #define PATIENCE_NS (10 * NS_PER_S)
 /* Waiting for longer is told. */
@@ -90,7 +89,7 @@ void served_answered(struct served *v, enum try_class class, int64_t began_ns)
 	if (class == TRY_OK) {
 		v->failures = 0;
 		v->cool_ns = 0;
-	} else if (class & BLAMED && began_ns >= v->failed_ns) {
+	} else if (class & SERVED_BLAMED && began_ns >= v->failed_ns) {
 		v->failures++;
 		v->failed_ns = clock_ns();
 	}

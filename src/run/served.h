@@ -13,6 +13,9 @@
 /* After a pause one call goes first; so long the others wait for its answer. */
 #define PROBE_NS (5 * NS_PER_S)
 
+/* Classes of failure for which the provider may be to blame: one that refuses a login is at once. */
+#define SERVED_BLAMED (TRY_TRANSIENT | TRY_CRASH | TRY_STALL)
+
 struct served {
 	const struct provider *provider;
 	struct limit *limit; /* NULL: it shares nothing with other processes */
