@@ -355,7 +355,7 @@ const struct row option_rows[] = {
     {0, "cache-stats", ARG_NONE, set_mode, 0, MODE_CACHE_STATS, 0, NULL, "say what is in the cache"},
     {0, "cache-gc", ARG_NONE, set_mode, 0, MODE_CACHE_GC, 0, NULL, "remove what the cache need not keep"},
     {0, "provider", ARG_REQUIRED, set_text, FIELD(provider), 0, IN_SETTINGS, "PROVIDER", "let this provider answer for every agent"},
-    {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no agent once so much is spent"},
+    {0, "budget", ARG_REQUIRED, set_budget, FIELD(budget_usd), 0, IN_SETTINGS, "USD", "start no call that would go beyond that"},
     {0, "events", ARG_REQUIRED, option_set_file, FIELD(events), 0, IN_SETTINGS, "FILE", "write what happens to FILE, as lines of JSON"},
     {0, "trace-file", ARG_REQUIRED, option_set_file, FIELD(trace_file), 0, IN_SETTINGS, "FILE", "at the end write a trace for Perfetto"},
     {0, "report", ARG_REQUIRED, option_add_report, FIELD(reports), 0, IN_SETTINGS, "FILE", "at the end write FILE.html, .json, .xml or .md"},

@@ -1,5 +1,6 @@
 #include "run/budget.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,20 +23,34 @@ static void add(struct spent *to, double cost_usd, int64_t tokens)
 	to->tokens += tokens > 0 ? tokens : 0;
 }
 
-static struct spent *of_agent(const struct sched *s, const struct task *t)
+static void add_to(const struct sched *s, struct map *by_agent, const struct agent *agent, double cost_usd, int64_t tokens)
 {
-	return t->agent ? map_get(&s->spent_by_agent, t->agent->name) : NULL;
-}
-
-static void add_to_agent(struct job *j, double cost_usd, int64_t tokens)
-{
-	struct sched *s = j->sched;
-	struct spent *of = of_agent(s, j->task);
+	struct spent *of = map_get(by_agent, agent->name);
 	if (!of) { /* the name is the graph's, which may be replaced */
 		of = arena_new(s->arena, struct spent);
-		*map_slot(&s->spent_by_agent, arena_copy(s->arena, j->task->agent->name)) = of;
+		*map_slot(by_agent, arena_copy(s->arena, agent->name)) = of;
 	}
 	add(of, cost_usd, tokens);
+}
+
+/* A call that was refused and cost nothing says nothing of others. */
+static void add_to_agent(struct job *j, double cost_usd, int64_t tokens)
+{
+	if (j->answer.class == TRY_OK || cost_usd > 0 || tokens > 0)
+		add_to(j->sched, &j->sched->spent_by_agent, j->task->agent, cost_usd, tokens);
+}
+
+void budget_recall(struct sched *s)
+{
+	const struct graph *g = s->c->graph;
+	map_free(&s->usual_by_agent);
+	s->usual_by_agent = (struct map){0};
+	for (size_t i = 0; limited(&s->c->budget) && i < g->tasks.n; i++) {
+		const struct task *t = g->tasks.p[i];
+		struct usual u = t->agent ? usual_of(t) : (struct usual){.duration_ns = -1};
+		if (u.duration_ns >= 0)
+			add_to(s, &s->usual_by_agent, t->agent, u.cost_usd, u.tokens);
+	}
 }
 
 /* What a call of this run has taken on average; of those that were not reported nothing is known. */
@@ -45,16 +60,42 @@ static struct spent average(const struct spent *all)
 	return (struct spent){.cost_usd = priced ? all->cost_usd / (double)priced : 0, .tokens = counted ? all->tokens / (int64_t)counted : 0};
 }
 
-/* What the task usually takes. Where that is not known: what its agent's calls have taken in this run, or if it was not called yet, and the
- * task never succeeded, all agents'. */
+static const struct spent *of_agent(const struct map *by_agent, const struct task *t)
+{
+	const struct spent *of = t->agent ? map_get(by_agent, t->agent->name) : NULL;
+	return of && (of->calls > of->unpriced || of->calls > of->uncounted) ? of : NULL;
+}
+
+/* Has anybody seen what a call of this kind takes, or that it does not tell? */
+static bool known(const struct sched *s, const struct task *t)
+{
+	if (usual_of(t).duration_ns >= 0)
+		return true;
+	return t->agent && (map_get(&s->spent_by_agent, t->agent->name) || map_get(&s->usual_by_agent, t->agent->name));
+}
+
+/* What the task usually takes. Where that is not known: what its agent's calls have taken in this run, or else what its agent's tasks usually take; of an agent of
+ * which nothing is known, what all agents' have taken in this run. */
 static struct spent expected_of(const struct sched *s, const struct task *t)
 {
 	struct usual u = usual_of(t);
-	struct spent guess = {0};
-	const struct spent *own = of_agent(s, t);
-	if (own || u.duration_ns < 0)
-		guess = average(own ? own : &s->spent);
+	const struct spent *of = of_agent(&s->spent_by_agent, t);
+	of = of ? of : of_agent(&s->usual_by_agent, t);
+	of = of || known(s, t) ? of : &s->spent;
+	struct spent guess = of ? average(of) : (struct spent){0};
 	return (struct spent){.cost_usd = isnan(u.cost_usd) ? guess.cost_usd : u.cost_usd, .tokens = u.tokens < 0 ? guess.tokens : u.tokens};
+}
+
+/* Of calls that nothing is known of one goes first: it may cost anything, and so might each of the others. */
+static bool first_runs(const struct sched *s, const struct task *t)
+{
+	bool any_known = s->spent_by_agent.n > 0;
+	for (size_t i = 0; !known(s, t) && i < s->live.n; i++) {
+		const struct task *other = s->live.p[i]->task;
+		if (other->kind == TASK_AGENT && !known(s, other) && (!any_known || str_eq(other->agent->name, t->agent->name)))
+			return true;
+	}
+	return false;
 }
 
 /* What the running try has reported so far. */
@@ -74,9 +115,10 @@ static bool reaches(const struct budget_def *limit, double cost_usd, int64_t tok
 	return (limit->cost_usd > 0 && cost_usd >= limit->cost_usd) || (limit->tokens > 0 && tokens >= limit->tokens);
 }
 
+/* Sums of costs are not exact. */
 static bool exceeds(const struct budget_def *limit, double cost_usd, int64_t tokens)
 {
-	return (limit->cost_usd > 0 && cost_usd > limit->cost_usd) || (limit->tokens > 0 && tokens > limit->tokens);
+	return (limit->cost_usd > 0 && cost_usd > limit->cost_usd * (1 + 1e-9)) || (limit->tokens > 0 && tokens > limit->tokens);
 }
 
 /* What running tries have reported (now), and what they may come to (expected). */
@@ -107,12 +149,24 @@ enum budget_word budget_ask(const struct sched *s, const struct task *t)
 	if (reaches(limit, past.cost_usd + now.cost_usd, past.tokens + now.tokens) ||
 	    exceeds(limit, past.cost_usd + own.cost_usd, past.tokens + own.tokens))
 		return BUDGET_OVER;
-	if (exceeds(limit, past.cost_usd + expected.cost_usd + own.cost_usd, past.tokens + expected.tokens + own.tokens))
+	if (exceeds(limit, past.cost_usd + expected.cost_usd + own.cost_usd, past.tokens + expected.tokens + own.tokens) || first_runs(s, t))
 		return BUDGET_WAITS;
 	return BUDGET_FITS;
 }
 
-/* Once at four fifths, and once where a cost cannot be counted though there is a limit to it. */
+/* "the budget is exceeded: $3.20 of $0.50 spent" */
+static void tell_passed(struct sched *s, const struct task *t, const char *what, const struct budget_def *limit, double cost_usd, int64_t tokens)
+{
+	struct sbuf b = {0};
+	if (limit->cost_usd > 0)
+		sbuf_printf(&b, "$%.*f of $%.2f", cost_usd < 0.01 ? 4 : 2, cost_usd, limit->cost_usd);
+	if (limit->tokens > 0)
+		sbuf_printf(&b, "%s%" PRId64 " of %" PRId64 " tokens", b.n ? ", " : "", tokens, limit->tokens);
+	sched_warn(s, t, "%s: %.*s spent", what, STR_ARG(sbuf_view(&b)));
+	sbuf_free(&b);
+}
+
+/* Once at four fifths, once beyond, and once where a cost cannot be counted though there is a limit to it. */
 static void warn(struct job *j)
 {
 	struct sched *s = j->sched;
@@ -122,7 +176,13 @@ static void warn(struct job *j)
 		return;
 	sum_running(s, &now, &expected);
 	struct budget_def mark = {.cost_usd = limit->cost_usd * WARN_AT, .tokens = (int64_t)((double)limit->tokens * WARN_AT)};
-	if (!s->budget_warned && reaches(&mark, s->spent.cost_usd + now.cost_usd, s->spent.tokens + now.tokens)) {
+	double cost_usd = s->spent.cost_usd + now.cost_usd;
+	int64_t tokens = s->spent.tokens + now.tokens;
+	if (!s->budget_passed && exceeds(limit, cost_usd, tokens)) {
+		s->budget_passed = s->budget_warned = true;
+		tell_passed(s, NULL, "the budget is exceeded", limit, cost_usd, tokens);
+	}
+	if (!s->budget_warned && reaches(&mark, cost_usd, tokens)) {
 		s->budget_warned = true;
 		sched_warn(s, NULL, "80 %% of the budget is spent");
 	}
@@ -142,6 +202,17 @@ static struct job *payer(const struct job *j)
 	return j->sched->jobs[delegate_task_for(j->task)->id];
 }
 
+/* A call that is complete counts, whatever it cost: that it went beyond its task's own budget is told of the first that did. */
+static void warn_own(struct job *j, double cost_usd, int64_t tokens)
+{
+	const struct job *p = payer(j);
+	const struct budget_def *limit = &p->task->def->budget;
+	double before_usd = p->spent.cost_usd - (isnan(cost_usd) ? 0 : cost_usd);
+	int64_t tokens_before = p->spent.tokens - (tokens > 0 ? tokens : 0);
+	if (j->cause != END_BUDGET && exceeds(limit, p->spent.cost_usd, p->spent.tokens) && !exceeds(limit, before_usd, tokens_before))
+		tell_passed(j->sched, p->task, "its own budget is exceeded", limit, p->spent.cost_usd, p->spent.tokens);
+}
+
 void budget_count(struct job *j)
 {
 	const struct answer *a = &j->answer;
@@ -150,6 +221,7 @@ void budget_count(struct job *j)
 	add(&j->sched->spent, a->cost_usd, tokens);
 	add_to_agent(j, a->cost_usd, tokens);
 	warn(j);
+	warn_own(j, a->cost_usd, tokens);
 }
 
 /* The oldest sample gives way. */

@@ -17,8 +17,12 @@ enum budget_word {
 	BUDGET_WAITS, /* it would fit if those that run come out cheaper than they usually do */
 	BUDGET_OVER,  /* it does not start any more: all is spent, or less is left than it usually takes */
 };
-/* May this task start? One of which nothing is known is taken for an average call of its agent in this run, or of all agents; before any has ended, for one that costs nothing. */
+/* May this task start? One that never succeeded is taken for an average call of its agent, in this run or on record, or of all agents; where nothing is known of its agent, while another such
+ * call runs, it waits for that. */
 enum budget_word budget_ask(const struct sched *s, const struct task *t);
+
+/* When a graph is taken up: what its agents' tasks usually take, by the record. */
+void budget_recall(struct sched *s);
 
 /* The try's usage has been read into j->answer: adds it up, and warns. */
 void budget_count(struct job *j);

@@ -155,8 +155,9 @@ struct sched {
 	struct verdict *verdicts;        /* by task id, of stale tasks */
 	struct choice *choice;
 	struct spent spent;              /* by all tries of this run that have ended */
-	struct map spent_by_agent;       /* the same by agents' names -> struct spent *, without earlier rounds of a watch */
-	bool budget_warned, unpriced_told, uncounted_told;
+	struct map spent_by_agent;       /* the same by agents' names -> struct spent *, without earlier rounds of a watch, and without calls that failed for nothing */
+	struct map usual_by_agent;       /* what its tasks on record usually take, once each; empty where there is no budget */
+	bool budget_warned, budget_passed, unpriced_told, uncounted_told;
 	bool over_budget;                /* some task was not started for it */
 	struct capture_watch *watch;
 	const char *path_env;

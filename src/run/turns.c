@@ -608,6 +608,7 @@ static void take_graph(struct sched *s)
 								.agents_of_j = s->c->agents_of_j,
 								.load_limited = s->c->load_limited,
 								.max_load = s->c->max_load});
+	budget_recall(s);
 }
 
 static void prepare(struct sched *s, enum event_kind begins)
@@ -690,6 +691,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	vec_free(&s.ready.tasks);
 	map_free(&s.cached);
 	map_free(&s.spent_by_agent);
+	map_free(&s.usual_by_agent);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);

@@ -51,6 +51,16 @@ void plain_said(const struct plain *p, struct sbuf *b)
 	add_nothing(p, b);
 }
 
+/* "axmake: budget: $5.10 of $5.00 spent" */
+static void add_budget(struct sbuf *b, const struct plain *p)
+{
+	if (p->spending.limit.cost_usd <= 0 && p->spending.limit.tokens <= 0)
+		return;
+	sbuf_printf(b, "%s: budget: ", p->config.program);
+	phrase_spending(b, &p->spending);
+	sbuf_lit(b, " spent\n");
+}
+
 /* "axmake: 5 tasks done, 7 up to date in 1.24s (812+96 tokens, $0.01)" */
 static void add_well(struct plain *p)
 {
@@ -69,16 +79,7 @@ static void add_well(struct plain *p)
 	if (p->fresh)
 		sbuf_printf(&p->console.out, ", %zu up to date", p->fresh);
 	add_elapsed(p, &p->console.out);
-}
-
-/* "axmake: budget: $5.10 of $5.00 spent" */
-static void add_budget(struct sbuf *b, const struct plain *p)
-{
-	if (!p->spending.over)
-		return;
-	sbuf_printf(b, "%s: budget: ", p->config.program);
-	phrase_spending(b, &p->spending);
-	sbuf_lit(b, " spent\n");
+	add_budget(&p->console.out, p);
 }
 
 static void add_foot(const struct plain *p, struct sbuf *b)
@@ -123,7 +124,8 @@ static void say_not_run(struct plain *p)
 	sbuf_printf(&b, "%s: ", p->config.program);
 	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
 	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
-	add_budget(&b, p);
+	if (p->spending.over)
+		add_budget(&b, p);
 	console_say(&p->console, &b);
 }
 
