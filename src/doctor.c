@@ -141,19 +141,10 @@ static void examine_provider(struct examination *x, struct provider *p)
 /* The provider that would serve it now; NULL: none. */
 static const struct provider *server_of(const struct examination *x, const struct agent *agent)
 {
-	struct str asked = x->g->options.provider;
-	if (asked.n)
-		return map_get(&x->installed, asked);
-	for (size_t i = 0; i < agent->providers.n; i++) {
-		const struct provider *p = map_get(&x->installed, agent->providers.p[i]);
-		if (p)
+	const struct provider *p;
+	for (size_t i = 0; program_asks(x->g, agent, i, &p); i++)
+		if (p && map_get(&x->installed, p->name))
 			return p;
-	}
-	for (size_t i = 0; !agent->providers.n && i < x->rules->provider_list.n; i++) {
-		const struct provider *p = x->rules->provider_list.p[i];
-		if (!p->only_when_asked && map_get(&x->installed, p->name))
-			return p;
-	}
 	return NULL;
 }
 

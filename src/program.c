@@ -100,6 +100,31 @@ size_t program_agents(const struct program *g)
 	return said || unlimited ? program_jobs(g) : 0;
 }
 
+/* The i-th of "a, b". */
+static bool nth_name(struct str list, size_t i, struct str *name)
+{
+	size_t at = 0, end = str_find(list, STR(","), 0);
+	for (; i && end < list.n; i--) {
+		at = end + 1;
+		end = str_find(list, STR(","), at);
+	}
+	*name = str_trim(str_sub(list, at, end));
+	return !i && list.n;
+}
+
+bool program_asks(const struct program *g, const struct agent *agent, size_t i, const struct provider **p)
+{
+	const struct rules *r = g->project.rules;
+	bool own = agent->providers.n > 0, asked = g->options.provider.n && (options_given(&g->options, "provider") || !own);
+	struct str name = !asked && own && i < agent->providers.n ? agent->providers.p[i] : STR_NONE;
+	if (asked ? !nth_name(g->options.provider, i, &name) : i >= (own ? agent->providers.n : r->provider_list.n))
+		return false;
+	*p = asked || own ? rules_provider(r, name) : r->provider_list.p[i];
+	if (!asked && !own && (*p)->only_when_asked)
+		*p = NULL;
+	return true;
+}
+
 struct budget_def program_budget(const struct program *g)
 {
 	struct budget_def b = g->project.workflow->policy.budget;

@@ -34,6 +34,8 @@ bool program_colored(const struct program *g, int fd);
 bool program_report(struct program *g);
 /* A file, as seen from the root, as seen from the folder of GitHub's checkout where it lies in there. */
 struct str program_in_workspace(const struct program *g, struct arena *a, struct str file);
+/* Whom a task that names no provider asks for this agent, in order: the i-th, NULL where there is no such provider. false: there is none behind those before. */
+bool program_asks(const struct program *g, const struct agent *agent, size_t i, const struct provider **p);
 /* What a run may spend: the workflow's, unless somebody named an amount for this run. */
 struct budget_def program_budget(const struct program *g);
 /* How many at once when nobody says how many; also the usual limit on agents. */

@@ -41,15 +41,10 @@ static size_t widest(struct arena *a, const struct rules *r, bool agents)
 /* The first of an agent's providers that is installed; NULL: none. */
 static const struct provider *serving(struct program *g, const struct agent *t)
 {
-	const struct rules *r = g->project.rules;
-	size_t n = t->providers.n ? t->providers.n : r->provider_list.n;
-	if (g->options.provider.n)
-		return rules_provider(r, g->options.provider);
-	for (size_t i = 0; i < n; i++) {
-		const struct provider *p = t->providers.n ? rules_provider(r, t->providers.p[i]) : r->provider_list.p[i];
-		if (p && (t->providers.n || !p->only_when_asked) && agent_installed(&g->arena, p, getenv("PATH"), NULL))
+	const struct provider *p;
+	for (size_t i = 0; program_asks(g, t, i, &p); i++)
+		if (p && agent_installed(&g->arena, p, getenv("PATH"), NULL))
 			return p;
-	}
 	return NULL;
 }
 

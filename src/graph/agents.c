@@ -57,7 +57,7 @@ static const struct provider *provider_meant(const struct builder *b, struct str
 static void unknown_provider(struct builder *b, struct text name)
 {
 	if (!name.at.source && b->provider_told++)
-		return; /* of --provider: once, not for each task */
+		return; /* of --provider or a setting: once, not for each task */
 	struct suggestion s = {.wanted = name.s};
 	const struct provider *meant = provider_meant(b, name.s);
 	if (meant)
@@ -145,6 +145,8 @@ static struct provider_list providers_for(struct builder *b, const struct agent 
 			if (p)
 				add_one(b, p, &list);
 		}
+	} else if (b->c->provider_default.n) {
+		add_named(b, (struct text){.s = b->c->provider_default}, &list);
 	} else {
 		for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
 			add_unnamed(b, b->c->rules->provider_list.p[i], &list);

@@ -189,7 +189,8 @@ struct graph_config {
 	size_t n_vars;
 	const struct var_def *inherited_vars; /* of MAKEFLAGS: override only */
 	size_t n_inherited;
-	struct str provider; /* --provider, or empty */
+	struct str provider;         /* --provider, or empty: before all that tasks and agents name */
+	struct str provider_default; /* for those that name none; or empty */
 	struct filehash *filehash; /* for inputs that must exist */
 	int root_fd;
 	struct seen *seen; /* where what was looked at is noted; NULL: nowhere */
