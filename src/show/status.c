@@ -176,13 +176,24 @@ static void text_task(struct sbuf *b, const struct scene *s, const struct task *
 	sbuf_char(b, '\n');
 }
 
-static void add_taken(struct spent *sum, const struct taken *t)
+static void add_taken(void *spent, const struct taken *t)
 {
+	struct spent *sum = spent;
+
 	sum->calls += t->calls;
 	sum->unpriced += t->unpriced;
 	sum->uncounted += t->uncounted;
 	sum->tokens += t->tokens;
 	sum->cost_usd += t->cost_usd;
+}
+
+static void subtract(struct spent *from, const struct spent *s)
+{
+	from->calls -= s->calls;
+	from->unpriced -= s->unpriced;
+	from->uncounted -= s->uncounted;
+	from->tokens -= s->tokens;
+	from->cost_usd = fmax(0, from->cost_usd - s->cost_usd);
 }
 
 /* The success of a task in the run that goes on. */
@@ -197,32 +208,42 @@ static void add_success(struct spent *sum, const struct task_record *r)
 	sum->cost_usd += isnan(r->cost_usd) ? 0 : r->cost_usd;
 }
 
-static void text_spent(struct sbuf *b, const char *by, const struct spent *s)
+static void text_spent(struct sbuf *b, const char *what, const struct spent *s)
 {
 	if (!s->calls)
 		return;
-	sbuf_printf(b, "spent by %s: ", by);
+	sbuf_printf(b, "%s: ", what);
 	phrase_spent(b, s);
 	sbuf_char(b, '\n');
 }
 
 static void text_sums(struct sbuf *b, const struct scene *s)
 {
-	struct spent run = {0}, ever = {0};
+	const struct graph *g = s->view->graph;
+	struct spent run = {0}, ever = {0}, here = {0};
 
-	for (size_t i = 0; i < s->view->graph->tasks.n; i++) {
-		const struct task *t = s->view->graph->tasks.p[i];
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		const struct task *t = g->tasks.p[i];
 		const struct standing *st = &s->tasks[t->id];
 
+		if (t->taken && (t->wanted || !s->view->of_some))
+			add_taken(&here, t->taken);
 		if (t->kind != TASK_AGENT || !t->wanted)
 			continue;
-		if (t->taken)
-			add_taken(&ever, t->taken);
 		if (s->run->holder.held && st->state == S_DONE && !(st->record->flags & RECORD_RESTORED))
 			add_success(&run, st->record);
 	}
-	text_spent(b, "what this run has done", &run);
-	text_spent(b, "all runs", &ever);
+	text_spent(b, "spent by what this run has done", &run);
+	if (s->view->of_some) {
+		text_spent(b, "spent by all runs on these", &here);
+		return;
+	}
+	log_each_taken(s->view->log, g->workflow->file, add_taken, &ever);
+	text_spent(b, "spent by all runs", &ever);
+	if (ever.calls > here.calls) {
+		subtract(&ever, &here);
+		text_spent(b, "of that on tasks that are gone", &ever);
+	}
 }
 
 static void status_text(const struct scene *s, FILE *to)

@@ -25,6 +25,7 @@ struct view {
 	struct arena *arena;
 	bool color;
 	size_t columns; /* of the terminal that it is shown on; 0: it is none */
+	bool of_some; /* view_status: tasks were asked for by name */
 	const struct underway *underway; /* view_status: the run that goes on, as it was before the log was read; NULL: not looked at */
 };
 

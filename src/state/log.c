@@ -654,13 +654,12 @@ int log_take(struct log *l, struct str workflow, struct str name, const struct t
 
 bool log_taken(struct log *l, struct str workflow, struct str name, struct taken *t)
 {
-	const struct log_task *known = find_task(l, workflow, name);
-	struct reader r;
+	return log_index_taken(find_task(l, workflow, name), workflow, t);
+}
 
-	if (!known || !known->taken)
-		return false;
-	r = body_of(known->taken);
-	return record_taken(&r, t);
+void log_each_taken(struct log *l, struct str workflow, void (*fn)(void *self, const struct taken *t), void *self)
+{
+	log_index_each_taken(&l->ix, workflow, fn, self);
 }
 
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)

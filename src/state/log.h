@@ -76,6 +76,8 @@ bool log_rejected(struct log *l, struct str workflow, struct str name, struct st
 /* What the task has taken so far: the last one counts, also after a success. false: nothing is known of that. */
 int log_take(struct log *l, struct str workflow, struct str name, const struct taken *t);
 bool log_taken(struct log *l, struct str workflow, struct str name, struct taken *t);
+/* The same of every task on record, also of those that the workflow has no more. */
+void log_each_taken(struct log *l, struct str workflow, void (*fn)(void *self, const struct taken *t), void *self);
 
 /* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);

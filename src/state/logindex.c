@@ -303,6 +303,26 @@ bool log_index_belongs(const struct log_task *t, struct str workflow)
 	return record_head(&r, &h) && str_eq(h.workflow, workflow);
 }
 
+bool log_index_taken(const struct log_task *t, struct str workflow, struct taken *taken)
+{
+	struct record_head h;
+	struct reader r;
+
+	if (!t || !t->taken)
+		return false;
+	r = reader_of(frame_payload(t->taken));
+	return record_head(&r, &h) && str_eq(h.workflow, workflow) && record_taken(&r, taken);
+}
+
+void log_index_each_taken(const struct log_index *ix, struct str workflow, void (*fn)(void *self, const struct taken *t), void *self)
+{
+	struct taken t;
+
+	for (size_t i = 0; i < ix->all.n; i++)
+		if (log_index_taken(ix->all.p[i], workflow, &t))
+			fn(self, &t);
+}
+
 const struct task_record *log_index_success(struct log_index *ix, struct log_task *t)
 {
 	if (t->done && !t->record) {

@@ -58,6 +58,10 @@ void log_index_put_file(struct log_index *ix, struct str path, const unsigned ch
 struct log_task *log_index_task(const struct log_index *ix, struct str key);
 /* Does it belong to that workflow, and has it a success? */
 bool log_index_belongs(const struct log_task *t, struct str workflow);
+/* What it has taken so far. false: it belongs to another workflow, or is NULL, or nothing is known of that. */
+bool log_index_taken(const struct log_task *t, struct str workflow, struct taken *taken);
+/* Of each task of the workflow. */
+void log_index_each_taken(const struct log_index *ix, struct str workflow, void (*fn)(void *self, const struct taken *t), void *self);
 /* Its last success, decoded; NULL: none. */
 const struct task_record *log_index_success(struct log_index *ix, struct log_task *t);
 
