@@ -309,6 +309,27 @@ static void set_where_value(struct apply *ap, const struct key_def *def)
 	if (!where_parse(ap->key->value.s, &v.where) || !(def->places & (1u << v.where.kind))) {
 		report_value(ap, diag_hint(ap->diag, "%s; =VALUE may follow", places_hint(ap, def->places)));
 		return;
+/* "jsonl:/a, jsonl:/b" */
+static void set_wheres(struct apply *ap, const struct key_def *def)
+{
+	struct str all = ap->key->value.s;
+	struct wheres list = {.n = 0};
+
+	for (size_t at = 0, end; at <= all.n; at = end + 1) {
+		struct where w = {0};
+
+		end = str_find(all, STR(","), at);
+		if (list.n == WHERES_MAX || !where_parse(str_trim(str_sub(all, at, end)), &w) || !(def->places & (1u << w.kind))) {
+			report_value(ap, diag_hint(ap->diag, "%s; up to %d of them, with commas between", places_hint(ap, def->places), WHERES_MAX));
+			return;
+		}
+		if (!check_pointer(ap, def, w.pointer))
+			return;
+		list.of[list.n++] = w;
+	}
+	*(struct wheres *)field_of(ap, def) = list;
+}
+
 	}
 	size_t eq = str_find(v.where.pointer, STR("="), 0);
 	v.has_value = eq < v.where.pointer.n;
@@ -336,7 +357,7 @@ static const struct key_def keys[] = {
     {"failed", set_where_value, FIELD(failed), .places = IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
     {"error", set_where, FIELD(error), .places = IN(TEXT) | IN(JSON) | IN(JSONL) | IN(STDERR_JSON), .many = true},
     {"final", set_where_value, FIELD(final), .places = IN(JSONL)},
-    {"activity", set_where, FIELD(activity), .places = IN(JSONL)},
+    {"activity", set_wheres, FIELD(activity), .places = IN(JSONL)},
     {"resume_args", set_resume_args, FIELD(resume_args)},
     {"session", set_where, FIELD(session), .places = IN(JSONL)},
     {"input_tokens", set_where, FIELD(input_tokens), .places = COUNTED, .many = true},

@@ -20,6 +20,13 @@ struct where {
 	struct str pointer; /* RFC 6901; a part `*` names every member */
 };
 
+/* Several places: in each line the first that has something counts. */
+#define WHERES_MAX 4
+struct wheres {
+	struct where of[WHERES_MAX];
+	size_t n;
+};
+
 /* What stands at a place: `jsonl:/a` (something that counts as true there) or `jsonl:/a=VALUE` (this). */
 struct where_value {
 	struct where where; /* WHERE_NONE: nowhere */
@@ -50,7 +57,8 @@ struct provider {
 	struct where result, error;
 	struct where_value failed; /* whatever the exit status */
 	struct where_value final;  /* which line of standard output ends an answer: WHERE_JSONL */
-	struct where activity, session; /* WHERE_JSONL or WHERE_NONE */
+	struct wheres activity; /* WHERE_JSONL each */
+	struct where session; /* WHERE_JSONL or WHERE_NONE */
 	struct where input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd;
 	bool cached_in_input;
 	bool is_private;               /* `privacy = private` */

@@ -16,7 +16,7 @@
 struct live {
 	const struct provider *provider;
 	struct arena arena; /* of the keys */
-	struct key final, error, activity, session, counts[N_COUNTS];
+	struct key final, error, activity[WHERES_MAX], session, counts[N_COUNTS];
 	const char *final_word; /* the rule's VALUE in the bytes in which every program writes it; NULL: that cannot be told */
 	struct sbuf line;       /* the beginning of a line whose end has not come */
 	bool is_long;           /* what came of the line is in the filter */
@@ -48,14 +48,15 @@ struct live *live_new(const struct provider *p)
 	jsonfilter_init_cut(&s->filter, LIVE_LINE_MAX, STRING_MAX);
 	s->final = key_of(&s->arena, &p->final.where, false);
 	s->error = key_of(&s->arena, where_error_is_apart(p) ? &p->error : &nowhere, false);
-	s->activity = key_of(&s->arena, &p->activity, false);
+	for (size_t i = 0; i < WHERES_MAX; i++)
+		s->activity[i] = key_of(&s->arena, i < p->activity.n ? &p->activity.of[i] : &nowhere, false);
 	s->session = key_of(&s->arena, &p->session, false);
 	counts_init(&s->arena, p, s->counts);
 	if (p->final.has_value && is_plain_word(p->final.value))
 		s->final_word = arena_copy(&s->arena, p->final.value).p;
 	for (int i = 0; i < N_COUNTS; i++)
 		wanted |= in_lines(&s->counts[i]);
-	if (wanted || in_lines(&s->final) || in_lines(&s->activity) || in_lines(&s->session))
+	if (wanted || in_lines(&s->final) || in_lines(&s->activity[0]) || in_lines(&s->session))
 		return s;
 	live_free(s);
 	return NULL;
@@ -73,7 +74,8 @@ void live_free(struct live *s)
 		return;
 	drop_value(&s->final);
 	drop_value(&s->error);
-	drop_value(&s->activity);
+	for (size_t i = 0; i < WHERES_MAX; i++)
+		drop_value(&s->activity[i]);
 	drop_value(&s->session);
 	arena_free(&s->arena);
 	sbuf_free(&s->line);
@@ -100,10 +102,13 @@ static bool may_be_final(const struct live *s, struct str line)
 
 static bool may_matter(const struct live *s, struct str line)
 {
-	if (may_be_final(s, line) || may_have(&s->activity, line) || (!s->id.n && may_have(&s->session, line)))
+	if (may_be_final(s, line) || (!s->id.n && may_have(&s->session, line)))
 		return true;
 	for (int i = 0; i < N_COUNTS; i++)
 		if (may_have(&s->counts[i], line))
+			return true;
+	for (size_t i = 0; i < WHERES_MAX; i++)
+		if (may_have(&s->activity[i], line))
 			return true;
 	return false;
 }
@@ -179,7 +184,11 @@ static bool see_line(struct live *s, struct str line)
 			key_see(&s->counts[i], root);
 			news |= s->counts[i].real != before;
 		}
-	news |= look_for_text(&s->activity, root, &s->what, NULL);
+	for (size_t i = 0; i < WHERES_MAX; i++) {
+		news |= look_for_text(&s->activity[i], root, &s->what, NULL);
+		if (s->activity[i].value)
+			break;
+	}
 	if (!s->id.n)
 		news |= look_for_text(&s->session, root, &s->id, is_session);
 	news |= look_for_final(s, root);

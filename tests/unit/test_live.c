@@ -18,7 +18,7 @@ static const struct provider claude_like = {
     .result = LINES("/result"),
     .failed = {.where = LINES("/is_error")},
     .final = {LINES("/type"), true, {"result", 6}},
-    .activity = LINES("/message/content/0/text"),
+    .activity = {{LINES("/message/content/0/text"), LINES("/message/other")}, 2},
     .session = LINES("/session_id"),
     .input_tokens = LINES("/usage/in"),
     .output_tokens = {.kind = WHERE_JSONL_SUM, .pointer = {"/usage/out", 10}},
@@ -42,6 +42,10 @@ static void activity_session_and_counts_are_seen_as_they_come(void **state)
 	assert_true(str_eq(live_seen(l).session, STR("s1")));
 	assert_int_equal(live_seen(l).counts.input_tokens, -1);
 	assert_false(add(l, "{\"session_id\":\"s1\",\"message\":{\"content\":[{\"text\":\"Reading it\"}]}}\n"));
+	assert_true(add(l, "{\"message\":{\"other\":\"Waiting\"}}\n"));
+	assert_true(str_eq(live_seen(l).activity, STR("Waiting")));
+	assert_true(add(l, "{\"message\":{\"other\":\"Waiting\",\"content\":[{\"text\":\"Reading on\"}]}}\n"));
+	assert_true(str_eq(live_seen(l).activity, STR("Reading on")));
 	add(l, "{\"usage\":{\"in\":5,\"out\":2}}\n{\"usage\":{\"in\":7,\"out\":3},\"usd\":0.25}\n");
 	assert_int_equal(live_seen(l).counts.input_tokens, 7);
 	assert_int_equal(live_seen(l).counts.output_tokens, 5);
