@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/home.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include "graph/signature.h"
@@ -59,11 +61,14 @@ static void recall(struct examination *x)
 		log_each(p->log, p->workflow->file, note_latency, x);
 }
 
-static void add_program(struct examination *x, struct str path)
+/* A program that takes no options would answer them, and be paid for it: only who says how is asked for its version. */
+static void add_program(struct examination *x, const struct provider *p, struct str path)
 {
 	struct str version = STR_NONE, why = STR_NONE;
-	bool known = probe_version(&x->g->arena, path.p, VERSION_LIMIT_NS, &version, &why);
 	utf8_escape(&x->out, path);
+	if (!p->version_args.n)
+		return;
+	bool known = probe_version(&x->g->arena, path.p, &p->version_args, VERSION_LIMIT_NS, &version, &why);
 	sbuf_lit(&x->out, known ? ", " : " (");
 	if (known) {
 		struct sbuf shown = {0};
@@ -77,32 +82,75 @@ static void add_program(struct examination *x, struct str path)
 	}
 }
 
-/* The variable that holds its key, or those that do not. A program that has logged in needs none. */
-static void add_key(struct examination *x, const struct provider *p)
+/* The variable that holds its key; empty: none of them does. */
+static struct str key_of(struct arena *a, const struct provider *p)
 {
-	const char *gap = "; no key in ";
 	for (size_t i = 0; i < p->key_env.n; i++) {
-		const char *value = getenv(arena_copy(&x->g->arena, p->key_env.p[i]).p);
-		if (value && *value) {
-			sbuf_printf(&x->out, "; key in %.*s", STR_ARG(p->key_env.p[i]));
-			return;
-		}
+		const char *value = getenv(arena_copy(a, p->key_env.p[i]).p);
+		if (value && *value)
+			return p->key_env.p[i];
 	}
-	for (size_t i = 0; i < p->key_env.n; i++, gap = ", ")
-		sbuf_printf(&x->out, "%s%.*s", gap, STR_ARG(p->key_env.p[i]));
+	return STR_NONE;
 }
 
-static void add_limits(struct examination *x, const struct provider *p, int64_t closed_ms)
+/* What somebody left who logged in; empty: nothing is there. */
+static struct str login_of(struct arena *a, const struct provider *p)
+{
+	for (size_t i = 0; i < p->login_files.n; i++) {
+		struct str path = p->login_files.p[i];
+		const char *home = str_starts(path, STR("~/")) ? home_folder(a) : "";
+		if (home && !access(arena_printf(a, "%s%.*s", home, STR_ARG(*home ? str_sub(path, 1, path.n) : path)).p, F_OK))
+			return path;
+	}
+	return STR_NONE;
+}
+
+/* Nobody could have logged in, as far as the rule can tell. */
+static bool no_login(struct arena *a, const struct provider *p)
+{
+	return p->login_files.n && !key_of(a, p).n && !login_of(a, p).n;
+}
+
+/* "; no key in A, B and no log-in seen: log in with 'codex login'". Without login_files a program may have logged in where nobody looks. */
+static void add_key(struct examination *x, const struct provider *p)
+{
+	struct arena *a = &x->g->arena;
+	struct str key = key_of(a, p), login = login_of(a, p);
+	if (key.n)
+		sbuf_printf(&x->out, "; key in %.*s", STR_ARG(key));
+	else if (login.n)
+		sbuf_printf(&x->out, "; logged in (%.*s)", STR_ARG(login));
+	for (size_t i = 0; !key.n && !login.n && i < p->key_env.n; i++)
+		sbuf_printf(&x->out, "%s%.*s", i ? ", " : "; no key in ", STR_ARG(p->key_env.p[i]));
+	if (!no_login(a, p))
+		return;
+	sbuf_lit(&x->out, p->key_env.n ? " and no log-in seen" : "; no log-in seen");
+	if (p->login.n) {
+		sbuf_lit(&x->out, ": log in with '");
+		utf8_escape(&x->out, p->login);
+		sbuf_char(&x->out, '\'');
+	}
+}
+
+/* "; out of quota until 2026-12-01 09:00 (rm FILE opens it before)" */
+static void add_quota(struct examination *x, int64_t closed_ms, struct str file)
+{
+	if (!closed_ms)
+		return;
+	sbuf_lit(&x->out, "; out of quota until ");
+	clock_when(&x->out, closed_ms * NS_PER_MS);
+	sbuf_lit(&x->out, " (rm ");
+	phrase_word(&x->out, file);
+	sbuf_lit(&x->out, " opens it before)");
+}
+
+static void add_limits(struct examination *x, const struct provider *p)
 {
 	struct times *t = map_get(&x->latencies, p->name);
-	if (closed_ms) {
-		sbuf_lit(&x->out, "; out of quota until ");
-		clock_when(&x->out, closed_ms * NS_PER_MS);
-	}
 	if (p->max_concurrent)
 		sbuf_printf(&x->out, "; at most %u at once", p->max_concurrent);
 	if (p->rate_capacity)
-		sbuf_printf(&x->out, "; %u calls at once, then %g a second", p->rate_capacity, p->rate_refill);
+		sbuf_printf(&x->out, "; %u call%s may begin at once, then %g a second", p->rate_capacity, p->rate_capacity == 1 ? "" : "s", p->rate_refill);
 	if (!t)
 		return;
 	qsort(t->ns.p, t->ns.n, sizeof *t->ns.p, by_number);
@@ -113,7 +161,7 @@ static void add_limits(struct examination *x, const struct provider *p, int64_t 
 /* "mine: usable: /usr/bin/mine, mine 0.40; public; at most 4 at once" */
 static void examine_provider(struct examination *x, struct provider *p)
 {
-	struct str path;
+	struct str path, file = STR_NONE;
 	bool installed = agent_installed(&x->g->arena, p, getenv("PATH"), &path), allowed = !x->private_only || p->is_private;
 	sbuf_lit(&x->out, "  ");
 	utf8_escape(&x->out, p->name);
@@ -123,12 +171,13 @@ static void examine_provider(struct examination *x, struct provider *p)
 		sbuf_lit(&x->out, "' in PATH)\n");
 		return;
 	}
-	sbuf_lit(&x->out, allowed ? ": usable: " : ": not allowed by 'privacy: private': ");
-	add_program(x, path);
+	sbuf_lit(&x->out, !allowed ? ": not allowed by 'privacy: private': " : no_login(&x->g->arena, p) ? ": installed: " : ": usable: ");
+	add_program(x, p, path);
 	sbuf_lit(&x->out, p->is_private ? "; private" : "; public");
 	add_key(x, p);
-	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name);
-	add_limits(x, p, closed_ms);
+	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name, &file);
+	add_quota(x, closed_ms, file);
+	add_limits(x, p);
 	if (p->only_when_asked)
 		sbuf_lit(&x->out, "; only when asked for (--provider)");
 	sbuf_char(&x->out, '\n');

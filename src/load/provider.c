@@ -71,6 +71,13 @@ static void set_command(struct apply *ap, const struct key_def *def)
 		diag_error(ap->diag, ap->key->value.at, NULL, "the command's first word is empty");
 }
 
+static void set_version(struct apply *ap, const struct key_def *def)
+{
+	static const char *const none[] = {NULL};
+
+	callwords_read(ap->arena, ap->diag, ap->key, none, field_of(ap, def));
+}
+
 static bool is_variable(struct str word)
 {
 	size_t eq = str_find(word, STR("="), 0);
@@ -302,13 +309,6 @@ static void set_where(struct apply *ap, const struct key_def *def)
 		*(struct where *)field_of(ap, def) = w;
 }
 
-static void set_where_value(struct apply *ap, const struct key_def *def)
-{
-	struct where_value v = {0};
-
-	if (!where_parse(ap->key->value.s, &v.where) || !(def->places & (1u << v.where.kind))) {
-		report_value(ap, diag_hint(ap->diag, "%s; =VALUE may follow", places_hint(ap, def->places)));
-		return;
 /* "jsonl:/a, jsonl:/b" */
 static void set_wheres(struct apply *ap, const struct key_def *def)
 {
@@ -330,6 +330,13 @@ static void set_wheres(struct apply *ap, const struct key_def *def)
 	*(struct wheres *)field_of(ap, def) = list;
 }
 
+static void set_where_value(struct apply *ap, const struct key_def *def)
+{
+	struct where_value v = {0};
+
+	if (!where_parse(ap->key->value.s, &v.where) || !(def->places & (1u << v.where.kind))) {
+		report_value(ap, diag_hint(ap->diag, "%s; =VALUE may follow", places_hint(ap, def->places)));
+		return;
 	}
 	size_t eq = str_find(v.where.pointer, STR("="), 0);
 	v.has_value = eq < v.where.pointer.n;
@@ -351,6 +358,9 @@ static const struct key_def keys[] = {
     {"role_args", set_words, FIELD(role_args), .shapes = true},
     {"env", set_env, FIELD(env), .shapes = true},
     {"key_env", set_names, FIELD(key_env)},
+    {"version_args", set_version, FIELD(version_args)},
+    {"login", set_text, FIELD(login)},
+    {"login_files", set_paths, FIELD(login_files)},
     {"needs", set_paths, FIELD(needs)},
     {"prompt", set_prompt, FIELD(prompt), .shapes = true},
     {"result", set_where, FIELD(result), .shapes = true, .places = IN(TEXT) | IN(FILE) | IN(JSON) | IN(JSONL)},

@@ -52,6 +52,9 @@ struct provider {
 	struct words env; /* NAME=VALUE each */
 	struct words needs;   /* paths in a sandbox that its program may read and write, absolute or below "~/"; a folder that is made where it is missing ends in '/' */
 	struct words key_env; /* names of variables, one of which may hold its key: only for people */
+	struct words version_args; /* with which its program prints its version, and calls nobody; none: it is not asked */
+	struct words login_files;  /* as `needs`; one of them is there once somebody has logged in: only for people */
+	struct str login;          /* what logs in, for people; empty: not said */
 	enum prompt_way prompt;
 	uint64_t max_prompt; /* bytes; 0: none */
 	struct where result, error;

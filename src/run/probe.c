@@ -122,9 +122,12 @@ bool probe_output(struct arena *a, char *const argv[], int64_t limit_ns, size_t 
 	return false;
 }
 
-bool probe_version(struct arena *a, const char *file, int64_t limit_ns, struct str *line, struct str *why)
+bool probe_version(struct arena *a, const char *file, const struct words *args, int64_t limit_ns, struct str *line, struct str *why)
 {
-	char *argv[] = {(char *)file, (char *)"--version", NULL};
+	char **argv = arena_array(a, char *, args->n + 2);
+	argv[0] = (char *)file;
+	for (size_t i = 0; i < args->n; i++)
+		argv[i + 1] = (char *)arena_copy(a, args->p[i]).p;
 	struct str said = STR_NONE;
 	bool well = probe_output(a, argv, limit_ns, MOST_BYTES, &said, why);
 	said = str_trim(said);

@@ -526,7 +526,7 @@ int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
 	return leave(l, &b, longer);
 }
 
-int64_t limits_out_of_quota(struct arena *a, struct str provider)
+int64_t limits_out_of_quota(struct arena *a, struct str provider, struct str *file)
 {
 	char text[BUCKET_TEXT + 1];
 	struct str folder;
@@ -534,8 +534,8 @@ int64_t limits_out_of_quota(struct arena *a, struct str provider)
 
 	if (!limits_folder_path(a, &folder))
 		return 0;
-	int fd = open(arena_printf(a, "%.*s/%.*s.state", STR_ARG(folder), STR_ARG(path_escape_name(a, provider))).p,
-		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	*file = arena_printf(a, "%.*s/%.*s.state", STR_ARG(folder), STR_ARG(path_escape_name(a, provider)));
+	int fd = open(file->p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return 0;
 	ssize_t n = pread(fd, text, sizeof text, 0);

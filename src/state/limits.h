@@ -68,7 +68,8 @@ void limit_give(struct limit_hold *hold, bool answered);
  * answered, has ended, or has been on its way for some time (30 s, or 5 s after LIMIT_COOLING). */
 int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why);
 
-/* Until when (wall clock, ms) the provider is known to be out of quota; 0: it is not. Only looks: makes and locks nothing. */
-int64_t limits_out_of_quota(struct arena *a, struct str provider);
+/* Until when (wall clock, ms) the provider is known to be out of quota; 0: it is not. *file, in the arena: what says so; once it is removed the provider is open, for those that wait too, and
+ * its bucket full. Only looks: makes and locks nothing. */
+int64_t limits_out_of_quota(struct arena *a, struct str provider, struct str *file);
 
 #endif

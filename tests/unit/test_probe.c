@@ -31,11 +31,14 @@ static int leave(void **state)
 	return chdir("/") || os_remove_tree(AT_FDCWD, here);
 }
 
+static struct str version_word = {"--version", 9};
+static const struct words by_version = {.p = &version_word, .n = 1};
+
 static bool ask(struct arena *a, const char *script, int64_t limit_ns, struct str *line, struct str *why)
 {
 	*line = *why = STR_NONE;
 	assert_int_equal(os_replace_file(AT_FDCWD, "program", 0755, arena_printf(a, "#!/bin/sh\n%s\n", script)), 0);
-	return probe_version(a, "./program", limit_ns, line, why);
+	return probe_version(a, "./program", &by_version, limit_ns, line, why);
 }
 
 static void the_first_line_is_the_version(void **state)
@@ -63,7 +66,7 @@ static void what_is_no_answer_is_said(void **state)
 	assert_string_equal(why.p, "asked for its version it is ended by a signal");
 	assert_false(ask(&a, ":", LONG_NS, &line, &why));
 	assert_string_equal(why.p, "it says no version");
-	assert_false(probe_version(&a, "./none", LONG_NS, &line, &why));
+	assert_false(probe_version(&a, "./none", &by_version, LONG_NS, &line, &why));
 	assert_non_null(strstr(why.p, "cannot be started"));
 	arena_free(&a);
 }
