@@ -58,10 +58,13 @@ static void add_block(struct sbuf *b, struct str text)
 
 static void add_usage_cells(struct sbuf *b, const struct ledger_entry *e)
 {
+	struct sbuf cost = {0};
 	phrase_tokens(b, e->input_tokens, e->output_tokens);
 	sbuf_lit(b, " | ");
 	if (!isnan(e->cost_usd))
-		phrase_usd(b, e->cost_usd);
+		phrase_usd(&cost, e->cost_usd);
+	add_plain(b, sbuf_view(&cost));
+	sbuf_free(&cost);
 }
 
 static void add_row(struct sbuf *b, const struct ledger_entry *e)

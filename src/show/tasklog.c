@@ -107,7 +107,7 @@ static void note_tries(const struct view *v, const struct task *t, struct str di
 		start = log_open_start(v->log, v->graph->workflow->file, t->name);
 
 	if (start.open && start.failed && start.class.n)
-		complain(t, arena_printf(v->arena, "failed in its last try (%.*s)", STR_ARG(start.class)));
+		complain(t, str_eq(start.class, STR("failed")) ? STR("failed in its last try") : arena_printf(v->arena, "failed in its last try (%.*s)", STR_ARG(start.class)));
 	if (tries > 1)
 		complain(t, arena_printf(v->arena, "has the logs of %zu tries in .axmake/%.*s/tries", tries, STR_ARG(dir)));
 }
@@ -134,6 +134,20 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 	return !err;
 }
 
+/* On a terminal what follows begins a line of its own; programs get every byte and no more. 0 or errno. */
+static int print_result(int fd, FILE *to)
+{
+	struct stat st;
+	char last = '\n';
+	int err = screen_copy(fd, to, mode_of_results(to));
+
+	if (!err && is_terminal(to) && !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0)
+		err = errno;
+	if (last != '\n')
+		fputc('\n', to);
+	return err;
+}
+
 /* The kept result, its bytes checked before any of them is shown. */
 static int copy_result(const struct view *v, const struct task_record *r, FILE *to)
 {
@@ -141,7 +155,7 @@ static int copy_result(const struct view *v, const struct task_record *r, FILE *
 
 	if (err)
 		return err;
-	err = screen_copy(fd, to, mode_of_results(to));
+	err = print_result(fd, to);
 	close(fd);
 	return err;
 }
@@ -151,7 +165,7 @@ static bool show_latest(const struct view *v, const struct task *t, FILE *to)
 {
 	struct str path = arena_printf(v->arena, "%.*s/result", STR_ARG(store_task_dir(v->arena, t->name)));
 	struct stat st;
-	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : screen_copy(fd, to, mode_of_results(to));
+	int fd = v->store->fd < 0 ? -1 : open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : print_result(fd, to);
 
 	if (fd >= 0)
 		close(fd);

@@ -563,7 +563,7 @@ def a_smaller_terminal_loses_words_and_no_lines(box):
 
 def lists_keep_to_the_terminal(box):
     """ax list agents cuts what agents are told, and --doctor goes on below its text."""
-    ini = "".join(f"[provider p{i}]\ncommand = no-such-program-{i}\n" for i in range(2)) + "[provider good]\ncommand = cat\nmax_concurrent = 4\nrate_capacity = 10\nrate_refill = 0.5\n"
+    ini = "".join(f"[provider p{i}]\ncommand = no-such-program-{i}\n" for i in range(2)) + "[provider good]\ncommand = cat\nversion_args = --version\nmax_concurrent = 4\nrate_capacity = 10\nrate_refill = 0.5\n"
     ini += "".join(f"[agent agent-{i}]\nprovider = good\nrole = You are the agent of number {i}, and told much more than fits here\n" for i in range(9))
     workflow(box, ["{name: a, run: ':'}"], axmake_ini=ini)
     with Terminal(box, 60, 24) as t:
@@ -582,12 +582,25 @@ providers
   p0: not installed (no 'no-such-program-0' in PATH)
   p1: not installed (no 'no-such-program-1' in PATH)
   good: usable: [[.*]];
-      public; at most 4 at once; 10 calls at once, then 0.5
-      a second
+      public; at most 4 at once; 10 calls may begin at
+      once, then 0.5 a second
 agents, by the provider that would serve them now
   good: agent-0, agent-1, agent-2, agent-3, agent-4,
       agent-5, agent-6, agent-7, agent-8
 variables that hold keys, by their names: none
+$
+""")
+
+
+def a_result_ends_its_line(box):
+    """A result without a final newline gets one on a terminal, and nowhere else; one that has it gets no second."""
+    workflow(box, ["{name: bare, run: printf done}", "{name: whole, run: echo done}"])
+    with Terminal(box, 60, 24) as t:
+        t.type("axmake -s > /dev/null; clear; axmake --result bare; axmake --result whole; axmake --result bare | od -An -c")
+        t.shows("""
+done
+done
+   d   o   n   e
 $
 """)
 
@@ -676,6 +689,7 @@ if __name__ == "__main__":
                 a_larger_terminal_shows_more_of_each_task,
                 a_smaller_terminal_loses_words_and_no_lines,
                 lists_keep_to_the_terminal,
+                a_result_ends_its_line,
                 it_draws_no_more_than_ten_times_a_second,
                 drawing_takes_less_than_a_hundredth_of_a_core,
                 what_scrolls_makes_no_more_frames,
