@@ -111,7 +111,7 @@ static bool no_login(struct arena *a, const struct provider *p)
 	return p->login_files.n && !key_of(a, p).n && !login_of(a, p).n;
 }
 
-/* "; no key in A, B and no log-in seen: log in with 'codex login'". Without login_files a program may have logged in where nobody looks. */
+/* "; no key in A, B and no log-in seen: log in with 'mine login'". Without login_files a program may have logged in where nobody looks. */
 static void add_key(struct examination *x, const struct provider *p)
 {
 	struct arena *a = &x->g->arena;
