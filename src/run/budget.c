@@ -299,9 +299,11 @@ bool budget_news(struct job *j)
 	return reaches(&p->task->def->budget, p->spent.cost_usd + now.cost_usd, p->spent.tokens + now.tokens);
 }
 
-void budget_tell(struct sched *s)
+void budget_end(struct sched *s)
 {
 	struct spending told = {.limit = s->c->budget, .spent = s->spent, .over = s->over_budget};
 	if (limited(&told.limit))
 		sched_send(s, &(struct event){.kind = EVENT_BUDGET, .spending = &told});
+	map_free(&s->spent_by_agent);
+	map_free(&s->usual_by_agent);
 }

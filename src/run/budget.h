@@ -37,7 +37,7 @@ bool budget_news(struct job *j);
 /* Has its task spent its own budget, by tries that have ended? */
 bool budget_gone(const struct job *j);
 
-/* At the end of a run: tells what was spent where there is a budget. */
-void budget_tell(struct sched *s);
+/* At the end of a run: tells what was spent where there is a budget, and frees what was known of agents. */
+void budget_end(struct sched *s);
 
 #endif

@@ -685,13 +685,11 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.result.signal = s.signal;
 	s.result.spent = s.spent;
 	s.result.refused = s.result.refused || s.broken;
-	budget_tell(&s);
+	budget_end(&s);
 	sched_send(&s, &(struct event){.kind = EVENT_RUN_END});
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);
 	map_free(&s.cached);
-	map_free(&s.spent_by_agent);
-	map_free(&s.usual_by_agent);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);
