@@ -190,6 +190,20 @@ def case_many_are_ended_at_once(box):
     check(busy < 0.0005 * n, f"{busy:.2f} s of processor time to end {n} tasks")
 
 
+# What doc/scale.md tells is measured by a script that runs.
+def case_the_bench_of_scale_runs(box):
+    if not shutil.which("cc"):
+        raise Skipped("no cc")
+    bench = os.path.join(HERE, "../../bench")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-o", box.path("measure"), os.path.join(bench, "measure.c")], check=True)
+    rows = ["--rows", "tasks,agents,answers,users,entries,watchers,places"] if box.long else ["--rows", "answers,users"]
+    r = subprocess.run([sys.executable, os.path.join(bench, "scale.py"), "--quick", *rows, "--axmake", box.axmake, "--measure", box.path("measure"), "--folder", box.folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
+    check(r.returncode == 0, r.stdout[-3000:])
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in r.stdout.splitlines() if line.startswith("| ")]
+    check(["200"] == [row[0] for row in cells if row[0] == "200"] and any(row[0] == "10" and row[-2:] == ["0", "0"] for row in cells), r.stdout)
+    check(not [f for f in os.listdir(box.folder) if f.startswith("axmake-scale-")], "it left its folder")
+
+
 RATED = """[provider p]
 command = sh -c 'cat >/dev/null; printf x >>started; echo fine'
 rate_capacity = 2

@@ -125,6 +125,12 @@ def setup_for_a_shared_cache_wants_its_server(box):
     equal(read(box.path("log")).split("--no-install-recommends ")[1].split(), ["openssl"])
 
 
+def setup_for_packages_wants_what_makes_and_tries_them(box):
+    path = machine(box, ["apt-get", "pkg-config", "git"])
+    set_up(box, path, "package", have="cmocka").ok()
+    equal(read(box.path("log")).split("--no-install-recommends ")[1].split(), ["debhelper", "dpkg-dev", "lintian", "buildah", "debootstrap", "direnv", "busybox-static", "python3-yaml"])
+
+
 def setup_fetches_the_lists_when_they_are_old(box):
     path = machine(box, ["make", "cc", "pkg-config", "python3", "ps", "tmux", "mandoc", "strace", "spin", "bwrap", "valgrind", "apt-get"])
     set_up(box, path, have=ALL_MODULES.replace("jansson", ""), fails="once").ok()
