@@ -79,10 +79,10 @@ void project_read(struct project *p)
 	load(p);
 }
 
-static struct graph *build(struct project *p)
+static struct graph_config config_of(const struct project *p)
 {
 	const struct options *o = p->options;
-	struct graph_config c = {
+	return (struct graph_config){
 		.workflow = p->workflow,
 		.rules = p->rules,
 		.vars = o->vars.p,
@@ -93,9 +93,9 @@ static struct graph *build(struct project *p)
 		.provider_default = options_given(o, "provider") ? STR_NONE : o->provider,
 		.filehash = p->filehash,
 		.root_fd = p->store.root_fd,
+		.store_fd = p->store.fd,
 		.seen = p->seen,
 	};
-	return graph_build(p->arena, p->diag, &c);
 }
 
 static bool same_outputs(const struct task *a, const struct task *b)
@@ -170,7 +170,8 @@ static void report_stuck(struct project *p)
 
 static bool well_linked(struct project *p, const struct graph *before)
 {
-	p->graph = build(p);
+	struct graph_config c = config_of(p);
+	p->graph = graph_build(p->arena, p->diag, &c);
 	report_stuck(p);
 	if (diag_errors(p->diag))
 		return !hold_back(p);
@@ -179,6 +180,10 @@ static bool well_linked(struct project *p, const struct graph *before)
 	if (put_right(p))
 		return false;
 	p->making = graph_want_makers(p->graph);
+	if (!p->making && p->workflow->partial && graph_report_lacking(p->graph, p->diag, &c)) {
+		p->reading.strict = true; /* which is what it comes to */
+		return true;
+	}
 	return !be_strict(p);
 }
 

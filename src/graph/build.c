@@ -166,9 +166,12 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 		build_edit_order(&b);
 	for (size_t i = 0; b.g->order.n == n && i < n; i++)
 		build_check_conditions(&b, b.g->tasks.p[i]);
+	for (size_t i = 0; b.g->order.n == n && i < n; i++)
+		build_edits_there(&b, b.g->tasks.p[i]);
 	map_free(&b.prompt_files);
 	map_free(&b.real_folders);
 	map_free(&b.linked_folders);
+	map_free(&b.edited);
 	return b.g;
 }
 

@@ -18,10 +18,13 @@ struct builder {
 	struct map real_folders;    /* folder -> "" or what lies outside */
 	struct str real_root;
 	unsigned provider_told; /* --provider names nothing, and that was said */
+	struct map edited;      /* paths that successes on record have edited, once `edited_known` */
+	bool edited_known;
 };
 
 /* Is a name that means nothing to be put up with, since it may come with a file that was left out? Then that is noted of the task. */
 bool build_may_come(struct builder *b, struct task *t);
+bool build_file_may_come(struct builder *b, struct task *t); /* likewise a path that does not exist */
 
 /* Who makes the includes. After build_claims. */
 void build_makers(struct builder *b);
@@ -44,6 +47,10 @@ size_t build_first_from(const struct builder *b, struct str key);
 void build_edges(struct builder *b, struct task *t);
 void build_pattern_edges(struct builder *b, struct task *t);
 void build_users(struct builder *b);
+/* Says that it does not exist and that nobody makes it. */
+void build_missing_input(struct builder *b, const struct pattern *p);
+/* What a task edits has to be there, or to be made by one before it. Once all edges are there and no cycle is among them. */
+void build_edits_there(struct builder *b, struct task *t);
 /* `run_if` and `when`, once all edges are there and no cycle is among them. */
 void build_check_conditions(struct builder *b, struct task *t);
 void build_edit_order(struct builder *b);

@@ -76,20 +76,6 @@ static bool made_below(const struct builder *b, struct str dir)
 	return i < b->sorted.n && str_starts(b->sorted.p[i]->pattern->path, key);
 }
 
-#define MOST_NEAR_ERRORS 100 /* for more than are shown nothing near is looked for */
-
-static void missing_input(struct builder *b, const struct pattern *p)
-{
-	struct suggestion s = {.wanted = p->path};
-	if (!diag_error(b->d, p->at, "create it, correct the path, or declare it among some task's 'outputs'",
-			"input '%.*s' does not exist and no task makes it", STR_ARG(p->path)) ||
-	    diag_errors(b->d) > MOST_NEAR_ERRORS)
-		return;
-	for (size_t i = 0; i < b->sorted.n && i < 10000; i++)
-		suggestion_offer(&s, b->sorted.p[i]->pattern->path);
-	diag_add_hint(b->d, diag_did_you_mean(b->d, &s));
-}
-
 /* A literal input: some task's output, a file that exists, or a folder (then it is a tree). */
 static void file_edge(struct builder *b, struct task *t, struct pattern *p)
 {
@@ -116,8 +102,8 @@ static void file_edge(struct builder *b, struct task *t, struct pattern *p)
 	case FILE_MISSING:
 		if (made_below(b, p->path))
 			p->kind = PATTERN_TREE;
-		else if (!build_may_come(b, t))
-			missing_input(b, p);
+		else if (!build_file_may_come(b, t))
+			build_missing_input(b, p);
 		break;
 	case FILE_SPECIAL:
 		diag_error(b->d, p->at, "only files and folders have a content to hash", "input '%.*s' is a device, socket or fifo", STR_ARG(p->path));

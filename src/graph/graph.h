@@ -127,7 +127,9 @@ struct task {
 	size_t n_delegates;
 	const struct task *asker;  /* of what is run for a task's answer: whose. NULL for all tasks of the graph */
 
-	bool lacks_name;           /* of a partial workflow: it names what nobody bears, which may come with a file that was left out. Its edges are not all there */
+	/* Of a partial workflow: its edges are not all there. */
+	bool lacks_name;           /* it names what nobody bears, which may come with a file that was left out */
+	bool lacks_file;           /* likewise an input or edit that does not exist, and whose maker may come */
 
 	/* What earlier runs left; set by graph_recall. */
 	const struct task_record *record;
@@ -193,6 +195,7 @@ struct graph_config {
 	struct str provider_default; /* for those that name none; or empty */
 	struct filehash *filehash; /* for inputs that must exist */
 	int root_fd;
+	int store_fd; /* .axmake, for what is on record; -1: nothing is */
 	struct seen *seen; /* where what was looked at is noted; NULL: nowhere */
 };
 
@@ -236,6 +239,8 @@ void graph_recall(struct graph *g, struct log *log);
 bool graph_want_makers(struct graph *g);
 /* Is what the workflow says of the task itself not certain before somebody has made a file? */
 bool graph_uncertain(const struct graph *g, const struct task *t);
+/* Of a partial workflow in which nobody can make what was left out: is that for want of files alone? Then these are reported. */
+bool graph_report_lacking(struct graph *g, struct diag *d, const struct graph_config *c);
 /* The first task that has not ended and makes an include; NULL: there is none. */
 const struct task *graph_maker_left(const struct graph *g);
 

@@ -10,6 +10,12 @@ bool build_may_come(struct builder *b, struct task *t)
 	return b->c->workflow->partial;
 }
 
+bool build_file_may_come(struct builder *b, struct task *t)
+{
+	t->lacks_file = t->lacks_file || b->c->workflow->partial;
+	return b->c->workflow->partial;
+}
+
 void build_makers(struct builder *b)
 {
 	const struct workflow *w = b->c->workflow;
@@ -28,7 +34,7 @@ const struct task *graph_maker_left(const struct graph *g)
 
 bool graph_uncertain(const struct graph *g, const struct task *t)
 {
-	bool yes = t->lacks_name || t->def->lacks_pool;
+	bool yes = t->lacks_name || t->lacks_file || t->def->lacks_pool;
 	for (uint32_t i = t->def->include; i && !yes; i = g->workflow->includes.p[i - 1].from)
 		yes = g->makers[i - 1] && !g->makers[i - 1]->ended;
 	return yes;

@@ -116,7 +116,7 @@ void build_order(struct builder *b)
 
 static bool is_it(const struct task *t, const struct task *wanted)
 {
-	return wanted ? t == wanted : t->lacks_name;
+	return wanted ? t == wanted : t->lacks_name || t->lacks_file;
 }
 
 /* The task that is wanted, or for NULL any that lacks a name, among those that t needs? */
@@ -149,7 +149,7 @@ bool graph_needs(const struct graph *g, const struct task *a, const struct task 
 
 bool graph_needs_unknown(const struct graph *g, const struct task *t)
 {
-	return t->lacks_name || (g->workflow->partial && reaches(g, t, NULL));
+	return is_it(t, NULL) || (g->workflow->partial && reaches(g, t, NULL));
 }
 
 /* A path that a task changes: an edit, or an output which someone else edits. */

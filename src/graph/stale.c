@@ -353,7 +353,7 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 	struct str which;
 	if (s->planning)
 		gate_look_ahead(t);
-	if (s->planning && t->lacks_name)
+	if (s->planning && (t->lacks_name || t->lacks_file))
 		return because(WHY_DEPENDENCY, maker_left(s));
 	if (t->kind == TASK_GROUP)
 		return judge_group(s, t);

@@ -13,12 +13,6 @@
 #include "run/isolate.h"
 #include "state/publish.h"
 
-#define TOLD_AT_MOST 10
-
-struct declared {
-	VEC(struct pattern) of;
-};
-
 /* A path of the root with the links in it followed as far as it exists; the path itself where it leads outside. */
 static struct str real_path(struct job *j, struct str path)
 {
@@ -72,7 +66,7 @@ static bool covers(const struct pattern *p, struct str path)
 	return p->kind == PATTERN_GLOB ? glob_match(p->path, path, false) : path_under(path, p->path);
 }
 
-static bool is_declared(const struct declared *d, const struct change *c)
+bool isolate_is_declared(const struct declared *d, const struct change *c)
 {
 	for (size_t i = 0; i < d->of.n; i++)
 		if (covers(&d->of.p[i], c->path) && (d->of.p[i].kind != PATTERN_GLOB || c->kind != CHANGE_FOLDER))
@@ -167,7 +161,7 @@ static int remove_gone(struct job *j, struct publish *p, const struct declared *
 		err = remove_hidden(j, p, &d->of.p[i]);
 	for (size_t i = 0; !err && i < c->all.n; i++) {
 		const struct change *at = &c->all.p[i];
-		if (at->kind == CHANGE_FILE || (at->kind == CHANGE_FOLDER && !at->opaque) || !is_declared(d, at))
+		if (at->kind == CHANGE_FILE || (at->kind == CHANGE_FOLDER && !at->opaque) || !isolate_is_declared(d, at))
 			continue;
 		err = at->kind == CHANGE_GONE ? publish_remove(p, at->path) : publish_clear(p, c, at);
 		if (err)
@@ -182,7 +176,7 @@ static int move_all(struct job *j, struct publish *p, const struct declared *d)
 	int err = 0;
 	for (size_t i = 0; !err && i < c->all.n; i++) {
 		const struct change *at = &c->all.p[i];
-		if (at->kind == CHANGE_GONE || !is_declared(d, at))
+		if (at->kind == CHANGE_GONE || !isolate_is_declared(d, at))
 			continue;
 		err = at->kind == CHANGE_FOLDER ? publish_folder(p, at) : publish_file(p, at);
 		if (err)
@@ -220,103 +214,17 @@ static int publish_all(struct job *j, int view_fd, const struct declared *d, siz
 	return err ? err : last;
 }
 
-struct dropped {
-	struct arena *a;
-	VEC(struct str) told;
-	struct map folders; /* told as a whole */
-	struct map leading; /* folders in which something is declared */
-};
-
-static void note_leading(struct dropped *l, struct str path)
-{
-	for (struct str dir = path_dir(path); !str_eq(dir, STR(".")) && !map_get(&l->leading, dir); dir = path_dir(dir))
-		*map_slot(&l->leading, dir) = l;
-}
-
-static bool is_in_told(const struct dropped *l, struct str path)
-{
-	for (struct str dir = path_dir(path); !str_eq(dir, STR(".")); dir = path_dir(dir))
-		if (map_get(&l->folders, dir))
-			return true;
-	return false;
-}
-
-static void tell_folder(struct dropped *l, struct str folder)
-{
-	if (map_get(&l->folders, folder))
-		return;
-	*map_slot(&l->folders, folder) = l;
-	vec_push(l->a, &l->told, arena_printf(l->a, "%.*s/", STR_ARG(folder)));
-}
-
-/* Git's index is refreshed by whoever asks git anything; of the rest of its folder no more is said than that it was written in. */
-static bool passed_over(struct dropped *l, const struct change *at)
-{
-	struct str git = STR(".git");
-	if (path_under(at->path, STR(".automatosx/status")) || str_eq(at->path, git) || str_eq(at->path, STR(".git/index")))
-		return true;
-	if (path_under(at->path, git) && at->kind != CHANGE_FOLDER)
-		tell_folder(l, git);
-	return path_under(at->path, git);
-}
-
-static void note_dropped(struct job *j, int view_fd, const struct declared *d, size_t i, struct dropped *l)
-{
-	const struct changes *c = &j->view->changes;
-	const struct change *at = &c->all.p[i];
-	int root_fd = j->sched->c->store->root_fd;
-	struct stat st;
-	if (is_declared(d, at) || is_in_told(l, at->path) || passed_over(l, at))
-		return;
-	bool there = !fstatat(root_fd, at->path.p, &st, AT_SYMLINK_NOFOLLOW);
-	if (at->kind == CHANGE_FOLDER) {
-		if (!(there && S_ISDIR(st.st_mode)) && !map_get(&l->leading, at->path))
-			tell_folder(l, at->path);
-	} else if (at->kind == CHANGE_GONE) {
-		if (there)
-			vec_push(l->a, &l->told, arena_printf(l->a, "%.*s (removed)", STR_ARG(at->path)));
-	} else if (!there || !changes_same(view_fd, root_fd, at->path)) {
-		vec_push(l->a, &l->told, at->path);
-	}
-}
-
-static int by_name(const void *x, const void *y)
-{
-	return str_cmp(*(const struct str *)x, *(const struct str *)y);
-}
-
-/* Before anything is moved: folders that outputs lie in are then no news. */
-static void tell_dropped(struct job *j, int view_fd, const struct declared *d)
-{
-	struct dropped l = {.a = &j->arena};
-	struct sbuf b = {0};
-	for (size_t i = 0; i < j->view->changes.all.n; i++)
-		if (is_declared(d, &j->view->changes.all.p[i]))
-			note_leading(&l, j->view->changes.all.p[i].path);
-	for (size_t i = 0; i < j->view->changes.all.n; i++)
-		note_dropped(j, view_fd, d, i, &l);
-	if (l.told.n > 1)
-		qsort(l.told.p, l.told.n, sizeof *l.told.p, by_name);
-	for (size_t i = 0; i < l.told.n && i < TOLD_AT_MOST; i++)
-		sbuf_printf(&b, "%s%.*s", i ? ", " : "", STR_ARG(l.told.p[i]));
-	if (l.told.n > TOLD_AT_MOST)
-		sbuf_printf(&b, " and %zu more", l.told.n - TOLD_AT_MOST);
-	if (l.told.n)
-		sched_warn(j->sched, j->task, "what it wrote beside its outputs and edits is dropped with its view: %.*s", (int)b.n, b.p);
-	sbuf_free(&b);
-	map_free(&l.folders);
-	map_free(&l.leading);
-}
-
 /* Who made another file than it was to make is told which, for it goes. */
 static void tell_made_instead(struct job *j)
 {
 	struct view *v = j->view;
 	int view_fd = views_open(j->sched->c->store, v->dir, v->kind);
 	struct declared d = declared_of(j);
+	struct dropped dropped;
 	if (view_fd < 0)
 		return;
-	tell_dropped(j, view_fd, &d);
+	dropped_begin(&dropped, j, view_fd, &d);
+	dropped_end(&dropped, true);
 	close(view_fd);
 }
 
@@ -344,6 +252,7 @@ static void refresh_others(struct job *j)
 bool isolate_publish(struct job *j)
 {
 	struct view *v = j->view;
+	struct dropped dropped;
 	size_t moved = 0;
 	v->read = false; /* a check and delegates have been at work since */
 	if (!isolate_read(j))
@@ -351,8 +260,9 @@ bool isolate_publish(struct job *j)
 	struct declared d = declared_of(j);
 	int view_fd = views_open(j->sched->c->store, v->dir, v->kind), err = view_fd < 0 ? errno : 0;
 	if (!err) {
-		tell_dropped(j, view_fd, &d);
+		dropped_begin(&dropped, j, view_fd, &d);
 		err = publish_all(j, view_fd, &d, &moved);
+		dropped_end(&dropped, !err);
 		close(view_fd);
 	}
 	if (err)

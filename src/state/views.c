@@ -62,12 +62,31 @@ static const char *in(struct arena *a, struct str dir, const char *name)
 	return arena_printf(a, "%.*s/%s", STR_ARG(dir), name).p;
 }
 
+/* What the task sees as the root has the root's mode, and its owner and group where this process may give them away. Its own user works in it before and after. */
+static int look_like_root(const struct store *s, const char *path)
+{
+	struct stat root;
+	if (fstat(s->root_fd, &root))
+		return errno;
+	int fd = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = 0;
+	if (fd < 0)
+		return errno;
+	if (fchown(fd, root.st_uid, root.st_gid) && errno != EPERM && errno != EINVAL)
+		err = errno;
+	if (!err && fchmod(fd, (root.st_mode & 07777) | 0700))
+		err = errno;
+	close(fd);
+	return err;
+}
+
 int views_make(const struct store *s, struct str dir, enum view_kind kind)
 {
 	struct arena a = {0};
 	int err = remove_any(s->fd, arena_copy(&a, dir).p);
 	if (!err)
 		err = os_mkdirs(s->fd, in(&a, dir, written[kind]), 0700);
+	if (!err)
+		err = look_like_root(s, in(&a, dir, written[kind]));
 	if (!err && kind == VIEW_OVERLAY)
 		err = os_mkdirs(s->fd, in(&a, dir, "work"), 0700);
 	arena_free(&a);

@@ -63,7 +63,7 @@ static void check_graph(const struct graph *g)
 static void link_graph(struct arena *a, struct diag *d, const struct workflow *wf)
 {
 	struct filehash *fh = filehash_new(a, root_fd, NULL);
-	struct graph_config c = {.workflow = wf, .rules = rules, .filehash = fh, .root_fd = root_fd};
+	struct graph_config c = {.workflow = wf, .rules = rules, .filehash = fh, .root_fd = root_fd, .store_fd = -1};
 	struct graph *g = graph_build(a, d, &c);
 	struct str_list plain = {0};
 

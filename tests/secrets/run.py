@@ -58,7 +58,7 @@ tasks:
   - {name: held, approve: "for ${env.MY_API_KEY}", run: "true"}
 """
 # Results, outputs, and copies of these.
-ALLOWED = re.compile(r"^root/(\.axmake/(results/|cache/|tasks/[^/]+/edited/|tasks/[^/]+/result$|tasks/[^/]+/delegates/\d+/result$)|made\.txt$|apart\.txt$)")
+ALLOWED = re.compile(r"^root/(\.axmake/(results/|cache/|tasks/[^/]+/(edited|dropped)/|tasks/[^/]+/result$|tasks/[^/]+/delegates/\d+/result$)|made\.txt$|apart\.txt$)")
 
 
 class Place:
