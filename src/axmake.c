@@ -11,6 +11,7 @@
 #include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
+#include "graph/vacant.h"
 #include "followed.h"
 #include "init.h"
 #include "listeners.h"
@@ -90,6 +91,8 @@ static int dispatch(struct program *g)
 		look_database(g);
 	if (o->mode == MODE_VALIDATE) {
 		look_unmade(g);
+		vacant_report(p->graph, p->diag, p->store.root_fd);
+		program_report(g);
 		printf("axmake: %.*s: %zu task%s, no mistakes\n", STR_ARG(p->workflow->file), p->graph->tasks.n, p->graph->tasks.n == 1 ? "" : "s");
 		return 0;
 	}

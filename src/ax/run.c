@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/jsonout.h"
 #include "base/os.h"
+#include "base/utf8.h"
 #include "engine.h"
 #include "listeners.h"
 #include "load/task_keys.h"
@@ -25,6 +26,7 @@
 #include "state/runs.h"
 
 #define EXIT_FAILED 1
+#define TASK_MAX ((size_t)64 << 20) /* bytes of a task on standard input, as of a task_file */
 
 extern char **environ;
 
@@ -185,11 +187,34 @@ static bool read_timeout(struct program *g, struct str value, int64_t *ns)
 	return false;
 }
 
+/* "-": the task comes from standard input. */
+static bool read_task(struct program *g, struct str *asked)
+{
+	struct sbuf b = {0};
+	char piece[16384];
+	ssize_t n;
+	if (!str_eq(*asked, STR("-")))
+		return true;
+	if (isatty(STDIN_FILENO) == 1)
+		fputs("ax: reads the task from the terminal, up to Ctrl-D\n", stderr);
+	while ((n = read(STDIN_FILENO, piece, sizeof piece)) != 0 && (n > 0 || errno == EINTR) && b.n <= TASK_MAX)
+		sbuf_str(&b, (struct str){piece, n > 0 ? (size_t)n : 0});
+	int err = n < 0 ? errno : b.n > TASK_MAX ? EFBIG : 0;
+	*asked = arena_copy(&g->arena, sbuf_view(&b));
+	sbuf_free(&b);
+	size_t bad = utf8_invalid(*asked), nul = str_find(*asked, STR("\0"), 0);
+	if (err)
+		diag_error(g->project.diag, POS_NONE, NULL, "cannot read the task from standard input: %s", os_error(err));
+	else if (bad < asked->n || nul < asked->n)
+		diag_error(g->project.diag, POS_NONE, "it is to be text in UTF-8", "the task on standard input: byte %zu is %s", (bad < nul ? bad : nul) + 1, bad < nul ? "not UTF-8" : "NUL");
+	return !diag_errors(g->project.diag);
+}
+
 /* The workflow that the words stand for: one task, named as its agent. */
-static bool make_workflow(struct program *g, const struct ax_words *w)
+static bool make_workflow(struct program *g, const struct ax_words *w, struct str asked)
 {
 	struct project *p = &g->project;
-	struct str agent = w->plain.p[0], asked = w->plain.p[1];
+	struct str agent = w->plain.p[0];
 	struct task_def *t = arena_new(&g->arena, struct task_def);
 	task_init(t, POS_NONE);
 	t->name.s = t->agent.s = agent;
@@ -208,7 +233,7 @@ static bool make_workflow(struct program *g, const struct ax_words *w)
 }
 
 /* Options are those of AXMAKEFLAGS and of the settings; of MAKEFLAGS only what must not be handed on is looked at. */
-static bool load(struct program *g, const struct ax_words *w)
+static bool load(struct program *g, const struct ax_words *w, struct str *asked)
 {
 	struct project *p = &g->project;
 	char *argv[] = {(char *)"ax", NULL, NULL};
@@ -219,7 +244,7 @@ static bool load(struct program *g, const struct ax_words *w)
 	g->options.jobs = JOBS_UNSET;
 	g->options.touch = g->options.ignore_errors = false;
 	g->options.sync = SYNC_TARGET;
-	if (make_workflow(g, w))
+	if (read_task(g, asked) && make_workflow(g, w, *asked))
 		project_load(p, &g->options);
 	p->config.parallel_delegation = true; /* nobody is asked but by --parallel */
 	return program_report(g);
@@ -427,7 +452,7 @@ static int call(struct program *g, const struct ax_verb *v, const struct ax_word
 {
 	struct one one = {.g = g, .state_fd = -1, .asked = w->plain.p[1], .json = ax_words_has(w, "json")};
 	(void)v;
-	if (!load(g, w))
+	if (!load(g, w, &one.asked))
 		return EXIT_FAILED;
 	one.task = g->project.graph->tasks.p[0];
 	return run_one(&one);
@@ -447,7 +472,7 @@ const struct ax_verb ax_run_verbs[] = {
 		.name = "run",
 		.args = "AGENT \"TASK\"",
 		.help = "Ask one agent; its answer goes to standard output",
-		.more = "All else goes to standard error. Exit status: 0 it answered, 1 it failed. It is called each time,\nalso inside tasks; ${...} in TASK is text.",
+		.more = "All else goes to standard error. Exit status: 0 it answered, 1 it failed. It is called each time,\nalso inside tasks; ${...} in TASK is text. A TASK of - is read from standard input.",
 		.options = options,
 		.least = 2,
 		.most = 2,

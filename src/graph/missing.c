@@ -1,49 +1,13 @@
 /* Paths that are said to be there, and are not. */
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/glob.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "graph/build.h"
 #include "graph/content.h"
+#include "graph/nearest.h"
 
 #define MOST_NEAR_ERRORS 100 /* for more than are shown nothing near is looked for */
 #define MOST_NEAR 10000
-
-static bool stands(const struct builder *b, struct str path)
-{
-	return !faccessat(b->c->root_fd, arena_copy(b->a, path).p, F_OK, AT_SYMLINK_NOFOLLOW);
-}
-
-/* Paths that differ in the one part by which it leads nowhere, and that are there. */
-static void offer_beside(struct builder *b, struct str path, struct suggestion *s)
-{
-	struct str dir = path_dir(path), part = path;
-	while (!str_eq(dir, STR(".")) && !stands(b, dir)) {
-		part = dir;
-		dir = path_dir(dir);
-	}
-	struct str rest = str_sub(path, part.n, path.n);
-	int fd = openat(b->c->root_fd, arena_copy(b->a, dir).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	if (!d && fd >= 0)
-		close(fd);
-	for (size_t i = 0; d && i < MOST_NEAR && (e = readdir(d)); i++) {
-		struct suggestion one = {.wanted = path_base(part)};
-		suggestion_offer(&one, str_of(e->d_name));
-		if (!one.best.n || glob_passes_over(str_eq(dir, STR(".")) ? STR_NONE : dir, e->d_name))
-			continue;
-		struct str there = path_join(b->a, dir, arena_printf(b->a, "%s%.*s", e->d_name, STR_ARG(rest)));
-		if (stands(b, there))
-			suggestion_offer(s, there);
-	}
-	if (d)
-		closedir(d);
-}
 
 /* To the error just reported. */
 static void hint_near(struct builder *b, struct str path)
@@ -53,7 +17,7 @@ static void hint_near(struct builder *b, struct str path)
 		return;
 	for (size_t i = 0; i < b->sorted.n && i < MOST_NEAR; i++)
 		suggestion_offer(&s, b->sorted.p[i]->pattern->path);
-	offer_beside(b, path, &s);
+	nearest_offer(b->a, b->c->root_fd, path, &s);
 	diag_add_hint(b->d, diag_did_you_mean(b->d, &s));
 }
 

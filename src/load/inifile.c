@@ -83,19 +83,6 @@ const struct ini_key *ini_section_get(const struct ini_section *s, struct str ke
 	return NULL;
 }
 
-/* The section before a new heading, or before the end, must hold something. */
-static void end_section(struct scan *s)
-{
-	const struct ini_section *last;
-
-	if (!s->in_section || s->skipping)
-		return;
-	last = &s->out->sections.p[s->out->sections.n - 1];
-	if (!last->keys.n)
-		diag_error(s->diag, last->kind.at, "give it a key, or remove it", "section [%.*s%s%.*s] is empty",
-		           STR_ARG(last->kind.s), last->name.s.n ? " " : "", STR_ARG(last->name.s));
-}
-
 static bool report_repeated_section(struct scan *s, const struct ini_section *wanted)
 {
 	for (size_t i = 0; i < s->out->sections.n; i++) {
@@ -153,7 +140,6 @@ static void read_heading(struct scan *s)
 	size_t close = str_find(s->line, STR("]"), 0);
 	struct ini_section section;
 
-	end_section(s);
 	s->in_section = s->skipping = true;
 	if (close == s->line.n) {
 		diag_error(s->diag, place(s, s->line.n), NULL, "the section's heading lacks its ']'");
@@ -312,7 +298,6 @@ struct inifile *inifile_read(struct arena *a, struct diag *d, uint32_t source, s
 		read_line(&s);
 		at = end + 1;
 	}
-	end_section(&s);
 	sbuf_free(&s.text);
 	return s.out;
 }

@@ -383,6 +383,7 @@ static bool prepare(struct job *j)
 	}
 	if (j->as)
 		return true; /* its asker is on record */
+	advise_of_patterns(j);
 	/* On record before the program runs: what it leaves must never be taken for somebody's edit. */
 	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
 	if (!err && is_marked(j))

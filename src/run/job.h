@@ -197,10 +197,16 @@ struct sched {
 	VEC(struct job *) settling;      /* jobs in PHASE_SETTLING */
 	struct remote *remote;           /* NULL: no server */
 	struct sharing sharing;
+	struct map advised;              /* what was told of patterns that find nothing */
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
 };
+
+/* Tells of patterns of a task that is to start, and is signed, which find nothing. */
+void advise_of_patterns(struct job *j);
+/* Tells, once each, of files that input patterns find and whose tasks have left the workflow. Before anything of the graph is judged. */
+void advise_of_remains(struct sched *s);
 
 /* A job for a stale task, in s->jobs. */
 struct job *job_make(struct sched *s, struct task *t);

@@ -629,6 +629,7 @@ static void prepare(struct sched *s, enum event_kind begins)
 	}
 	s->checked_providers = false;
 	sched_send(s, &(struct event){.kind = begins, .count = wanted, .graph = g});
+	advise_of_remains(s);
 }
 
 /* Is there more to do, by what has been made? */
@@ -690,6 +691,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	c->observer->flush(c->observer->self);
 	vec_free(&s.ready.tasks);
 	map_free(&s.cached);
+	map_free(&s.advised);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
 	vec_free(&s.live);

@@ -443,7 +443,6 @@ static struct open_start start_of(const struct log_task *t)
 	struct open_start s = {0};
 	struct record_head h;
 	struct reader r;
-
 	if (t->start) {
 		r = reader_of(frame_payload(t->start));
 		record_head(&r, &h);
@@ -469,21 +468,23 @@ static struct open_start start_of(const struct log_task *t)
 struct open_start log_open_start(struct log *l, struct str workflow, struct str name)
 {
 	const struct log_task *t = find_task(l, workflow, name);
-
 	return t ? start_of(t) : (struct open_start){0};
 }
 
 void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self)
 {
 	size_t n = l->ix.all.n; /* fn may write: what comes in by that is not for this round */
-
 	for (size_t i = 0; i < n; i++) {
 		struct log_task *t = l->ix.all.p[i];
 		const struct task_record *r = log_index_belongs(t, workflow) ? log_index_success(&l->ix, t) : NULL;
-
 		if (r)
 			fn(self, r);
 	}
+}
+
+size_t log_tasks(const struct log *l)
+{
+	return l->ix.all.n;
 }
 
 int log_start(struct log *l, struct str workflow, struct str name, uint64_t start_id, uint64_t run_id)

@@ -48,6 +48,8 @@ bool log_damaged(const struct log *l);
 /* The last success, or NULL. Decoded on demand; lives as long as the log. */
 const struct task_record *log_find(struct log *l, struct str workflow, struct str name);
 struct open_start log_open_start(struct log *l, struct str workflow, struct str name);
+/* Of so many tasks, of all workflows, anything is known. */
+size_t log_tasks(const struct log *l);
 /* Calls fn for every last success of that workflow. */
 void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self);
 
