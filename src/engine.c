@@ -100,6 +100,23 @@ static void add_plain_targets(const struct program *g, struct sbuf *b)
 		sbuf_printf(b, "%s: nothing to be done for '%.*s'\n", g->name, STR_ARG(p->plain_targets.items.p[i]));
 }
 
+/* Somebody who has left -f out asks for a workflow's file. */
+static void hint_at_file(const struct program *g, struct str path)
+{
+	static const char *const beginnings[] = {"tasks:", "actors:", "stages:"};
+	struct arena a = {0};
+	struct str text;
+	bool is_workflow = false;
+	if (!str_eq(path, g->project.workflow->file) && (str_ends(path, STR(".yaml")) || str_ends(path, STR(".yml"))) &&
+	    !os_read_file(&a, g->project.store.root_fd, arena_copy(&a, path).p, 1 << 20, &text))
+		for (size_t at = 0; at < text.n && !is_workflow; at = str_find(text, STR("\n"), at) + 1)
+			for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+				is_workflow = is_workflow || str_starts(str_sub(text, at, text.n), str_of(beginnings[i]));
+	if (is_workflow)
+		fprintf(stderr, "%s: '%.*s' is a workflow: 'axmake -f %.*s' runs it\n", g->name, STR_ARG(path), STR_ARG(path));
+	arena_free(&a);
+}
+
 static void say_plain_targets(const struct program *g)
 {
 	struct sbuf b = {0};
@@ -108,6 +125,8 @@ static void say_plain_targets(const struct program *g)
 		fwrite(b.p, 1, b.n, stdout);
 	sbuf_free(&b);
 	fflush(stdout); /* what follows goes out another way */
+	for (size_t i = 0; !g->options.silent && i < g->project.plain_targets.items.n; i++)
+		hint_at_file(g, g->project.plain_targets.items.p[i]);
 }
 
 /* Files alone are asked for that are there and that nobody makes: that was said. */
