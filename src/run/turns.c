@@ -188,10 +188,7 @@ static void fail_unrun(struct sched *s, struct task *t, struct str error, const 
 	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 	t->state = STATE_FAILED;
 	o.ignored = t->def->optional || s->c->ignore_errors;
-	if (o.ignored)
-		s->result.ignored++;
-	else
-		s->result.failed++;
+	*(o.ignored ? &s->result.ignored : &s->result.failed) += 1;
 	s->stopping = s->stopping || (!o.ignored && !s->c->keep_going);
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &o, .verdict = v});
 	sched_completed(s, t);
@@ -629,7 +626,6 @@ static void prepare(struct sched *s, enum event_kind begins)
 	}
 	s->checked_providers = false;
 	sched_send(s, &(struct event){.kind = begins, .count = wanted, .graph = g});
-	advise_of_remains(s);
 }
 
 /* Is there more to do, by what has been made? */
@@ -668,9 +664,10 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	prepare(&s, EVENT_RUN_BEGIN);
 	sharing_begin(&s);
 	putback_sweep(&s);
-	do
+	do {
+		advise_of_remains(&s);
 		turns(&s);
-	while (go_on(&s));
+	} while (go_on(&s));
 	watch_tokens(&s, false);
 	reaper_last(&s);
 	executor_end_run(&s);

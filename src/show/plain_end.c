@@ -88,7 +88,7 @@ static void add_foot(const struct plain *p, struct sbuf *b)
 	table_counts(b, &p->table, p->fresh);
 	add_elapsed(p, b);
 	add_budget(b, p);
-	table_hints(b, &p->table, p->config.graph);
+	table_hints(b, &p->table, p->config.graph, p->mistaken);
 	if (p->spending.over)
 		sbuf_lit(b, "  --budget=USD lets a run spend more\n");
 }

@@ -241,7 +241,15 @@ static void hint(struct sbuf *b, const struct graph *g, const char *options, str
 	sbuf_printf(b, "   %s\n", meaning);
 }
 
-void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
+/* What another run does. With mistakes in the workflow nothing, before they are mended. */
+static const char *again(const struct table *t, bool mistaken)
+{
+	if (mistaken)
+		return "goes on once the mistakes above are mended; what is done stays done";
+	return t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done";
+}
+
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken)
 {
 	for (size_t i = 0; i < t->states[ROW_HELD].rows.n && i < MOST_HELD_HINTS; i++)
 		hint(b, g, " --approve ", t->states[ROW_HELD].rows.p[i].task->name, "lets it run");
@@ -257,6 +265,6 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g)
 		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
 	struct sbuf options = {0};
 	add_anew(&options, t);
-	hint(b, g, options.n ? options.p : "", STR_NONE, t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done");
+	hint(b, g, options.n ? options.p : "", STR_NONE, again(t, mistaken));
 	sbuf_free(&options);
 }

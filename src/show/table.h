@@ -45,7 +45,7 @@ void table_add(struct table *t, struct arena *a, enum row_state state, const str
 void table_rows(struct sbuf *b, const struct table *t, const struct graph *g, bool color, size_t columns, size_t room);
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh);
-/* What to type next, a line each. */
-void table_hints(struct sbuf *b, const struct table *t, const struct graph *g);
+/* What to type next, a line each. mistaken: there are mistakes in the workflow, and they were said. */
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken);
 
 #endif
