@@ -75,6 +75,19 @@ def a_node_set_down_ends_its_tasks_at_once(box, cluster):
         check("axmake: 8 tasks done" in said and "lost" in said, said)
 
 
+def an_allocation_that_is_gone_is_passed_over(box, cluster):
+    """All that is kept is lost between two tasks: the second has a new one, in its first try."""
+    tasks = [task(f"a{i}", f"touch a{i}; while [ ! -e go ]; do sleep 0.05; done") for i in range(6)]
+    tasks.append(task("gone", "scancel --user=root; while [ \"$(squeue --noheader)\" ]; do sleep 0.1; done", dependencies=[t["name"] for t in tasks], executor="local"))
+    tasks.append(task("then", "echo fine", dependencies=["gone"]))
+    root = project(box, "gone", "slurm-steps", tasks)
+    run = Run(box, root)
+    run.until(lambda: all(os.path.exists(os.path.join(root, f"a{i}")) for i in range(6)), "six tasks that run")
+    open(os.path.join(root, "go"), "w", encoding="ascii").close()
+    said = run.end(limit_s=60)
+    check("axmake: 8 tasks done" in said and "lost" not in said and "did not start" not in said, said)
+
+
 def somebody_cancels_a_job(box, cluster):
     root = project(box, "cancelled", "slurm", [task("t", f"echo run >> runs; exec sleep {SLEEP}"), task("other", "echo other")])
     run = Run(box, root, "-k")
@@ -100,4 +113,4 @@ def the_controller_is_away_for_a_while(box, cluster):
 
 
 QUICK = [a_node_set_down_ends_its_tasks_at_once]
-LONG = [a_node_dies_in_the_middle, a_machine_dies_with_all_that_runs_there, a_node_is_drained, somebody_cancels_a_job, the_controller_is_away_for_a_while]
+LONG = [an_allocation_that_is_gone_is_passed_over, a_node_dies_in_the_middle, a_machine_dies_with_all_that_runs_there, a_node_is_drained, somebody_cancels_a_job, the_controller_is_away_for_a_while]
