@@ -47,6 +47,7 @@ ERRORS = {
     "fcntl": "ENOLCK EINTR EAGAIN", "flock": "EINTR ENOLCK EAGAIN", "ioctl": "ENOTTY EIO", "mmap": "ENOMEM EAGAIN", "mprotect": "ENOMEM", "madvise": "ENOMEM EAGAIN",
     "pipe2": "EMFILE ENFILE", "epoll_create1": "EMFILE ENFILE", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM", "inotify_init1": "EMFILE ENFILE",
     "inotify_add_watch": "ENOSPC ENOMEM EACCES", "signalfd4": "EMFILE ENFILE", "memfd_create": "EMFILE ENFILE", "pidfd_open": "EMFILE ENFILE ENOMEM", "pidfd_send_signal": "EPERM",
+    "socketpair": "EMFILE ENFILE", "sendto": "EPIPE ENOBUFS EINTR EAGAIN", "recvfrom": "ECONNRESET EINTR EAGAIN",
     "vfork": "EAGAIN ENOMEM", "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN", "wait4": "EINTR", "waitid": "EINTR", "kill": "EPERM", "getrandom": "EINTR EAGAIN",
     "fchmodat": "EPERM EIO EACCES", "fchmod": "EPERM EIO", "utimensat": "EIO EACCES", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO EAGAIN EINTR", "fallocate": "ENOSPC",
     "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "nanosleep": "EINTR",

@@ -144,7 +144,7 @@ def made(folder):
         for name in files + [f for f in folders if os.path.islink(os.path.join(at, f))]:
             path = os.path.join(at, name)
             short = os.path.relpath(path, folder)
-            if short in ("events.jsonl", "trace.json", "report.json", "report.md"):
+            if short in ("axmake.ini", "events.jsonl", "trace.json", "report.json", "report.md"):  # the first names a server, elsewhere each time
                 continue
             s = os.lstat(path)
             if stat.S_ISLNK(s.st_mode):
