@@ -39,11 +39,16 @@ static const struct {
     {{"slots", 5}, offsetof(struct executor_values, slots)}, {{"memory", 6}, offsetof(struct executor_values, memory)},
 };
 
+static const struct str *value_at(const void *values, size_t i)
+{
+	return (const struct str *)(const void *)((const char *)values + placeholders[i].offset);
+}
+
 static const struct str *value_of(const void *values, struct str name)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
 		if (str_eq(placeholders[i].name, name))
-			return (const struct str *)(const void *)((const char *)values + placeholders[i].offset);
+			return value_at(values, i);
 	return NULL;
 }
 
@@ -51,7 +56,7 @@ static const struct str *value_of(const void *values, struct str name)
 static bool lacks_value(const struct executor_values *v, struct str word)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
-		if (!value_of(v, placeholders[i].name)->p && callwords_word_uses(word, placeholders[i].name))
+		if (!value_at(v, i)->p && callwords_word_uses(word, placeholders[i].name))
 			return true;
 	return false;
 }
