@@ -25,7 +25,7 @@ static const char far_script[] = "[ $3 = 0 ] || eval \"$(dd bs=1 count=$3 2>/dev
 				 "s=$?\n"
 				 "umask 022\n"
 				 "[ -d \"${e%/*}\" ] || mkdir -p \"${e%/*}\"\n"
-				 "echo $s >\"$e.ended.new\" && mv -f \"$e.ended.new\" \"$e.ended\"\n"
+				 "echo $s >\"$e.ended\"\n"
 				 "exit $s";
 
 static const struct {

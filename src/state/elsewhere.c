@@ -36,10 +36,12 @@ int elsewhere_begin(const struct store *s, struct str mark, const struct str *no
 	return err;
 }
 
-/* Of digits and a line's end, and nothing else. */
+/* Of digits and a line's end, and nothing else: what was cut is none. */
 static bool status_of(struct str text, int *status)
 {
 	int n = 0;
+	if (!str_ends(text, STR("\n")))
+		return false;
 	text = str_trim_end_newlines(text);
 	for (size_t i = 0; i < text.n; i++) {
 		if (text.p[i] < '0' || text.p[i] > '9')
@@ -84,7 +86,7 @@ int64_t elsewhere_age(const struct store *s, struct str mark)
 
 void elsewhere_forget(const struct store *s, struct str mark)
 {
-	static const char *const all[] = {"began", "ended", "ended.new", "started"};
+	static const char *const all[] = {"began", "ended", "started"};
 	struct arena a = {0};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		unlinkat(s->fd, name_of(&a, mark, all[i]).p, 0);
