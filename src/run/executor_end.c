@@ -90,7 +90,8 @@ static void look(struct job *j, struct elsewhere *seen)
 	struct elsewhere_try *f = &j->elsewhere;
 	const struct executor *e = j->task->executor;
 	*seen = elsewhere_look(j->sched->c->store, j->mark);
-	if (seen->ended && j->cause == END_OWN && seen->status > 128 && says(j, e->retry_on))
+	/* Its own status says nothing of that: ssh, too, ends with 255. */
+	if (seen->ended && j->cause == END_OWN && seen->status > 128 && line_matches(&j->arena, e->retry_on, said(j), STR_NONE))
 		seen->ended = false; /* by the signal that a node's end sends ahead */
 	if (seen->ended && !seen->status && !executor_carries(j->task))
 		executor_look_anew(j);
