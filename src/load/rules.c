@@ -214,6 +214,14 @@ static void report_kind(struct diag *d, const struct ini_section *s)
 	           "unknown kind of section '%.*s'", STR_ARG(s->kind.s));
 }
 
+/* A section is there to say something. */
+static void report_empty(struct diag *d, const struct ini_section *s)
+{
+	if (!s->keys.n)
+		diag_error(d, s->kind.at, "give it a key, or put a ';' before its heading, too", "section [%.*s%s%.*s] is empty", STR_ARG(s->kind.s), s->name.s.n ? " " : "",
+		           STR_ARG(s->name.s));
+}
+
 void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source, struct str text, bool user)
 {
 	const struct inifile *file = inifile_read(a, d, source, text);
@@ -229,8 +237,11 @@ void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source
 			add_executor(r, a, d, s, user);
 		else if (str_eq(s->kind.s, STR("axmake")))
 			add_settings(r, a, d, s);
-		else
-			report_kind(d, s);
+		else {
+			report_kind(d, s); /* which is enough to be said of it */
+			continue;
+		}
+		report_empty(d, s);
 	}
 }
 

@@ -238,7 +238,8 @@ static void text_sums(struct sbuf *b, const struct scene *s)
 		text_spent(b, "spent by all runs on these", &here);
 		return;
 	}
-	log_each_taken(s->view->log, g->workflow->file, add_taken, &ever);
+	if (s->view->log)
+		log_each_taken(s->view->log, g->workflow->file, add_taken, &ever);
 	text_spent(b, "spent by all runs", &ever);
 	if (ever.calls > here.calls) {
 		subtract(&ever, &here);

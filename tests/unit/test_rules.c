@@ -314,6 +314,8 @@ static void broken_lines_are_reported_at_their_places(void **state)
 	    {"[agent a\nmodel = m\n", "x.ini:1:9: error: the section's heading lacks its ']'"},
 	    {"[agent a] model = m\n", "x.ini:1:11: error: unexpected text after the section's ']'"},
 	    {"[]\nmodel = m\n", "x.ini:1:1: error: a section without a name"},
+	    {"[agent a]\n", "x.ini:1:2: error: section [agent a] is empty"},
+	    {"[agent a]\n[agent b]\nmodel = m\n", "x.ini:1:2: error: section [agent a] is empty"},
 	    {"[agent a]\nmodel = m\nrole = r\nmodel = n\n", "x.ini:4:1: error: key 'model' stands twice in its section"},
 	    {"[agent a]\nmodel = m\nrole = r\nmodel = n\n", "x.ini:2:1: note: it first stands here"},
 	    {"[agent a]\nmodel = m\n[agent  a ]\nrole = r\n", "x.ini:3:2: error: section [agent a] stands twice in this file"},
@@ -402,8 +404,8 @@ static void all_mistakes_are_reported_not_only_the_first(void **state)
 
 	add(f, "x = 1\n[agent a]\n b = 1\nmodel\n[what]\nk = v\n[provider p]\nq = 1\ncommand = ${x} ${y}\n", true);
 	rules_check(f->r, &f->a, f->d);
-	/* the key outside, the indented one, no '=', the kind, the key q, two placeholders */
-	assert_int_equal(diag_errors(f->d), 7);
+	/* the key outside, the indented one, no '=', the empty agent, the kind, the key q, two placeholders */
+	assert_int_equal(diag_errors(f->d), 8);
 }
 
 static void a_nul_byte_is_reported_and_nothing_is_read(void **state)
