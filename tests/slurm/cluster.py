@@ -40,7 +40,7 @@ SelectTypeParameters=CR_Core
 ReturnToService=2
 SlurmdParameters=config_overrides
 SlurmdTimeout={patience_s}
-InactiveLimit=0
+InactiveLimit=20
 KillWait={kill_wait_s}
 MinJobAge=2
 {more}
