@@ -111,6 +111,7 @@ def affected_tells_who_hangs_on_a_file(box):
 def affected_goes_where_results_go_and_not_where_only_order_does(box):
     folder = box.path("project")
     write(os.path.join(folder, "ask.txt"), "What?\n")
+    os.makedirs(os.path.join(folder, "src"))
     write(os.path.join(folder, "workflow.ax.yaml"), """tasks:
   - {name: asked, agent: writer, task_file: ask.txt}
   - {name: used, agent: writer, task: "By ${asked}"}

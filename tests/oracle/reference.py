@@ -462,7 +462,7 @@ class Run:
         if ran or t.name in self.asked:
             return "it was killed"
         stopped = self.killed or self.free and not t.run_if and t.uid != self.wf.planner  # it may have had no turn
-        seen = not stopped or self.was_used(t)
+        seen = not stopped or self.was_used(t, by_handlers=False)
         for r in (*reversed(possible), ref.records.get(t.name)):
             if r and r.signature == signature and self.stands(r):
                 if not seen:
@@ -563,8 +563,10 @@ class Run:
         ref.taint[0] = True
         return "done"
 
-    def was_used(self, t):
-        return any(t.uid in self.before[u] or self.wf.planner and u != t.uid == self.wf.planner for u in self.ran if u in self.before)
+    def was_used(self, t, by_handlers=True):
+        """Has one begun that comes after it? What runs after failures does so too where t has had no turn."""
+        after = [u for u in self.ran if u in self.before and (by_handlers or not self.wf.of(u).run_if)]
+        return any(t.uid in self.before[u] or self.wf.planner and u != t.uid == self.wf.planner for u in after)
 
     def was_had(self, t):
         """Did somebody start who needs its success, or its end where nothing failed?"""
