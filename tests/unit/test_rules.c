@@ -33,8 +33,7 @@ static int set_up(void **state)
 
 static void free_rules(struct rules *r)
 {
-	map_free(&r->providers);
-	map_free(&r->agents);
+	rules_free(r);
 }
 
 static int tear_down(void **state)
