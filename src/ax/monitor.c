@@ -23,6 +23,7 @@
 #define STATUS_LIMIT (16u << 20)     /* of a status file */
 #define LOOK_AGAIN_NS (10 * NS_PER_MS)
 #define LOOK_FOR_NS NS_PER_S
+#define NONE_NS NS_PER_S /* after which waiting for a run to begin is told: most begin at once */
 
 #define IN_FOLDER (IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
@@ -51,6 +52,7 @@ struct monitor {
 	bool json;
 	int64_t give_up_ns;      /* monotonic; 0: never */
 	int64_t look_until_ns;   /* a mark was closed, and its lock may take a moment to go; 0: no such thing */
+	int64_t tell_none_ns;    /* when to say who has no run under way; 0: that was said */
 	bool overflow, moved;    /* events were lost; a folder on the way came or went */
 	bool broken;             /* standard output */
 };
@@ -267,6 +269,8 @@ static bool settle(struct monitor *m)
 static int patience(const struct monitor *m)
 {
 	int64_t now = clock_ns(), until = m->give_up_ns;
+	if (m->tell_none_ns && (!until || m->tell_none_ns < until))
+		until = m->tell_none_ns;
 	if (m->look_until_ns && (!until || now + LOOK_AGAIN_NS < until))
 		until = now + LOOK_AGAIN_NS;
 	if (!until)
@@ -285,14 +289,30 @@ static int follow(struct monitor *m)
 	return watch(m, true);
 }
 
+/* Who has finished by now, or whose name is misspelt, would be waited for without a word. */
+static void tell_none(struct monitor *m)
+{
+	m->tell_none_ns = 0;
+	for (size_t i = 0; i < m->agents.n; i++) {
+		struct sbuf b = {0};
+		phrase_word(&b, m->agents.p[i].name);
+		if (!m->agents.p[i].alive && !m->agents.p[i].told)
+			fprintf(stderr, "ax: no run of %s is under way: waits for one to begin\n", b.p);
+		sbuf_free(&b);
+	}
+}
+
 static int wait_for_all(struct monitor *m)
 {
 	int err = watch(m, false);
+	m->tell_none_ns = clock_ns() + NONE_NS;
 	while (!err && !m->broken) {
 		if (settle(m))
 			return 0;
 		if (m->give_up_ns && clock_ns() >= m->give_up_ns)
 			return ETIMEDOUT;
+		if (m->tell_none_ns && clock_ns() >= m->tell_none_ns)
+			tell_none(m);
 		struct pollfd p = {.fd = m->inotify_fd, .events = POLLIN};
 		if (poll(&p, 1, patience(m)) < 0 && errno != EINTR)
 			return errno;
