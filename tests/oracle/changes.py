@@ -5,6 +5,7 @@ import os
 
 import generate
 import workflow as w
+from reference import other_work
 
 
 def edit_source(h):
@@ -214,7 +215,8 @@ def allow_cache(h):
 
 def reject(h):
     """What a task made is no good, says somebody; to an agent perhaps why."""
-    known = [t for t in h.wf.tasks if t.kind != "group" and t.name in h.ref.records]
+    # What is on record there for other work, as after a swap of names, is nothing of this task's.
+    known = [t for t in h.wf.tasks if t.kind != "group" and t.name in h.ref.records and not other_work(h.ref.records[t.name], t)]
     if not known or h.ref.unsure:
         return
     t = h.rng.choice(known)
