@@ -106,6 +106,7 @@ struct task_def {
 	struct text name; /* NFC */
 	struct pos at;    /* of the name, else of the task */
 	struct text agent, prompt, prompt_file;
+	bool unsaid; /* the prompt was composed of the names, for none was given */
 	struct text run, shell, check;
 	struct text_list dependencies, after; /* NFC names */
 	struct text_list inputs, outputs, edits;

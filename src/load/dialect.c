@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/foreign_words.h"
 #include "load/value.h"
 
 static bool has_unit(struct str s)
@@ -28,10 +29,10 @@ static const char *const foreign[] = {"permissions", "resources", "delegation", 
 
 const char *dialect_hint(struct diag *d, struct str key, struct suggestion *near)
 {
-	(void)d, (void)key;
+	(void)d;
 	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
 		suggestion_offer(near, str_of(foreign[i]));
-	return NULL;
+	return foreign_word_of_task(key);
 }
 
 bool dialect_other_key(struct reader *r, const struct node *key, const struct node *value, void *into)

@@ -9,7 +9,7 @@
 key_read_fn read_timeout;
 /* For key_table.other: keys of these sections that axmake does not act on. */
 bool dialect_other_key(struct reader *r, const struct node *key, const struct node *value, void *into);
-/* For key_table.hint: offers those. */
+/* For key_table.hint: offers those, and knows other programs' words. */
 const char *dialect_hint(struct diag *d, struct str key, struct suggestion *near);
 /* Looks at the agent of a task whose keys and name are read. said: its key `agent` or `actor`, or NULL. An actor's becomes that
  * actor's agent; an actor that says none is called as itself. What the actor says besides, or NULL. */

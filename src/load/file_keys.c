@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "load/foreign_words.h"
 #include "load/limit_keys.h"
 #include "load/stages.h"
 #include "load/value.h"
@@ -292,12 +293,12 @@ static bool other_section(struct reader *r, const struct node *key, const struct
 
 static const char *section_hint(struct diag *d, struct str key, struct suggestion *near)
 {
-	static const char *const lists[] = {"steps", "nodes", "jobs", "targets", "task"};
+	const char *known = foreign_word_of_file(key);
 
-	if (in_list(lists, sizeof lists / sizeof *lists, key))
-		return "axmake's list of tasks is called 'tasks'";
-	if (str_eq(key, STR("variables")))
-		return "did you mean 'vars'?";
+	if (known)
+		return known;
+	if (task_key_in_defaults(key))
+		return diag_hint(d, "'%.*s' is a key of a task: indent it below its '- name', or below 'defaults' for all", STR_ARG(key));
 	if (task_key_known(key))
 		return diag_hint(d, "'%.*s' is a key of a task: indent it below its '- name'", STR_ARG(key));
 	for (size_t i = 0; i < sizeof foreign_sections / sizeof *foreign_sections; i++)

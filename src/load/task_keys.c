@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "load/dialect.h"
+#include "load/foreign_words.h"
 #include "load/limit_keys.h"
 #include "load/matrix.h"
 #include "load/sandbox_keys.h"
@@ -212,6 +213,12 @@ static void read_retry_on(struct reader *r, const struct key_row *row, const str
 	}
 }
 
+static const char *retry_hint(struct diag *d, struct str key, struct suggestion *near)
+{
+	(void)d, (void)near;
+	return foreign_word_of_retry(key);
+}
+
 static void read_retry(struct reader *r, const struct key_row *row, const struct node *key, const struct node *value, void *into)
 {
 	static const struct key_row rows[] = {
@@ -221,7 +228,7 @@ static void read_retry(struct reader *r, const struct key_row *row, const struct
 	    {"max_delay", 3, read_duration, offsetof(struct retry, max_delay_ns), false},
 	    {"on", 4, read_retry_on, 0, false},
 	};
-	static const struct key_table table = {"'retry'", rows, sizeof rows / sizeof *rows, NULL, NULL};
+	static const struct key_table table = {"'retry'", rows, sizeof rows / sizeof *rows, NULL, retry_hint};
 	struct retry *retry = &((struct task_def *)into)->retry;
 	struct slots slots;
 
@@ -288,21 +295,11 @@ static const struct key_row task_rows[] = {
 };
 
 enum { N_TASK_ROWS = sizeof task_rows / sizeof *task_rows };
-/* What other programs' files say instead. */
+
 static const char *task_hint(struct diag *d, struct str key, struct suggestion *near)
 {
-	static const char script[] = "a shell script is called 'run'", made[] = "files that it makes are called 'outputs'";
-	static const char counts[] = "files whose content counts are called 'inputs'", condition[] = "a condition is called 'when'";
-	static const char *const words[][2] = {
-	    {"command", script}, {"commands", script}, {"cmd", script},    {"cmds", script},    {"script", script},
-	    {"bash", script},    {"sh", script},       {"sources", counts}, {"generates", made}, {"if", condition},
-	};
-
 	(void)d, (void)near;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (str_eq(key, str_of(words[i][0])))
-			return words[i][1];
-	return NULL;
+	return foreign_word_of_task(key);
 }
 
 static const struct key_table task_table = {"a task", task_rows, N_TASK_ROWS, NULL, task_hint};
@@ -343,6 +340,13 @@ bool task_key_known(struct str key)
 	return task_row(key);
 }
 
+bool task_key_in_defaults(struct str key)
+{
+	const struct key_row *row = task_row(key);
+
+	return row && row->in_defaults;
+}
+
 void task_init(struct task_def *t, struct pos at)
 {
 	t->at = at;
@@ -355,7 +359,7 @@ void task_init(struct task_def *t, struct pos at)
 
 void defaults_read(struct reader *r, const struct node *value, struct defaults *out)
 {
-	static const struct key_table table = {"'defaults'", task_rows, N_TASK_ROWS, NULL, NULL};
+	static const struct key_table table = {"'defaults'", task_rows, N_TASK_ROWS, NULL, task_hint};
 
 	task_init(&out->task, value->at);
 	if (node_is_null(value))

@@ -62,5 +62,7 @@ void task_finish(struct reader *r, struct task_def *t, const struct slots *own, 
                  const struct defaults *defaults);
 /* Is this a key of a task, built or not? */
 bool task_key_known(struct str key);
+/* May it stand in `defaults`? */
+bool task_key_in_defaults(struct str key);
 
 #endif

@@ -16,6 +16,7 @@ static void compose_prompt(struct reader *r, struct task_def *t)
 		}
 	}
 	t->prompt = (struct text){.s = arena_copy(r->a, sbuf_view(&b)), .at = t->agent.at};
+	t->unsaid = true;
 	sbuf_free(&b);
 }
 

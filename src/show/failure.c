@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
+#include "show/lastline.h"
 #include "show/phrase.h"
 #include "state/store.h"
 
@@ -37,7 +38,29 @@ static void reason_words(struct sbuf *b, const struct task *t, const struct outc
 	}
 }
 
+/* A check fails by what it has found: ": it holds no title". */
+static void check_said(struct sbuf *b, const struct outcome *o)
+{
+	struct lastline last = {0};
+	struct sbuf said = {0};
+
+	lastline_add(&last, o->tail);
+	lastline_show(&last, &said);
+	if (said.n) {
+		sbuf_lit(b, ": ");
+		sbuf_str(b, sbuf_view(&said));
+	}
+	sbuf_free(&said);
+}
+
 void failure_words(struct sbuf *b, const struct task *t, const struct outcome *o)
+{
+	failure_brief(b, t, o);
+	if (o->class == TRY_CHECK)
+		check_said(b, o);
+}
+
+void failure_brief(struct sbuf *b, const struct task *t, const struct outcome *o)
 {
 	bool says_nothing = !o->error.n && !o->signaled && !o->status;
 

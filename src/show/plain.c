@@ -240,7 +240,7 @@ static void say_failure(struct plain *p, const struct task *t, const struct outc
 	sbuf_lit(&head, ": ");
 	utf8_escape(&head, t->name);
 	sbuf_lit(&head, "] ");
-	failure_words(&head, t, o);
+	failure_brief(&head, t, o);
 	if (o->ignored)
 		sbuf_lit(&head, " (ignored)");
 	phrase_color(&b, p->config.color_err, o->ignored ? "33" : "1;31", head.p);

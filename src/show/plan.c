@@ -23,6 +23,8 @@ static void print_task(struct sbuf *b, const struct view *v, const struct task *
 	}
 	sbuf_lit(b, "    ");
 	phrase_kind(b, t);
+	if (t->def->unsaid)
+		sbuf_lit(b, ", without a 'task': it is asked to do what its name and the task's say");
 	sbuf_char(b, '\n');
 }
 

@@ -109,7 +109,7 @@ static void status_json(const struct scene *s, FILE *to)
 static void text_run(struct sbuf *b, const struct scene *s)
 {
 	if (!s->run->holder.held) {
-		sbuf_lit(b, "no run\n");
+		sbuf_lit(b, "no run under way\n");
 		return;
 	}
 	sbuf_lit(b, "run ");

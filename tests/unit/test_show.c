@@ -356,7 +356,7 @@ static void status_without_a_run_tells_what_is_stale(void **state)
 	r->provider = STR("offline");
 	r->input_tokens = 812;
 	r->output_tokens = 96;
-	assert_string_equal(PRINTED(f, view_status(&f->view, to, false)), "no run\n"
+	assert_string_equal(PRINTED(f, view_status(&f->view, to, false)), "no run under way\n"
 	                                                                  "up-to-date  a (812+96 tokens, $0.10)\n"
 	                                                                  "stale       b: it has not succeeded yet\n");
 	j = parse(PRINTED(f, view_status(&f->view, to, true)));
@@ -449,7 +449,7 @@ static void status_during_a_run_tells_what_it_does(void **state)
 	store_close(&holder);
 	underway = underway_look(&f->a);
 	text = PRINTED(f, view_status(&f->view, to, false));
-	assert_memory_equal(text, "no run\nstale       a: ", 22);
+	assert_memory_equal(text, "no run under way\nstale       a: ", 32);
 	assert_non_null(strstr(text, "failed      b: the last try failed (timeout)\nstale       c: "));
 	log_close(f->view.log);
 	store_close(&f->store);
