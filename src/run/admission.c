@@ -25,7 +25,7 @@ enum {
 #define LAST_LOOK_NS (1000 * NS_PER_MS)
 
 /* What a task may lack, as bits. */
-enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32, LACK_TURN = 64 /* one that was overtaken comes first */, LACK_EXECUTOR = 128 };
+enum lack { LACK_AGENT = 1, LACK_POOL = 2, LACK_COMPLEXITY = 4, LACK_MEMORY = 8, LACK_SLOTS = 16, LACK_LOAD = 32, LACK_TURN = 64 /* one that was overtaken comes first */, LACK_EXECUTOR = 128, LACK_ROOM = 256 };
 
 struct needs {
 	uint32_t pool, slots, executor;
@@ -55,6 +55,7 @@ struct admission {
 	uint32_t short_of;           /* the fewest slots that were refused in this round */
 	bool one_lacks, several_lack;
 	bool load_lacks;             /* in this round */
+	bool crowded;                /* see admission_crowd */
 	bool loaded;                 /* was the load too high when it was looked at? */
 	int64_t load_seen_ns;        /* 0: not since the last start */
 	size_t running, slotted, agents, at_once[COMPLEXITY_HIGH + 1];
@@ -273,6 +274,8 @@ static unsigned what_lacks(struct admission *ad, const struct queue *q)
 		lack |= LACK_COMPLEXITY;
 	if (n->slots >= ad->short_of)
 		lack |= LACK_SLOTS;
+	if (ad->crowded && ad->running)
+		lack |= LACK_ROOM;
 	if (!lack && n->slots && too_loaded(ad))
 		lack |= LACK_LOAD;
 	if (!lack && memory && !has_room(ad, memory))
@@ -336,7 +339,7 @@ void admission_tell(struct admission *ad, void (*fn)(void *self, const struct ta
 		const char *words;
 	} phrases[] = {
 	    {LACK_SLOTS, "a free slot"}, {LACK_AGENT, "another agent to end"}, {LACK_POOL, "a place in its pool"}, {LACK_EXECUTOR, "a place of its executor"}, {LACK_COMPLEXITY, "another of its complexity to end"},
-	    {LACK_MEMORY, "memory"},     {LACK_LOAD, "less load"},             {LACK_TURN, "a task that was passed over too often"},
+	    {LACK_ROOM, "what runs to give descriptors back"}, {LACK_MEMORY, "memory"},     {LACK_LOAD, "less load"},             {LACK_TURN, "a task that was passed over too often"},
 	};
 
 	for (size_t i = 0; i < ad->active.n; i++) {
@@ -397,6 +400,16 @@ static void note_overtaken(struct admission *ad, const struct queue *q, const st
 		if (++other->overtaken >= PATIENCE && !ad->due)
 			ad->due = other;
 	}
+}
+
+void admission_crowd(struct admission *ad, bool crowded)
+{
+	ad->crowded = crowded;
+}
+
+bool admission_crowded(const struct admission *ad)
+{
+	return ad->crowded;
 }
 
 bool admission_take(struct admission *ad, struct places *p, struct arena *a)

@@ -61,6 +61,10 @@ void admission_tell(struct admission *ad, void (*fn)(void *self, const struct ta
 /* Of all that wait, only those that `keep` says go on waiting. */
 void admission_keep(struct admission *ad, bool (*keep)(const void *self, const struct task *t), const void *self);
 
+/* crowded: little is left of what all share without a place of its own, as descriptors, and nothing starts beside what runs. */
+void admission_crowd(struct admission *ad, bool crowded);
+bool admission_crowded(const struct admission *ad);
+
 /* Gives all back. */
 void admission_give(struct admission *ad, struct places *p);
 

@@ -27,7 +27,12 @@ static bool worth_another(const struct job *j, enum try_class class)
 	return j->tries - j->tries_before < r->attempts && (r->on & class);
 }
 
-/* The delay before the next try, with up to 20 % of jitter so that many do not come back at once. */
+/* Up to 20 % more, so that many do not come back at once. */
+static int64_t with_jitter(int64_t ns)
+{
+	return ns + (int64_t)((double)ns * 0.2 * ((double)(os_random64() >> 11) / 9007199254740992.0));
+}
+
 static int64_t delay_before_next(const struct job *j, enum try_class class)
 {
 	const struct retry *r = &j->task->def->retry;
@@ -39,7 +44,7 @@ static int64_t delay_before_next(const struct job *j, enum try_class class)
 	/* To come back earlier than told is to be sent away again. */
 	if (class == TRY_TRANSIENT && j->task->kind == TASK_AGENT && j->answer.wait_ns > d)
 		d = j->answer.wait_ns;
-	return d + (int64_t)((double)d * 0.2 * ((double)(os_random64() >> 11) / 9007199254740992.0));
+	return with_jitter(d);
 }
 
 /* What a failed task left counts for those that run all the same. */
@@ -118,6 +123,16 @@ void finish_end(struct job *j, enum try_class class)
 	sched_job_gone(j);
 }
 
+static void try_later(struct job *j, enum try_class class, int64_t delay, struct str other)
+{
+	j->outcome.class = class;
+	j->outcome.tries = j->tries;
+	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
+	sched_release(j);
+	isolate_failed(j, class);
+	sched_retry_later(j, delay);
+}
+
 void finish_fail(struct job *j, enum try_class class)
 {
 	if (j->leaves) {
@@ -144,14 +159,8 @@ void finish_fail(struct job *j, enum try_class class)
 	int lost = budget_keep(j);
 	if (lost)
 		sched_state_lost(j->sched, lost);
-	delay = next == CHOICE_OTHER ? 0 : delay;
-	j->outcome.class = class;
-	j->outcome.tries = j->tries;
 	j->tries_before += class == TRY_LOST; /* that was no try of the task's own */
-	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
-	sched_release(j);
-	isolate_failed(j, class);
-	sched_retry_later(j, delay);
+	try_later(j, class, next == CHOICE_OTHER ? 0 : delay, other);
 }
 
 void finish_failed(struct job *j)
@@ -165,7 +174,7 @@ void finish_dropped(struct job *j)
 	finish_end(j, j->outcome.class ? j->outcome.class : TRY_FAILED);
 }
 
-void finish_unstarted(struct job *j, enum try_class class, struct str error)
+static void note_unstarted(struct job *j, struct str error)
 {
 	if (j->capture) {
 		capture_finish(j->capture);
@@ -175,7 +184,21 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error)
 	tries_mask(j);
 	j->outcome.error = mask_copy(&j->sched->mask, &j->arena, error);
 	j->outcome.status = 127;
+}
+
+void finish_unstarted(struct job *j, enum try_class class, struct str error)
+{
+	note_unstarted(j, error);
 	finish_end(j, class);
+}
+
+#define SCARCE_DELAY_NS NS_PER_S
+
+void finish_scarce(struct job *j, struct str error)
+{
+	note_unstarted(j, error);
+	j->tries_before++;
+	try_later(j, TRY_TRANSIENT, with_jitter(SCARCE_DELAY_NS), STR_NONE);
 }
 
 void finish_unprovided(struct job *j, const struct choice_none *none)

@@ -1,5 +1,6 @@
 #include "run/inherited.h"
 
+#include <dirent.h>
 #include <pthread.h>
 
 static struct inherited record(void)
@@ -35,6 +36,7 @@ const struct inherited *inherited_signals(void)
 /* As above: facts of the whole process. */
 struct changed_limit {
 	bool known, changed;
+	bool tight; /* of descriptors: few were left once */
 	struct rlimit before;
 };
 
@@ -83,6 +85,35 @@ void inherited_make_room(int fd)
 		return;
 	all = (struct rlimit){d->before.rlim_max, d->before.rlim_max};
 	d->changed = d->before.rlim_cur < d->before.rlim_max && !setrlimit(RLIMIT_NOFILE, &all);
+}
+
+#define SPARE 24 /* ends come one after another, and each opens a few */
+
+/* All that are open; -1: not known. */
+static long count_open(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	long n = -3; /* two dots, and its own */
+
+	if (!d)
+		return -1;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+bool inherited_is_short(int fd)
+{
+	struct changed_limit *d = descriptors();
+	rlim_t most = d->changed ? d->before.rlim_max : d->before.rlim_cur;
+
+	if (!d->known || most == RLIM_INFINITY)
+		return false;
+	/* The lowest free number is given: as long as none was high, there were enough. */
+	d->tight = d->tight || (rlim_t)fd + SPARE >= most;
+	long n = d->tight ? count_open() : 0;
+	return n < 0 || (rlim_t)n + SPARE > most;
 }
 
 const struct rlimit *inherited_descriptors(void)

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 
@@ -26,6 +27,8 @@ const struct rlimit *inherited_core(void);
 /* A descriptor of this number has been given: where that is half of all that may be open, as many may be as this process may allow itself. (Other programs, which may know no
  * number above 1024, are not to see that.) */
 void inherited_make_room(int fd);
+/* After that: are so few left that what those on their way still have to open could go short? fd: the highest that was given lately; 0: none. */
+bool inherited_is_short(int fd);
 /* The limit before; NULL: it was not changed. */
 const struct rlimit *inherited_descriptors(void);
 

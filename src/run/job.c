@@ -250,7 +250,9 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		close_stdin(j, in);
 		return err;
 	}
-	inherited_make_room(child[0] > child[1] ? child[0] : child[1]);
+	int highest = child[0] > child[1] ? child[0] : child[1];
+	inherited_make_room(highest);
+	admission_crowd(s->admission, inherited_is_short(highest));
 	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), sandbox_file_size(j), &j->step};
 	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
 	if (!err)
@@ -288,6 +290,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		without_shell(j, call->script, call, env);
 	int err = spawn(j, call, &je, env);
 	if (err) {
+		j->scarce = err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
 		executor_unstarted(j);
 		*why = spawn_error(j, call, err);
 		return false;
@@ -308,6 +311,15 @@ static void set_mark(struct job *j)
 	j->mark = arena_printf(&j->arena, "%llx-%u-%u", (unsigned long long)j->sched->c->run_id, j->task->id, j->tries);
 }
 
+/* Do others hold places, which they will give back? */
+static bool others_run(const struct job *j)
+{
+	for (size_t i = 0; i < j->sched->live.n; i++)
+		if (j->sched->live.p[i]->places.task && j->sched->live.p[i] != j)
+			return true;
+	return false;
+}
+
 static void start_try(struct job *j)
 {
 	struct call call = {0};
@@ -317,7 +329,7 @@ static void start_try(struct job *j)
 	j->status = 0;
 	j->pid = 0;
 	j->failed = TRY_OK;
-	j->masked = j->unfit = false;
+	j->masked = j->unfit = j->scarce = false;
 	j->asked = NULL;
 	set_mark(j);
 	/* What stays behind could hold tokens, and the pipe, for ever; elsewhere there is no pipe. */
@@ -334,6 +346,8 @@ static void start_try(struct job *j)
 						 : job_start_script(j, j->task->def->run.s, &why);
 	if (ok)
 		attend_begin(j);
+	else if (j->scarce && others_run(j))
+		finish_scarce(j, why);
 	else {
 		j->outcome.unstarted = j->tries == 1;
 		finish_unstarted(j, TRY_FAILED, why);

@@ -118,6 +118,7 @@ struct job {
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */
+	bool scarce;              /* its start failed for want of what others hold: descriptors, processes, memory */
 	bool unnoted;             /* what it was asked could not be written down, so it is not asked */
 	bool unkept;              /* it answered, but that could not be kept or looked at */
 	bool unrecorded;          /* it succeeded, but that is not on record */
@@ -208,6 +209,9 @@ void advise_of_patterns(struct job *j);
 /* Tells, once each, of files that input patterns find and whose tasks have left the workflow. Before anything of the graph is judged. */
 void advise_of_remains(struct sched *s);
 
+/* Before the first start: has every task that may start what it asks of this machine? false, after EVENT_REFUSED: the run is refused. */
+bool demands_met(struct sched *s);
+
 /* A job for a stale task, in s->jobs. */
 struct job *job_make(struct sched *s, struct task *t);
 /* Starts its first or next try; its places are held. Ends the task at once when it cannot start. */
@@ -260,6 +264,8 @@ void finish_salvaged(struct job *j);
 void finish_dropped(struct job *j);
 /* A try that never started. */
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
+/* The same, for want of what those that run will give back: it starts later, and that was no try of its own. */
+void finish_scarce(struct job *j, struct str error);
 /* A task for which no provider is left. */
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* A watch does not try it again: state, and for those that run all the same what it left. */

@@ -16,6 +16,7 @@
 #include "graph/ended.h"
 #include "graph/lineup.h"
 #include "run/budget.h"
+#include "run/inherited.h"
 #include "run/job.h"
 #include "run/putback.h"
 #include "run/shelf.h"
@@ -302,52 +303,6 @@ static void judge(struct sched *s, struct task *t)
 	}
 }
 
-/* Is it an agent's task that will, as far as is known, ask a provider, and has none yet? */
-static bool will_ask(const struct task *t, bool cached)
-{
-	bool ended = t->state == STATE_UPTODATE || t->state == STATE_DONE || t->state == STATE_SKIPPED || t->state == STATE_FAILED || t->state == STATE_NOT_RUN;
-	bool perhaps = t->when || t->def->run_if == RUN_IF_FAILURE;
-	return t->wanted && t->kind == TASK_AGENT && ((t->state == STATE_STALE && !t->asks_server) || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
-}
-
-static void refuse(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
-{
-	struct sbuf b = {0};
-	sbuf_printf(&b, "no provider for agent '%.*s'", STR_ARG(t->agent->name));
-	if (str_eq(why, sbuf_view(said)))
-		sbuf_lit(&b, " either");
-	else
-		sbuf_printf(&b, ": %.*s; axmake --doctor tells more", STR_ARG(why));
-	o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = sbuf_view(&b), .at_ns = clock_ns()});
-	sbuf_free(&b);
-	sbuf_clear(said);
-	sbuf_str(said, why);
-}
-
-bool sched_providers_there(const struct graph *g, const char *path_env, const struct observer *o, bool cached)
-{
-	struct sbuf said = {0}; /* the list of what is not installed is long: once will do */
-	bool ok = true;
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		struct task *t = g->tasks.p[i];
-		struct arena a = {0};
-		struct str why = will_ask(t, cached) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
-		if (why.n)
-			refuse(t, o, why, &said);
-		ok = ok && !why.n;
-		arena_free(&a);
-	}
-	sbuf_free(&said);
-	return ok;
-}
-
-static bool providers_there(struct sched *s)
-{
-	s->checked_providers = true;
-	s->result.refused = !sched_providers_there(s->c->graph, s->path_env, s->c->observer, s->c->shares_cache) || !isolate_possible(s) || !sandbox_possible(s) || !executor_possible(s);
-	return !s->result.refused;
-}
-
 /* May any task? */
 static bool may_start(const struct sched *s)
 {
@@ -426,6 +381,8 @@ static void tell_lack(void *sched, const struct task *t, size_t n, const char *l
 static bool start_some(struct sched *s)
 {
 	struct task *t;
+	if (admission_crowded(s->admission))
+		admission_crowd(s->admission, inherited_is_short(0));
 	/* Where a token is watched for and none came since the last refusal, the loop would have told. */
 	admission_begin(s->admission, s->watched_fd < 0 || s->slot_came);
 	while ((may_start(s) || may_ask(s)) && (t = admission_next(s->admission))) {
@@ -436,7 +393,7 @@ static bool start_some(struct sched *s)
 		}
 		if (judged_later && task_before(judged_later, t))
 			return false;
-		if (!s->checked_providers && !providers_there(s))
+		if (!s->checked_providers && !demands_met(s))
 			return false;
 		if (!affordable(s, t))
 			continue;
