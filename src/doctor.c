@@ -345,6 +345,7 @@ int doctor(struct program *g)
 	load(g);
 	if (!program_report(g))
 		return EXIT_TROUBLE;
+	rules_complete(g->project.rules);
 	x.rules = g->project.rules;
 	x.private_only = g->project.workflow && str_eq(g->project.workflow->policy.privacy.s, STR("private"));
 	recall(&x);

@@ -205,6 +205,7 @@ void look_database(struct program *g)
 {
 	struct project *p = &g->project;
 	struct view v = {.graph = p->graph, .diag = p->diag, .arena = &g->arena};
+	rules_complete(p->rules);
 	struct database db = {p->rules, &p->config, g->options.vars.p, g->options.vars.n};
 	view_database(&v, &db, stdout);
 	fflush(stdout); /* what follows may go out another way */

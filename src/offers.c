@@ -84,6 +84,7 @@ static const struct rules *rules(struct offers *o)
 	workflow(o);
 	struct diag *d = diag_new();
 	p->rules = rules_load(p->arena, d, NULL, o->g->options.no_builtin ? RULES_NO_BUILTIN : 0);
+	rules_complete(p->rules);
 	bool well = !diag_errors(d);
 	diag_free(d);
 	return well ? p->rules : NULL;

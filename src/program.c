@@ -119,7 +119,7 @@ bool program_asks(const struct program *g, const struct agent *agent, size_t i, 
 	struct str name = !asked && own && i < agent->providers.n ? agent->providers.p[i] : STR_NONE;
 	if (asked ? !nth_name(g->options.provider, i, &name) : i >= (own ? agent->providers.n : r->provider_list.n))
 		return false;
-	*p = asked || own ? rules_provider(r, name) : r->provider_list.p[i];
+	*p = asked || own ? rules_provider(r, name) : rules_provider(r, r->provider_list.p[i]->name);
 	if (!asked && !own && (*p)->only_when_asked)
 		*p = NULL;
 	return true;

@@ -18,6 +18,7 @@ static bool load(struct program *g)
 	char *argv[] = {(char *)"ax", NULL};
 	options_parse(&g->options, &g->arena, p->diag, 1, argv, getenv("AXMAKEFLAGS"), NULL);
 	project_load_settings(p, &g->options);
+	rules_complete(p->rules);
 	return program_report(g);
 }
 

@@ -47,7 +47,7 @@ static void add_unnamed(struct builder *b, struct provider *p, struct provider_l
 static const struct provider *provider_meant(const struct builder *b, struct str name)
 {
 	for (size_t i = 0; i < b->c->rules->provider_list.n; i++) {
-		const struct provider *p = b->c->rules->provider_list.p[i];
+		const struct provider *p = rules_provider(b->c->rules, b->c->rules->provider_list.p[i]->name);
 		if (str_eq(p->name, name) || (p->command.n && str_eq(p->command.p[0], name)))
 			return p;
 	}
@@ -149,7 +149,7 @@ static struct provider_list providers_for(struct builder *b, const struct agent 
 		add_named(b, (struct text){.s = b->c->provider_default}, &list);
 	} else {
 		for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
-			add_unnamed(b, b->c->rules->provider_list.p[i], &list);
+			add_unnamed(b, rules_provider(b->c->rules, b->c->rules->provider_list.p[i]->name), &list);
 	}
 	return list;
 }
@@ -162,7 +162,7 @@ static void build_delegates(struct builder *b, struct task *t)
 	size_t n = any ? b->c->rules->agent_list.n : names->n;
 	struct delegate_agent *all = arena_array(b->a, struct delegate_agent, n);
 	for (size_t i = 0; i < n; i++) {
-		const struct agent *agent = any ? b->c->rules->agent_list.p[i] : rules_agent(b->c->rules, names->p[i].s);
+		const struct agent *agent = rules_agent(b->c->rules, any ? b->c->rules->agent_list.p[i]->name : names->p[i].s);
 		if (!agent) {
 			unknown_agent(b, &names->p[i]);
 			continue;

@@ -20,8 +20,11 @@ enum executor_quote { EXECUTOR_QUOTE_NONE, EXECUTOR_QUOTE_SHELL };
 /* How variables get there: `wrap` hands its environment on, or they go before standard input. */
 enum executor_env { EXECUTOR_ENV_INHERIT, EXECUTOR_ENV_STDIN };
 
+struct builtin_section;
+
 struct executor {
 	struct str name;
+	const struct builtin_section *unread; /* see struct rules */
 	struct pos at;
 	struct words wrap;       /* n > 0; they come before a task's command */
 	struct words hosts;      /* of which ${host} is one */

@@ -43,8 +43,11 @@ bool where_pointer_set(struct str pointer, size_t *from, size_t *to);
 
 enum prompt_way { PROMPT_STDIN, PROMPT_FILE, PROMPT_ARG };
 
+struct builtin_section;
+
 struct provider {
 	struct str name;
+	const struct builtin_section *unread; /* see struct rules */
 	struct pos at;
 	struct words command; /* n > 0 */
 	struct words model_args, role_args;

@@ -17,21 +17,6 @@ void rules_free(struct rules *r)
 	map_free(&r->executors);
 }
 
-struct provider *rules_provider(const struct rules *r, struct str name)
-{
-	return map_get(&r->providers, name);
-}
-
-struct agent *rules_agent(const struct rules *r, struct str name)
-{
-	return map_get(&r->agents, name);
-}
-
-const struct executor *rules_executor(const struct rules *r, struct str name)
-{
-	return map_get(&r->executors, name);
-}
-
 /* May a provider, an agent or an executor be called so? Lists are separated by commas, and names become parts of paths and of lines. */
 static bool check_name(struct diag *d, const struct ini_section *s)
 {
@@ -65,6 +50,26 @@ static void list_provider(struct rules *r, struct arena *a, struct provider *p, 
 	r->n_own++;
 }
 
+struct provider *rules_provider(const struct rules *r, struct str name)
+{
+	struct provider *p = map_get(&r->providers, name);
+	if (p && p->unread) {
+		struct ini_section s = builtin_read(r->arena, p->unread);
+		p->unread = NULL;
+		provider_apply(p, r->arena, r->diag, &s, false);
+	}
+	return p;
+}
+
+static struct provider *new_provider(struct rules *r, struct arena *a, struct str name, bool own)
+{
+	struct provider *p = arena_new(a, struct provider);
+	p->name = name;
+	*map_slot(&r->providers, name) = p;
+	list_provider(r, a, p, own);
+	return p;
+}
+
 static void add_provider(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s, bool user)
 {
 	struct provider *p;
@@ -72,12 +77,8 @@ static void add_provider(struct rules *r, struct arena *a, struct diag *d, const
 	if (!check_name(d, s))
 		return;
 	p = rules_provider(r, s->name.s);
-	if (!p) {
-		p = arena_new(a, struct provider);
-		p->name = s->name.s;
-		*map_slot(&r->providers, p->name) = p;
-		list_provider(r, a, p, user);
-	}
+	if (!p)
+		p = new_provider(r, a, s->name.s, user);
 	provider_apply(p, a, d, s, user);
 }
 
@@ -141,6 +142,33 @@ static void set_agent_key(struct agent *agent, struct arena *a, struct diag *d, 
 		report_agent_key(d, key);
 }
 
+static void agent_apply(struct agent *agent, struct arena *a, struct diag *d, const struct ini_section *s)
+{
+	agent->at = s->kind.at;
+	for (size_t i = 0; i < s->keys.n; i++)
+		set_agent_key(agent, a, d, &s->keys.p[i]);
+}
+
+struct agent *rules_agent(const struct rules *r, struct str name)
+{
+	struct agent *agent = map_get(&r->agents, name);
+	if (agent && agent->unread) {
+		struct ini_section s = builtin_read(r->arena, agent->unread);
+		agent->unread = NULL;
+		agent_apply(agent, r->arena, r->diag, &s);
+	}
+	return agent;
+}
+
+static struct agent *new_agent(struct rules *r, struct arena *a, struct str name)
+{
+	struct agent *agent = arena_new(a, struct agent);
+	agent->name = name;
+	*map_slot(&r->agents, name) = agent;
+	vec_push(a, &r->agent_list, agent);
+	return agent;
+}
+
 static void add_agent(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s)
 {
 	struct agent *agent;
@@ -148,15 +176,39 @@ static void add_agent(struct rules *r, struct arena *a, struct diag *d, const st
 	if (!check_name(d, s))
 		return;
 	agent = rules_agent(r, s->name.s);
-	if (!agent) {
-		agent = arena_new(a, struct agent);
-		agent->name = s->name.s;
-		*map_slot(&r->agents, agent->name) = agent;
-		vec_push(a, &r->agent_list, agent);
+	if (!agent)
+		agent = new_agent(r, a, s->name.s);
+	agent_apply(agent, a, d, s);
+}
+
+const struct executor *rules_executor(const struct rules *r, struct str name)
+{
+	struct executor *e = map_get(&r->executors, name);
+	if (e && e->unread) {
+		struct ini_section s = builtin_read(r->arena, e->unread);
+		e->unread = NULL;
+		executor_apply(e, r->arena, r->diag, &s, false);
 	}
-	agent->at = s->kind.at;
-	for (size_t i = 0; i < s->keys.n; i++)
-		set_agent_key(agent, a, d, &s->keys.p[i]);
+	return e;
+}
+
+void rules_complete(struct rules *r)
+{
+	for (size_t i = 0; i < r->provider_list.n; i++)
+		rules_provider(r, r->provider_list.p[i]->name);
+	for (size_t i = 0; i < r->agent_list.n; i++)
+		rules_agent(r, r->agent_list.p[i]->name);
+	for (size_t i = 0; i < r->executor_list.n; i++)
+		rules_executor(r, r->executor_list.p[i]->name);
+}
+
+static struct executor *new_executor(struct rules *r, struct arena *a, struct str name)
+{
+	struct executor *e = arena_new(a, struct executor);
+	e->name = name;
+	*map_slot(&r->executors, name) = e;
+	vec_push(a, &r->executor_list, e);
+	return e;
 }
 
 static void add_executor(struct rules *r, struct arena *a, struct diag *d, const struct ini_section *s, bool user)
@@ -169,13 +221,9 @@ static void add_executor(struct rules *r, struct arena *a, struct diag *d, const
 		diag_error(d, s->name.at, "give it another name", "'" EXECUTOR_LOCAL "' is what a task names to run on this machine, without an executor");
 		return;
 	}
-	e = map_get(&r->executors, s->name.s);
-	if (!e) {
-		e = arena_new(a, struct executor);
-		e->name = s->name.s;
-		*map_slot(&r->executors, e->name) = e;
-		vec_push(a, &r->executor_list, e);
-	}
+	e = (struct executor *)rules_executor(r, s->name.s);
+	if (!e)
+		e = new_executor(r, a, s->name.s);
 	executor_apply(e, a, d, s, user);
 }
 
@@ -250,7 +298,7 @@ static void check_agent(const struct rules *r, struct diag *d, const struct agen
 	for (size_t i = 0; i < agent->providers.n; i++) {
 		struct suggestion near = {.wanted = agent->providers.p[i]};
 
-		if (rules_provider(r, near.wanted))
+		if (map_get(&r->providers, near.wanted))
 			continue;
 		for (size_t j = 0; j < r->provider_list.n; j++)
 			suggestion_offer(&near, r->provider_list.p[j]->name);
@@ -263,19 +311,40 @@ void rules_check(struct rules *r, struct arena *a, struct diag *d)
 {
 	(void)a;
 	for (size_t i = 0; i < r->provider_list.n; i++)
-		provider_check(r->provider_list.p[i], d);
+		if (!r->provider_list.p[i]->unread)
+			provider_check(r->provider_list.p[i], d);
 	for (size_t i = 0; i < r->agent_list.n; i++)
 		check_agent(r, d, r->agent_list.p[i]);
 	for (size_t i = 0; i < r->executor_list.n; i++)
-		executor_check(r->executor_list.p[i], d);
+		if (!r->executor_list.p[i]->unread)
+			executor_check(r->executor_list.p[i], d);
+}
+
+/* By its name alone. */
+static void add_builtin(struct rules *r, struct arena *a, const struct builtin_section *found)
+{
+	struct builtin_section *s = arena_new(a, struct builtin_section);
+	struct str name = arena_copy(a, found->name);
+	*s = *found;
+	if (str_eq(s->kind, STR("provider")))
+		new_provider(r, a, name, false)->unread = s;
+	else if (str_eq(s->kind, STR("agent")))
+		new_agent(r, a, name)->unread = s;
+	else
+		new_executor(r, a, name)->unread = s;
 }
 
 static void add_builtins(struct rules *r, struct arena *a, struct diag *d)
 {
+	r->arena = a;
+	r->diag = d;
 	for (const struct builtin_rule *b = builtin_rules; b->name; b++) {
 		struct str text = {b->text, b->n};
-
-		rules_add(r, a, d, diag_source(d, arena_printf(a, "built-in %s", b->name), text), text, false);
+		uint32_t source = diag_source(d, arena_printf(a, "built-in %s", b->name), text), line = 1;
+		size_t from = 0;
+		struct builtin_section s;
+		while (builtin_next(source, text, &from, &line, &s))
+			add_builtin(r, a, &s);
 	}
 }
 

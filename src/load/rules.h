@@ -11,12 +11,14 @@
 #include "base/seen.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "load/builtin.h"
 #include "load/executor.h"
 #include "load/provider.h"
 #include "load/workflow.h"
 
 struct agent {
 	struct str name;
+	const struct builtin_section *unread; /* see struct rules */
 	struct pos at;
 	/* In the order to try; empty: every provider not only_when_asked, in the order of provider_list. */
 	VEC(struct str) providers;
@@ -30,7 +32,10 @@ struct setting {
 	struct text name, value;
 };
 
+/* What is built in has nothing but its name, and is marked as `unread`, until it is asked for by name or rules_complete is called. */
 struct rules {
+	struct arena *arena; /* of rules_load, for what is still to be read; the same is true of diag, which is told nothing then */
+	struct diag *diag;
 	struct map providers;                 /* name -> struct provider * */
 	struct map agents;                    /* name -> struct agent * */
 	VEC(struct provider *) provider_list; /* in the order of definition, those that only the user's files define first */
@@ -41,14 +46,6 @@ struct rules {
 	VEC(struct setting) settings;
 };
 
-/* One built-in file (rules/ *.ini made part of the program; see rules/embed.sh). */
-struct builtin_rule {
-	const char *name;
-	const char *text;
-	size_t n;
-};
-extern const struct builtin_rule builtin_rules[]; /* ends with a NULL name */
-
 #define RULES_NO_USER 1u
 #define RULES_NO_BUILTIN 2u
 /* Reads the built-ins, then the user's *.ini of $XDG_CONFIG_HOME/axmake or ~/.config/axmake, by name, then axmake.ini of the
@@ -56,12 +53,15 @@ extern const struct builtin_rule builtin_rules[]; /* ends with a NULL name */
 struct rules *rules_load(struct arena *a, struct diag *d, struct seen *seen, unsigned flags);
 /* Adds one INI text; `user`: its keys count as set by the user. */
 void rules_add(struct rules *r, struct arena *a, struct diag *d, uint32_t source, struct str text, bool user);
-/* Checks what only the whole shows (a provider without a command, an agent's unknown provider). rules_load has done it. */
+/* Checks what only the whole shows, of all but what is unread (a provider without a command, an agent's unknown provider). rules_load has done it. */
 void rules_check(struct rules *r, struct arena *a, struct diag *d);
 
 /* What lies outside the arena. */
 void rules_free(struct rules *r);
 
+/* Reads what is unread: to be called, while what rules_load was given is there, by who looks at more than names in the lists. */
+void rules_complete(struct rules *r);
+/* By name, and read; NULL: there is none. */
 struct provider *rules_provider(const struct rules *r, struct str name);
 struct agent *rules_agent(const struct rules *r, struct str name);
 const struct executor *rules_executor(const struct rules *r, struct str name);

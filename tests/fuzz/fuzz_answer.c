@@ -28,6 +28,7 @@ static void begin(void)
 	here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	always(here >= 0);
 	rules = rules_load(&kept, d, NULL, RULES_NO_USER);
+	rules_complete(rules);
 	rules_add(rules, &kept, d, diag_source(d, STR("own.ini"), OWN), OWN, true);
 	fuzz_told(d);
 }

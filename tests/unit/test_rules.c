@@ -468,6 +468,68 @@ static void the_built_in_patterns_are_right(void **state)
 	assert_clean(f);
 }
 
+static void assert_same_keys(const struct ini_section *a, const struct ini_section *b)
+{
+	assert_memory_equal(&a->kind.at, &b->kind.at, sizeof a->kind.at);
+	assert_memory_equal(&a->name.at, &b->name.at, sizeof a->name.at);
+	assert_int_equal(a->keys.n, b->keys.n);
+	for (size_t i = 0; i < a->keys.n; i++) {
+		assert_string_equal(a->keys.p[i].name.s.p, b->keys.p[i].name.s.p);
+		assert_string_equal(a->keys.p[i].value.s.p, b->keys.p[i].value.s.p);
+		assert_int_equal(a->keys.p[i].value.s.n, b->keys.p[i].value.s.n);
+		assert_memory_equal(&a->keys.p[i].name.at, &b->keys.p[i].name.at, sizeof a->keys.p[i].name.at);
+		assert_memory_equal(&a->keys.p[i].value.at, &b->keys.p[i].value.at, sizeof a->keys.p[i].value.at);
+	}
+}
+
+/* Each kind and name once in all files, as they are told apart without looking at more. */
+static void the_built_in_rules_are_read_as_a_users_file_would_be(void **state)
+{
+	struct fixture *f = *state;
+	size_t n = 0;
+
+	for (const struct builtin_rule *b = builtin_rules; b->name; b++) {
+		struct str text = {b->text, b->n};
+		uint32_t source = diag_source(f->d, str_of(b->name), text), line = 1;
+		const struct inifile *file = inifile_read(&f->a, f->d, source, text);
+		struct builtin_section found;
+		size_t from = 0;
+
+		for (size_t i = 0; i < file->sections.n; i++, n++) {
+			assert_true(builtin_next(source, text, &from, &line, &found));
+			assert_true(str_eq(found.kind, file->sections.p[i].kind.s) && str_eq(found.name, file->sections.p[i].name.s));
+			assert_true(str_eq(found.kind, STR("provider")) || str_eq(found.kind, STR("agent")) || str_eq(found.kind, STR("executor")));
+			struct ini_section read = builtin_read(&f->a, &found);
+			assert_same_keys(&read, &file->sections.p[i]);
+		}
+		assert_false(builtin_next(source, text, &from, &line, &found));
+	}
+	assert_clean(f);
+	struct rules *r = rules_load(&f->a, f->d, NULL, RULES_NO_USER);
+	assert_int_equal(r->provider_list.n + r->agent_list.n + r->executor_list.n, n);
+	assert_int_equal(r->providers.n + r->agents.n + r->executors.n, n);
+	free_rules(r);
+}
+
+/* Their mistakes are told, which are looked for nowhere else. */
+static void the_built_in_rules_are_right_when_all_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct rules *r = rules_load(&f->a, f->d, NULL, RULES_NO_USER);
+
+	assert_non_null(r->provider_list.p[0]->unread);
+	rules_complete(r);
+	rules_check(r, &f->a, f->d);
+	assert_clean(f);
+	for (size_t i = 0; i < r->provider_list.n; i++)
+		assert_true(!r->provider_list.p[i]->unread && r->provider_list.p[i]->command.n);
+	for (size_t i = 0; i < r->agent_list.n; i++)
+		assert_true(!r->agent_list.p[i]->unread && r->agent_list.p[i]->role.n);
+	for (size_t i = 0; i < r->executor_list.n; i++)
+		assert_true(!r->executor_list.p[i]->unread && r->executor_list.p[i]->wrap.n);
+	free_rules(r);
+}
+
 static void own_providers_come_before_the_built_in_ones(void **state)
 {
 	static const char *const order[] = {"mine", "other", "codex", "kept", NULL};
@@ -569,7 +631,9 @@ int main(void)
 	    TEST(all_mistakes_are_reported_not_only_the_first),
 	    TEST(a_nul_byte_is_reported_and_nothing_is_read),
 	    TEST(later_settings_take_the_place_of_earlier_ones),
-	    TEST(own_providers_come_before_the_built_in_ones),
+	    TEST(the_built_in_rules_are_read_as_a_users_file_would_be),
+    TEST(the_built_in_rules_are_right_when_all_are_read),
+    TEST(own_providers_come_before_the_built_in_ones),
 	    TEST(the_built_in_rules_are_right_and_hold_the_guides_agents),
 	    TEST(the_built_in_patterns_are_right),
 	    TEST(the_users_files_come_by_name_then_the_projects),
