@@ -191,7 +191,7 @@ static bool read_timeout(struct program *g, struct str value, int64_t *ns)
 static bool read_task(struct program *g, struct str *asked)
 {
 	struct sbuf b = {0};
-	char piece[16384];
+	char piece[4096];
 	ssize_t n;
 	if (!str_eq(*asked, STR("-")))
 		return true;
@@ -292,7 +292,12 @@ static int open_folder(struct one *one)
 /* What the engine needed, and nobody after it. A failed call's output stays: it says why. */
 static void clear_folder(struct one *one)
 {
-	os_remove_tree(one->g->project.store.fd, STORE_CALL);
+	static const char *const files[] = {STORE_CALL "/result", STORE_CALL "/stdout", STORE_CALL "/stderr", STORE_CALL "/prompt"};
+	int at = one->g->project.store.fd;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		unlinkat(at, files[i], 0);
+	if (unlinkat(at, STORE_CALL, AT_REMOVEDIR)) /* there is more in it */
+		os_remove_tree(at, STORE_CALL);
 	if (one->is_temporary)
 		os_remove_tree(AT_FDCWD, one->folder.p);
 }

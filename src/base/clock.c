@@ -48,6 +48,24 @@ void clock_duration(struct sbuf *b, int64_t ns)
 		sbuf_printf(b, "%" PRId64 "h%02dm", in_units(ns, 60 * NS_PER_S) / 60, (int)(in_units(ns, 60 * NS_PER_S) % 60));
 }
 
+struct clock_date clock_date(int64_t wall_ns)
+{
+	/* Years begin on 1 March here, so that a leap day is the last of its year; 400 of them have 146097 days. Days are counted from 1 March of year 0. */
+	int64_t s = wall_ns / NS_PER_S - (wall_ns % NS_PER_S < 0), day = s / 86400 - (s % 86400 < 0), of_day = s - day * 86400;
+	int64_t n = day + 719468, cycle = n / 146097, in_cycle = n % 146097;
+	int64_t year = (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / 146096) / 365;
+	int64_t in_year = in_cycle - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+	return (struct clock_date){
+		.year = (int)(cycle * 400 + year + (month >= 10)),
+		.month = (int)(month < 10 ? month + 3 : month - 9),
+		.day = (int)(in_year - (153 * month + 2) / 5 + 1),
+		.hour = (int)(of_day / 3600),
+		.minute = (int)(of_day / 60 % 60),
+		.second = (int)(of_day % 60),
+		.ms = (int)((wall_ns - s * NS_PER_S) / NS_PER_MS),
+	};
+}
+
 static char *put_digits(char *p, int n, int digits)
 {
 	for (int i = digits; i-- > 0; n /= 10)
@@ -58,22 +76,18 @@ static char *put_digits(char *p, int n, int digits)
 /* By hand: each line of events has one, and strftime takes longer than all the rest of it. */
 static void add_iso(struct sbuf *b, int64_t wall_ns, bool with_ms)
 {
-	int64_t s = wall_ns / NS_PER_S - (wall_ns % NS_PER_S < 0);
-	time_t t = s;
-	struct tm tm;
+	struct clock_date d = clock_date(wall_ns);
 	char text[32], *p = text;
 
-	/* 64 bits of nanoseconds span only the years 1677 to 2262. */
-	gmtime_r(&t, &tm);
 	const struct {
 		int n, digits;
 		char end;
-	} parts[] = {{tm.tm_year + 1900, 4, '-'}, {tm.tm_mon + 1, 2, '-'}, {tm.tm_mday, 2, 'T'}, {tm.tm_hour, 2, ':'}, {tm.tm_min, 2, ':'}, {tm.tm_sec, 2, '.'}};
+	} parts[] = {{d.year, 4, '-'}, {d.month, 2, '-'}, {d.day, 2, 'T'}, {d.hour, 2, ':'}, {d.minute, 2, ':'}, {d.second, 2, '.'}};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		p = put_digits(p, parts[i].n, parts[i].digits);
 		*p++ = parts[i].end;
 	}
-	p = with_ms ? put_digits(p, (int)((wall_ns - s * NS_PER_S) / NS_PER_MS), 3) : p - 1;
+	p = with_ms ? put_digits(p, d.ms, 3) : p - 1;
 	*p++ = 'Z';
 	sbuf_add(b, text, (size_t)(p - text));
 }

@@ -15,6 +15,11 @@ int64_t clock_wall_ns(void); /* since 1970, UTC */
 void clock_duration(struct sbuf *b, int64_t ns);
 /* "15:04", or "2026-11-24 15:04" when that is not within the next 20 hours: here, for people. */
 void clock_when(struct sbuf *b, int64_t wall_ns);
+/* In UTC, without leap seconds; month and day from 1. The C library's own would look for the local time zone. */
+struct clock_date {
+	int year, month, day, hour, minute, second, ms;
+};
+struct clock_date clock_date(int64_t wall_ns);
 /* "2026-11-24T06:48:46Z" */
 void clock_iso(struct sbuf *b, int64_t wall_ns);
 /* "2026-11-24T06:48:46.123Z" */

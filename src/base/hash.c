@@ -11,7 +11,7 @@
 #include "base/hash_wide.h"
 #include "base/mem.h"
 
-enum { PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512 };
+enum { FIRST_PIECE = 4 << 10, PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512 };
 
 static struct hash128 from_xxh(XXH128_hash_t h)
 {
@@ -122,7 +122,9 @@ static ssize_t read_piece(int fd, void *buf, size_t n, off_t offset, bool *seeks
 	return got;
 }
 
-/* The rest of a file of which the first `n` bytes are in h, by pieces as large as there is memory for. */
+/* The rest of a file of which the first `n` bytes are in h, by pieces as large as there is memory for. Not inlined: where there is no rest, no page of its
+ * buffer is touched. */
+static int hash_rest(int fd, XXH3_state_t *h, off_t *n, bool seeks) __attribute__((noinline));
 static int hash_rest(int fd, XXH3_state_t *h, off_t *n, bool seeks)
 {
 	char small[PIECE], *large = malloc(LARGE_PIECE), *buf = large ? large : small;
@@ -156,19 +158,23 @@ int hash_small_fd(int fd, struct hash128 *out, uint64_t *size)
 
 int hash_fd(int fd, struct hash128 *out, uint64_t *size)
 {
-	char buf[PIECE];
+	char buf[FIRST_PIECE];
 	bool seeks = true;
-	ssize_t got = read_piece(fd, buf, sizeof buf, 0, &seeks);
-	off_t n = got;
+	off_t n = 0;
+	ssize_t got;
 	XXH3_state_t h; /* here, not on the heap: threads come by, which may not find memory exhausted */
-	int err;
+	int err = 0;
 
-	if (got < 0)
-		return errno;
 	XXH3_INITSTATE(&h);
 	XXH3_128bits_reset(&h);
-	add(&h, buf, (size_t)got);
-	err = hash_rest(fd, &h, &n, seeks);
+	for (int i = 0; i < 2 && (got = read_piece(fd, buf, sizeof buf, n, &seeks)) != 0; i++) {
+		if (got < 0)
+			return errno;
+		add(&h, buf, (size_t)got);
+		n += got;
+	}
+	if (got)
+		err = hash_rest(fd, &h, &n, seeks);
 	*out = from_xxh(XXH3_128bits_digest(&h));
 	*size = (uint64_t)n;
 	return err;

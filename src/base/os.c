@@ -262,6 +262,20 @@ static int write_content(void *self, int fd)
 	return os_write_all(fd, content->p, content->n);
 }
 
+int os_new_file(int at, const char *path, mode_t mode, struct str content)
+{
+	int fd = open_retry(at, path, O_WRONLY | O_CREAT | O_EXCL, mode), err;
+
+	if (fd < 0)
+		return errno == EEXIST ? os_replace_file(at, path, mode, content) : errno;
+	err = os_write_all(fd, content.p, content.n);
+	if (close(fd) && !err && errno != EINTR)
+		err = errno;
+	if (err)
+		unlinkat(at, path, 0);
+	return err;
+}
+
 int os_replace_file(int at, const char *path, mode_t mode, struct str content)
 {
 	return os_replace_by(at, path, mode, write_content, &content);

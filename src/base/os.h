@@ -31,7 +31,9 @@ int os_read_ready(struct arena *a, int at, const char *path, size_t limit, struc
 const char *os_read_error(int err); /* the text of what it returns */
 /* Content to path by a temporary file beside it and rename; a link there is replaced, not written through. */
 int os_replace_file(int at, const char *path, mode_t mode, struct str content);
-/* The same of what `write` writes; it returns 0 or errno. */
+/* Content to a path where nothing stands, without that detour: it may be seen, and be left by a kill, half written. Where something does, as above. */
+int os_new_file(int at, const char *path, mode_t mode, struct str content);
+/* The same as os_replace_file of what `write` writes; it returns 0 or errno. */
 int os_replace_by(int at, const char *path, mode_t mode, int (*write)(void *self, int fd), void *self);
 /* Brings a file's or folder's content to the disk; links are not followed. What cannot be synced there is as safe as it gets: no error. */
 int os_sync(int at, const char *path);

@@ -75,10 +75,12 @@ bool agent_beside(struct arena *a, struct str word, const char *path_env, struct
 bool agent_installed(struct arena *a, const struct provider *p, const char *path_env, struct str *path)
 {
 	char here[PATH_MAX];
-	struct call_input in = {.provider = p, .root = str_of(getcwd(here, sizeof here))};
+	struct call_input in = {.provider = p};
 	struct str found;
 
 	assert(p->command.n > 0);
+	if (callwords_word_uses(p->command.p[0], STR("root")))
+		in.root = str_of(getcwd(here, sizeof here));
 	if (!find_program(a, expand_argument(a, &in, p->command.p[0]), STR_NONE, path_env, &found))
 		return false;
 	if (path)

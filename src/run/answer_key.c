@@ -1,3 +1,4 @@
+#include "base/real.h"
 #include "run/answer_key.h"
 
 #include <math.h>
@@ -114,7 +115,7 @@ static int64_t add_saturating(int64_t a, int64_t b)
 
 static int64_t whole_of(double v)
 {
-	return v >= 9.2e18 ? INT64_MAX : v <= -9.2e18 ? INT64_MIN : (int64_t)llround(v);
+	return v >= 9.2e18 ? INT64_MAX : v <= -9.2e18 ? INT64_MIN : real_whole(v);
 }
 
 static bool take_first(void *self, const json_t *v)
@@ -192,7 +193,7 @@ int64_t key_tokens(const struct key *k)
 
 static double key_cost(const struct key *k)
 {
-	return k->has_number && k->real >= 0 ? fmin(k->real, COST_MOST_USD) : NAN;
+	return k->has_number && k->real >= 0 ? real_min(k->real, COST_MOST_USD) : NAN;
 }
 
 bool key_is_true(const struct key *k)

@@ -1,3 +1,4 @@
+#include "base/real.h"
 #include "run/budget.h"
 
 #include <inttypes.h>
@@ -131,7 +132,7 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 		struct spent n = so_far(j), u = expected_of(s, j->task);
 		now->cost_usd += n.cost_usd;
 		now->tokens += n.tokens;
-		expected->cost_usd += fmax(n.cost_usd, u.cost_usd);
+		expected->cost_usd += real_max(n.cost_usd, u.cost_usd);
 		expected->tokens += n.tokens > u.tokens ? n.tokens : u.tokens;
 	}
 }

@@ -12,6 +12,7 @@
 
 enum {
 	PIECE = 65536,
+	SMALL = 2048,
 	KEEP_BELOW = 256, /* see capture_started */
 	SLICE = 16 << 20, /* of a file, at one go: some ten milliseconds */
 };
@@ -148,13 +149,12 @@ static void drain_pipe(struct capture *c, enum stream s)
 
 /* Files */
 
-/* One piece; 0: nothing more now. */
-static ssize_t read_file(struct capture *c, enum stream s)
+/* One piece of at most `most` bytes of room; 0: nothing more now. */
+static ssize_t read_into(struct capture *c, enum stream s, char *buf, size_t most)
 {
-	char buf[PIECE];
 	int fd = c->kept.fd[s];
 	for (;;) {
-		ssize_t n = pread(fd, buf, sizeof buf, (off_t)c->read_to[s]);
+		ssize_t n = pread(fd, buf, most, (off_t)c->read_to[s]);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n > 0) {
@@ -168,6 +168,21 @@ static ssize_t read_file(struct capture *c, enum stream s)
 			return 0;
 		c->read_to[s] = 0;
 	}
+}
+
+static ssize_t read_large(struct capture *c, enum stream s) __attribute__((noinline));
+static ssize_t read_large(struct capture *c, enum stream s)
+{
+	char buf[PIECE - SMALL];
+	return read_into(c, s, buf, sizeof buf);
+}
+
+/* One piece; 0: nothing more now. Each page of a buffer that is touched costs more than a call: what is short needs no large one. */
+static ssize_t read_file(struct capture *c, enum stream s)
+{
+	char buf[SMALL];
+	ssize_t n = read_into(c, s, buf, sizeof buf);
+	return n < (ssize_t)sizeof buf ? n : n + read_large(c, s);
 }
 
 /* A piece of each; what is left has its turn after the others. */
@@ -250,6 +265,7 @@ int capture_open(const struct capture_config *config, struct capture **out, int 
 	}
 	kept_init(&c->kept, config->store_fd, config->dir);
 	c->kept.left = config->left;
+	c->kept.fresh = config->fresh;
 	int err = c->files ? open_files(c) : open_pipes(c);
 	if (err) {
 		capture_free(c);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -157,16 +158,17 @@ static bool agent_words(struct job *j, struct call *call, struct str *why)
 	}
 	/* First, also on the disk: a killed try's call must never be answered by this one's output. */
 	int err = salvage_forget(j) ? os_sync(s->c->store->fd, j->dir.p) : 0;
-	if (!err)
+	j->fresh = !err && !mkdirat(s->c->store->fd, j->dir.p, 0700);
+	if (!err && !j->fresh)
 		err = os_mkdirs(s->c->store->fd, j->dir.p, 0700);
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir)), answer = arena_printf(&j->arena, "%.*s/answer", STR_ARG(j->dir));
 	if (!err)
-		err = os_replace_file(s->c->store->fd, prompt.p, 0600, call->stdin_text);
+		err = os_new_file(s->c->store->fd, prompt.p, 0600, call->stdin_text);
 	if (err) {
 		*why = arena_printf(&j->arena, "cannot write %.*s/%.*s: %s", STR_ARG(s->c->store->folder), STR_ARG(prompt), os_error(err));
 		return false;
 	}
-	err = os_remove_tree(s->c->store->fd, answer.p); /* a program may have made a folder of it */
+	err = j->fresh ? 0 : os_remove_tree(s->c->store->fd, answer.p); /* a program may have made a folder of it */
 	if (!err && j->task->def->sandbox) /* it is mounted there: an empty one is as good as none */
 		err = os_replace_file(s->c->store->fd, answer.p, 0600, STR_NONE);
 	if (err)
@@ -237,6 +239,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		.dir = j->checking ? check_dir(j).p : j->dir.p,
 		.files = !j->checking && (j->task->kind == TASK_AGENT || j->task->def->leave), /* a pipe that nobody reads any more would end what writes to it */
 		.left = !j->checking && j->task->def->leave,
+		.fresh = !j->checking && j->fresh,
 		.on_data = capture_data,
 		.on_end = reaper_pipes_ended,
 		.on_error = capture_trouble,
@@ -329,7 +332,7 @@ static void start_try(struct job *j)
 	j->status = 0;
 	j->pid = 0;
 	j->failed = TRY_OK;
-	j->masked = j->unfit = j->scarce = false;
+	j->masked = j->unfit = j->scarce = j->fresh = false;
 	j->asked = NULL;
 	set_mark(j);
 	/* What stays behind could hold tokens, and the pipe, for ever; elsewhere there is no pipe. */

@@ -66,7 +66,8 @@ static void remove_old(struct kept *k, int dir_fd)
 /* The folder, without files of an earlier run. */
 static void make_folder(struct kept *k)
 {
-	bool fresh = mkdirat(k->store_fd, k->dir, 0700) == 0;
+	bool fresh = k->fresh || mkdirat(k->store_fd, k->dir, 0700) == 0;
+	k->fresh = false; /* a program may remove it */
 	int err = fresh || errno == EEXIST ? 0 : errno == ENOENT ? os_mkdirs(k->store_fd, k->dir, 0700) : errno;
 	if (!err) {
 		k->dir_fd = open_folder(k);

@@ -1,10 +1,14 @@
 #include "show/screen.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
+
+#define PIECE ((size_t)32 << 10)
 
 enum { ESC = 0x1b };
 
@@ -134,12 +138,12 @@ void screen_end(struct screen *v, struct sbuf *out)
 
 int screen_copy(int fd, FILE *to, enum screen_mode mode)
 {
-	char piece[32 << 10];
 	struct screen v = {.mode = mode};
 	struct sbuf b = {0};
 	int err = 0;
+	char *piece = xmalloc(PIECE); /* of the stack each page would be touched */
 	while (!ferror(to)) {
-		ssize_t n = read(fd, piece, sizeof piece);
+		ssize_t n = read(fd, piece, PIECE);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -153,5 +157,6 @@ int screen_copy(int fd, FILE *to, enum screen_mode mode)
 	screen_end(&v, &b);
 	fwrite(b.n ? b.p : "", 1, b.n, to);
 	sbuf_free(&b);
+	free(piece);
 	return err;
 }

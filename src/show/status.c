@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/jsonout.h"
+#include "base/real.h"
 #include "base/utf8.h"
 #include "graph/usual.h"
 #include "show/phrase.h"
@@ -193,7 +194,7 @@ static void subtract(struct spent *from, const struct spent *s)
 	from->unpriced -= s->unpriced;
 	from->uncounted -= s->uncounted;
 	from->tokens -= s->tokens;
-	from->cost_usd = fmax(0, from->cost_usd - s->cost_usd);
+	from->cost_usd = real_max(0, from->cost_usd - s->cost_usd);
 }
 
 /* The success of a task in the run that goes on. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/real.h"
 
 #define MARK "axmake-limits-1"
 /* The most that may be missing of any bucket. */
@@ -76,7 +77,7 @@ bool bucket_settle(struct bucket *b, const struct limit_rule *rule, const struct
 		b->missing -= (double)since / (double)NS_PER_S * rule->refill;
 	}
 	b->settled_ns = now->boot_ns;
-	b->missing = fmin(fmax(b->missing, 0), rule->capacity > 0 ? rule->capacity : b->missing);
+	b->missing = real_min(real_max(b->missing, 0), rule->capacity > 0 ? rule->capacity : b->missing);
 	if (b->missing < 0)
 		b->missing = 0;
 	return odd;
@@ -89,5 +90,5 @@ int64_t bucket_wait_ns(const struct bucket *b, const struct limit_rule *rule)
 
 	if (rule->capacity <= 0 || lacking <= 0)
 		return 0;
-	return (int64_t)fmin(ceil(lacking / rule->refill * (double)NS_PER_S), 1e18) + 1;
+	return (int64_t)real_min(ceil(lacking / rule->refill * (double)NS_PER_S), 1e18) + 1;
 }

@@ -17,11 +17,8 @@
 
 struct str runs_id(struct arena *a, int64_t wall_ns, uint64_t random)
 {
-	time_t t = (time_t)(wall_ns / NS_PER_S);
-	struct tm tm = {0};
-	gmtime_r(&t, &tm);
-	return arena_printf(a, "%04d%02d%02d-%02d%02d%02d-%03d%04x", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-			    (int)(wall_ns / NS_PER_MS % 1000), (unsigned)(random & 0xffff));
+	struct clock_date d = clock_date(wall_ns);
+	return arena_printf(a, "%04d%02d%02d-%02d%02d%02d-%03d%04x", d.year, d.month, d.day, d.hour, d.minute, d.second, d.ms, (unsigned)(random & 0xffff));
 }
 
 static int compare_names(const void *a, const void *b)

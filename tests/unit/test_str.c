@@ -5,11 +5,14 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/real.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -295,6 +298,36 @@ static void wall_time_is_iso_utc(void **state)
 	sbuf_free(&b);
 }
 
+static void a_date_is_the_c_librarys(void **state)
+{
+	(void)state;
+	/* All that 64 bits of nanoseconds span, in steps of some 40 days and some seconds: leap years, ends of centuries, times before 1970. */
+	for (int64_t s = -INT64_C(9223372000); s <= INT64_C(9223372000); s += 3456789) {
+		time_t t = s;
+		struct tm tm;
+		struct clock_date d = clock_date(s * NS_PER_S + 7 * NS_PER_MS);
+		assert_non_null(gmtime_r(&t, &tm));
+		assert_true(d.year == tm.tm_year + 1900 && d.month == tm.tm_mon + 1 && d.day == tm.tm_mday);
+		assert_true(d.hour == tm.tm_hour && d.minute == tm.tm_min && d.second == tm.tm_sec && d.ms == 7);
+	}
+}
+
+static void reals_are_compared_and_rounded_as_by_the_c_library(void **state)
+{
+	static const double all[] = {0, -0.5, 0.5, 0.49999999999999994, -0.49999999999999994, 1.5, 2.5, -2.5, 4503599627370497.0, 9007199254740993.0, 9.1e18, -9.1e18, 1e-300};
+	(void)state;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		assert_int_equal(real_whole(all[i]), llround(all[i]));
+		for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+			assert_true(real_max(all[i], all[k]) == fmax(all[i], all[k]));
+			assert_true(real_min(all[i], all[k]) == fmin(all[i], all[k]));
+		}
+		assert_true(real_max(NAN, all[i]) == all[i] && real_max(all[i], NAN) == all[i]);
+		assert_true(real_min(NAN, all[i]) == all[i] && real_min(all[i], NAN) == all[i]);
+	}
+	assert_true(isnan(real_max(NAN, NAN)) && isnan(real_min(NAN, NAN)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +347,8 @@ int main(void)
 	    cmocka_unit_test(a_vector_keeps_its_elements_in_an_arena_and_on_the_heap),
 	    cmocka_unit_test(durations_are_rounded_into_the_form_that_fits),
 	    cmocka_unit_test(wall_time_is_iso_utc),
+	    cmocka_unit_test(a_date_is_the_c_librarys),
+	    cmocka_unit_test(reals_are_compared_and_rounded_as_by_the_c_library),
 	};
 
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);
