@@ -14,7 +14,7 @@
 #include "state/store.h"
 
 #define CALL_MAX ((size_t)256 << 20)
-#define FIRST_LINE "axmake call 4\n"
+#define FIRST_LINE "axmake call 5\n"
 
 static const char *const answer_files[] = {"stdout", "answer"};
 enum { N_FILES = sizeof answer_files / sizeof *answer_files };
@@ -26,7 +26,7 @@ struct str call_left_path(struct arena *a, struct str dir)
 
 static const char *state_word(const struct call_left *c)
 {
-	return c->lost ? "lost" : c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
+	return c->lost ? "lost" : c->refused ? "refused" : c->unfit ? "unfit" : c->unmoved ? "unmoved" : c->unkept ? "unkept" : c->complete ? "complete" : "begun";
 }
 
 /* On a full disk. What it says has a fixed length, so it needs no more room than the one before of the same call. */
@@ -45,8 +45,9 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 {
 	struct arena a = {0};
 	struct sbuf text = {0};
-	char boot[HASH_HEX];
-	sbuf_printf(&text, FIRST_LINE "%s %s %20" PRIu64 " %10u %-8s %-4s %-9s %-6s\n%.*s\n", hash_hex(boot_id(), boot), c->signature, c->start_id, c->tries,
+	char boot[HASH_HEX], none[HASH_HEX];
+	hash_hex((struct hash128){0, 0}, none);
+	sbuf_printf(&text, FIRST_LINE "%s %s %s %s %20" PRIu64 " %10u %-8s %-4s %-9s %-6s\n%.*s\n", hash_hex(boot_id(), boot), c->signature, c->refused ? c->asked : none, c->refused ? c->made : none, c->start_id, c->tries,
 	            state_word(c), c->in_view ? "view" : "root", c->counted ? "counted" : "uncounted", c->stood ? "stood" : "unsure", STR_ARG(c->provider));
 	sbuf_str(&text, c->files);
 	const char *path = call_left_path(&a, dir).p;
@@ -73,18 +74,19 @@ bool call_left_read(struct arena *a, int at, struct str dir, struct call_left *o
 		return false;
 	struct str rest = str_sub(text, sizeof FIRST_LINE - 1, text.n);
 	_Static_assert(HASH_HEX == 33, "the width below");
-	if (sscanf(rest.p, "%32[0-9a-f] %32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z] %7[a-z]%n", boot, out->signature, &out->start_id,
-	           &out->tries, word, where, counted, inputs, &n) != 8 ||
+	if (sscanf(rest.p, "%32[0-9a-f] %32[0-9a-f] %32[0-9a-f] %32[0-9a-f] %" SCNu64 " %9u %15[a-z] %7[a-z] %15[a-z] %7[a-z]%n", boot, out->signature, out->asked, out->made, &out->start_id,
+	           &out->tries, word, where, counted, inputs, &n) != 10 ||
 	    rest.p[n + (int)strspn(rest.p + n, " ")] != '\n')
 		return false;
 	n += (int)strspn(rest.p + n, " ");
 	out->in_view = str_eq(str_of(where), STR("view"));
 	out->stood = str_eq(str_of(inputs), STR("stood"));
+	out->refused = str_eq(str_of(word), STR("refused"));
 	out->unfit = str_eq(str_of(word), STR("unfit"));
 	out->unmoved = str_eq(str_of(word), STR("unmoved"));
 	out->unkept = str_eq(str_of(word), STR("unkept"));
-	out->complete = out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
-	out->counted = out->unfit || out->unmoved || out->unkept || str_eq(str_of(counted), STR("counted"));
+	out->complete = out->refused || out->unfit || out->unmoved || out->unkept || str_eq(str_of(word), STR("complete"));
+	out->counted = out->refused || out->unfit || out->unmoved || out->unkept || str_eq(str_of(counted), STR("counted"));
 	bool whole = out->complete && !out->in_view;
 	out->lost = str_eq(str_of(word), STR("lost")) || (!whole && !str_eq(str_of(boot), str_of(hash_hex(boot_id(), now))));
 	rest = str_sub(rest, (size_t)n + 1, rest.n);

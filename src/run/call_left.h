@@ -18,6 +18,9 @@ struct call_left {
 	bool complete;       /* known to be; else its output may tell */
 	bool unfit;          /* complete, but it lacked a field that was used then, and that failure is on record */
 	bool unmoved;        /* complete, but what it made could not all be moved to the root, and that failure is on record */
+	bool refused;        /* complete, but its check failed, and that failure is on record */
+	char asked[HASH_HEX]; /* of that: the signature but for the check, */
+	char made[HASH_HEX];  /* and what it made in outputs and edits, as its check found and left it */
 	bool unkept;         /* complete, but it could not be kept, and that failure is on record */
 	bool lost;           /* can never be taken up; so is one that was not complete when the machine may have lost its power: nobody knows what of it is whole */
 	bool counted;        /* what it took is on record */

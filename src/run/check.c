@@ -51,6 +51,7 @@ bool check_begin(struct job *j)
 	put_command_away(j);
 	tries_keep_answer(j);
 	salvage_complete(j);
+	j->made = salvage_made(j);
 	if (job_start_script(j, j->task->def->check.s, &why)) {
 		attend_check(j);
 		return true;

@@ -56,6 +56,8 @@ void finish_told(struct job *j, enum try_class class)
 	tries_keep(j);
 	if (lacks && !j->masked)
 		salvage_unfit(j);
+	else if (class == TRY_CHECK && !unjudged && !j->masked)
+		salvage_refused(j);
 	else if ((!unjudged && !waits) || j->masked)
 		salvage_forget(j);
 	if (!unjudged && !j->as)
@@ -105,6 +107,8 @@ static void finish_command(struct job *j, enum try_class class)
 		if (check_begin(j))
 			return;
 		class = TRY_FAILED;
+		j->unkept = j->unkept || j->refused; /* it waits for a judge */
+		j->refused = false;
 	}
 	finish_or_ask(j, class);
 }
@@ -130,7 +134,8 @@ static void finish_check(struct job *j)
 		return;
 	if (class == TRY_OK && !finish_made(j))
 		class = lacking(j);
-	finish_or_ask(j, class);
+	if (!j->refused || finish_judged_again(j, class))
+		finish_or_ask(j, class);
 }
 
 /* What the capture knows, before it goes. 0 or the errno of keeping its files. */
@@ -204,6 +209,12 @@ void finish_salvaged(struct job *j)
 	if (!j->counted)
 		finish_count(j);
 	choice_release(j); /* nobody was called */
+	if (j->refused) {
+		if (!j->task->def->check.s.n)
+			finish_judged_again(j, TRY_OK);
+		finish_command(j, TRY_OK);
+		return;
+	}
 	const char *why = j->unpublished ? "its last answer is complete, and is not asked for again: what it made is moved to the root"
 		: j->unkept ? "its last answer is complete, and is not asked for again"
 		: j->paid_before ? "its last answer, which lacked a field, has all that is used now: it is kept, and nothing is asked again"

@@ -163,6 +163,32 @@ void finish_fail(struct job *j, enum try_class class)
 	try_later(j, class, next == CHOICE_OTHER ? 0 : delay, other);
 }
 
+bool finish_judged_again(struct job *j, enum try_class class)
+{
+	struct sched *s = j->sched;
+	j->refused = false;
+	if (class == TRY_OK)
+		sched_warn(s, j->task, "its last answer, which its check had refused, is accepted now: it is kept, and nothing is asked again");
+	if (class == TRY_OK || j->cause == END_INTERRUPT || !(class & (TRY_CHECK | TRY_ANSWER)) || !may_go_on(j))
+		return true;
+	j->outcome.class = class;
+	j->outcome.tries = j->tries;
+	tries_keep(j);
+	j->outcome.earlier = true;
+	sched_send(s, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome});
+	j->outcome.earlier = false;
+	salvage_forget(j);
+	sched_release(j);
+	salvage_drop(j);
+	j->start_id = s->next_start_id++;
+	j->provider = NULL;
+	j->paid_before = j->counted = j->checked = false;
+	j->feedback = j->session = STR_NONE;
+	j->asks_again = true;
+	sched_retry_later(j, 0);
+	return false;
+}
+
 void finish_failed(struct job *j)
 {
 	j->outcome.ended = j->ending.ended;

@@ -443,7 +443,8 @@ void job_go(struct job *j)
 		bool salvaged = salvage_take(j);
 		if (!salvaged && !prepare(j))
 			return;
-		sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
+		if (!j->asks_again)
+			sched_send(s, &(struct event){.kind = EVENT_START, .task = j->task, .verdict = &j->verdict, .text = j->provider ? j->provider->name : STR_NONE});
 		if (salvaged) {
 			set_mark(j);
 			finish_salvaged(j);
@@ -452,7 +453,7 @@ void job_go(struct job *j)
 	} else if (j->provider != j->signed_for && !sign(j)) {
 		return;
 	}
-	if (j->tries && !j->as)
+	if ((j->tries || j->asks_again) && !j->as)
 		sched_send(s, &(struct event){.kind = EVENT_TRY, .task = j->task, .count = j->tries + 1, .text = j->provider ? j->provider->name : STR_NONE});
 	start_try(j);
 }

@@ -103,6 +103,9 @@ struct job {
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
 	bool unfit;              /* the try's answer lacks a field that some task uses */
 	bool paid_before;        /* its answer is an earlier run's, and so is a failure that came of it */
+	bool refused;            /* it is an earlier run's, whose check refused it then, and is judged again */
+	bool asks_again;         /* that was in vain: what follows begins as if nothing had been there, but its start was told */
+	struct hash128 made;     /* what stood in its outputs and edits when its check began, see salvage_made */
 	bool counted;            /* what the try took is on record */
 	struct sbuf carry[2];    /* live output: what may be the beginning of a masked value */
 	struct ending ending;
@@ -261,6 +264,8 @@ int result_write(struct job *j);
 enum try_class result_keep(struct job *j);
 /* salvage_take has found an answer. */
 void finish_salvaged(struct job *j);
+/* Its check has judged again an answer that it refused in an earlier run. false: it does so again, and another one is asked for. */
+bool finish_judged_again(struct job *j, enum try_class class);
 /* A task whose next try will not come. */
 void finish_dropped(struct job *j);
 /* A try that never started. */
@@ -319,6 +324,9 @@ int salvage_begin(struct job *j);     /* before an agent's program starts: what 
 void salvage_answered(struct job *j);  /* its final line has come: notes whether its inputs are as they were */
 void salvage_complete(struct job *j);  /* the answer is whole, whatever its output tells */
 void salvage_unfit(struct job *j);     /* the try's answer lacks a field: it is taken up once nobody uses that any more */
+struct hash128 salvage_made(struct job *j); /* outputs and edits as they stand; zero: they are not to be known, or not to be taken up */
+void salvage_refused(struct job *j);   /* the try's check failed: the next run shows the answer to the check again before it asks */
+void salvage_drop(struct job *j);      /* what was taken up is no answer to what is asked: the job is as before it was */
 void salvage_unkept(struct job *j);    /* the answer is whole, and a fault of the system keeps it from being used: the next run takes it up */
 void salvage_stay(struct job *j);      /* what has the answer is to be taken up: before it is masked, it is put aside */
 bool salvage_forget(struct job *j);    /* the try was judged; false: there was none */

@@ -51,6 +51,7 @@ struct outcome {
 	struct str activity; /* an agent's last own word on what it does; one line, may be empty */
 	struct str session;  /* of its last try; empty: not known */
 	bool fell_back;     /* another provider failed before */
+	bool earlier;       /* EVENT_RETRY: it was an earlier run's answer that its check refused again; what follows is a first try */
 	bool ignored;       /* failed, but optional or -i */
 	bool restored;      /* from the cache: nothing ran. duration_ns, tokens and cost are what making it took, and are saved now */
 	struct str restored_from; /* the URL of the server that gave it in this run; empty: it was in the cache on this machine */

@@ -32,6 +32,46 @@ static void add_files(struct job *j, struct sbuf *files)
 		          STR_NONE);
 }
 
+/* What counts but for the check, which judges the answer and is no part of the question. */
+static struct hash128 asked(const struct job *j)
+{
+	struct str all = sbuf_view(&j->signing.fields);
+	struct sbuf rest = {0};
+	struct field f;
+	for (size_t at = 0; field_next(all, &at, &f);)
+		if (f.kind != FIELD_CHECK)
+			field_add(&rest, f.kind, f.label, f.hash, STR_NONE);
+	struct hash128 h = hash_bytes(rest.p, rest.n);
+	sbuf_free(&rest);
+	return h;
+}
+
+static bool add_made(struct job *j, const struct pattern *p, size_t n, struct sbuf *all)
+{
+	struct str problem = STR_NONE;
+	for (size_t i = 0; i < n && !problem.n; i++) {
+		struct hash128 now = {0, 0};
+		enum file_state st = content_of_output(&j->sched->c->stale->hashing, &j->arena, &p[i], &now, &problem);
+		field_add(all, (uint8_t)p[i].kind, p[i].path, now, STR_NONE);
+		if (st == FILE_FAILED)
+			return false;
+	}
+	return !problem.n;
+}
+
+struct hash128 salvage_made(struct job *j)
+{
+	struct task *t = j->task;
+	struct sbuf all = {0};
+	struct hash128 h = {0, 0};
+	if (t->kind != TASK_AGENT || j->as || isolate_wanted(t)) /* a view goes with its failure */
+		return h;
+	if (add_made(j, t->outputs.p, t->outputs.n, &all) && add_made(j, t->edits.p, t->edits.n, &all))
+		h = hash_bytes(all.p, all.n);
+	sbuf_free(&all);
+	return h;
+}
+
 static bool inputs_stand(struct job *j)
 {
 	struct signing now;
@@ -41,12 +81,14 @@ static bool inputs_stand(struct job *j)
 	return !now.problem.n && hash_eq(now.hash, j->signing.hash);
 }
 
-static int try_write_call(struct job *j, bool answered, bool complete, bool unfit)
+static int try_write_call(struct job *j, bool answered, bool complete, bool unfit, bool refused)
 {
 	struct sbuf files = {0};
 	add_files(j, &files);
-	struct call_left c = {.files = sbuf_view(&files), .stood = answered && inputs_stand(j), .start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
+	struct call_left c = {.refused = refused, .files = sbuf_view(&files), .stood = answered && inputs_stand(j), .start_id = j->start_id, .tries = j->tries, .complete = complete, .unfit = unfit, .unmoved = j->unpublished, .unkept = j->unkept, .in_view = j->view, .counted = j->counted, .provider = j->provider->name};
 	hash_hex(j->signing.hash, c.signature);
+	hash_hex(asked(j), c.asked);
+	hash_hex(j->made, c.made);
 	/* What is complete is taken up after a loss of power, too. */
 	int err = complete ? lasting_answer(j) : 0;
 	if (!err)
@@ -59,7 +101,7 @@ static int try_write_call(struct job *j, bool answered, bool complete, bool unfi
 
 static void write_call(struct job *j, bool answered, bool complete, bool unfit)
 {
-	int err = try_write_call(j, answered, complete, unfit);
+	int err = try_write_call(j, answered, complete, unfit, false);
 	if (err)
 		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; a killed run would ask it again", call_left_path(&j->arena, j->dir).p, os_error(err));
 }
@@ -73,7 +115,7 @@ static bool is_kept(const struct job *j)
 int salvage_begin(struct job *j)
 {
 	j->counted = false;
-	int err = is_kept(j) ? try_write_call(j, false, false, false) : 0;
+	int err = is_kept(j) ? try_write_call(j, false, false, false, false) : 0;
 	j->unnoted = err;
 	return err;
 }
@@ -95,7 +137,7 @@ static void count(struct job *j)
 
 void salvage_complete(struct job *j)
 {
-	if (!is_kept(j))
+	if (!is_kept(j) || (j->refused && j->counted)) /* what tells of that does so until it has passed */
 		return;
 	count(j);
 	write_call(j, true, true, false);
@@ -121,6 +163,14 @@ void salvage_unfit(struct job *j)
 		write_call(j, true, true, true);
 }
 
+void salvage_refused(struct job *j)
+{
+	struct hash128 none = {0, 0};
+	bool stands = is_kept(j) && j->counted && !hash_eq(j->made, none) && hash_eq(j->made, salvage_made(j));
+	if (!stands || try_write_call(j, true, true, false, true))
+		salvage_forget(j);
+}
+
 bool salvage_forget(struct job *j)
 {
 	return is_kept(j) && call_left_forget(store_of(j), j->dir);
@@ -138,6 +188,8 @@ static bool same_call(struct job *j, const struct call_left *left)
 {
 	char hex[HASH_HEX];
 	signature_compute(&j->sched->c->stale->hashing, &j->arena, j->task, j->provider, true, true, &j->signing);
+	if (left->refused)
+		return !j->signing.problem.n && str_eq(str_of(hash_hex(asked(j), hex)), str_of(left->asked)) && str_eq(str_of(hash_hex(salvage_made(j), hex)), str_of(left->made));
 	return !j->signing.problem.n && str_eq(str_of(hash_hex(j->signing.hash, hex)), str_of(left->signature));
 }
 
@@ -177,13 +229,31 @@ static bool is_whole(struct job *j, const struct call_left *left, bool from_shel
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
 	finish_answered(j);
-	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !(left->unfit && unfit_still(j));
+	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !((left->unfit || left->refused) && unfit_still(j));
+}
+
+void salvage_drop(struct job *j)
+{
+	isolate_end(j);
+	sbuf_free(&j->signing.fields);
+	j->signing = (struct signing){0};
+	live_free(j->live);
+	j->live = NULL;
+	j->has_answer = false;
+	answer_close(&j->answer);
+	j->answer = (struct answer){0};
+	j->sizes = (struct capture_sizes){0};
+	j->outcome.error = STR_NONE;
+	j->signed_for = NULL;
+	j->tries = 0;
 }
 
 /* Goes on with it, if it is what would be asked now, and all of it is there. */
 static bool take_up(struct job *j, const struct call_left *left, bool from_shelf)
 {
 	/* A delegate's answer may be part of a recorded one: it stands for that start of its asker alone. */
+	if (left->refused && (from_shelf || j->verdict.why == WHY_REJECTED))
+		return false;
 	if (left->lost || (j->as && left->complete && left->start_id != j->start_id))
 		return false;
 	const struct provider *answered = provider_named(j->task, left->provider);
@@ -196,26 +266,16 @@ static bool take_up(struct job *j, const struct call_left *left, bool from_shelf
 	uint64_t own_start = j->start_id;
 	j->start_id = left->start_id;
 	if (!recorded && same_call(j, left) && (!left->in_view || isolate_take_up(j)) && is_whole(j, left, from_shelf)) {
-		j->paid_before = left->unfit || left->unmoved || left->unkept;
+		j->refused = left->refused;
+		j->paid_before = left->refused || left->unfit || left->unmoved || left->unkept;
 		j->counted = left->counted;
 		j->unpublished = left->unmoved;
 		j->unkept = left->unkept;
 		return true;
 	}
-	isolate_end(j);
+	salvage_drop(j);
 	j->start_id = own_start;
-	sbuf_free(&j->signing.fields);
-	j->signing = (struct signing){0};
-	live_free(j->live);
-	j->live = NULL;
-	j->has_answer = false;
-	answer_close(&j->answer);
-	j->answer = (struct answer){0};
-	j->sizes = (struct capture_sizes){0};
-	j->outcome.error = STR_NONE;
 	j->provider = chosen;
-	j->signed_for = NULL;
-	j->tries = 0;
 	return false;
 }
 

@@ -266,7 +266,7 @@ const struct cache_entry *shelf_put(struct job *j)
 	if (j->sched->c->store->apart || j->task->kind != TASK_AGENT || !call_left_read(&j->arena, at, j->dir, &left) || left.lost || is_asked_now(j, &left))
 		return NULL;
 	call_left_take_back(at, j->dir);
-	if (put(j, &left, &e)) {
+	if (!left.refused && put(j, &left, &e)) {
 		sched_warn(j->sched, j->task, "its answer to what was asked before is complete: it is kept for when that is asked again");
 		call_left_forget(at, j->dir);
 		return e;

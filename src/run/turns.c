@@ -345,7 +345,7 @@ static void leave_for_budget(struct sched *s, struct job *j)
 {
 	s->over_budget = s->over_budget || !j->as;
 	s->retrying -= j->phase == PHASE_WAITING;
-	if (j->tries) {
+	if (j->tries || j->asks_again) {
 		finish_dropped(j);
 		return;
 	}

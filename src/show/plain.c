@@ -394,6 +394,10 @@ static void on_retry(struct plain *p, const struct event *e)
 		sbuf_lit(&b, ": ");
 		utf8_escape(&b, o->error);
 		sbuf_lit(&b, "; that is no failure of its own, next ");
+	} else if (o->earlier) {
+		sbuf_lit(&b, ": its last answer fails again (");
+		failure_words(&b, e->task, o);
+		sbuf_lit(&b, "); another is asked for ");
 	} else {
 		sbuf_printf(&b, ": try %u failed (", o->tries);
 		failure_words(&b, e->task, o);
