@@ -1,8 +1,10 @@
 #include "base/hash.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 /* The whole of it in its header: most hashes are of a few bytes, and a library fewer is to be found at each start. */
 #define XXH_INLINE_ALL
@@ -11,7 +13,7 @@
 #include "base/hash_wide.h"
 #include "base/mem.h"
 
-enum { FIRST_PIECE = 4 << 10, PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512 };
+enum { FIRST_PIECE = 4 << 10, PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512, FRAMED_AT_ONCE = 256 };
 
 static struct hash128 from_xxh(XXH128_hash_t h)
 {
@@ -88,12 +90,18 @@ void hasher_add(struct hasher *h, const void *p, size_t n)
 
 void hasher_add_framed(struct hasher *h, const void *p, size_t n)
 {
-	unsigned char frame[8];
+	uint64_t length = htole64((uint64_t)n);
+	char both[FRAMED_AT_ONCE];
 
-	for (unsigned i = 0; i < 8; i++)
-		frame[i] = (unsigned char)((uint64_t)n >> (8 * i));
-	hasher_add(h, frame, sizeof frame);
-	hasher_add(h, p, n);
+	memcpy(both, &length, sizeof length);
+	if (n > sizeof both - sizeof length) {
+		hasher_add(h, &length, sizeof length);
+		hasher_add(h, p, n);
+		return;
+	}
+	if (n)
+		memcpy(both + sizeof length, p, n);
+	hasher_add(h, both, sizeof length + n);
 }
 
 struct hash128 hasher_end(const struct hasher *h)

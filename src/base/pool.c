@@ -31,16 +31,17 @@ static void *work(void *self)
 }
 
 /* How many are worth it, this one included. */
-static size_t threads_for(const struct pool *p)
+static size_t threads_for(const struct pool *p, size_t worth)
 {
-	size_t pieces = p->n / p->piece, most = 1;
+	size_t pieces = p->n / p->piece, most;
 	cpu_set_t cpus;
 
-	if (pieces < POOL_WORTH)
+	if (pieces < worth)
 		return 1;
 	/* More processors than a set of this size holds: EINVAL, and there are many. */
 	most = sched_getaffinity(0, sizeof cpus, &cpus) ? MOST_THREADS : (size_t)CPU_COUNT(&cpus);
-	return most > MOST_THREADS ? MOST_THREADS : most;
+	most = most > MOST_THREADS ? MOST_THREADS : most;
+	return most > pieces ? pieces : most;
 }
 
 /* Starts up to n; how many could be. */
@@ -64,14 +65,23 @@ static size_t start(struct pool *p, pthread_t *threads, size_t n)
 	return started;
 }
 
-bool pool_each(size_t n, size_t piece, bool (*fn)(void *self, size_t from, size_t to), void *self)
+static bool each(struct pool *p, size_t worth)
 {
-	struct pool p = {.n = n, .piece = piece ? piece : 1, .fn = fn, .self = self};
 	pthread_t threads[MOST_THREADS];
-	size_t started = start(&p, threads, threads_for(&p) - 1);
+	size_t started = start(p, threads, threads_for(p, worth) - 1);
 
-	work(&p);
+	work(p);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
-	return !p.stopped;
+	return !p->stopped;
+}
+
+bool pool_each(size_t n, size_t piece, bool (*fn)(void *self, size_t from, size_t to), void *self)
+{
+	return each(&(struct pool){.n = n, .piece = piece ? piece : 1, .fn = fn, .self = self}, POOL_WORTH);
+}
+
+bool pool_each_long(size_t n, bool (*fn)(void *self, size_t from, size_t to), void *self)
+{
+	return each(&(struct pool){.n = n, .piece = 1, .fn = fn, .self = self}, 2);
 }

@@ -14,5 +14,7 @@
  * is done here. */
 #define POOL_WORTH 4
 bool pool_each(size_t n, size_t piece, bool (*fn)(void *self, size_t from, size_t to), void *self);
+/* The same for elements that take milliseconds: each is a piece, and threads are worth it from two on. */
+bool pool_each_long(size_t n, bool (*fn)(void *self, size_t from, size_t to), void *self);
 
 #endif

@@ -54,8 +54,6 @@ void filehash_see(struct filehash *fh, struct seen *seen)
 void filehash_expect(struct filehash *fh, size_t n)
 {
 	map_reserve(&fh->files, n);
-	if (fh->log)
-		log_files_expect(fh->log, n);
 }
 
 struct filehash_file *filehash_file(struct filehash *fh, struct str path)
@@ -169,9 +167,10 @@ enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool
 
 bool filehash_recall(struct filehash *fh, struct filehash_file *f)
 {
+	bool (*get)(struct log *, struct str, struct file_stat *, struct hash128 *) = ((struct entry *)f)->noted ? log_file_get : log_file_known;
 	struct file_stat known;
 
-	if (!fh->log || !log_file_get(fh->log, f->path, &known, &f->hash) || !file_stat_same(&known, &f->stat))
+	if (!fh->log || !get(fh->log, f->path, &known, &f->hash) || !file_stat_same(&known, &f->stat))
 		return false;
 	/* It was recorded only when that was safe; a clock that was set back since may make it unsafe again. */
 	if (file_stat_racy(&f->stat, clock_wall_ns()))
@@ -207,11 +206,13 @@ enum file_state filehash_take_content(struct filehash *fh, struct filehash_file 
 			return f->state;
 		if (!found->changed || i == TRIES)
 			break;
-		file_find_content(fh->root_fd, f->path.p, flags, &again);
+		file_find_content(fh->root_fd, f->path.p, flags, UINT64_MAX, &again);
 		found = &again;
 	}
-	if (fh->log && !((struct entry *)f)->racy)
+	if (fh->log && !((struct entry *)f)->racy) {
 		log_file_put(fh->log, f->path, &f->stat, f->hash);
+		((struct entry *)f)->noted = true;
+	}
 	return FILE_REGULAR;
 }
 
@@ -219,7 +220,7 @@ static enum file_state hash_content(struct filehash *fh, struct filehash_file *f
 {
 	struct file_found found;
 
-	file_find_content(fh->root_fd, f->path.p, flags, &found);
+	file_find_content(fh->root_fd, f->path.p, flags, UINT64_MAX, &found);
 	return filehash_take_content(fh, f, &found, flags);
 }
 
@@ -228,7 +229,7 @@ bool filehash_is_new(const struct filehash *fh, const struct filehash_file *f)
 	struct file_stat st;
 	struct hash128 h;
 
-	return filehash_c_path(f) && f->state == FILE_UNKNOWN && !((const struct entry *)f)->looked && !(fh->log && log_file_get(fh->log, f->path, &st, &h));
+	return filehash_c_path(f) && f->state == FILE_UNKNOWN && !((const struct entry *)f)->looked && !(fh->log && log_file_known(fh->log, f->path, &st, &h));
 }
 
 enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool fresh)
@@ -241,7 +242,7 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 	if (f->hashed && !fresh)
 		return FILE_REGULAR;
 	if (filehash_is_new(fh, f)) {
-		file_find_content(fh->root_fd, f->path.p, 0, &found);
+		file_find_content(fh->root_fd, f->path.p, 0, UINT64_MAX, &found);
 		if (found.opened) { /* else a look tells more */
 			filehash_take_content(fh, f, &found, 0);
 			((struct entry *)f)->looked |= LOOKED_THROUGH;

@@ -62,7 +62,7 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path); /* pa
 /* So many, known or not, are going to be asked for: room is made for them at once. */
 void filehash_expect(struct filehash *fh, size_t n);
 
-/* Paths that are going to be asked for next, by filehash_hash or, as `outputs`, by filehash_part. Are they many, all are looked at and hashed now, on several processors, and who asks then
+/* Paths that are going to be asked for next, by filehash_hash or, as `outputs`, by filehash_part. Are they several, all are looked at and hashed now, on several processors where they are many or large, and who asks then
  * gets what was found, once, also who asks afresh; until filehash_ahead_end. Takes and notes what asking would. */
 struct filehash_wish {
 	struct filehash_file *file;

@@ -9,14 +9,15 @@
 #include "state/filehash_entry.h"
 
 enum {
-	WORTH = 256, /* fewer are as soon looked at when they are asked for */
 	CHUNK = 2048,
 	PIECE = 64,
+	LARGE = 4 << 20, /* bytes from which on a file is worth a thread */
 };
 
 struct asked {
 	struct filehash_file *file;
-	bool read; /* its content, not only its facts */
+	bool read;  /* its content, not only its facts */
+	bool large; /* only at the end, each by itself */
 	struct file_found found;
 };
 
@@ -35,11 +36,22 @@ static bool ask(void *self, size_t from, size_t to)
 	for (size_t i = from; i < to; i++) {
 		struct asked *x = &k->of[i];
 
+		if (x->large)
+			continue;
 		if (x->read)
-			file_find_content(at, x->file->path.p, k->outputs ? O_NOFOLLOW : 0, &x->found);
+			file_find_content(at, x->file->path.p, k->outputs ? O_NOFOLLOW : 0, LARGE, &x->found);
 		else
 			file_find(at, x->file->path.p, k->outputs ? AT_SYMLINK_NOFOLLOW : 0, &x->found);
 	}
+	return true;
+}
+
+static bool ask_large(void *self, size_t from, size_t to)
+{
+	const struct asking *k = self;
+
+	for (size_t i = from; i < to; i++)
+		file_find_content(k->fh->root_fd, k->of[i].file->path.p, k->outputs ? O_NOFOLLOW : 0, UINT64_MAX, &k->of[i].found);
 	return true;
 }
 
@@ -75,20 +87,31 @@ static bool take_look(struct asking *k, struct asked *x)
 	return false;
 }
 
-/* Asks for all; then for the contents of those of which a look did not do. */
-static void ask_all(struct asking *k)
+/* Takes what was found. What is left to ask for: the contents of files of which a look did not do, and those of large ones. */
+static void take_all(struct asking *k)
 {
 	size_t left = 0;
 
-	pool_each(k->n, PIECE, ask, k);
 	for (size_t i = 0; i < k->n; i++) {
-		if (k->of[i].read)
-			take_read(k, &k->of[i]);
-		else if (take_look(k, &k->of[i]))
-			k->of[left++] = (struct asked){.file = k->of[i].file, .read = true};
+		struct asked *x = &k->of[i];
+
+		if (x->large || (x->read && x->found.left))
+			k->of[left++] = (struct asked){.file = x->file, .read = true, .large = true};
+		else if (x->read)
+			take_read(k, x);
+		else if (take_look(k, x))
+			k->of[left++] = (struct asked){.file = x->file, .read = true, .large = x->file->stat.size > LARGE};
 	}
 	k->n = left;
+}
+
+static void ask_all(struct asking *k)
+{
 	pool_each(k->n, PIECE, ask, k);
+	take_all(k);
+	pool_each(k->n, PIECE, ask, k);
+	take_all(k);
+	pool_each_long(k->n, ask_large, k);
 	for (size_t i = 0; i < k->n; i++)
 		take_read(k, &k->of[i]);
 }
@@ -106,7 +129,7 @@ void filehash_ahead(struct filehash *fh, const struct filehash_wish *wishes, siz
 {
 	struct asking k = {.fh = fh, .outputs = outputs};
 
-	if (n < WORTH)
+	if (n < 2)
 		return;
 	fh->ahead++;
 	k.of = xcalloc(n < CHUNK ? n : CHUNK, sizeof *k.of);

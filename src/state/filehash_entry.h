@@ -9,6 +9,7 @@ enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
 struct entry {
 	struct filehash_file file; /* first: handed out as this */
 	bool racy;                 /* hashed so soon after a change that another one might not show */
+	bool noted;                /* this run has put its hash into the log */
 	bool changed;              /* found otherwise when it was looked at afresh */
 	unsigned char looked;      /* LOOKED_…: how its present state was found */
 	unsigned ahead;            /* number of the looking ahead that found it, for whom asks next; 0: none */
@@ -33,15 +34,16 @@ struct file_found {
 	mode_t mode;
 	bool opened, stated;
 	bool changed;     /* it was written to while it was hashed */
+	bool left;        /* a regular file that was not read, as it is larger than was asked for */
 	int err;          /* of opening it, or else of looking at it, or else of reading it */
 	int64_t began_ns; /* wall clock, before it was looked at and read */
 	struct hash128 hash;
 };
 /* Looks by path; flags as fstatat's. */
 void file_find(int at, const char *path, int flags, struct file_found *out);
-/* Opens, with flags besides those for reading, and then looks at what was opened and, if it is a regular file, reads it: the
- * facts are older than the content. */
-void file_find_content(int at, const char *path, int flags, struct file_found *out);
+/* Opens, with flags besides those for reading, and then looks at what was opened and, if it is a regular file of up to `most` bytes,
+ * reads it: the facts are older than the content. */
+void file_find_content(int at, const char *path, int flags, uint64_t most, struct file_found *out);
 
 /* As C string; a path with a NUL in it names no file. NULL with errno. */
 const char *filehash_c_path(const struct filehash_file *f);

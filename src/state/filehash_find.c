@@ -49,7 +49,7 @@ static int hash_large(int fd, struct file_found *f)
 	return 0;
 }
 
-void file_find_content(int at, const char *path, int flags, struct file_found *out)
+void file_find_content(int at, const char *path, int flags, uint64_t most, struct file_found *out)
 {
 	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
 	struct stat st;
@@ -65,7 +65,8 @@ void file_find_content(int at, const char *path, int flags, struct file_found *o
 		out->err = errno;
 	} else {
 		set_stat(out, &st);
-		if (S_ISREG(st.st_mode) && !hash_small(fd, out))
+		out->left = S_ISREG(st.st_mode) && out->stat.size > most;
+		if (S_ISREG(st.st_mode) && !out->left && !hash_small(fd, out))
 			out->err = hash_large(fd, out);
 	}
 	close(fd);

@@ -8,14 +8,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
-#include "base/vec.h"
 #include "state/frame.h"
 #include "state/logfile.h"
+#include "state/logheld.h"
 #include "state/logindex.h"
 #include "state/record.h"
 
 enum {
-	FILES_FRAME = 64 << 10,  /* bytes of entries in one frame: what a damage of one byte costs */
 	FILES_HELD = 256 << 10,  /* bytes of entries that wait for the next record */
 	COMPACT_LEAST = 1 << 20, /* a smaller log is never worth it */
 	COMPACT_LIVE = 3,        /* written anew when less than one in so many bytes counts */
@@ -29,8 +28,7 @@ struct log {
 	size_t data_n;
 	bool damaged;
 	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */
-	VEC(struct str) held; /* entries of files to write; heap array, entries in the arena */
-	size_t held_bytes;
+	struct log_held held; /* entries of files to write */
 	struct sbuf out, key;
 };
 
@@ -40,29 +38,6 @@ static const uint64_t FAR = UINT64_C(1) << 48; /* records that no log comes to *
 static void begin(struct log *l)
 {
 	sbuf_clear(&l->out);
-}
-
-static void put_files(struct log *l, struct sbuf *b, const struct str *entries, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		size_t start = frame_begin(b), from = i, count_at;
-		uint32_t count;
-
-		bytes_put_u8(b, RECORD_FILES);
-		bytes_put_u64(b, ++l->ix.seq);
-		count_at = b->n;
-		bytes_put_u32(b, 0);
-		while (i < n && (i == from || b->n - start + entries[i].n <= FILES_FRAME))
-			sbuf_str(b, entries[i++]);
-		count = htole32((uint32_t)(i - from));
-		memcpy(b->p + count_at, &count, sizeof count);
-		frame_end(b, start);
-	}
-}
-
-static void put_held(struct log *l)
-{
-	put_files(l, &l->out, l->held.p, l->held.n);
 }
 
 static size_t put_head(struct log *l, enum record_type type, struct str workflow, struct str name)
@@ -161,13 +136,12 @@ static int finish(struct log *l)
 		put_boot(l);
 	records = l->out.n;
 	/* Held entries are not in anybody's way at the end: they bear no order with the records. */
-	put_held(l);
+	held_frames(&l->held, &l->ix, &l->out);
 	err = logfile_append(&l->file, sbuf_view(&l->out));
 	if (err)
 		return err;
 	l->boot_due = false;
-	l->held.n = 0;
-	l->held_bytes = 0;
+	held_written(&l->held);
 	if (!records)
 		return 0;
 	bytes = arena_copy(l->arena, str_sub(sbuf_view(&l->out), 0, records));
@@ -219,19 +193,30 @@ static struct frame_scan load(struct log *l)
 /* All that counts, as a log. */
 static void write_live(struct log *l, struct sbuf *b)
 {
-	VEC(struct str) entries = {0};
+	struct sbuf entries = {0};
 	const unsigned char **frames;
-	size_t n = log_index_live(&l->ix, &frames);
+	size_t n = log_index_live(&l->ix, &frames), count = 0;
 	const struct map_entry *e;
 
-	sbuf_reserve(b, l->ix.live + FILES_FRAME);
+	held_index(&l->held, &l->ix);
+	sbuf_reserve(b, l->ix.live + HELD_FRAME);
 	for (size_t i = 0; i < n; i++)
 		sbuf_str(b, frame_whole(frames[i]));
 	free(frames);
-	for (size_t i = 0; (e = map_next(&l->ix.files, &i));)
-		vec_push(NULL, &entries, (struct str){e->value, ENTRY_FIXED + e->key.n});
-	put_files(l, b, entries.p, entries.n);
-	vec_free(&entries);
+	for (size_t i = 0; (e = map_next(&l->ix.files, &i));) {
+		struct str entry = {e->value, ENTRY_FIXED + e->key.n};
+
+		if (count && entries.n + entry.n > HELD_FRAME) {
+			held_frame(&l->ix, b, sbuf_view(&entries), count);
+			sbuf_clear(&entries);
+			count = 0;
+		}
+		sbuf_str(&entries, entry);
+		count++;
+	}
+	if (count)
+		held_frame(&l->ix, b, sbuf_view(&entries), count);
+	sbuf_free(&entries);
 }
 
 static int rewrite(struct log *l)
@@ -264,7 +249,6 @@ static void release(struct log *l)
 	logfile_close(&l->file);
 	logfile_unload(l->data, l->data_n);
 	log_index_free(&l->ix);
-	vec_free(&l->held);
 	sbuf_free(&l->out);
 	sbuf_free(&l->key);
 }
@@ -407,7 +391,7 @@ int log_close(struct log *l)
 {
 	int err;
 
-	if (!l->file.read_only && (l->held.n || (l->boot_due && l->other_boot))) {
+	if (!l->file.read_only && (l->held.unwritten || (l->boot_due && l->other_boot))) {
 		begin(l);
 		finish(l);
 	}
@@ -663,7 +647,7 @@ void log_each_taken(struct log *l, struct str workflow, void (*fn)(void *self, c
 	log_index_each_taken(&l->ix, workflow, fn, self);
 }
 
-bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)
+bool log_file_known(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)
 {
 	const unsigned char *entry = map_get(&l->ix.files, path);
 
@@ -672,28 +656,25 @@ bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct h
 	return entry != NULL;
 }
 
-void log_files_expect(struct log *l, size_t n)
+bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)
 {
-	map_reserve(&l->ix.files, n);
+	held_index(&l->held, &l->ix);
+	return log_file_known(l, path, st, h);
 }
 
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h)
 {
 	struct file_stat known_st;
 	struct hash128 known;
-	struct str entry, key;
+	bool was = log_file_known(l, path, &known_st, &known);
 
-	if (log_file_get(l, path, &known_st, &known) && file_stat_same(st, &known_st) && hash_eq(h, known))
+	if (was && file_stat_same(st, &known_st) && hash_eq(h, known))
 		return;
-	entry = record_new_entry(l->arena, path, st, h);
-	key = str_sub(entry, ENTRY_FIXED, entry.n);
-	log_index_put_file(&l->ix, key, (const unsigned char *)entry.p);
-	if (l->file.read_only || l->file.error)
+	held_put(&l->held, l->arena, &l->ix, path, st, h);
+	if (was)
+		held_index(&l->held, &l->ix);
+	if (l->file.read_only || l->file.error || l->held.unwritten < FILES_HELD)
 		return;
-	vec_push(NULL, &l->held, entry);
-	l->held_bytes += entry.n;
-	if (l->held_bytes >= FILES_HELD) {
-		begin(l);
-		finish(l);
-	}
+	begin(l);
+	finish(l);
 }

@@ -83,7 +83,8 @@ void log_each_taken(struct log *l, struct str workflow, void (*fn)(void *self, c
 
 /* File hashes. Writes are gathered and go out with the next record or at close: losing them costs a hashing, nothing else. */
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
-void log_files_expect(struct log *l, size_t n); /* so many, known or not, are going to be asked for */
+/* The same, but what was put since the log was opened may be passed over: for who has put nothing for that path. Costs less. */
+bool log_file_known(struct log *l, struct str path, struct file_stat *st, struct hash128 *h);
 void log_file_put(struct log *l, struct str path, const struct file_stat *st, struct hash128 h);
 
 #endif

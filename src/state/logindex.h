@@ -51,7 +51,7 @@ void log_index_reserve(struct log_index *ix, size_t tasks, size_t files);
 bool log_index_apply(struct log_index *ix, struct str payload);
 /* Hashes of files are not believed any more. */
 void log_index_forget_files(struct log_index *ix);
-/* An entry as record_new_entry makes it, which must stay where it is. */
+/* An entry as record_fill_entry makes it, which must stay where it is. */
 void log_index_put_file(struct log_index *ix, struct str path, const unsigned char *entry);
 
 /* NULL when nothing is known of it. key: workflow NUL name. */

@@ -165,19 +165,17 @@ bool record_taken(struct reader *r, struct taken *t)
 	return reader_at_end(r);
 }
 
-struct str record_new_entry(struct arena *a, struct str path, const struct file_stat *st, struct hash128 h)
+void record_fill_entry(char *p, struct str path, const struct file_stat *st, struct hash128 h)
 {
 	uint64_t facts[] = {htole64(st->size),	htole64(st->ino), htole64(st->dev), htole64((uint64_t)st->mtime_ns), htole64((uint64_t)st->ctime_ns),
 			    htole64(h.lo), htole64(h.hi)};
 	uint32_t n = htole32((uint32_t)path.n);
-	char *p = arena_text(a, ENTRY_FIXED + path.n);
 
 	_Static_assert(sizeof n + sizeof facts == ENTRY_FIXED, "this is all of an entry before its path");
 	memcpy(p, &n, sizeof n);
 	memcpy(p + sizeof n, facts, sizeof facts);
 	if (path.n)
 		memcpy(p + ENTRY_FIXED, path.p, path.n);
-	return (struct str){p, ENTRY_FIXED + path.n};
 }
 
 size_t record_files(struct str payload)

@@ -49,7 +49,7 @@ bool record_taken(struct reader *r, struct taken *t);
 
 /* One file's entry: path's length u32, then ENTRY_FIXED bytes less these four, then the path. */
 enum { ENTRY_FIXED = 4 + 5 * 8 + 16 };
-struct str record_new_entry(struct arena *a, struct str path, const struct file_stat *st, struct hash128 h);
+void record_fill_entry(char *p, struct str path, const struct file_stat *st, struct hash128 h); /* ENTRY_FIXED + path.n bytes */
 /* The number of entries that a payload says it has, as far as there can be so many; 0 for other types. */
 size_t record_files(struct str payload);
 /* The next entry of a RECORD_FILES payload: its first byte, and its path; NULL when there is none. */

@@ -673,6 +673,52 @@ static void many_looked_at_together_are_what_each_is_alone(void **state)
 	}
 }
 
+/* Beyond this size a file is hashed by a thread of its own. */
+static char *large_text(char first)
+{
+	size_t n = (size_t)5 << 20;
+	char *p = malloc(n + 1);
+
+	memset(p, first, n);
+	p[n] = '\0';
+	return p;
+}
+
+static void few_that_are_large_are_looked_at_together(void **state)
+{
+	static const char *const names[] = {"a", "small", "b", "c"};
+	struct box *b = *state;
+	char *texts[] = {large_text('a'), strdup("small"), large_text('b'), large_text('c')};
+	struct filehash_wish wishes[4];
+
+	for (int round = 0; round < 3; round++) {
+		bool outputs = round == 2;
+
+		for (int i = 0; i < 4; i++) {
+			texts[i][1] = (char)('0' + round);
+			put(b, names[i], texts[i]);
+			stamp(b, names[i], (1500000000 + round) * NS_PER_S + 1);
+		}
+		sleep_ms(40);
+		for (int i = 0; i < 4; i++)
+			wishes[i] = (struct filehash_wish){file(b, names[i]), round > 0};
+		filehash_ahead(b->fh, wishes, 4, outputs);
+		for (int i = 0; i < 4; i++)
+			assert_true(wishes[i].file->hashed); /* nothing is left to who asks */
+		for (int i = 0; i < 4; i++) {
+			if (outputs)
+				output(b, names[i]);
+			else
+				assert_hash(b, names[i], round > 0, texts[i]);
+			assert_true(hash_eq(wishes[i].file->hash, hash_bytes(texts[i], strlen(texts[i]))));
+			assert_true(recorded(b, names[i]));
+		}
+		filehash_ahead_end(b->fh);
+	}
+	for (int i = 0; i < 4; i++)
+		free(texts[i]);
+}
+
 static void what_was_looked_at_ahead_is_taken_once(void **state)
 {
 	struct box *b = *state;
@@ -779,6 +825,7 @@ int main(void)
 	    IN_BOX(a_deep_tree_needs_no_stack_and_few_descriptors),
 	    IN_BOX(a_pattern_counts_names_and_contents),
 	    IN_BOX(many_looked_at_together_are_what_each_is_alone),
+	    IN_BOX(few_that_are_large_are_looked_at_together),
 	    IN_BOX(what_was_looked_at_ahead_is_taken_once),
 	    IN_BOX(changes_are_seen_by_who_looks_ahead),
 	    IN_BOX(a_tree_of_many_is_what_its_files_are),

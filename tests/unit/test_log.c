@@ -304,6 +304,59 @@ static void file_hashes_wait_for_the_next_record(void **state)
 	log_close(l);
 }
 
+static void what_was_put_is_known_once_somebody_asks(void **state)
+{
+	struct file_stat st = {1, 2, 3, 4, 5}, got;
+	struct hash128 back;
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+
+	log_file_put(l, STR("f"), &st, (struct hash128){1, 1});
+	log_file_put(l, STR("f"), &st, (struct hash128){2, 2});
+	log_file_put(l, STR("g"), &st, (struct hash128){3, 3});
+	assert_false(log_file_known(l, STR("f"), &got, &back));
+	assert_true(log_file_get(l, STR("f"), &got, &back) && back.lo == 2);
+	assert_true(log_file_known(l, STR("g"), &got, &back) && back.lo == 3);
+	log_file_put(l, STR("g"), &st, (struct hash128){4, 4});
+	assert_true(log_file_known(l, STR("g"), &got, &back) && back.lo == 4);
+	log_close(l);
+	l = open_log(b, false);
+	assert_true(log_file_known(l, STR("f"), &got, &back) && back.lo == 2);
+	assert_true(log_file_known(l, STR("g"), &got, &back) && back.lo == 4);
+	log_close(l);
+}
+
+/* Each frame has what came since the one before, and no entry is in two. */
+static void what_was_put_between_records_goes_out_once(void **state)
+{
+	struct file_stat st = {1, 2, 3, 4, 5}, got;
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	struct frame_scan s;
+	struct hash128 h;
+	struct str all, payload;
+	size_t files = 0;
+	unsigned n = 0;
+
+	for (unsigned record = 0; record < 30; record++) {
+		for (unsigned i = 0; i < record * 7; i++, n++)
+			log_file_put(l, arena_printf(&b->arena, "f%u", n), &st, (struct hash128){n, 0});
+		log_start(l, WF, STR("t"), record + 1, 1);
+		if (record % 10 == 4)
+			log_file_get(l, STR("f0"), &got, &h);
+	}
+	log_close(l);
+	all = content(b, "log");
+	s = frame_scan_of(all.p, all.n);
+	while (frame_next(&s, &payload))
+		files += record_files(payload);
+	assert_int_equal(files, n);
+	l = open_log(b, true);
+	for (unsigned i = 0; i < n; i++)
+		assert_true(log_file_get(l, arena_printf(&b->arena, "f%u", i), &got, &h) && h.lo == i);
+	log_close(l);
+}
+
 static void hashes_of_files_from_before_another_boot_are_not_believed(void **state)
 {
 	struct file_stat st = {1, 2, 3, 4, 5}, got;
@@ -507,6 +560,8 @@ int main(void)
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
 	    IN_BOX(file_hashes_wait_for_the_next_record),
 	    IN_BOX(hashes_of_files_from_before_another_boot_are_not_believed),
+	    IN_BOX(what_was_put_is_known_once_somebody_asks),
+	    IN_BOX(what_was_put_between_records_goes_out_once),
 	    IN_BOX(many_file_hashes_go_out_in_frames_of_bounded_size),
 	    IN_BOX(reading_writes_nothing),
 	    IN_BOX(a_log_mostly_dead_is_written_anew),

@@ -145,6 +145,28 @@ static void threads_take_no_signals_and_end_with_the_call(void **state)
 		assert_true(t.other);
 }
 
+static void two_long_elements_are_shared_and_one_is_not(void **state)
+{
+	struct threads one = {.caller = pthread_self()}, two = one;
+	struct job *j = calloc(1, sizeof *j);
+	cpu_set_t cpus;
+
+	(void)state;
+	assert_true(pool_each_long(1, look_slowly, &one));
+	assert_true(one.same && !one.other);
+	for (int i = 0; i < 100 && !two.other; i++)
+		assert_true(pool_each_long(2, look_slowly, &two));
+	if (!sched_getaffinity(0, sizeof cpus, &cpus) && CPU_COUNT(&cpus) > 1)
+		assert_true(two.other);
+	j->most = 1;
+	j->stop_at = MANY;
+	assert_true(pool_each_long(0, count, j));
+	assert_true(pool_each_long(3, count, j));
+	assert_true(j->times[0] == 1 && j->times[1] == 1 && j->times[2] == 1 && !j->times[3]);
+	assert_false(j->too_many);
+	free(j);
+}
+
 static void on_one_processor_there_is_one_thread(void **state)
 {
 	struct threads t = {.caller = pthread_self()};
@@ -169,6 +191,7 @@ int main(void)
 	    cmocka_unit_test(one_that_says_no_ends_it),
 	    cmocka_unit_test(little_work_starts_no_thread),
 	    cmocka_unit_test(threads_take_no_signals_and_end_with_the_call),
+	    cmocka_unit_test(two_long_elements_are_shared_and_one_is_not),
 	    cmocka_unit_test(on_one_processor_there_is_one_thread),
 	};
 
