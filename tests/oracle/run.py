@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The oracle: random workflows and random histories; each run of axmake is compared with what a small reference says has to run.
 
-    run.py [--axmake PATH] [--steps N | --rounds N] [--seed S] [-j N]
+    run.py [--axmake PATH] [--only runs|watch] [--steps N | --rounds N] [--seed S] [-j N]
 
-A step is one action of a history: a change, a run, a kill. Rounds, each a history of its own, are played until there are so many of them. A round that fails
-prints its seed and a shell script that does the same. Repeat it with `--rounds 1 --seed SEED`.
+A step is one action of a history: a change, a run, a kill. Rounds, each a history of its own, are played until there are so many of them; then a fifth as many
+steps of histories under a watch (watched.py). A round that fails prints its seed and a shell script that does the same. Repeat it with the words that it prints; under
+a watch, what happens at which moment may differ.
 """
 
 import argparse
@@ -22,9 +23,11 @@ sys.dont_write_bytecode = True
 
 from history import History  # noqa: E402
 from reference import Answers, Mismatch  # noqa: E402
+from watched import Watched  # noqa: E402
 from workflow import MODEL_AGENT  # noqa: E402
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+KINDS = {"runs": History, "watch": Watched}
 SCRIPT = """export HOME=$(mktemp -d) LC_ALL=C.UTF-8; {cache}export PATH="$HOME:$PATH"
 cat > "$HOME/model-agent" <<'END'
 {agent}END
@@ -43,9 +46,9 @@ def start_worker(axmake):
     answers = Answers(axmake)
 
 
-def one_round(axmake, seed):
+def one_round(kind, axmake, seed):
     """(seed, what went wrong or nothing, how many steps, how many runs)"""
-    history, fault = History(axmake, answers, seed), ""
+    history, fault = KINDS[kind](axmake, answers, seed), ""
     try:
         history.play()
     except Mismatch as e:
@@ -60,25 +63,26 @@ def one_round(axmake, seed):
     return seed, fault, history.n_steps, history.runs
 
 
-def play(options, pool):
+def play(options, kind, most, pool):
     """(rounds, failed, steps, runs)"""
     axmake, seed, pending, done = os.path.abspath(options.axmake), options.seed, set(), [0, 0, 0, 0]
-    more = lambda: done[1] < 20 and (seed - options.seed < options.rounds if options.rounds else done[2] < options.steps)
+    more = lambda: done[1] < 20 and (seed - options.seed < options.rounds if options.rounds else done[2] < most)
     while pending or more():
         while more() and len(pending) < options.jobs:
-            pending.add(pool.submit(one_round, axmake, seed))
+            pending.add(pool.submit(one_round, kind, axmake, seed))
             seed += 1
         ready, pending = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
         for at, fault, steps, runs in (f.result() for f in ready):
             done = [a + b for a, b in zip(done, (1, bool(fault), steps, runs))]
             if fault:
-                print(f"FAILED  --rounds 1 --seed {at}", fault, sep="\n", flush=True)
+                print(f"FAILED  --only {kind} --rounds 1 --seed {at}", fault, sep="\n", flush=True)
     return done
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--axmake", default=os.path.join(TREE, "axmake"))
+    p.add_argument("--only", choices=KINDS)
     p.add_argument("--steps", type=int, default=300)
     p.add_argument("--rounds", type=int)
     p.add_argument("--seed", type=int, default=int(time.time()))
@@ -88,13 +92,18 @@ def main():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
         tempfile.tempdir = "/dev/shm"
-    begin = time.monotonic()
+    passed, bad = 0, 0
     print(f"from --seed {options.seed}", flush=True)
-    with concurrent.futures.ProcessPoolExecutor(options.jobs, initializer=start_worker, initargs=(os.path.abspath(options.axmake),)) as pool:
-        rounds, failed, steps, runs = play(options, pool)
-    print(f"{steps} steps, {runs} runs, seeds {options.seed} to {options.seed + rounds - 1}, {time.monotonic() - begin:.1f} s")
-    print(f"{rounds - failed} passed, {failed} failed")
-    return 1 if failed or not rounds else 0
+    for kind, most in (("runs", options.steps), ("watch", options.steps // 5)):
+        if options.only not in (None, kind):
+            continue
+        begin = time.monotonic()
+        with concurrent.futures.ProcessPoolExecutor(options.jobs, initializer=start_worker, initargs=(os.path.abspath(options.axmake),)) as pool:
+            rounds, failed, steps, runs = play(options, kind, most, pool)
+        print(f"{kind}: {steps} steps, {runs} runs, seeds {options.seed} to {options.seed + rounds - 1}, {time.monotonic() - begin:.1f} s", flush=True)
+        passed, bad = passed + rounds - failed, bad + failed
+    print(f"{passed} passed, {bad} failed")
+    return 1 if bad or not passed else 0
 
 
 if __name__ == "__main__":
