@@ -109,8 +109,6 @@ bool listeners_sealed(struct program *g)
 	const struct eventline_run *run = followed_run(g, &path);
 	if (!run)
 		return true;
-	if (linefile_open(&l.events, path, true))
-		return false;
 	struct eventline_run this = *run;
 	this.run_id = os_random64();
 	this.id = runs_id(&g->arena, clock_wall_ns(), this.run_id);
@@ -120,10 +118,13 @@ bool listeners_sealed(struct program *g)
 	eventline_add(lines, &b, &(struct event){.kind = EVENT_RUN_BEGIN, .count = run->sealed.fresh + run->sealed.skipped}, true);
 	eventline_end(lines, &b, 0, 0);
 	eventline_free(lines);
-	linefile_add(&l.events, sbuf_view(&b));
+	bool opened = !linefile_open_over(&l.events, path, b.n);
+	if (opened)
+		linefile_add(&l.events, sbuf_view(&b));
 	sbuf_free(&b);
-	close_events(&l, g);
-	return true;
+	if (opened)
+		close_events(&l, g);
+	return opened;
 }
 
 /* Was it a look of a watch that nobody was to see? Its report would wake the watch again. */

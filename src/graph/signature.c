@@ -77,6 +77,9 @@ static void put_content(struct writer *w, enum field_kind kind, struct str label
 bool signature_secret_name(struct str name)
 {
 	static const char *const ends[] = {"_KEY", "_TOKEN", "_SECRET", "_PASSWORD"};
+	/* All variables are asked for, and few of them end so. */
+	if (!name.n || !memchr("YNTD", name.p[name.n - 1], 4))
+		return false;
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
 		if (str_ends(name, str_of(ends[i])))
 			return true;

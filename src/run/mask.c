@@ -88,10 +88,11 @@ static void add_lines(struct mask *m, struct arena *a, struct str value)
 void mask_read(struct mask *m, struct arena *a, const char *const *env)
 {
 	for (size_t i = 0; env[i]; i++) {
-		struct str entry = str_of(env[i]);
-		size_t eq = str_find(entry, STR("="), 0);
-		struct str value = str_sub(entry, eq + 1, entry.n);
-		if (value.n < SHORTEST || !signature_secret_name(str_sub(entry, 0, eq)))
+		const char *eq = strchr(env[i], '=');
+		if (!eq || !signature_secret_name((struct str){env[i], (size_t)(eq - env[i])}))
+			continue;
+		struct str value = str_of(eq + 1);
+		if (value.n < SHORTEST)
 			continue;
 		add_value(m, a, value);
 		add_as_json(m, a, value);

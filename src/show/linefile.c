@@ -50,6 +50,19 @@ int linefile_open(struct linefile *l, const char *path, bool anew)
 	return err;
 }
 
+int linefile_open_over(struct linefile *l, const char *path, size_t n)
+{
+	struct stat st;
+	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666)};
+	if (l->fd < 0)
+		return errno;
+	bool own = !fstat(l->fd, &st) && S_ISREG(st.st_mode) && standard_stream(&st) < 0;
+	if (own && (st.st_size <= (off_t)n || !ftruncate(l->fd, (off_t)n)))
+		return 0;
+	close(l->fd);
+	return linefile_open(l, path, true);
+}
+
 static void give_up(struct linefile *l, int err)
 {
 	l->err = err;

@@ -20,6 +20,8 @@ struct linefile {
 
 /* Opens or makes a file. anew: it is emptied, unless it is where standard output or error goes. A FIFO or socket that nobody reads: ENXIO at once. 0 or errno. */
 int linefile_open(struct linefile *l, const char *path, bool anew);
+/* The same, anew, for n bytes in all: a file is written over and not emptied first, for which ext4 would wait for the disk when it is closed. */
+int linefile_open_over(struct linefile *l, const char *path, size_t n);
 /* Lines, whole ones. They go out with linefile_flush. */
 void linefile_add(struct linefile *l, struct str lines);
 /* Writes what can be written at once, in as few writes as there is room for: always whole lines to a file. */

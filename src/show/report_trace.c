@@ -132,6 +132,7 @@ static int by_time(const void *a, const void *b)
 static void put_counter(struct trace *t, const char *name, int64_t at_ns, int64_t value)
 {
 	struct jsonout *o = begin(t, "C", str_of(name), 0);
+	jsonout_word(o, "cat", "run");
 	jsonout_number(o, "ts", us(t, at_ns));
 	jsonout_object(o, "args");
 	jsonout_number(o, name, value);
