@@ -316,16 +316,17 @@ static bool parts_meet(const struct str *a, size_t a_n, const struct str *b, siz
 
 bool glob_may_meet(struct str a, struct str b)
 {
-	bool a_wild = glob_is_pattern(a), met;
+	bool a_wild = glob_is_pattern(a), b_wild = glob_is_pattern(b), met;
 	size_t a_n, b_n;
 	struct str *a_parts, *b_parts;
 
 	if (glob_is_absolute(a) != glob_is_absolute(b))
 		return false;
-	if (!a_wild || !glob_is_pattern(b)) {
+	if (!a_wild || !b_wild) {
 		struct arena literal = {0};
 
-		met = a_wild ? glob_match(a, glob_literal(&literal, b), true) : glob_match(b, glob_literal(&literal, a), true);
+		met = !b_wild && glob_match(a, glob_literal(&literal, b), true);
+		met = met || (!a_wild && glob_match(b, glob_literal(&literal, a), true));
 		arena_free(&literal);
 		return met;
 	}

@@ -201,7 +201,8 @@ static void add_options(struct sbuf *b, struct str s, size_t *at)
 	for (bool first = true;; first = false) {
 		*at = next;
 		struct str word = next_word(s, &next);
-		if (word.n == 0 || str_eq(word, STR("--")))
+		bool argument = after == AFTER_KEEP || after == AFTER_DROP; /* whatever it is */
+		if (word.n == 0 || (!argument && str_eq(word, STR("--"))))
 			return;
 		bool drop = after == AFTER_DROP || (after == AFTER_NUMBER && all_digits(word));
 		bool keep = after == AFTER_KEEP;

@@ -251,6 +251,7 @@ static void patterns_that_plainly_differ_do_not_meet(void **state)
 	assert_false(glob_may_meet(STR("*/x"), STR("*/*/x")));
 	assert_false(glob_may_meet(STR("out/a"), STR("out/b")));
 	assert_true(glob_may_meet(STR("out/a"), STR("out/a")));
+	assert_true(glob_may_meet(STR("."), STR("\\.")) && glob_may_meet(STR("\\."), STR(".")));
 	assert_true(glob_may_meet(STR("out/**"), STR("**/*.md")));
 	assert_true(glob_may_meet(STR("out/**"), STR("out/x/y")));
 	assert_false(glob_may_meet(STR("/out/**"), STR("out/x")));
