@@ -209,6 +209,7 @@ void finish_salvaged(struct job *j)
 	if (!j->counted)
 		finish_count(j);
 	choice_release(j); /* nobody was called */
+	j->outcome.unasked = j->counted;
 	if (j->refused) {
 		if (!j->task->def->check.s.n)
 			finish_judged_again(j, TRY_OK);

@@ -172,9 +172,10 @@ bool finish_judged_again(struct job *j, enum try_class class)
 	if (class == TRY_OK || j->cause == END_INTERRUPT || !(class & (TRY_CHECK | TRY_ANSWER)) || !may_go_on(j))
 		return true;
 	j->outcome.class = class;
-	j->outcome.tries = j->tries;
 	tries_keep(j);
 	j->outcome.earlier = true;
+	j->outcome.unasked = false;
+	j->outcome.tries = 0;
 	sched_send(s, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome});
 	j->outcome.earlier = false;
 	salvage_forget(j);

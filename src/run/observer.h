@@ -2,6 +2,7 @@
 #ifndef AXMAKE_RUN_OBSERVER_H
 #define AXMAKE_RUN_OBSERVER_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -51,6 +52,7 @@ struct outcome {
 	struct str activity; /* an agent's last own word on what it does; one line, may be empty */
 	struct str session;  /* of its last try; empty: not known */
 	bool fell_back;     /* another provider failed before */
+	bool unasked;       /* its answer is an earlier run's, which paid and counted it */
 	bool earlier;       /* EVENT_RETRY: it was an earlier run's answer that its check refused again; what follows is a first try */
 	bool ignored;       /* failed, but optional or -i */
 	bool restored;      /* from the cache: nothing ran. duration_ns, tokens and cost are what making it took, and are saved now */
@@ -60,6 +62,12 @@ struct outcome {
 	uint64_t log_size;
 	struct str tail;    /* the last bytes */
 };
+
+/* Did it take anything in this run? What takes up an answer of an earlier one, and asks nobody else, did not. */
+static inline bool outcome_asked(const struct outcome *o)
+{
+	return o->tries && !(o->unasked && o->input_tokens < 0 && o->output_tokens < 0 && isnan(o->cost_usd));
+}
 
 /* A running try of an agent, as far as it has told. */
 struct activity {

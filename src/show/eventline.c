@@ -364,7 +364,7 @@ static void count_end(struct eventline *l, const struct task *t, const struct ou
 	l->restored += out->restored;
 	l->failed += failed && !out->ignored;
 	l->ignored += failed && out->ignored;
-	if (t->kind == TASK_AGENT && out->tries && !out->restored)
+	if (t->kind == TASK_AGENT && outcome_asked(out) && !out->restored)
 		usage_add(&l->usage, out->input_tokens, out->output_tokens, out->cost_usd);
 }
 

@@ -203,7 +203,7 @@ static void on_end(struct ledger *l, struct ledger_entry *e, const struct event 
 		take_failure(l, e, o);
 	if (failure_log(&log, ev->task, o))
 		e->log = ledger_masked(l, sbuf_view(&log));
-	if (ev->task->kind == TASK_AGENT && o->tries)
+	if (ev->task->kind == TASK_AGENT && outcome_asked(o))
 		usage_add(&l->sums.usage, o->input_tokens, o->output_tokens, o->cost_usd);
 	sbuf_free(&log);
 }

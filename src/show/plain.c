@@ -338,7 +338,7 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 		row.duration_ns = row.input_tokens = row.output_tokens = -1;
 		row.cost_usd = NAN;
 	}
-	if (t->kind == TASK_AGENT && o->tries)
+	if (t->kind == TASK_AGENT && outcome_asked(o))
 		usage_add(&p->usage, o->input_tokens, o->output_tokens, o->cost_usd);
 	if (state == ROW_FAILED || state == ROW_IGNORED) {
 		failure_words(&why, t, o);

@@ -89,7 +89,7 @@ static void end(struct progress *p, const struct event *e)
 		forget(p, r);
 	if (!o || !o->tries)
 		return;
-	if (e->task->kind == TASK_AGENT)
+	if (e->task->kind == TASK_AGENT && outcome_asked(o))
 		usage_add(&p->usage, o->input_tokens, o->output_tokens, o->cost_usd);
 	timeleft_ended(&p->left, e->task, o->duration_ns);
 }
