@@ -9,6 +9,7 @@
 #include "graph/ended.h"
 #include "graph/gate.h"
 #include "graph/orphans.h"
+#include "state/record.h"
 
 static struct verdict because(enum why why, struct str subject)
 {
@@ -98,7 +99,7 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 		return because(WHY_INTERRUPTED, label);
 	const struct task_record *other = stale_made_since(s, t, p);
 	if (other) /* of another branch, perhaps: nobody's edit */
-		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, other->name)};
+		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, record_task(other))};
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
 		uint64_t mark = store_marked_start(s->hashing.store, t->record->name);

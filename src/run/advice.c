@@ -4,6 +4,7 @@
 #include "graph/content.h"
 #include "graph/vacant.h"
 #include "run/job.h"
+#include "state/record.h"
 
 static bool matched(const struct pattern *p, struct str path)
 {
@@ -94,8 +95,8 @@ static void tell_left(struct remains *m, const struct task_record *r, const stru
 			if (!counts(f, files.paths.p[i]))
 				continue;
 			log_note_edit(c->log, c->graph->workflow->file, r->name, p->path, now);
-			sched_warn(m->s, f->task, "its input '%.*s' finds '%.*s', which was made by task '%.*s', and that is not in the workflow any more; remove it if it is not wanted",
-			           STR_ARG(content_label(&m->a, f->pattern)), STR_ARG(files.paths.p[i]), STR_ARG(r->name));
+			sched_warn(m->s, f->task, "its input '%.*s' finds '%.*s', which task '%.*s' made, and nothing in the workflow makes any more; remove it if it is not wanted",
+			           STR_ARG(content_label(&m->a, f->pattern)), STR_ARG(files.paths.p[i]), STR_ARG(record_task(r)));
 			return;
 		}
 }

@@ -44,6 +44,11 @@ static void put_outputs(struct sbuf *b, const struct output_record *o, size_t n)
 	}
 }
 
+struct str record_task(const struct task_record *t)
+{
+	return str_sub(t->name, 0, str_find(t->name, STR("\n"), 0));
+}
+
 void record_put_success(struct sbuf *b, const struct task_record *t)
 {
 	bytes_put_hash(b, t->signature);

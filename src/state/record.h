@@ -38,6 +38,9 @@ void record_put_head(struct sbuf *b, enum record_type type, uint64_t seq, struct
 /* r is left behind the head; false when there is none. */
 bool record_head(struct reader *r, struct record_head *h);
 
+/* A record that was put aside bears a name that no task can have: its task's, a line's end, and what tells it from others. The task's name. */
+struct str record_task(const struct task_record *t);
+
 /* The body of a success, without its head. */
 void record_put_success(struct sbuf *b, const struct task_record *t);
 /* From a whole payload of type RECORD_DONE or RECORD_RENAMED; strings stay in the payload. NULL when it makes no sense. */
