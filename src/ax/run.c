@@ -152,12 +152,20 @@ static void hear(void *self, const struct event *e)
 	}
 }
 
-/* Old runs go while the agent works. */
+static void mask_previous(const struct one *one)
+{
+	int err = previous_mask(one->state_fd, one->g->project.rules, false, (const char *const *)environ);
+	if (err)
+		fprintf(stderr, "ax: warning: cannot mask secrets in what a killed run left in .axmake/runs: %s\n", os_error(err));
+}
+
+/* While the agent works, old runs go, and what a killed one left is masked. */
 static void flush(void *self)
 {
 	struct one *one = self;
 	if (one->state_fd < 0)
 		return;
+	mask_previous(one);
 	runs_prune(one->state_fd);
 	close(one->state_fd);
 	one->state_fd = -1;
@@ -262,13 +270,6 @@ static int temporary_folder(struct one *one)
 	return open(path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static void mask_previous(const struct project *p)
-{
-	int err = previous_mask(p->store.fd, p->rules, false, (const char *const *)environ);
-	if (err)
-		fprintf(stderr, "ax: warning: cannot mask secrets in what a killed run left in .axmake/runs: %s\n", os_error(err));
-}
-
 /* The run's own folder: nothing of it is the root's record. */
 static int open_folder(struct one *one)
 {
@@ -276,14 +277,14 @@ static int open_folder(struct one *one)
 	struct store_error err = {0};
 	int fd;
 	one->id = runs_id(&one->g->arena, clock_wall_ns(), os_random64());
-	store_close(&p->store);
-	bool there = store_open(&p->store, p->arena, true, &err);
+	bool there = store_open_again(&p->store, p->arena, &err);
 	if (there && !runs_make(p->store.fd, one->id, &fd)) {
-		mask_previous(p);
 		one->state_fd = openat(p->store.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		one->folder = arena_printf(&one->g->arena, ".axmake/runs/%.*s", STR_ARG(one->id));
 		return fd;
 	}
+	if (!there)
+		store_close(&p->store);
 	if (!there && !store_open(&p->store, p->arena, false, &err) && (p->store.root_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return -1;
 	return temporary_folder(one);

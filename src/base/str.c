@@ -64,7 +64,7 @@ size_t str_find(struct str s, struct str needle, size_t from)
 		return s.n;
 	if (!needle.n)
 		return from;
-	hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
+	hit = needle.n == 1 ? memchr(s.p + from, *needle.p, s.n - from) : memmem(s.p + from, s.n - from, needle.p, needle.n);
 	return hit ? (size_t)(hit - s.p) : s.n;
 }
 

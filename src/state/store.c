@@ -114,6 +114,16 @@ void store_close(struct store *s)
 	close_fd(&s->root_fd);
 }
 
+bool store_open_again(struct store *s, struct arena *a, struct store_error *err)
+{
+	if (s->fd < 0) {
+		store_close(s);
+		return store_open(s, a, true, err);
+	}
+	s->writable = true;
+	return put_gitignore(s, a, err);
+}
+
 void store_apart(struct store *s, int fd, struct str folder)
 {
 	close_fd(&s->fd);

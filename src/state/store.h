@@ -31,6 +31,8 @@ struct store_error {
 /* Opens the root "." and its .axmake. writable: makes it (0700) with a .gitignore of `*`. A link to a folder of the same owner is accepted; a file, another
  * owner's folder: an error. Message in the arena. */
 bool store_open(struct store *s, struct arena *a, bool writable, struct store_error *err);
+/* The same for writing, of one that may be open for reading. */
+bool store_open_again(struct store *s, struct arena *a, struct store_error *err);
 void store_close(struct store *s);
 /* Goes on in another folder, which has nothing of the root's: all of its one task lies in STORE_CALL there. Takes fd over; `folder` must outlive s. */
 void store_apart(struct store *s, int fd, struct str folder);
