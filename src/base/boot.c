@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-struct hash128 boot_id(void)
+static struct hash128 read_id(void)
 {
 	struct hash128 none = {0, 0};
 	char text[64];
@@ -13,4 +13,14 @@ struct hash128 boot_id(void)
 	if (fd >= 0)
 		close(fd);
 	return n > 0 ? hash_bytes(text, (size_t)n) : none;
+}
+
+struct hash128 boot_id(void)
+{
+	/* A fact of the whole process, which each call of an agent notes. */
+	static struct hash128 id;
+
+	if (hash_eq(id, (struct hash128){0, 0}))
+		id = read_id();
+	return id;
 }

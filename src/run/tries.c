@@ -8,7 +8,8 @@
 
 #define ANSWER_MAX ((size_t)512 << 20)
 
-static const char *const streams[] = {"stdout", "stderr", "output"};
+static const char both[] = "output";
+static const char *const streams[] = {"stdout", "stderr", both};
 enum { N_STREAMS = sizeof streams / sizeof *streams };
 
 struct str tries_dir(struct job *j)
@@ -63,14 +64,25 @@ void tries_mask(struct job *j)
 		job_show_live(j, (enum stream)i, STR_NONE, true);
 }
 
+/* The folder of this try. *fresh: it was not there. 0 or errno. */
+static int make_dir(struct job *j, struct str dir, bool *fresh)
+{
+	int at = j->sched->c->store->fd;
+	*fresh = j->tries == 1 && !mkdirat(at, arena_printf(&j->arena, "%.*s/tries", STR_ARG(j->dir)).p, 0700) && !mkdirat(at, dir.p, 0700);
+	return *fresh ? 0 : os_mkdirs(at, dir.p, 0700);
+}
+
 /* The same bytes under another name: the next try makes files of its own. */
 static int link_streams(struct job *j, struct str dir)
 {
-	int at = j->sched->c->store->fd, err = os_mkdirs(at, dir.p, 0700);
+	bool fresh;
+	int at = j->sched->c->store->fd, err = make_dir(j, dir, &fresh);
 	for (size_t i = 0; !err && i < N_STREAMS; i++) {
+		if (streams[i] == both && !j->sizes.both)
+			continue;
 		const char *from = arena_printf(&j->arena, "%.*s/%s", STR_ARG(j->dir), streams[i]).p;
 		const char *to = arena_printf(&j->arena, "%.*s/%s", STR_ARG(dir), streams[i]).p;
-		if (unlinkat(at, to, 0) && errno != ENOENT)
+		if (!fresh && unlinkat(at, to, 0) && errno != ENOENT)
 			err = errno;
 		if (!err && linkat(at, from, at, to, 0) && errno != ENOENT)
 			err = errno;

@@ -130,15 +130,15 @@ def slope(sizes, count):
     return (high - low) / (sizes[1] - sizes[0])
 
 
-def hold(kind, figure, seen):
+def hold(kind, figure, seen, of="a task"):
     """Is it at most a tenth above what is on record?"""
-    print(f"        {figure}: {seen:.1f} a task ({kind})")
+    print(f"        {figure}: {seen:.1f} {of} ({kind})")
     if updates is not None:
         updates[kind, figure] = round(seen, 1)
         return
     with open(RECORD) as f:
         known = json.load(f)[kind][figure]
-    check(seen <= known * MARGIN, f"{figure}: {seen:.1f} a task, and {known} is on record ({kind})", "Either it need not cost that much, or: python3 tests/cost/run.py --update")
+    check(seen <= known * MARGIN, f"{figure}: {seen:.1f} {of}, and {known} is on record ({kind})", "Either it need not cost that much, or: python3 tests/cost/run.py --update")
     if seen < known / MARGIN:
         print(f"        that is less than the {known} on record: python3 tests/cost/run.py --update")
 
@@ -174,6 +174,25 @@ def judging_tasks_takes_few_instructions(box):
 def running_tasks_takes_few_instructions(box):
     kind, by = compiler(box.axmake), counter(box)
     hold(kind, "instructions, run", slope((20, 60), lambda n: by.count(box, graph(box, n, False), "-s", "-j1", starts=True)))
+
+
+def agents(box, n):
+    """A folder with n agents, whose program repeats what it is asked."""
+    folder = box.path(f"agents-{n}")
+    write(f"{folder}/axmake.ini", "[provider p]\ncommand = cat\n[agent a]\nprovider = p\n")
+    write(f"{folder}/workflow.ax.yaml", "tasks:\n" + "".join(f"- {{name: t{i}, agent: a, task: x}}\n" for i in range(n)))
+    return folder
+
+
+def running_agents_takes_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, agent", slope((20, 60), lambda n: by.count(box, agents(box, n), "-s", "-j1", starts=True)))
+
+
+def a_start_reads_little_of_the_built_in_rules(box):
+    kind, by = compiler(box.axmake), counter(box)
+    folder = agents(box, 1)
+    hold(kind, "instructions, built-in rules", by.count(box, folder, "-n", "-s") - by.count(box, folder, "-n", "-s", "--no-builtin-rules"), "a start")
 
 
 # System calls
@@ -229,6 +248,19 @@ def running_tasks_takes_few_system_calls(box):
     hold("calls", "calls, run", slope((20, 60), lambda n: run_calls(box, n)))
 
 
+def agent_calls(box, n):
+    seen = []
+    for _ in range(5):
+        folder = agents(box, n)
+        seen.append(calls(box, folder, "-s", "-j1", threads=False))
+        shutil.rmtree(folder)
+    return min(seen)
+
+
+def running_agents_takes_few_system_calls(box):
+    hold("calls", "calls, agent", slope((20, 60), lambda n: agent_calls(box, n)))
+
+
 # The suite itself
 
 
@@ -253,9 +285,12 @@ CASES = [
     nothing_to_do_at_ten_thousand_tasks_takes_few_instructions,
     judging_tasks_takes_few_instructions,
     running_tasks_takes_few_instructions,
+    running_agents_takes_few_instructions,
+    a_start_reads_little_of_the_built_in_rules,
     nothing_to_do_looks_at_each_file_once,
     judging_tasks_takes_few_system_calls,
     running_tasks_takes_few_system_calls,
+    running_agents_takes_few_system_calls,
 ]
 OF_ITSELF = [what_costs_a_tenth_more_is_found, perf_is_understood]
 
