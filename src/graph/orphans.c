@@ -151,19 +151,32 @@ static bool is_overwritten(const struct orphans *o, const struct task *t, const 
 	return false;
 }
 
-/* The record goes over to another name, and with it the mark of its start, if that still is the last one. A yes that was said by the old name stays there as well:
+static void replace_maker(struct orphans *o, const struct task_record *was, const struct task_record *now)
+{
+	for (size_t i = 0; i < now->n_outputs; i++) {
+		const struct task_record **at = (const struct task_record **)map_slot(&o->by_output, now->outputs[i].path);
+		if (*at == was)
+			*at = now;
+	}
+}
+
+/* The record goes over to another name, and with it the mark of who last began to write its outputs. A yes that was said by the old name stays there as well:
  * it may have been meant for who bears that now. Returns the record as it is there; NULL: it could not be written. */
 static const struct task_record *move(struct orphans *o, const struct task_record *r, struct str name, bool borne)
 {
 	struct hash128 yes;
 	bool approved = borne && log_approval(o->log, workflow_of(o), r->name, &yes);
-	if (store_marked_start(o->h->store, r->name) == r->start_id)
-		store_mark_start(o->h->store, name, r->start_id);
+	uint64_t mark = store_marked_start(o->h->store, r->name);
+	if (mark)
+		store_mark_start(o->h->store, name, mark);
 	seen_spoil(o->h->seen); /* the verdict came about by another record than the next one will */
 	struct str old = arena_copy(o->a, r->name);
 	if (log_rename(o->log, workflow_of(o), old, name) || (approved && log_approve(o->log, workflow_of(o), old, yes)))
 		return NULL;
-	return log_find(o->log, workflow_of(o), name);
+	const struct task_record *now = log_find(o->log, workflow_of(o), name);
+	if (now)
+		replace_maker(o, r, now);
+	return now;
 }
 
 /* Is it on record still, or has its name's bearer written over it? */
@@ -171,6 +184,44 @@ static bool is_on_record(const struct orphans *o, const struct task_record *r)
 {
 	const struct task_record *now = log_find(o->log, workflow_of(o), r->name);
 	return now && now->seq == r->seq;
+}
+
+/* The mark of a script's record says nothing where there is none; that of an agent's says then that nobody knows. */
+static bool may_be_marked(const struct orphans *o, const struct task_record *made)
+{
+	uint64_t mark = store_marked_start(o->h->store, made->name);
+	return mark ? mark == made->start_id : !made->provider.n;
+}
+
+int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out)
+{
+	struct str problem;
+	int err = 0;
+	for (size_t i = 0; !err && i < t->outputs.n; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		const struct task_record *made = map_get(&o->by_output, p->path);
+		if (!made || str_eq(made->name, t->name) || !is_on_record(o, made) || !may_be_marked(o, made))
+			continue;
+		struct maker m = {made->name, made->start_id, p, {0, 0}};
+		content_of_output(o->h, a, p, &m.before, &problem);
+		vec_push(a, out, m);
+	}
+	for (size_t i = 0; !err && i < out->n; i++)
+		err = store_mark_start(o->h->store, out->p[i].name, start_id);
+	return err;
+}
+
+void orphans_failed(const struct orphans *o, struct arena *a, const struct makers *m)
+{
+	struct hash128 now;
+	struct str problem;
+	for (size_t i = 0; i < m->n; i++) {
+		content_of_output(o->h, a, m->p[i].output, &now, &problem);
+		if (!hash_eq(now, m->p[i].before))
+			return;
+	}
+	for (size_t i = 0; i < m->n; i++)
+		store_mark_start(o->h->store, m->p[i].name, m->p[i].start_id);
 }
 
 static struct orphan *entry_of(const struct orphans *o, const struct task_record *r)

@@ -12,6 +12,17 @@
 
 struct orphans;
 
+/* Who made outputs of a task that is at work, by the records of other names. */
+struct makers {
+	struct maker {
+		struct str name;
+		uint64_t start_id; /* of that success */
+		const struct pattern *output;
+		struct hash128 before; /* as it stood when the task began */
+	} *p;
+	size_t n, cap;
+};
+
 /* All that the log knows of now, of the workflow's file. Hashing and log outlive it. writable: what is taken over goes on record under its new name. */
 struct orphans *orphans_find(struct arena *a, struct hashing *h, struct log *log, bool writable);
 /* What lies outside the arena. */
@@ -29,6 +40,11 @@ void orphans_set_aside(struct orphans *o, struct task *t);
 
 /* A success later than r, under whatever name, that made this output of it anew; NULL: none. */
 const struct task_record *orphans_made_since(const struct orphans *o, const struct task_record *r, struct str path);
+/* The task is going to write: from now on its start, not their own, is marked as the last that wrote for those who made one of its outputs under another name, told in *out.
+ * So what it leaves half made is no edit of theirs, should their tasks come back. 0 or errno. */
+int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out);
+/* It has failed: where these outputs are as it found them, the marks are as well. */
+void orphans_failed(const struct orphans *o, struct arena *a, const struct makers *m);
 /* Has one of them left this output as it stands now, by an edit later than `since`? */
 bool orphans_left_by_editor(const struct orphans *o, uint64_t since, const struct pattern *p, struct hash128 now);
 /* The same of a single record; NULL: none. */

@@ -80,6 +80,23 @@ const struct task_record *stale_made_since(struct stale *s, const struct task *t
 	return orphans_made_since(orphans_of(s), t->record, p->path);
 }
 
+bool stale_left_by_try(struct stale *s, const struct task *t)
+{
+	uint64_t mark = store_marked_start(s->hashing.store, t->record->name);
+	return mark != t->record->start_id && (mark || t->kind == TASK_AGENT || log_damaged(s->log));
+}
+
+int stale_begin(struct stale *s, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out)
+{
+	return t->outputs.n ? orphans_begin(orphans_of(s), a, t, start_id, out) : 0;
+}
+
+void stale_failed(struct stale *s, struct arena *a, const struct makers *m)
+{
+	if (m->n)
+		orphans_failed(orphans_of(s), a, m);
+}
+
 static struct str short_hex(struct arena *a, struct hash128 h)
 {
 	char hex[HASH_HEX];
@@ -102,8 +119,7 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, record_task(other))};
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
-		uint64_t mark = store_marked_start(s->hashing.store, t->record->name);
-		if (mark != t->record->start_id && (mark || t->kind == TASK_AGENT || log_damaged(s->log)))
+		if (stale_left_by_try(s, t))
 			return because(WHY_INTERRUPTED, label);
 		if (!log_edit_noted(s->log, s->hashing.g->workflow->file, t->name, p->path, now)) {
 			if (s->observer.edit_kept)

@@ -3,6 +3,7 @@
 #define AXMAKE_GRAPH_STALE_H
 
 #include "graph/graph.h"
+#include "graph/orphans.h"
 #include "graph/signature.h"
 #include "state/log.h"
 #include "state/store.h"
@@ -87,6 +88,12 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 
 /* Of an output that is not as the record of t says: has a success of another task made it since? NULL: not by what the log knows. */
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p);
+
+/* Of an output that is not as the record of t says, though its own last start succeeded: may another start have left it so, as its mark says? */
+bool stale_left_by_try(struct stale *s, const struct task *t);
+/* t is going to write its outputs, and may fail. What it leaves of them then is an edit of nobody who made them under another name (see graph/orphans.h). 0 or errno. */
+int stale_begin(struct stale *s, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out);
+void stale_failed(struct stale *s, struct arena *a, const struct makers *m);
 
 /* "input docs/a.md changed (3f2a… -> 91bc…)": one line for people, in the arena. */
 struct str stale_reason(struct arena *a, const struct verdict *v);

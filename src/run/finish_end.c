@@ -99,6 +99,7 @@ void finish_end(struct job *j, enum try_class class)
 		t->state = STATE_FAILED;
 		t->has_result = false;
 		content_after_failure(s, t);
+		stale_failed(s->c->stale, &j->arena, &j->makers);
 		o->ignored = t->def->optional || s->c->ignore_errors;
 		if (j->tries) {
 			int err = log_failed(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, j->cause == END_INTERRUPT ? STR("interrupted") : str_of(try_class_name(class)), j->tries,
@@ -251,5 +252,6 @@ void finish_unprovided(struct job *j, const struct choice_none *none)
 		err = budget_keep(j);
 	if (err)
 		sched_state_lost(s, err);
+	stale_failed(s->c->stale, &j->arena, &j->makers);
 	sched_not_run(j, none->why);
 }

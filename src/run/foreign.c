@@ -12,7 +12,8 @@ const char *foreign_word(const struct sched_config *c, const struct task *t, con
 {
 	if (output && t->record && stale_made_since(c->stale, t, output))
 		return "was made anew by another task";
-	return has_open_start(c, t) ? "was left changed by an interrupted or failed try" : "was changed by someone else";
+	bool left = has_open_start(c, t) || (output && t->record && stale_left_by_try(c->stale, t));
+	return left ? "was left changed by an interrupted or failed try" : "was changed by someone else";
 }
 
 /* Not as it is on record, and nobody knows by whom. What a failed or killed try of a script left is its own; of an agent's file nobody can tell, so it is foreign as well. */

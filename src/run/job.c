@@ -406,6 +406,8 @@ static bool prepare(struct job *j)
 	int err = log_start(s->c->log, s->c->graph->workflow->file, t->name, j->start_id, s->c->run_id);
 	if (!err && is_marked(j))
 		err = store_mark_start(s->c->store, t->name, j->start_id);
+	if (!err)
+		err = stale_begin(s->c->stale, &j->arena, t, j->start_id, &j->makers);
 	if (!err && lasting_start(j))
 		err = log_sync(s->c->log);
 	if (err) {

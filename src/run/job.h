@@ -74,6 +74,7 @@ struct job {
 	uint32_t *tries_with;   /* of those of its task's providers that it has left; UINT32_MAX: it has no more there. NULL: it has left none */
 	struct str dir;         /* "tasks/NAME" in .axmake */
 	uint64_t start_id;
+	struct makers makers;   /* of its outputs, under other names */
 	int64_t began_ns, try_began_ns;
 	uint32_t tries, tries_before; /* started; of them with providers that serve no more */
 	pid_t pid;              /* 0: reaped, or never started */

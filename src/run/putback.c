@@ -183,6 +183,8 @@ bool putback_begin(struct job *j)
 	int err = log_start(s->c->log, s->c->graph->workflow->file, j->task->name, j->start_id, s->c->run_id);
 	if (!err && j->task->outputs.n)
 		err = store_mark_start(s->c->store, j->task->name, j->start_id);
+	if (!err)
+		err = stale_begin(s->c->stale, &j->arena, j->task, j->start_id, &j->makers);
 	if (!err && lasting_wanted(j))
 		err = log_sync(s->c->log);
 	if (err)

@@ -12,7 +12,8 @@ one without a fault and one with nothing to do. Of each is asked:
 
 Three more faults are played: a read or write that moves one byte only (SHORT, by short.c, no fault for axmake), and a disk with so many pages or names left (full.py).
 
---all: every call of every scene with every error, of those that look alike the first and the last. Otherwise some of them, by the seed.
+--all: every call of every scene with every error, of those that look alike the first and the last, and of them what --only names. --only alone: all that
+it names. Otherwise some of them, by the seed.
 """
 
 import argparse
@@ -271,7 +272,9 @@ def unlike(faults):
 def chosen(faults, args):
     if args.only:
         parts = args.only.split(":")
-        return [f for f in faults if all(p in ("", str(v)) for p, v in zip(parts, (f.scene.name, f.call, f.nth, f.error)))]
+        faults = [f for f in faults if all(p in ("", str(v)) for p, v in zip(parts, (f.scene.name, f.call, f.nth, f.error)))]
+    if args.only and not args.all:
+        return faults
     if args.all:
         which, of = (int(n) for n in args.part.split("/"))
         return unlike(faults)[which - 1 :: of]
