@@ -7,12 +7,14 @@ cut short or full of zeros, and names may be there before what they name, or not
 
 import os
 import re
+import stat
 import subprocess
 
 CALLS = (
     "openat,write,writev,pwrite64,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,"
-    "fsync,fdatasync,copy_file_range,sendfile,fchmod,fchmodat,chmod,fallocate,ioctl,syncfs"
+    "fsync,fdatasync,copy_file_range,sendfile,fchmod,fchmodat,chmod,fallocate,ioctl,syncfs,clone,clone3,vfork,fork,setns,mount"
 )
+OPAQUE = "user.overlay.opaque"  # the kernel's mark at a folder that hides what is below it
 LINE = re.compile(r"^(\d+) +(.*)$")
 ENDED = re.compile(r"^(\w+)\((.*)\) += (-?\d+)(<[^>]*>)?", re.DOTALL)
 ARGUMENT = re.compile(r'\s*(?:(AT_FDCWD|-?\d+)<((?:\\x..)*)>(\(deleted\))?|"((?:\\x..)*)"(?:\.\.\.)?|([^,"<>\[\]{}]+))')
@@ -41,12 +43,12 @@ def arguments(text):
 
 
 def record(command, folder, env, trace, limit_s=120):
-    """[(call, arguments, returned, descriptor's path, text)] of all calls that succeeded, in the order of their ends."""
+    """[(process, (call, arguments, returned, descriptor's path, text))] of all calls that succeeded, in the order of their ends; and processes to their parents."""
     words = ["strace", "-f", "-y", "-xx", "-s", "100000000", "-e", "signal=none", "-e", "trace=" + CALLS, "-o", trace, *command]
     ended = subprocess.run(words, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s, check=False)
     if ended.returncode:
         raise Surprise(f"recording ended with {ended.returncode}\n{ended.stdout}")
-    begun, calls = {}, []
+    begun, calls, parents = {}, [], {}
     with open(trace, encoding="ascii", errors="replace") as f:
         for line in f:
             pid, rest = LINE.match(line).groups()
@@ -58,14 +60,17 @@ def record(command, folder, env, trace, limit_s=120):
                 rest = begun.pop(pid, "") + resumed[1]
             m = ENDED.match(rest)
             if m and not m[3].startswith("-"):
-                calls.append((m[1], arguments(m[2]), int(m[3]), os.fsdecode(plain(m[4][1:-1])) if m[4] else None, m[2]))
-    return calls
+                calls.append((pid, (m[1], arguments(m[2]), int(m[3]), os.fsdecode(plain(m[4][1:-1])) if m[4] else None, m[2])))
+                if m[1] in ("clone", "clone3", "vfork", "fork"):
+                    parents[m[3]] = pid
+    return calls, parents
 
 
 class Inode:
     def __init__(self, kind, mode=0o644, text=b""):
         self.kind, self.mode, self.data, self.safe = kind, mode, bytearray(text), bytearray(text)
         self.entries = {} if kind == "d" else None  # names as they are
+        self.opaque = False  # a folder of an upper layer that hides what is below it
 
 
 class Disk:
@@ -82,6 +87,8 @@ class Disk:
     def load(self, path):
         if os.path.islink(path):
             return Inode("l", text=os.fsencode(os.readlink(path)))
+        if stat.S_ISCHR(os.stat(path).st_mode):
+            return Inode("c", 0)
         if not os.path.isdir(path):
             with open(path, "rb") as f:
                 return Inode("f", os.stat(path).st_mode & 0o777, f.read())
@@ -307,6 +314,14 @@ class Disk:
             self.find(a[0][1]).mode = int(a[1], 8)
         return False
 
+    def do_mount(self, a, n, opened, text):
+        """Of an overlay the kernel makes a folder for itself."""
+        work = re.search(rb"workdir=([^,]*)", a[4]) if b"overlay" in a[:3] else None
+        if work:
+            parent, name = self.split(os.path.join(self.top, os.fsdecode(work[1]), "work"))
+            self.change((parent, name, Inode("d", 0)))
+        return bool(work)
+
     # Of these strace does not tell the folder: the scenes' programs work in the top.
     def here(self, name):
         return (None, self.top), name
@@ -364,7 +379,7 @@ class Disk:
         found = {}
         for name, inode in entries(folder).items():
             path = os.path.join(at, name)
-            found[path] = (inode.kind, inode.mode, b"" if inode.kind == "d" else content(inode))
+            found[path] = (inode.kind, inode.mode, (b"opaque" if inode.opaque else b"") if inode.kind == "d" else content(inode))
             if inode.kind == "d":
                 found.update(self.below(inode, entries, content, path))
         return found
@@ -392,8 +407,12 @@ def lay(found, folder):
         if kind == "d":
             os.mkdir(to)
             os.chmod(to, mode)
+            if text:
+                os.setxattr(to, OPAQUE, b"y")
         elif kind == "l":
             os.symlink(text, to)
+        elif kind == "c":
+            os.mknod(to, stat.S_IFCHR, os.makedev(0, 0))
         else:
             with open(to, "wb") as f:
                 f.write(text)

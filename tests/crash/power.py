@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 
 from disk import Disk, Surprise, lay, record
+from overlay import View, Views
 
 LIMIT_S = 60
 AGENT = """echo "$1" >>"$CALLS"
@@ -57,6 +58,7 @@ WORKFLOW = """tasks:
   - {name: join, run: "cat first.txt draft.txt kept.txt tree/d/x \\"$AX_RESULT_LINES\\" >join.txt", inputs: [first.txt, draft.txt, kept.txt, tree/], outputs: [join.txt], dependencies: [lines]}
 """
 VIEWS = WORKFLOW.replace("agent: helper, task: \"Write", "isolate: copy, agent: helper, task: \"Write").replace("run: \"printf half", "isolate: copy, run: \"printf half")
+OVERLAYS = re.sub(r"name: (draft|kept|fix|tree|lines),", r"name: \1, isolate: overlay,", WORKFLOW)
 TOGETHER = WORKFLOW + "".join(f'  - {{name: ask{i}, agent: helper, task: "Say {i}", inputs: [src/a]}}\n' for i in range(6))
 DELEGATES = WORKFLOW + '  - {name: lead, agent: lead, task: "Lead it", inputs: [src/a], delegates: [asked]}\n'
 HELD = WORKFLOW.replace("{name: draft,", "{name: draft, approve: Draft it?,")
@@ -69,6 +71,8 @@ HISTORIES = {
     "anew, an edit, and back": (WORKFLOW, RUN + EDIT + RUN + BACK + RUN),
     "a loss, restored, an edit": (WORKFLOW, RUN + "echo LOST draft\nrm draft.txt join.txt tree/d/x\n" + RUN + EDIT + RUN),
     "views": (VIEWS, RUN + EDIT + RUN + BACK + RUN),
+    "overlays": (OVERLAYS, RUN + EDIT + RUN + BACK + RUN),
+    "an overlay, killed with an answer": (OVERLAYS, ": >$KILLS\naxmake -j1 || :\n" + RUN + EDIT + ": >$KILLS\naxmake -j1 || :\n" + RUN),
     "a rejection": (WORKFLOW, RUN + "axmake --reject plan=bad\n" + RUN + "axmake --reject draft\n" + RUN),
     "several that end together": (TOGETHER, RUN_TOGETHER + EDIT + RUN_TOGETHER),
     "an answer that asks": (DELEGATES, RUN + EDIT + RUN + BACK + RUN),
@@ -89,24 +93,31 @@ class Recording:
         folder = os.path.join(top, "recorded")
         power.begin(folder, workflow)
         disk = Disk(folder)
-        calls = record(["sh", "-e", "-c", script], folder, power.env(folder), folder + ".trace")
-        self.calls = []
-        for call in calls:
-            if disk.step(call) or (call[0] == "write" and call[1][0][0] == "1"):
-                self.calls.append(call)
+        calls, parents = record(["sh", "-e", "-c", script], folder, power.env(folder), folder + ".trace")
+        self.calls, views = [], Views(folder, parents)
+        for pid, call in calls:
+            if views.see(pid, call):
+                continue
+            view = views.of(pid)
+            if self.step(disk, view, call) or (call[0] == "write" and call[1][0][0] == "1"):
+                self.calls.append((view, call))
         seen, there = disk.whole(), Disk(folder).whole()
         wrong = [p for p in set(seen) | set(there) if seen.get(p, ("", 0, b""))[::2] != there.get(p, ("", 0, b""))[::2]]
         if wrong:
             raise Surprise(f"the recording of '{name}' lacks something of {sorted(wrong)}")
         self.top = folder
 
+    @staticmethod
+    def step(disk, view, call):
+        return (View(disk, *view) if view and call[0] != "mount" else disk).step(call)
+
     def at(self, n):
         """The disk after n calls; what was said by then: task to version of its last end, and the version; whose answer was rejected since that; and what version was approved."""
         disk = Disk(self.top + ".first")
         disk.top = self.top
         done, version, rejected, approved = {}, 0, set(), None
-        for call in self.calls[:n]:
-            disk.step(call)
+        for view, call in self.calls[:n]:
+            self.step(disk, view, call)
             if call[0] == "write" and call[1][0][0] == "1":
                 for task, what, number, lost, bad, good in SAID.findall(call[1][1].decode(errors="replace")):
                     if bad:
@@ -209,7 +220,7 @@ class Power:
         if not os.path.exists(folder + "/notes.txt"):
             with open(folder + "/notes.txt", "w", encoding="utf-8") as f:
                 f.write("raw\n")
-        shutil.copytree(folder, folder + ".state", symlinks=True)
+        subprocess.run(["cp", "-a", folder, folder + ".state"], check=True)  # with what only an overlay's layers hold
         wanted = self.clean(recording.workflow, chosen)
         status, text = self.call(folder, "-q")
         if status not in (0, 1):
@@ -245,8 +256,8 @@ def difference(seen, wanted):
     return ", ".join(f"{n}: {seen.get(n)!r} for {wanted.get(n)!r}" for n in sorted(set(seen) | set(wanted)) if seen.get(n) != wanted.get(n))[:2000]
 
 
-def rounds(axmake, count, seed, only=None):
-    """Plays so many losses; (passed, failed)."""
+def rounds(axmake, count, seed, names, only=None):
+    """Plays so many losses of these histories; (passed, failed, skipped)."""
     passed = failed = 0
     top = os.path.realpath(tempfile.mkdtemp(prefix="axmake-power-"))
     power = Power(axmake, top)
@@ -255,7 +266,6 @@ def rounds(axmake, count, seed, only=None):
         print(f"skipped  crash: losses of power: {why}")
         return 0, 0, 1
     recordings = {}
-    names = list(HISTORIES)
     for i in range(count):
         if only is not None and i != only:
             continue
@@ -267,7 +277,7 @@ def rounds(axmake, count, seed, only=None):
         folder = os.path.join(top, f"r{i}")
         wrong = list(power.judge(recordings[name], at, rng, folder))
         for what in wrong:
-            print(f"FAIL (--seed {seed} --only-loss {i}): '{name}', after {at} of {len(recordings[name].calls)} calls, in {folder}.state: {what}", flush=True)
+            print(f"FAIL (--seed {seed} --only-loss {i}{' --history ' + repr(name) if len(names) < len(HISTORIES) else ''}): '{name}', after {at} of {len(recordings[name].calls)} calls, in {folder}.state: {what}", flush=True)
         failed += bool(wrong)
         passed += not wrong
         for path in [folder, folder + ".limits"] + ([] if wrong else [folder + ".state"]):

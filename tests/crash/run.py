@@ -2,7 +2,7 @@
 """Kills runs at random, and after each kill asks: does the next run finish, is the one after it idle, is the result that of a clean build?
 Then the machine loses its power, see power.py.
 
-usage: run.py [--axmake PATH] [--rounds N] [--losses N] [--seed N] [--only-loss N]
+usage: run.py [--axmake PATH] [--rounds N] [--losses N] [--seed N] [--only-loss N] [--history WORD]
 """
 import argparse
 import os
@@ -23,6 +23,7 @@ ap.add_argument('--axmake', default=os.path.join(os.path.dirname(__file__), '../
 ap.add_argument('--rounds', type=int, default=12)
 ap.add_argument('--losses', type=int, default=30)
 ap.add_argument('--only-loss', type=int)
+ap.add_argument('--history', default='', help='losses of power: those histories alone whose names hold it')
 ap.add_argument('--seed', type=int, default=int(time.time()))
 args = ap.parse_args()
 AXMAKE = os.path.abspath(args.axmake)
@@ -219,7 +220,8 @@ def one_round(n):
 
 for n in range(args.rounds if args.only_loss is None else 0):
     one_round(n)
-lost = power.rounds(AXMAKE, args.losses if args.only_loss is None else args.only_loss + 1, args.seed, args.only_loss)
+histories = [h for h in power.HISTORIES if args.history in h and (len(VIEWS) == 2 or 'overlay' not in h)]
+lost = power.rounds(AXMAKE, args.losses if args.only_loss is None else args.only_loss + 1, args.seed, histories, args.only_loss)
 passed, failed = passed + lost[0], failed + lost[1]
 print('seed %d' % args.seed)
 print('%d passed, %d failed' % (passed, failed) + (', 1 skipped' if lost[2] else ''))
