@@ -242,6 +242,11 @@ size_t diag_errors(const struct diag *d)
 	return d->errors;
 }
 
+bool diag_hint_counts(const struct diag *d)
+{
+	return d->errors <= 2 * MOST_SHOWN; /* they are shown by places, not as they were found */
+}
+
 size_t diag_errors_in(const struct diag *d, struct str text)
 {
 	size_t n = 0;

@@ -39,6 +39,8 @@ void diag_add_hint(struct diag *d, const char *hint);
 void diag_note(struct diag *d, struct pos at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 size_t diag_errors(const struct diag *d);
+/* Are there so few errors that somebody may see the hint of another one? Where finding one takes longer the more there is in a workflow, it is not looked for otherwise. */
+bool diag_hint_counts(const struct diag *d);
 size_t diag_warnings(const struct diag *d);
 size_t diag_errors_in(const struct diag *d, struct str text); /* in the source of these bytes; `text` as given to diag_source */
 /* How much was said so far, and back to that: what was said since is forgotten. For what is read again in another way; nothing of it may have been printed. */

@@ -29,7 +29,7 @@ static void unknown_task(struct builder *b, const struct text *n)
 {
 	struct suggestion s = {.wanted = n->s};
 	struct map_entry *e;
-	if (!diag_error(b->d, n->at, NULL, "unknown task '%.*s'", STR_ARG(n->s)))
+	if (!diag_error(b->d, n->at, NULL, "unknown task '%.*s'", STR_ARG(n->s)) || !diag_hint_counts(b->d))
 		return;
 	for (size_t k = 0; (e = map_next(&b->g->matrices, &k));)
 		suggestion_offer(&s, e->key);

@@ -6,14 +6,13 @@
 #include "graph/content.h"
 #include "graph/nearest.h"
 
-#define MOST_NEAR_ERRORS 100 /* for more than are shown nothing near is looked for */
 #define MOST_NEAR 10000
 
 /* To the error just reported. */
 static void hint_near(struct builder *b, struct str path)
 {
 	struct suggestion s = {.wanted = path};
-	if (diag_errors(b->d) > MOST_NEAR_ERRORS)
+	if (!diag_hint_counts(b->d))
 		return;
 	for (size_t i = 0; i < b->sorted.n && i < MOST_NEAR; i++)
 		suggestion_offer(&s, b->sorted.p[i]->pattern->path);

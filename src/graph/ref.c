@@ -87,7 +87,7 @@ const char *ref_hint(const struct graph *g, struct diag *d, const struct task *t
 void ref_report(const struct graph *g, struct diag *d, const struct task *t, const struct ref *r, struct str body, struct pos at)
 {
 	if (r->kind != REF_MATRIX) {
-		if (diag_error(d, at, NULL, "unknown name '${%.*s}'", STR_ARG(body)))
+		if (diag_error(d, at, NULL, "unknown name '${%.*s}'", STR_ARG(body)) && diag_hint_counts(d))
 			diag_add_hint(d, ref_hint(g, d, t, body));
 		return;
 	}

@@ -165,7 +165,7 @@ static void report_pool(struct reader *r, const struct text *name)
 {
 	struct suggestion near = {.wanted = name->s};
 
-	for (size_t i = 0; i < r->wf->pools.n; i++)
+	for (size_t i = 0; diag_hint_counts(r->d) && i < r->wf->pools.n; i++)
 		suggestion_offer(&near, r->wf->pools.p[i].name.s);
 	reader_error(r, name->at,
 	             near.best.n ? diag_did_you_mean(r->d, &near)
