@@ -69,7 +69,7 @@ static bool wait_for(pid_t pid, int64_t end_ns, int *status)
 {
 	struct timespec step = {0, STEP_MS * 1000000};
 	pid_t got;
-	while (!(got = waitpid(pid, status, WNOHANG)) && ms_until(end_ns))
+	while ((!(got = waitpid(pid, status, WNOHANG)) || (got < 0 && errno == EINTR)) && ms_until(end_ns))
 		nanosleep(&step, NULL);
 	if (got == pid) {
 		kill(-pid, SIGKILL); /* what it left in its session */

@@ -68,6 +68,7 @@ FOUND = [
     ("anew", "pwrite64", "", "SHORT"),
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
+    ("sandboxed", "wait4", "WNOHANG", "EINTR"),
 ]
 
 
