@@ -215,7 +215,7 @@ static bool take_began(struct carry *c)
 	char line[LINE_MAX_BYTES];
 	if (!pass_to_key(c, 2) || !take_line(c, line))
 		return false;
-	if (strcmp(line, "began"))
+	if (strcmp(line, "began") != 0)
 		die("what came back", line);
 	mark(c, "began", "");
 	c->at = COMMAND;
@@ -258,7 +258,7 @@ static bool take_end(struct carry *c)
 	char line[LINE_MAX_BYTES];
 	if (!take_line(c, line))
 		return false;
-	if (strcmp(line, "end"))
+	if (strcmp(line, "end") != 0)
 		die("what came back", line);
 	c->at = COMPLETE;
 	return false;
@@ -300,7 +300,7 @@ static void unpack(struct carry *c)
 	struct stat st;
 	if (!stat(tar, &st) && !st.st_size)
 		return;
-	if (!sum_of(c, tar, sum) || strcmp(sum, c->sum))
+	if (!sum_of(c, tar, sum) || strcmp(sum, c->sum) != 0)
 		die("what it made", "it came damaged");
 	if (!run(argv, -1))
 		die("what it made", "it cannot be unpacked");

@@ -222,7 +222,7 @@ static void add_agents(struct examination *x, const struct provider *p)
 /* "  ssh: /usr/bin/ssh; wants 'hosts = NAME' from axmake.ini; at most 16 at once" */
 static void examine_executor(struct examination *x, const struct executor *e)
 {
-	struct str path, word = e->wrap.p[0];
+	struct str word = e->wrap.p[0], path = word;
 	const char *lacks = executor_lacks(e);
 	sbuf_lit(&x->out, "  ");
 	utf8_escape(&x->out, e->name);

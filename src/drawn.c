@@ -21,7 +21,7 @@ static bool wanted(const struct program *g)
 	if (g->options.progress.n && !str_eq(g->options.progress, STR("auto")))
 		return false;
 	/* A make above has others that write on the same terminal. */
-	return term && *term && strcmp(term, "dumb") && !is_set("CI") && !is_set("MAKELEVEL");
+	return term && *term && strcmp(term, "dumb") != 0 && !is_set("CI") && !is_set("MAKELEVEL");
 }
 
 struct drawn drawn_open(const struct program *g, struct loop *l, struct plain *plain, struct tee *tee, size_t slots)

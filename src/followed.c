@@ -164,7 +164,7 @@ static bool take_all(struct str bytes, struct program *g, uint64_t word, struct 
 	struct reader r = reader_of(bytes);
 	const unsigned char *magic = reader_take(&r, sizeof MAGIC - 1);
 	uint64_t sum = reader_u64(&r);
-	if (r.bad || memcmp(magic, MAGIC, sizeof MAGIC - 1) || sum != hash64_bytes(r.at, reader_left(&r)) || reader_u64(&r) != word)
+	if (r.bad || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0 || sum != hash64_bytes(r.at, reader_left(&r)) || reader_u64(&r) != word)
 		return false;
 	if (!hash_eq(reader_hash(&r), secrets(g)))
 		return false;

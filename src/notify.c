@@ -89,7 +89,7 @@ void notify_run(struct program *g, int status, struct str summary)
 	struct str *words = value_words(a, g->options.notify, &n), file;
 	char **argv = arena_array(a, char *, n + 1);
 	const char *why = NULL;
-	pid_t pid;
+	pid_t pid = 0;
 	for (size_t i = 0; i < n; i++)
 		argv[i] = (char *)arena_copy(a, words[i]).p;
 	fflush(NULL);

@@ -222,8 +222,8 @@ static void print_unrun(const json_t *o)
 
 static int show(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
-	struct str *ids;
-	size_t n;
+	struct str *ids = NULL;
+	size_t n = 0;
 	int fd = open_runs(&g->arena, &ids, &n);
 	struct str id = choose(g, w->plain.p[0], ids, n);
 	if (!id.p)

@@ -191,7 +191,7 @@ static int walk_folder(struct walk *w, int fd, const bool *places)
 		struct sbuf name = {0};
 
 		unquote(&name, *only);
-		err = walk_named(w, fd, name.p, DT_UNKNOWN, places);
+		err = name.n ? walk_named(w, fd, name.p, DT_UNKNOWN, places) : 0;
 		sbuf_free(&name);
 		close(fd);
 		return err;
@@ -315,7 +315,7 @@ static size_t common_prefix(const struct str *paths, size_t n)
 	for (size_t i = 1; i < n && common; i++) {
 		if (paths[i].n < common)
 			common = paths[i].n;
-		while (memcmp(paths[0].p, paths[i].p, common))
+		while (memcmp(paths[0].p, paths[i].p, common) != 0)
 			common--;
 	}
 	return common;

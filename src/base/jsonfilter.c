@@ -208,7 +208,7 @@ static const struct jsonlong *by_hash(const struct jsonfilter *f, const char *he
 
 const struct jsonlong *jsonfilter_find(const struct jsonfilter *f, struct str value, bool *no_nul)
 {
-	if (!*f->mark || value.n < NAME || memcmp(value.p, f->mark, MARK))
+	if (!*f->mark || value.n < NAME || memcmp(value.p, f->mark, MARK) != 0)
 		return NULL;
 	*no_nul = value.n > NAME && value.p[NAME];
 	return by_hash(f, value.p + MARK);

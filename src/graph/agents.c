@@ -1,4 +1,5 @@
 /* Agents of tasks: role, model and the providers that may serve, in order. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +74,10 @@ static void unknown_agent(struct builder *b, const struct text *name)
 {
 	struct suggestion s = {.wanted = name->s};
 	const struct provider *meant = provider_meant(b, name->s);
-	for (size_t i = 0; !meant && i < b->c->rules->agent_list.n; i++)
+	for (size_t i = 0; !meant && i < b->c->rules->agent_list.n; i++) {
+		assert(b->c->rules->agent_list.p[i]);
 		suggestion_offer(&s, b->c->rules->agent_list.p[i]->name);
+	}
 	const char *near = diag_did_you_mean(b->d, &s);
 	if (meant)
 		near = diag_hint(b->d, "an agent is a role, such as those of ax list agents; which program serves it says 'provider: %.*s'", STR_ARG(meant->name));

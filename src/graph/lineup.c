@@ -1,5 +1,6 @@
 #include "graph/lineup.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,7 @@ static int64_t refine(const struct line *l, int64_t *key, int64_t *ends)
 /* From the longest paths, and from what chance makes of them. A gain of less than a two-hundredth is not worth another order than the one that people expect. */
 static bool improve(struct line *l)
 {
+	assert(l->n);
 	size_t size = l->n * sizeof(int64_t), starts = STEPS_MOST / l->n;
 	int64_t *paths = xmalloc(size), *key = xmalloc(size), *ends = xmalloc(size), *best_key = xmalloc(size);
 	longest_paths(l, paths);

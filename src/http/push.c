@@ -162,8 +162,8 @@ static void object_asked(struct request *q)
 /* What is it called there? false: it is not what this machine calls it, or gone. */
 static bool name_object(struct object *o)
 {
-	struct hash128 xxh;
-	uint64_t size;
+	struct hash128 xxh = {0, 0};
+	uint64_t size = 0;
 	char hex[SHA_HEX];
 	int fd = cache_object_fd(o->push->h->cache, o->content.hash, o->content.size);
 	int err = fd < 0 ? errno : digest_fd(fd, helper_meanwhile, o->push->h, &o->sha, &xxh, &size);

@@ -45,7 +45,7 @@ static void load_list(struct trees *t)
 	char start[START], *list;
 	size_t n;
 
-	if (!os_read_exactly_at(t->fd, start, sizeof start, 0) || memcmp(start, MAGIC, sizeof MAGIC - 1))
+	if (!os_read_exactly_at(t->fd, start, sizeof start, 0) || memcmp(start, MAGIC, sizeof MAGIC - 1) != 0)
 		return;
 	n = bytes_u32(start + 16);
 	if (n > MOST)

@@ -132,7 +132,7 @@ int elsewhere_sweep(const struct store *s, struct arena *a, bool (*fn)(void *sel
 		return err == ENOENT ? 0 : err;
 	}
 	while ((e = readdir(dir))) {
-		bool is_one = strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+		bool is_one = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
 		if (is_one && settle(fd, a, e->d_name, fn, self) && unlinkat(fd, e->d_name, 0) && errno != ENOENT)
 			err = errno;
 	}

@@ -52,7 +52,7 @@ static bool load_head(struct seal *l)
 	struct stat st;
 
 	if (l->fd < 0 || fstat(l->fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= SEAL_START ||
-	    st.st_size > SEAL_MAX || !os_read_exactly_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
+	    st.st_size > SEAL_MAX || !os_read_exactly_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1) != 0)
 		return false;
 	l->size = (size_t)st.st_size;
 	l->sum = bytes_u64(start + sizeof SEAL_MAGIC - 1);
