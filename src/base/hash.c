@@ -13,7 +13,7 @@
 #include "base/hash_wide.h"
 #include "base/mem.h"
 
-enum { FIRST_PIECE = 4 << 10, PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512, FRAMED_AT_ONCE = 256 };
+enum { FIRST_PIECE = 4 << 10, TINY = 8 << 10, PIECE = 64 << 10, LARGE_PIECE = 256 << 10, WIDE_FROM = 512, FRAMED_AT_ONCE = 256 };
 
 static struct hash128 from_xxh(XXH128_hash_t h)
 {
@@ -149,19 +149,34 @@ static int hash_rest(int fd, XXH3_state_t *h, off_t *n, bool seeks)
 	return err;
 }
 
-int hash_small_fd(int fd, struct hash128 *out, uint64_t *size)
+static int hash_one_read(int fd, char *buf, size_t n, struct hash128 *out, uint64_t *size)
 {
-	char buf[HASH_SMALL];
 	ssize_t got;
 
 	do
-		got = pread(fd, buf, sizeof buf, 0);
+		got = pread(fd, buf, n, 0);
 	while (got < 0 && errno == EINTR);
-	if (got < 0 || (size_t)got == sizeof buf)
+	if (got < 0 || (size_t)got == n)
 		return got < 0 ? errno : EFBIG;
 	*out = hash_bytes(buf, (size_t)got);
 	*size = (uint64_t)got;
 	return 0;
+}
+
+/* By itself, so that for less no page of its buffer is touched. */
+static int hash_up_to_small(int fd, struct hash128 *out, uint64_t *size) __attribute__((noinline));
+static int hash_up_to_small(int fd, struct hash128 *out, uint64_t *size)
+{
+	char buf[HASH_SMALL];
+
+	return hash_one_read(fd, buf, sizeof buf, out, size);
+}
+
+int hash_small_fd(int fd, struct hash128 *out, uint64_t *size)
+{
+	char buf[TINY];
+
+	return *size < sizeof buf ? hash_one_read(fd, buf, sizeof buf, out, size) : hash_up_to_small(fd, out, size);
 }
 
 int hash_fd(int fd, struct hash128 *out, uint64_t *size)

@@ -34,7 +34,7 @@ void hasher_free(struct hasher *h);
 
 /* The content of an open file from its start, and its length. 0, or errno. Large files are read in pieces. */
 int hash_fd(int fd, struct hash128 *out, uint64_t *size);
-/* The same by one read, of a file with less than HASH_SMALL bytes; EFBIG: it has more. */
+/* The same by one read, of a file that is said to have *size bytes, less than HASH_SMALL; EFBIG: it has many more. */
 #define HASH_SMALL ((size_t)64 << 10)
 int hash_small_fd(int fd, struct hash128 *out, uint64_t *size);
 

@@ -81,17 +81,26 @@ static void set(struct env_list *l, struct str name, struct str value)
 	vec_push(l->a, &l->items, e);
 }
 
+static size_t joined_size(const struct str_list *l)
+{
+	size_t n = l->items.n ? l->items.n - 1 : 0;
+	for (size_t i = 0; i < l->items.n; i++)
+		n += l->items.p[i].n;
+	return n;
+}
+
 static struct str joined(struct arena *a, const struct str_list *l)
 {
-	struct sbuf b = {0};
+	size_t n = joined_size(l), at = 0;
+	char *p = arena_text(a, n + 1);
 	for (size_t i = 0; i < l->items.n; i++) {
 		if (i)
-			sbuf_char(&b, '\n');
-		sbuf_str(&b, l->items.p[i]);
+			p[at++] = '\n';
+		memcpy(p + at, l->items.p[i].p, l->items.p[i].n);
+		at += l->items.p[i].n;
 	}
-	struct str s = arena_copy(a, sbuf_view(&b));
-	sbuf_free(&b);
-	return s;
+	p[n] = '\0';
+	return (struct str){p, n};
 }
 
 #define WORD_MAX 131071 /* the kernel's limit for one string of an environment, with its NUL */
@@ -105,15 +114,14 @@ static bool scripts_name(const struct job *j, struct str name)
 /* AX_INPUTS and AX_OUTPUTS; one that is too long for the kernel is left out where the script does not ask for it. */
 static bool set_paths(struct job *j, struct env_list *l, struct str name, const struct str_list *paths, struct str *problem)
 {
-	struct str v = joined(l->a, paths);
-	if (name.n + v.n + 2 <= WORD_MAX) {
-		set(l, name, v);
+	size_t n = joined_size(paths);
+	if (name.n + n + 2 <= WORD_MAX) {
+		set(l, name, joined(l->a, paths));
 		return true;
 	}
 	if (!scripts_name(j, name))
 		return true;
-	*problem = arena_printf(l->a, "%.*s of %zu bytes exceeds the system's limit of 128 KiB for a variable: use fewer paths, or a folder", STR_ARG(name),
-				v.n);
+	*problem = arena_printf(l->a, "%.*s of %zu bytes exceeds the system's limit of 128 KiB for a variable: use fewer paths, or a folder", STR_ARG(name), n);
 	return false;
 }
 

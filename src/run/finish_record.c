@@ -119,7 +119,7 @@ static void hash_edits(struct job *j, struct task_record *r)
 		}
 	}
 	r->edits = all.p;
-	r->n_edits = all.n;
+	r->n_edits = (uint32_t)all.n;
 }
 
 int finish_log(struct job *j, int64_t duration_ns, uint8_t flags)
@@ -150,7 +150,7 @@ int finish_log(struct job *j, int64_t duration_ns, uint8_t flags)
 		.result_size = t->result_size,
 		.fields = sbuf_view(&j->signing.fields),
 	};
-	r.n_outputs = t->outputs.n;
+	r.n_outputs = (uint32_t)t->outputs.n;
 	r.outputs = arena_array(&j->arena, struct output_record, t->outputs.n);
 	for (size_t i = 0; i < t->outputs.n; i++)
 		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};

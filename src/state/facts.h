@@ -36,14 +36,14 @@ struct task_record {
 	int64_t duration_ns, first_byte_ns; /* of the last try; first_byte -1: nothing was read */
 	uint32_t tries;
 	uint8_t flags;
+	bool has_result;
 	int64_t input_tokens, output_tokens; /* -1: not reported */
 	int64_t cache_read_tokens, cache_write_tokens;
 	double cost_usd; /* NaN: not reported */
-	bool has_result;
 	struct hash128 result;
 	uint64_t result_size;
 	struct output_record *outputs, *edits;
-	size_t n_outputs, n_edits;
+	uint32_t n_outputs, n_edits;
 	struct str fields; /* the fields of the signature, for explaining; see graph/signature.h */
 };
 

@@ -9,7 +9,7 @@
 #include "state/filehash_entry.h"
 
 enum {
-	CHUNK = 2048,
+	CHUNK = 8192,
 	PIECE = 64,
 	LARGE = 4 << 20, /* bytes from which on a file is worth a thread */
 };

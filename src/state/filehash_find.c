@@ -28,7 +28,7 @@ void file_find(int at, const char *path, int flags, struct file_found *out)
  * of them. */
 static bool hash_small(int fd, struct file_found *f)
 {
-	uint64_t size;
+	uint64_t size = f->stat.size;
 
 	return f->stat.size < HASH_SMALL && !hash_small_fd(fd, &f->hash, &size) && size == f->stat.size;
 }

@@ -127,6 +127,7 @@ static void put_boot(struct log *l)
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
+	uint64_t before = l->file.size;
 	struct str bytes, payload;
 	struct frame_scan s;
 	size_t records;
@@ -141,7 +142,7 @@ static int finish(struct log *l)
 	if (err)
 		return err;
 	l->boot_due = false;
-	held_written(&l->held);
+	held_written(&l->held, &l->ix, &l->file, before);
 	if (!records)
 		return 0;
 	bytes = arena_copy(l->arena, str_sub(sbuf_view(&l->out), 0, records));
@@ -195,27 +196,17 @@ static void write_live(struct log *l, struct sbuf *b)
 {
 	struct sbuf entries = {0};
 	const unsigned char **frames;
-	size_t n = log_index_live(&l->ix, &frames), count = 0;
+	size_t n = log_index_live(&l->ix, &frames);
 	const struct map_entry *e;
 
-	held_index(&l->held, &l->ix);
 	sbuf_reserve(b, l->ix.live + HELD_FRAME);
 	for (size_t i = 0; i < n; i++)
 		sbuf_str(b, frame_whole(frames[i]));
 	free(frames);
-	for (size_t i = 0; (e = map_next(&l->ix.files, &i));) {
-		struct str entry = {e->value, ENTRY_FIXED + e->key.n};
-
-		if (count && entries.n + entry.n > HELD_FRAME) {
-			held_frame(&l->ix, b, sbuf_view(&entries), count);
-			sbuf_clear(&entries);
-			count = 0;
-		}
-		sbuf_str(&entries, entry);
-		count++;
-	}
-	if (count)
-		held_frame(&l->ix, b, sbuf_view(&entries), count);
+	held_index(&l->held, &l->ix, &l->file);
+	for (size_t i = 0; (e = map_next(&l->ix.files, &i));)
+		sbuf_str(&entries, (struct str){e->value, ENTRY_FIXED + e->key.n});
+	held_put_frames(&l->ix, b, sbuf_view(&entries));
 	sbuf_free(&entries);
 }
 
@@ -249,6 +240,7 @@ static void release(struct log *l)
 	logfile_close(&l->file);
 	logfile_unload(l->data, l->data_n);
 	log_index_free(&l->ix);
+	held_free(&l->held);
 	sbuf_free(&l->out);
 	sbuf_free(&l->key);
 }
@@ -391,13 +383,13 @@ int log_close(struct log *l)
 {
 	int err;
 
-	if (!l->file.read_only && (l->held.unwritten || (l->boot_due && l->other_boot))) {
+	if (!l->file.read_only && (l->held.entries.n || (l->boot_due && l->other_boot))) {
 		begin(l);
 		finish(l);
 	}
 	err = l->file.error;
 	/* A failure to write it anew costs nothing but room: the old one stands, and the next run tries again. */
-	if (!err && !l->file.read_only && l->file.size > COMPACT_LEAST && l->ix.live < l->file.size / COMPACT_LIVE)
+	if (!err && !l->file.read_only && l->file.size > COMPACT_LEAST && l->ix.live + l->held.apart < l->file.size / COMPACT_LIVE)
 		rewrite(l);
 	release(l);
 	return err;
@@ -658,7 +650,7 @@ bool log_file_known(struct log *l, struct str path, struct file_stat *st, struct
 
 bool log_file_get(struct log *l, struct str path, struct file_stat *st, struct hash128 *h)
 {
-	held_index(&l->held, &l->ix);
+	held_index(&l->held, &l->ix, &l->file);
 	return log_file_known(l, path, st, h);
 }
 
@@ -670,10 +662,10 @@ void log_file_put(struct log *l, struct str path, const struct file_stat *st, st
 
 	if (was && file_stat_same(st, &known_st) && hash_eq(h, known))
 		return;
-	held_put(&l->held, l->arena, &l->ix, path, st, h);
+	held_put(&l->held, path, st, h);
 	if (was)
-		held_index(&l->held, &l->ix);
-	if (l->file.read_only || l->file.error || l->held.unwritten < FILES_HELD)
+		held_index(&l->held, &l->ix, &l->file);
+	if (l->file.read_only || l->file.error || l->held.entries.n < FILES_HELD)
 		return;
 	begin(l);
 	finish(l);

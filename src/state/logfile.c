@@ -86,6 +86,23 @@ int logfile_load(struct logfile *f, unsigned char **data, size_t *n)
 	return 0;
 }
 
+int logfile_read(const struct logfile *f, uint64_t from, char *to, size_t n)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t got = pread(f->fd, to + have, n - have, (off_t)(from + have));
+
+		if (got < 0 && errno != EINTR)
+			return errno;
+		if (!got)
+			return EIO; /* somebody cut it */
+		if (got > 0)
+			have += (size_t)got;
+	}
+	return 0;
+}
+
 void logfile_unload(unsigned char *data, size_t n)
 {
 	if (data)

@@ -33,6 +33,9 @@ void logfile_close(struct logfile *f);
 int logfile_load(struct logfile *f, unsigned char **data, size_t *n);
 void logfile_unload(unsigned char *data, size_t n);
 
+/* n bytes of what is in it, from that place on. 0 or errno. */
+int logfile_read(const struct logfile *f, uint64_t from, char *to, size_t n);
+
 /* Appends in one write. When that fails, what was written of it is cut off again. 0, or the first errno of this file, now and
  * ever after. */
 int logfile_append(struct logfile *f, struct str bytes);

@@ -3,102 +3,100 @@
 #include "state/frame.h"
 #include "state/record.h"
 
-enum { FIRST_BLOCK = 1 << 10 };
-
-/* Entries from `written` on are yet to be written, those from `indexed` on are not in the index. */
-struct held_block {
-	struct held_block *next;
-	size_t room, used, written, indexed; /* bytes */
-	size_t unwritten;                    /* entries */
-	char *data;
-};
-
-/* One with room for that much more. */
-static struct held_block *block_for(struct log_held *h, struct arena *a, size_t size)
+void held_put(struct log_held *h, struct str path, const struct file_stat *st, struct hash128 hash)
 {
-	struct held_block *b = h->last, *was = b;
-	size_t room = !b ? FIRST_BLOCK : b->room < HELD_FRAME / 4 ? b->room * 4 : HELD_FRAME;
+	size_t n = ENTRY_FIXED + path.n;
 
-	if (b && b->room - b->used >= size)
-		return b;
-	b = arena_new(a, struct held_block);
-	b->room = room > size ? room : size;
-	b->data = arena_text(a, b->room);
-	if (was)
-		was->next = b;
-	if (!h->first)
-		h->first = b;
-	return h->last = b;
+	sbuf_reserve(&h->entries, n);
+	record_fill_entry(h->entries.p + h->entries.n, path, st, hash);
+	h->entries.n += n;
+	h->apart += n;
 }
 
-void held_put(struct log_held *h, struct arena *a, struct log_index *ix, struct str path, const struct file_stat *st, struct hash128 hash)
+void held_put_frames(struct log_index *ix, struct sbuf *b, struct str entries)
 {
-	size_t size = ENTRY_FIXED + path.n;
-	struct held_block *b = block_for(h, a, size);
+	struct reader r = reader_of(entries), next = r;
+	struct str path;
 
-	record_fill_entry(b->data + b->used, path, st, hash);
-	b->used += size;
-	b->unwritten++;
-	h->unwritten += size;
-	h->unindexed++;
-	ix->live += size;
-}
+	while (!reader_at_end(&r)) {
+		size_t start = frame_begin(b);
+		uint32_t count = 0;
 
-void held_frame(struct log_index *ix, struct sbuf *b, struct str entries, size_t count)
-{
-	size_t start = frame_begin(b);
-
-	bytes_put_u8(b, RECORD_FILES);
-	bytes_put_u64(b, ++ix->seq);
-	bytes_put_u32(b, (uint32_t)count);
-	sbuf_str(b, entries);
-	frame_end(b, start);
+		while (record_entry(&next, &path) && (!count || next.at - r.at <= HELD_FRAME)) {
+			entries = (struct str){(const char *)r.at, (size_t)(next.at - r.at)};
+			count++;
+		}
+		bytes_put_u8(b, RECORD_FILES);
+		bytes_put_u64(b, ++ix->seq);
+		bytes_put_u32(b, count);
+		sbuf_str(b, entries);
+		frame_end(b, start);
+		reader_take(&r, entries.n);
+		next = r;
+	}
 }
 
 void held_frames(const struct log_held *h, struct log_index *ix, struct sbuf *b)
 {
-	for (const struct held_block *k = h->first; k; k = k->next)
-		if (k->unwritten)
-			held_frame(ix, b, (struct str){k->data + k->written, k->used - k->written}, k->unwritten);
+	held_put_frames(ix, b, sbuf_view(&h->entries));
 }
 
-/* Of the blocks of which nothing is left to do the last stays: there may be room in it. */
-static void pass_over(struct log_held *h)
+/* The entries of a piece of memory that stays. */
+static void index_entries(struct log_index *ix, struct reader r)
 {
-	while (h->first != h->last && !h->first->unwritten && h->first->indexed == h->first->used)
-		h->first = h->first->next;
-}
-
-void held_written(struct log_held *h)
-{
-	for (struct held_block *b = h->first; b; b = b->next) {
-		b->written = b->used;
-		b->unwritten = 0;
-	}
-	h->unwritten = 0;
-	pass_over(h);
-}
-
-static void index_block(struct held_block *b, struct log_index *ix)
-{
-	struct reader r = reader_of((struct str){b->data + b->indexed, b->used - b->indexed});
 	const unsigned char *entry;
 	struct str path;
 
-	while ((entry = record_entry(&r, &path))) {
-		ix->live -= ENTRY_FIXED + path.n; /* counted as it was put; the index counts each path once */
+	while ((entry = record_entry(&r, &path)))
 		log_index_put_file(ix, path, entry);
-	}
-	b->indexed = b->used;
 }
 
-void held_index(struct log_held *h, struct log_index *ix)
+static void index_waiting(struct log_held *h, struct log_index *ix)
 {
-	if (!h->unindexed)
+	struct str rest = str_sub(sbuf_view(&h->entries), h->indexed, h->entries.n);
+
+	if (rest.n)
+		index_entries(ix, reader_of(arena_copy(ix->arena, rest)));
+	h->indexed = h->entries.n;
+}
+
+/* What this run has written. */
+static void index_out(struct log_held *h, struct log_index *ix, const struct logfile *f)
+{
+	size_t n = h->out ? (size_t)(f->size - h->out_from) : 0;
+	char *p = n ? arena_text(ix->arena, n) : NULL;
+	struct frame_scan s;
+	struct str payload;
+
+	h->out = false;
+	if (!n || logfile_read(f, h->out_from, p, n))
 		return;
-	log_index_reserve(ix, 0, h->unindexed);
-	for (struct held_block *b = h->first; b; b = b->next)
-		index_block(b, ix);
-	h->unindexed = 0;
-	pass_over(h);
+	s = frame_scan_of(p, n);
+	while (frame_next(&s, &payload))
+		if (record_files(payload))
+			log_index_apply(ix, payload);
+}
+
+void held_index(struct log_held *h, struct log_index *ix, const struct logfile *f)
+{
+	index_out(h, ix, f);
+	index_waiting(h, ix);
+	h->apart = 0;
+}
+
+void held_written(struct log_held *h, struct log_index *ix, const struct logfile *f, uint64_t from)
+{
+	if (f->nowhere)
+		held_index(h, ix, f);
+	if (h->indexed < h->entries.n && !h->out) {
+		h->out = true;
+		h->out_from = from;
+	}
+	sbuf_clear(&h->entries);
+	h->indexed = 0;
+}
+
+void held_free(struct log_held *h)
+{
+	sbuf_free(&h->entries);
 }

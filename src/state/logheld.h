@@ -1,33 +1,37 @@
-/* Entries of files that were put since the log was opened: gathered as they are going to be written, and entered into the index
- * only when somebody asks. Who hashed a file knows the hash, so of many nobody ever does. */
+/* Entries of files that were put since the log was opened. They are gathered as they go out, and then they are on the disk and
+ * nowhere else: who hashed a file knows the hash, so nobody asks, but for a log that is written anew. */
 #ifndef AXMAKE_STATE_LOGHELD_H
 #define AXMAKE_STATE_LOGHELD_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "base/arena.h"
 #include "base/str.h"
 #include "state/facts.h"
+#include "state/logfile.h"
 #include "state/logindex.h"
 
 enum { HELD_FRAME = (64 << 10) - 64 }; /* bytes of entries in one frame, which has a head: what a damage of one byte costs */
 
 struct log_held {
-	struct held_block *first, *last; /* in the order in which they were put; those before `first` are written and in the index */
-	size_t unwritten; /* bytes */
-	size_t unindexed; /* entries */
+	struct sbuf entries; /* not written yet, one behind the other */
+	size_t indexed;      /* bytes of them that are in the index */
+	uint64_t out_from;   /* place in the file from which on some are that are not in the index */
+	bool out;            /* there are such */
+	uint64_t apart;      /* bytes of all entries that are not in the index */
 };
 
-/* Puts an entry, into arena a. It counts among the index's live bytes from now on. */
-void held_put(struct log_held *h, struct arena *a, struct log_index *ix, struct str path, const struct file_stat *st, struct hash128 hash);
-/* Adds frames of what is not written yet; they count as written by held_written. */
+void held_put(struct log_held *h, struct str path, const struct file_stat *st, struct hash128 hash);
+/* Adds frames of what is not written yet. */
 void held_frames(const struct log_held *h, struct log_index *ix, struct sbuf *b);
-void held_written(struct log_held *h);
-/* Enters the rest into the index. */
-void held_index(struct log_held *h, struct log_index *ix);
+/* They were appended to the file, behind its first `from` bytes. */
+void held_written(struct log_held *h, struct log_index *ix, const struct logfile *f, uint64_t from);
+/* Enters all into the index. What cannot be read again is lost, which costs a hashing. */
+void held_index(struct log_held *h, struct log_index *ix, const struct logfile *f);
+void held_free(struct log_held *h);
 
-/* Adds the frame of `count` entries that lie behind each other. */
-void held_frame(struct log_index *ix, struct sbuf *b, struct str entries, size_t count);
+/* Adds frames of entries that lie behind each other. */
+void held_put_frames(struct log_index *ix, struct sbuf *b, struct str entries);
 
 #endif

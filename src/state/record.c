@@ -72,9 +72,9 @@ void record_put_success(struct sbuf *b, const struct task_record *t)
 	bytes_put_str(b, t->fields);
 }
 
-static struct output_record *read_outputs(struct arena *a, struct reader *r, size_t *n)
+static struct output_record *read_outputs(struct arena *a, struct reader *r, uint32_t *n)
 {
-	size_t count = reader_u32(r);
+	uint32_t count = reader_u32(r);
 	struct output_record *o;
 
 	/* Before memory is asked for: a false number must not take it all. */
@@ -84,7 +84,7 @@ static struct output_record *read_outputs(struct arena *a, struct reader *r, siz
 		return NULL;
 	*n = count;
 	o = arena_array(a, struct output_record, count);
-	for (size_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		o[i].kind = reader_u8(r);
 		o[i].hash = reader_hash(r);
 		o[i].path = reader_str(r);

@@ -357,6 +357,38 @@ static void what_was_put_between_records_goes_out_once(void **state)
 	log_close(l);
 }
 
+/* They are on the disk alone: who asks, and a log that is written anew, reads them there. */
+static void what_was_put_and_written_is_there_when_asked_for(void **state)
+{
+	struct file_stat st = {1, 2, 3, 4, 5}, got;
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	struct hash128 h;
+
+	for (unsigned i = 0; i < 3000; i++) {
+		log_file_put(l, arena_printf(&b->arena, "f%u", i), &st, (struct hash128){i, 0});
+		if (i % 1000 == 500)
+			log_start(l, WF, STR("t"), i + 1, 1);
+		if (i == 1700)
+			assert_true(log_file_get(l, STR("f3"), &got, &h) && h.lo == 3);
+	}
+	log_file_put(l, STR("f7"), &st, (struct hash128){70, 0}); /* younger than what the disk has */
+	assert_true(log_file_get(l, STR("f7"), &got, &h) && h.lo == 70);
+	assert_true(log_file_get(l, STR("f2999"), &got, &h) && h.lo == 2999);
+	log_start(l, WF, STR("t"), 9000, 1);
+	log_file_put(l, STR("g"), &st, (struct hash128){1, 1});
+	log_start(l, WF, STR("t"), 9001, 1);
+	assert_int_equal(unlinkat(b->fd, "log", 0), 0);
+	assert_int_equal(log_regain(l), 0);
+	log_close(l);
+	l = open_log(b, true);
+	assert_false(log_damaged(l));
+	for (unsigned i = 0; i < 3000; i++)
+		assert_true(log_file_known(l, arena_printf(&b->arena, "f%u", i), &got, &h) && h.lo == (i == 7 ? 70 : i));
+	assert_true(log_file_known(l, STR("g"), &got, &h));
+	log_close(l);
+}
+
 static void hashes_of_files_from_before_another_boot_are_not_believed(void **state)
 {
 	struct file_stat st = {1, 2, 3, 4, 5}, got;
@@ -562,6 +594,7 @@ int main(void)
 	    IN_BOX(hashes_of_files_from_before_another_boot_are_not_believed),
 	    IN_BOX(what_was_put_is_known_once_somebody_asks),
 	    IN_BOX(what_was_put_between_records_goes_out_once),
+	    IN_BOX(what_was_put_and_written_is_there_when_asked_for),
 	    IN_BOX(many_file_hashes_go_out_in_frames_of_bounded_size),
 	    IN_BOX(reading_writes_nothing),
 	    IN_BOX(a_log_mostly_dead_is_written_anew),
