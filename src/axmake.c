@@ -1,6 +1,7 @@
 #include "axmake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static int clean(struct program *g)
 {
 	struct project *p = &g->project;
 	struct str bad;
-	if (p->store.fd < 0)
+	if (p->store.fd < 0 && faccessat(AT_FDCWD, ".axmake", F_OK, AT_SYMLINK_NOFOLLOW))
 		return 0; /* nothing is known here */
 	if (only_looks(&g->options))
 		return 0;

@@ -139,8 +139,8 @@ static int open_runs(struct arena *a, struct str **ids, size_t *n)
 
 static int list(struct program *g, const struct ax_verb *v, const struct ax_words *w)
 {
-	struct str *ids;
-	size_t n;
+	struct str *ids = NULL;
+	size_t n = 0;
 	int fd = open_runs(&g->arena, &ids, &n);
 	(void)v, (void)w;
 	for (size_t i = n; i-- > 0;) {

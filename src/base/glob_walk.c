@@ -242,7 +242,8 @@ static bool begin_below(struct walk *w, struct str part, bool quoted)
 		unquote(&w->path, part);
 	else
 		sbuf_str(&w->path, part);
-	return !strcmp(w->path.p + n, "..") || !glob_passes_over((struct str){w->path.p, folder}, w->path.p + n);
+	const char *name = w->path.n > n ? w->path.p + n : "";
+	return !strcmp(name, "..") || !glob_passes_over((struct str){w->path.p, folder}, name);
 }
 
 int glob_walk(struct arena *a, int root_fd, struct str pattern, struct glob_list *out, struct str *bad_path)

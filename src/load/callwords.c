@@ -24,7 +24,7 @@ static const char *known_hint(const struct reading *r)
 	struct sbuf b = {0};
 	for (size_t i = 0; r->known[i]; i++)
 		sbuf_printf(&b, "%s%s", i ? ", " : "known are ", r->known[i]);
-	const char *hint = diag_hint(r->diag, "%s", b.p);
+	const char *hint = b.n ? diag_hint(r->diag, "%s", b.p) : "there are none here; for a literal write '$${'";
 	sbuf_free(&b);
 	return hint;
 }

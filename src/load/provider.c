@@ -441,8 +441,10 @@ static struct str shape_value(struct apply *ap, const struct key_def *def)
 	struct sbuf b = {0};
 	struct str out;
 
-	if (def->set != set_words && def->set != set_command && def->set != set_env)
+	if (def->set != set_words && def->set != set_command && def->set != set_env) {
+		assert(ap->key);
 		return ap->key->value.s;
+	}
 	for (size_t i = 0; i < w->n; i++) {
 		if (i)
 			sbuf_char(&b, '\x1f');

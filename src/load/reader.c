@@ -57,7 +57,7 @@ static void place_pair(struct reader *r, const struct key_table *t, const struct
 
 void reader_map(struct reader *r, const struct key_table *t, const struct node *map, struct slots *slots, void *into)
 {
-	const struct key_row *rows[MAX_SLOTS];
+	const struct key_row *rows[MAX_SLOTS] = {0};
 
 	*slots = (struct slots){0};
 	for (size_t i = 0; i < map->n; i++)
@@ -65,6 +65,7 @@ void reader_map(struct reader *r, const struct key_table *t, const struct node *
 	for (size_t i = 0; i < MAX_SLOTS; i++) {
 		const struct pair *p = slots->pair[i];
 
+		assert(!p || rows[i]);
 		if (p)
 			rows[i]->read(r, rows[i], p->key, p->value, into);
 	}

@@ -96,6 +96,7 @@ static void add(struct builder *b, struct node *n, uint64_t weight, const yaml_e
 		return;
 	}
 	if (scalar && f->node->kind == NODE_MAP && (b->pending.n - f->base) % 2) {
+		assert(b->pending.p);
 		const struct node *key = b->pending.p[b->pending.n - 1];
 
 		if (key->kind == NODE_SCALAR)
@@ -262,6 +263,7 @@ static void on_close(struct builder *b)
 	} else {
 		f.node->items = arena_array(b->a, struct node *, n);
 		f.node->n = n;
+		assert(!n || b->pending.p);
 		if (n)
 			memcpy(f.node->items, b->pending.p + f.base, n * sizeof *f.node->items);
 	}

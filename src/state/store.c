@@ -66,6 +66,40 @@ static bool check_owner(struct store *s, struct arena *a, struct store_error *er
 	return true;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static bool is_empty(int fd)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	struct dirent *e;
+	bool empty = d != NULL;
+
+	if (!d) {
+		close_fd(&again);
+		return false;
+	}
+	while (empty && (e = readdir(d)))
+		empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+	closedir(d);
+	return empty;
+}
+
+/* Somebody may keep the state elsewhere. But a link that came with what others made could lead anywhere, where state would be strewn about, and removed by --clean. */
+static bool check_link(struct store *s, struct store_error *err)
+{
+	struct stat st;
+
+	if (fstatat(s->root_fd, FOLDER, &st, AT_SYMLINK_NOFOLLOW) || !S_ISLNK(st.st_mode) || exists(s->fd, "lock") || is_empty(s->fd))
+		return true;
+	return refuse(s, err, STR(FOLDER " is a link to a folder that holds something else: remove it, or let it lead to an empty folder"));
+}
+
 static bool put_gitignore(struct store *s, struct arena *a, struct store_error *err)
 {
 	int code = exists(s->fd, ".gitignore") ? 0 : os_replace_file(s->fd, ".gitignore", 0600, STR("*\n"));
@@ -94,14 +128,7 @@ bool store_open(struct store *s, struct arena *a, bool writable, struct store_er
 		return refuse(s, err, STR(FOLDER " is not a folder: move it away, axmake keeps its state there"));
 	if (s->fd < 0)
 		return fail(s, a, err, "open " FOLDER, errno);
-	return check_owner(s, a, err) && (!writable || put_gitignore(s, a, err));
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	return check_owner(s, a, err) && check_link(s, err) && (!writable || put_gitignore(s, a, err));
 }
 
 void store_close(struct store *s)

@@ -57,6 +57,15 @@ static int remove_any(int at, const char *path)
 	return err ? err : os_remove_tree(at, path);
 }
 
+/* A link would lead what is written elsewhere, and a copy of the root into itself. */
+static int remove_link(const struct store *s, const char *path)
+{
+	struct stat st;
+	if (fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) || !S_ISLNK(st.st_mode))
+		return 0;
+	return unlinkat(s->fd, path, 0) ? errno : 0;
+}
+
 static const char *in(struct arena *a, struct str dir, const char *name)
 {
 	return arena_printf(a, "%.*s/%s", STR_ARG(dir), name).p;
@@ -82,7 +91,9 @@ static int look_like_root(const struct store *s, const char *path)
 int views_make(const struct store *s, struct str dir, enum view_kind kind)
 {
 	struct arena a = {0};
-	int err = remove_any(s->fd, arena_copy(&a, dir).p);
+	int err = remove_link(s, VIEWS);
+	if (!err)
+		err = remove_any(s->fd, arena_copy(&a, dir).p);
 	if (!err)
 		err = os_mkdirs(s->fd, in(&a, dir, written[kind]), 0700);
 	if (!err)
@@ -230,7 +241,7 @@ static int sweep(const struct store *s, const char *folder, bool left, bool (*al
 		err = errno;
 		if (fd >= 0)
 			close(fd);
-		return err == ENOENT ? 0 : err;
+		return err == ENOENT ? 0 : err == ENOTDIR ? remove_link(s, folder) : err;
 	}
 	while ((errno = 0, e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || is_wanted(s, &a, left, e->d_name, alive))
