@@ -127,7 +127,7 @@ int finish_log(struct job *j, int64_t duration_ns, uint8_t flags)
 	struct sched *s = j->sched;
 	struct task *t = j->task;
 	struct outcome took = j->outcome;
-	if (j->counted && !j->spent.calls) /* an earlier run's answer, which counts for that one */
+	if (j->outcome.unasked) /* what that run counted is what the answer took all the same */
 		outcome_take(&took, &j->answer);
 	struct task_record r = {
 		.workflow = s->c->graph->workflow->file,
