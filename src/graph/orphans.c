@@ -21,6 +21,7 @@ struct orphans {
 	struct map by_signature; /* 16 bytes of the signature -> struct orphan *, the youngest */
 	struct map by_output; /* declared path -> struct task_record *, of all records the youngest that made it */
 	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
+	VEC(const struct orphan *) all, wide; /* wide: those with an output that is a tree or a pattern */
 	VEC(const struct orphan *) editors; /* those with edits */
 };
 
@@ -63,6 +64,14 @@ bool orphans_other_work(const struct task_record *r, const struct task *t)
 	return (r->n_outputs || r->n_edits) && (t->outputs.n || t->edits.n) && !shares_output(r, t) && !shares_edit(r, t);
 }
 
+static bool has_wide_output(const struct task_record *r)
+{
+	for (size_t i = 0; i < r->n_outputs; i++)
+		if (r->outputs[i].kind != PATTERN_FILE)
+			return true;
+	return false;
+}
+
 static void note(struct orphans *o, const struct task_record *r, struct task *bearer)
 {
 	struct orphan **at = (struct orphan **)map_slot(&o->by_signature, signature_key(&r->signature));
@@ -71,6 +80,9 @@ static void note(struct orphans *o, const struct task_record *r, struct task *be
 	struct orphan *here = arena_new(o->a, struct orphan);
 	*here = (struct orphan){.record = r, .bearer = bearer, .older = *at};
 	*at = here;
+	vec_push(o->a, &o->all, here);
+	if (has_wide_output(r))
+		vec_push(o->a, &o->wide, here);
 	if (r->n_edits)
 		vec_push(o->a, &o->editors, here);
 	for (size_t i = 0; i < o->providers.n; i++)
@@ -127,10 +139,37 @@ bool orphans_left_by_editor(const struct orphans *o, uint64_t since, const struc
 	return false;
 }
 
-const struct task_record *orphans_made_since(const struct orphans *o, const struct task_record *r, struct str path)
+static const struct task_record *made_since(const struct orphans *o, const struct task_record *r, struct str path)
 {
 	const struct task_record *made = map_get(&o->by_output, path);
 	return made && made->seq > r->seq ? made : NULL;
+}
+
+/* Is it on record still, or has its name's bearer written over it? */
+static bool is_on_record(const struct orphans *o, const struct task_record *r)
+{
+	const struct task_record *now = log_find(o->log, workflow_of(o), r->name);
+	return now && now->seq == r->seq;
+}
+
+/* Has the record an output that has files in common with this one? Within a workflow no two tasks have such. */
+static bool meets(const struct orphans *o, const struct task_record *r, const struct pattern *p)
+{
+	for (size_t i = 0; i < r->n_outputs; i++)
+		if (content_meets(&(struct pattern){.path = r->outputs[i].path, .kind = r->outputs[i].kind}, p))
+			return is_on_record(o, r);
+	return false;
+}
+
+const struct task_record *orphans_made_since(const struct orphans *o, const struct task_record *r, const struct pattern *p)
+{
+	const struct task_record *made = made_since(o, r, p->path);
+	for (size_t i = 0; !made && i < o->all.n; i++) {
+		const struct task_record *at = o->all.p[i]->record;
+		if (at->seq > r->seq && meets(o, at, p))
+			made = at;
+	}
+	return made;
 }
 
 /* Within a run a task succeeds once: two records of one are never of the same task. */
@@ -146,7 +185,7 @@ static bool is_overwritten(const struct orphans *o, const struct task *t, const 
 	if (own && own->seq > r->seq && !of_one_run(own, r) && !orphans_other_work(own, t))
 		return true;
 	for (size_t i = 0; i < r->n_outputs; i++)
-		if (orphans_made_since(o, r, r->outputs[i].path))
+		if (made_since(o, r, r->outputs[i].path))
 			return true;
 	return false;
 }
@@ -179,13 +218,6 @@ static const struct task_record *move(struct orphans *o, const struct task_recor
 	return now;
 }
 
-/* Is it on record still, or has its name's bearer written over it? */
-static bool is_on_record(const struct orphans *o, const struct task_record *r)
-{
-	const struct task_record *now = log_find(o->log, workflow_of(o), r->name);
-	return now && now->seq == r->seq;
-}
-
 /* The mark of a script's record says nothing where there is none; that of an agent's says then that nobody knows. */
 static bool may_be_marked(const struct orphans *o, const struct task_record *made)
 {
@@ -193,18 +225,29 @@ static bool may_be_marked(const struct orphans *o, const struct task_record *mad
 	return mark ? mark == made->start_id : !made->provider.n;
 }
 
-int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out)
+static void note_maker(const struct orphans *o, struct arena *a, const struct task *t, const struct pattern *p, const struct task_record *made, struct makers *out)
 {
 	struct str problem;
+	if (!made || str_eq(made->name, t->name) || !is_on_record(o, made) || !may_be_marked(o, made))
+		return;
+	struct maker m = {made->name, made->start_id, p, {0, 0}};
+	content_of_output(o->h, a, p, &m.before, &problem);
+	vec_push(a, out, m);
+}
+
+int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out)
+{
 	int err = 0;
-	for (size_t i = 0; !err && i < t->outputs.n; i++) {
+	for (size_t i = 0; i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		const struct task_record *made = map_get(&o->by_output, p->path);
-		if (!made || str_eq(made->name, t->name) || !is_on_record(o, made) || !may_be_marked(o, made))
-			continue;
-		struct maker m = {made->name, made->start_id, p, {0, 0}};
-		content_of_output(o->h, a, p, &m.before, &problem);
-		vec_push(a, out, m);
+		size_t n = p->kind == PATTERN_FILE ? o->wide.n : o->all.n;
+		note_maker(o, a, t, p, made, out);
+		for (size_t k = 0; k < n; k++) {
+			const struct task_record *at = (p->kind == PATTERN_FILE ? o->wide.p[k] : o->all.p[k])->record;
+			if (at != made && meets(o, at, p))
+				note_maker(o, a, t, p, at, out);
+		}
 	}
 	for (size_t i = 0; !err && i < out->n; i++)
 		err = store_mark_start(o->h->store, out->p[i].name, start_id);

@@ -38,8 +38,8 @@ const struct task_record *orphans_adopt(struct orphans *o, struct task *t, struc
 /* The task, whose record is of other work, is going to run: it has none any more, and that one is kept for whoever does that work now. Writable only. */
 void orphans_set_aside(struct orphans *o, struct task *t);
 
-/* A success later than r, under whatever name, that made this output of it anew; NULL: none. */
-const struct task_record *orphans_made_since(const struct orphans *o, const struct task_record *r, struct str path);
+/* A success later than r, under whatever name, that made this output of it anew, or a part of it, or what it is a part of; NULL: none. */
+const struct task_record *orphans_made_since(const struct orphans *o, const struct task_record *r, const struct pattern *p);
 /* The task is going to write: from now on its start, not their own, is marked as the last that wrote for those who made one of its outputs under another name, told in *out.
  * So what it leaves half made is no edit of theirs, should their tasks come back. 0 or errno. */
 int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out);

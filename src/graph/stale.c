@@ -77,7 +77,7 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p)
 {
-	return orphans_made_since(orphans_of(s), t->record, p->path);
+	return orphans_made_since(orphans_of(s), t->record, p);
 }
 
 bool stale_left_by_try(struct stale *s, const struct task *t)
