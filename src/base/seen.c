@@ -70,7 +70,10 @@ static void note(struct seen *s, const struct sight *now)
 	sbuf_str(&key, now->name);
 	known = map_get(&s->by_name, sbuf_view(&key));
 	if (known) {
-		s->spoiled = s->spoiled || !same(known, now);
+		bool stands = same(known, now);
+
+		s->spoiled = s->spoiled || !stands;
+		known->changed = known->changed || (!stands && known->folder && now->folder);
 	} else {
 		struct str own = arena_copy(s->arena, sbuf_view(&key));
 
@@ -88,7 +91,7 @@ static void note(struct seen *s, const struct sight *now)
 void seen_path(struct seen *s, struct str path, const struct stat *st, bool through)
 {
 	if (s)
-		note(s, &(struct sight){through ? SIGHT_PATH : SIGHT_LINK, path, true, S_ISDIR(st->st_mode), file_stat_of(st), STR_NONE});
+		note(s, &(struct sight){.kind = through ? SIGHT_PATH : SIGHT_LINK, .name = path, .there = true, .folder = S_ISDIR(st->st_mode), .stat = file_stat_of(st)});
 }
 
 void seen_missing(struct seen *s, struct str path, bool through)

@@ -30,7 +30,8 @@ struct sight {
 	struct str name; /* a path relative to the folder of that time, or a variable; NUL-terminated */
 	bool there;
 	bool folder;
-	struct file_stat stat; /* of a path that is there */
+	bool changed; /* a folder in which names came or went after it was first listed */
+	struct file_stat stat; /* of a path that is there, as it was found first */
 	struct str text;
 };
 

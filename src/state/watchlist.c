@@ -81,7 +81,7 @@ static void put_hashed(void *self, const struct filehash_sight *s)
 
 static void put_sight(const struct adding *to, const struct sight *s)
 {
-	unsigned flags = (s->kind == SIGHT_LINK ? WATCH_LINK : 0) | (s->folder ? WATCH_FOLDER : 0);
+	unsigned flags = (s->kind == SIGHT_LINK ? WATCH_LINK : 0) | (s->folder ? WATCH_FOLDER : 0) | (s->changed ? WATCH_CHANGED : 0);
 
 	if (s->kind == SIGHT_PATH || s->kind == SIGHT_LINK)
 		put_found(to, s->name, s->there ? &s->stat : NULL, (uint8_t)flags);

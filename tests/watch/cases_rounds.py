@@ -97,6 +97,57 @@ tasks:
         equal(w.ran(), ["all", "all"])
 
 
+def a_file_that_comes_while_the_task_runs_that_lists_its_folder(box):
+    """When the task has ended, its folder is listed again: the file is known then, and as it stands."""
+    flow = """\
+tasks:
+  - name: all
+    inputs: ["src/**/*.c"]
+    run: |
+      cat $AX_INPUTS; echo all >> ../ran; touch ../begun
+      until [ -e go ]; do sleep 0.02; done
+"""
+    write(box.path("root", "src", "deep", "a.c"), "a\n")
+    write(box.path("root", "go"), "")
+    with Watch(box, "-j2", workflow=flow) as w:
+        for i, name in enumerate(("src/b.c", "src/deep/b.c")):
+            w.idle()
+            os.remove(w.path("go"))
+            os.remove(box.path("begun"))
+            w.put("src/deep/a.c", f"{i}\n")
+            wait_for(lambda: os.path.exists(box.path("begun")), "the task has begun")
+            w.put(name, f"b{i}\n")
+            w.put("go", "")
+            w.until(f"^b{i}$")
+        w.idle()
+        equal(w.ran(), ["all"] * 5)
+
+
+def a_file_that_comes_before_a_later_task_lists_its_folder(box):
+    """The first task was judged without it, the second with it: the first is stale."""
+    flow = """\
+tasks:
+  - {name: first, inputs: ["src/*.c"], run: "echo first >> ../ran"}
+  - {name: gate, inputs: [in], run: "until [ -e go ]; do sleep 0.02; done"}
+  - {name: second, inputs: ["src/*.c"], dependencies: [gate], run: "echo second >> ../ran"}
+"""
+    write(box.path("root", "src", "a.c"), "1")
+    write(box.path("root", "in"), "1")
+    write(box.path("root", "go"), "")
+    with Watch(box, "-j2", workflow=flow) as w:
+        w.idle()
+        os.remove(w.path("go"))
+        w.put("in", "2")
+        w.put("src/a.c", "2")
+        w.until("first: done")
+        w.put("src/b.c", "2")
+        w.put("go", "")
+        w.until("second: done")
+        w.until("first: done")
+        w.idle()
+        equal(sorted(w.ran()), ["first"] * 3 + ["second"] * 2)
+
+
 def an_edit_of_a_shared_input_that_a_later_task_sees(box):
     """The first task was judged by the old content, the second by the new one: the first is stale."""
     flow = """\
