@@ -99,6 +99,14 @@ void **map_slot(struct map *m, struct str key)
 	return &e->value;
 }
 
+void map_rekey(struct map *m, struct str key)
+{
+	struct map_entry *e = m->n ? find(m, key, key_hash(key)) : NULL;
+
+	if (e && e->hash)
+		e->key = key;
+}
+
 struct map_entry *map_next(const struct map *m, size_t *i)
 {
 	while (*i < m->cap) {

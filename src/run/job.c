@@ -423,7 +423,10 @@ struct job *job_make(struct sched *s, struct task *t)
 	struct job *j = xcalloc(1, sizeof *j);
 	j->sched = s;
 	j->task = t;
-	j->verdict = s->verdicts[t->id];
+	if (s->verdicts[t->id])
+		j->verdict = *s->verdicts[t->id];
+	free(s->verdicts[t->id]); /* it has its own */
+	s->verdicts[t->id] = NULL;
 	j->dir = store_dir_of(s->c->store, &j->arena, t->name);
 	j->start_id = s->next_start_id++;
 	j->last_first_byte_ns = -1;

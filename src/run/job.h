@@ -158,7 +158,7 @@ struct sched {
 	size_t n_jobs, room;             /* ids given; of jobs and verdicts */
 	size_t asking;                   /* jobs in PHASE_ASKING */
 	VEC(struct job *) live;          /* jobs with their places: running, ending, draining */
-	struct verdict *verdicts;        /* by task id, of stale tasks */
+	struct verdict **verdicts;       /* by task id, of stale tasks that have no job yet; each is malloc's */
 	struct choice *choice;
 	struct spent spent;              /* by all tries of this run that have ended */
 	struct map spent_by_agent;       /* the same by agents' names -> struct spent *, without earlier rounds of a watch, and without calls that failed for nothing */

@@ -125,7 +125,7 @@ struct job *sched_ask(struct sched *s, struct task *t)
 	if (s->n_jobs == s->room) {
 		size_t room = s->room * 2;
 		struct job **jobs = arena_array(s->arena, struct job *, room);
-		struct verdict *verdicts = arena_array(s->arena, struct verdict, room);
+		struct verdict **verdicts = arena_array(s->arena, struct verdict *, room);
 		memcpy(jobs, s->jobs, s->n_jobs * sizeof *jobs);
 		memcpy(verdicts, s->verdicts, s->n_jobs * sizeof *verdicts);
 		s->jobs = jobs;
@@ -200,7 +200,7 @@ static void hold(struct sched *s, struct task *t)
 {
 	t->state = STATE_HELD;
 	s->result.held++;
-	sched_send(s, &(struct event){.kind = EVENT_HELD, .task = t, .verdict = &s->verdicts[t->id]});
+	sched_send(s, &(struct event){.kind = EVENT_HELD, .task = t, .verdict = s->verdicts[t->id]});
 	int err = approval_ask(s->c->stale, t);
 	if (err)
 		sched_state_lost(s, err);
@@ -246,7 +246,7 @@ static bool same_failure(const struct sched *s, const struct task *t)
 /* It is stale, and nothing but a cache can spare it. */
 static void spare_or_offer(struct sched *s, struct task *t)
 {
-	const struct verdict *v = &s->verdicts[t->id];
+	const struct verdict *v = s->verdicts[t->id];
 	struct str refused = STR_NONE;
 	enum restored r = restore_task(s, t, v, &refused);
 	if (r == RESTORED || (r == RESTORED_NOT && sharing_ask(s, t, v)))
@@ -291,7 +291,8 @@ static void judge(struct sched *s, struct task *t)
 		break;
 	default:
 		t->state = STATE_STALE;
-		s->verdicts[t->id] = v;
+		s->verdicts[t->id] = xmalloc(sizeof v);
+		*s->verdicts[t->id] = v;
 		if (s->c->touch)
 			finish_touch(s, t, &v);
 		else if (spare(s, t))
@@ -547,14 +548,22 @@ static void turns(struct sched *s)
 	}
 }
 
+/* Of those whose job was never made. */
+static void free_verdicts(struct sched *s)
+{
+	for (size_t i = 0; i < s->n_jobs; i++)
+		free(s->verdicts[i]);
+}
+
 /* Room for the tasks of the graph, and places by its workflow. */
 static void take_graph(struct sched *s)
 {
 	const struct graph *g = s->c->graph;
+	free_verdicts(s);
 	s->n_jobs = g->tasks.n;
 	s->room = g->tasks.n + 1;
 	s->jobs = arena_array(s->arena, struct job *, s->room);
-	s->verdicts = arena_array(s->arena, struct verdict, s->room);
+	s->verdicts = arena_array(s->arena, struct verdict *, s->room);
 	admission_free(s->admission);
 	s->admission = admission_new(&(struct admission_config){.graph = g,
 								.jobserver = s->c->jobserver,
@@ -648,6 +657,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	map_free(&s.advised);
 	loop_timer_clear(c->loop, &s.look_again);
 	admission_free(s.admission);
+	free_verdicts(&s);
 	vec_free(&s.live);
 	vec_free(&s.settling);
 	vec_free(&s.views);

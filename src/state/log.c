@@ -29,6 +29,7 @@ struct log {
 	bool damaged;
 	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */
 	struct log_held held; /* entries of files to write */
+	struct str spare;     /* room that a frame of this run had which does not count any more; n 0: none */
 	struct sbuf out, key;
 };
 
@@ -113,7 +114,6 @@ static struct reader body_of(const unsigned char *payload)
 	return r;
 }
 
-/* Before the entries of files. */
 static void put_boot(struct log *l)
 {
 	size_t start = frame_begin(&l->out);
@@ -124,6 +124,16 @@ static void put_boot(struct log *l)
 	frame_end(&l->out, start);
 }
 
+static struct str keep(struct log *l, struct str frames)
+{
+	char *room = (char *)l->spare.p;
+
+	if (frames.n > l->spare.n)
+		return arena_copy(l->arena, frames);
+	l->spare = STR_NONE;
+	return (struct str){memcpy(room, frames.p, frames.n), frames.n};
+}
+
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
@@ -132,7 +142,6 @@ static int finish(struct log *l)
 	struct frame_scan s;
 	size_t records;
 	int err;
-
 	if (l->boot_due)
 		put_boot(l);
 	records = l->out.n;
@@ -145,7 +154,7 @@ static int finish(struct log *l)
 	held_written(&l->held, &l->ix, &l->file, before);
 	if (!records)
 		return 0;
-	bytes = arena_copy(l->arena, str_sub(sbuf_view(&l->out), 0, records));
+	bytes = keep(l, str_sub(sbuf_view(&l->out), 0, records));
 	s = frame_scan_of(bytes.p, bytes.n);
 	while (frame_next(&s, &payload))
 		log_index_apply(&l->ix, payload);
@@ -470,16 +479,34 @@ int log_start(struct log *l, struct str workflow, struct str name, uint64_t star
 	return finish(l);
 }
 
+/* A start does not count any more: the next has its room, or else there would be one for each task. The table's key may lie in it. */
+static void spare_start(struct log *l, const struct log_task *t, const unsigned char *start)
+{
+	struct reader r = reader_of(frame_payload(t->done));
+	struct record_head h;
+
+	if ((l->data && start >= l->data && start < l->data + l->data_n) || !record_head(&r, &h))
+		return;
+	map_rekey(&l->ix.tasks, h.key);
+	l->spare = frame_whole(start);
+}
+
 int log_done(struct log *l, const struct task_record *r)
 {
+	const struct log_task *t = find_task(l, r->workflow, r->name);
+	const unsigned char *begun = t ? t->start : NULL;
 	size_t start;
+	int err;
 
 	begin(l);
 	start = put_head(l, RECORD_DONE, r->workflow, r->name);
 	record_put_success(&l->out, r);
 	if (!frame_end(&l->out, start))
 		return EFBIG;
-	return finish(l);
+	err = finish(l);
+	if (!err && begun)
+		spare_start(l, t, begun);
+	return err;
 }
 
 int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries,

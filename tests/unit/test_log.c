@@ -275,6 +275,44 @@ static void each_visits_the_successes_of_one_workflow(void **state)
 	log_close(l);
 }
 
+/* Their starts take turns in the same room. */
+static void many_tasks_that_start_and_end_by_turns_are_each_known(void **state)
+{
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	struct str names[200];
+
+	for (unsigned i = 0; i < 200; i++)
+		names[i] = arena_printf(&b->arena, "task-%u%s", i, i % 3 ? "" : " with a longer name");
+	for (unsigned i = 0; i < 200; i++) {
+		log_start(l, WF, names[i], i + 1, 7);
+		if (i % 10 == 9)
+			log_failed(l, WF, names[i - 1], i, STR("exit 1"), 1, 5);
+		else if (i && i % 10)
+			done(l, names[i - 1], i);
+	}
+	for (int again = 0; again < 2; again++) {
+		for (unsigned i = 0; i < 200; i++) {
+			bool fails = i % 10 == 8, open = i % 10 == 9;
+			struct open_start s = log_open_start(l, WF, names[i]);
+
+			assert_int_equal(s.open, fails || open);
+			assert_int_equal(s.failed, fails);
+			if (s.open) {
+				assert_int_equal(s.start_id, i + 1);
+				assert_int_equal(s.run_id, 7);
+				assert_null(log_find(l, WF, names[i]));
+			} else {
+				assert_done(l, names[i], i + 1);
+			}
+		}
+		log_close(l);
+		l = open_log(b, true);
+		assert_false(log_damaged(l));
+	}
+	log_close(l);
+}
+
 static void file_hashes_wait_for_the_next_record(void **state)
 {
 	struct file_stat st = {1, 2, 3, 4, -5}, got;
@@ -590,6 +628,7 @@ int main(void)
 	    IN_BOX(what_a_task_took_outlives_successes_and_goes_with_its_name),
 	    IN_BOX(a_rename_takes_all_along_and_no_youth),
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
+	    IN_BOX(many_tasks_that_start_and_end_by_turns_are_each_known),
 	    IN_BOX(file_hashes_wait_for_the_next_record),
 	    IN_BOX(hashes_of_files_from_before_another_boot_are_not_believed),
 	    IN_BOX(what_was_put_is_known_once_somebody_asks),
