@@ -72,7 +72,10 @@ static bool wait_for(pid_t pid, int64_t end_ns, int *status)
 	while ((!(got = waitpid(pid, status, WNOHANG)) || (got < 0 && errno == EINTR)) && ms_until(end_ns))
 		nanosleep(&step, NULL);
 	if (got == pid) {
-		kill(-pid, SIGKILL); /* what it left in its session */
+		kill(-pid, SIGKILL); /* what it left in its session, */
+		while (ms_until(end_ns) && ((got = waitpid(-pid, NULL, WNOHANG)) >= 0 || errno == EINTR)) /* and what of that came to us */
+			if (got <= 0)
+				nanosleep(&step, NULL);
 		return true;
 	}
 	kill_all(pid);

@@ -13,6 +13,9 @@
 /* Of the time, so much goes into looking at most. */
 enum { LOOK_SHARE = 20 };
 
+/* One file may be as large as 'disk' says, and what it lies in takes some bytes, too. */
+#define FOLDERS ((uint64_t)256 << 10)
+
 struct measure {
 	struct arena a;
 	VEC(struct str) folders; /* yet to be looked at, relative */
@@ -75,7 +78,7 @@ static void look(void *job)
 	if (j->phase != PHASE_RUNNING)
 		return;
 	uint64_t bytes = view_bytes(j);
-	if (bytes > j->disk_before && bytes - j->disk_before > j->task->def->sandbox->disk && !attend_answered_by_now(j))
+	if (bytes > j->disk_before && bytes - j->disk_before > j->task->def->sandbox->disk + FOLDERS && !attend_answered_by_now(j))
 		reaper_end_try(j, END_DISK);
 	else
 		look_later(j, clock_ns() - began);
