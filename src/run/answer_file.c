@@ -48,9 +48,9 @@ static int read_at(int fd, uint64_t from, char *p, size_t n, size_t *got)
 
 int answer_file_ends(struct arena *a, int at, const char *name, size_t each, struct str *out)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	size_t head, tail = 0;
-	int fd, err = answer_file_open(at, name, &fd, &size);
+	int fd = -1, err = answer_file_open(at, name, &fd, &size);
 
 	if (err)
 		return err;

@@ -1,4 +1,5 @@
 /* Delegates: agents that an answer asks, each a job of its own, whose answers are added to it. */
+#include <assert.h>
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
@@ -79,6 +80,7 @@ static struct delegate *make_delegate(struct job *j, const struct delegation_req
 {
 	struct delegate *d = arena_new(j->sched->arena, struct delegate);
 	const struct task_def *def = j->task->def;
+	assert(who);
 	d->asker = j;
 	d->who = who;
 	d->depth = j->as ? j->as->depth + 1 : 1;
