@@ -124,7 +124,7 @@ static void join(struct jobserver *j, const struct jobserver_config *c, const st
 static void serve(struct jobserver *j, const struct jobserver_config *c)
 {
 	size_t tokens = (size_t)c->jobs - 1;
-	struct str why;
+	struct str why = STR_NONE;
 	int error = 0;
 	bool fifo = str_eq(c->style, STR("fifo")) && jobserver_pool_fifo(j->arena, &j->pool, tokens, &why);
 

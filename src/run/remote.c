@@ -347,8 +347,8 @@ static bool hear_check(struct arena *a, int fd, int64_t until_ns, struct str *te
 bool remote_check(struct arena *a, struct str program, const struct wire_config *config, struct str *text)
 {
 	struct sbuf out = {0};
-	int fd;
-	pid_t pid;
+	int fd = -1;
+	pid_t pid = -1;
 	int err = start(program, config, &fd, &pid);
 	if (err) {
 		*text = arena_printf(a, "cannot be asked: cannot start " WIRE_PROGRAM ": %s", os_error(err));

@@ -1,5 +1,6 @@
 #include "show/eventline.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,6 +344,7 @@ static const struct {
 /* Is it too soon to tell again what the agent does? */
 static bool too_soon(struct eventline *l, const struct event *e)
 {
+	assert(e->task);
 	int64_t *told_ns = e->task->id < l->n_told ? &l->told_ns[e->task->id] : NULL;
 	if (!told_ns || (*told_ns && e->at_ns - *told_ns < ACTIVITY_NS))
 		return true;
@@ -359,6 +361,7 @@ static void take_graph(struct eventline *l, const struct graph *g)
 
 static void count_end(struct eventline *l, const struct task *t, const struct outcome *out)
 {
+	assert(t);
 	bool failed = t->state == STATE_FAILED;
 	l->done += !failed && !out->restored;
 	l->restored += out->restored;
