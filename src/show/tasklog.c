@@ -59,7 +59,7 @@ static int print_log(const struct view *v, struct str dir, bool agent, FILE *to,
 
 	for (size_t i = 0; v->store->fd >= 0 && i < sizeof names / sizeof *names; i++) {
 		struct str path = arena_printf(v->arena, "%.*s/%s", STR_ARG(dir), names[i]);
-		struct stat st;
+		struct stat st = {0};
 		int fd = open_file(v->store->fd, path.p, &st), err = fd < 0 ? errno : 0;
 
 		if (err == ENOENT || err == ENOTDIR)

@@ -510,7 +510,7 @@ void limit_give(struct limit_hold *hold, bool answered)
 
 int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
 {
-	struct bucket b;
+	struct bucket b = {0};
 	int err = enter(l, &b);
 	bool longer;
 

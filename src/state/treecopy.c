@@ -64,7 +64,7 @@ static int keep_owner(int fd, const struct stat *st)
 
 static int copy_file(int from_dir, int to_dir, const char *name)
 {
-	struct stat st;
+	struct stat st = {0};
 	int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
 	if (from < 0)
 		return errno;
