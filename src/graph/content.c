@@ -2,8 +2,11 @@
 #include "graph/fields.h"
 #include "graph/ref.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/glob.h"
 #include "base/mem.h"
@@ -130,6 +133,18 @@ bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct
 		   : s == FILE_FAILED ? arena_printf(a, "cannot read input '%.*s': %s", STR_ARG(path), os_error(f->err))
 				      : arena_printf(a, "input '%.*s' is neither a file nor a folder", STR_ARG(path));
 	return false;
+}
+
+bool content_vanished(const struct hashing *h, const struct task *t, struct str path)
+{
+	struct stat st;
+	for (size_t i = 0; i < t->inputs.n; i++)
+		if (t->inputs.p[i].kind == PATTERN_FILE && !t->inputs.p[i].exclude && str_eq(t->inputs.p[i].path, path))
+			return false;
+	if (!fstatat(h->store->root_fd, path.p, &st, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR))
+		return false;
+	seen_spoil(h->seen);
+	return true;
 }
 
 _Static_assert((int)PATTERN_FILE == (int)OUTPUT_FILE && (int)PATTERN_TREE == (int)OUTPUT_TREE && (int)PATTERN_GLOB == (int)OUTPUT_GLOB, "one is the other");

@@ -30,6 +30,8 @@ struct hashing {
 
 /* An input file's content hash; with -o the recorded one. false with *problem. */
 bool content_of_input(struct hashing *h, struct arena *a, struct task *t, struct str path, bool fresh, struct hash128 *out, struct str *problem);
+/* Is one that a pattern has found, and that content_of_input did not, gone? Then it is no input any more, and this run is nothing to be built upon. */
+bool content_vanished(const struct hashing *h, const struct task *t, struct str path);
 /* All inputs are going to be asked for by content_of_input, until filehash_ahead_end: many are looked at together. */
 void content_look_ahead(struct hashing *h, struct arena *a, const struct task *t, const struct str_list *inputs, bool fresh);
 /* Does -o name the task, or something that it makes? */

@@ -289,10 +289,27 @@ static void put_inputs(struct writer *w)
 	content_inputs(w->h, w->a, w->t, w->fresh, files, &w->out->problem);
 	if (!w->out->problem.n)
 		content_look_ahead(w->h, w->a, w->t, files, w->fresh);
+	struct str *left = NULL; /* where some have gone; the list itself may be shared */
+	size_t kept = 0;
 	for (size_t i = 0; i < files->items.n && !w->out->problem.n; i++) {
+		struct str path = files->items.p[i];
 		struct hash128 h;
-		if (content_of_input(w->h, w->a, w->t, files->items.p[i], w->fresh, &h, &w->out->problem))
-			put_content(w, FIELD_INPUT, files->items.p[i], h);
+		if (content_of_input(w->h, w->a, w->t, path, w->fresh, &h, &w->out->problem)) {
+			put_content(w, FIELD_INPUT, path, h);
+			if (left)
+				left[kept] = path;
+			kept++;
+		} else if (content_vanished(w->h, w->t, path)) {
+			w->out->problem = STR_NONE;
+			if (!left) {
+				left = arena_array(w->a, struct str, files->items.n);
+				memcpy(left, files->items.p, kept * sizeof *left);
+			}
+		}
+	}
+	if (left) {
+		files->items.p = left;
+		files->items.n = files->items.cap = kept;
 	}
 	filehash_ahead_end(w->h->fh);
 }
