@@ -1,8 +1,9 @@
-#include "base/real.h"
 #include "run/answer_key.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "base/real.h"
 
 /* More than a call can take: what says more is noise, and sums of many such must stay numbers. */
 #define TOKENS_MOST INT64_C(1000000000000)

@@ -1,10 +1,10 @@
-#include "base/real.h"
 #include "run/budget.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/real.h"
 #include "graph/usual.h"
 #include "run/job.h"
 

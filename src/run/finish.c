@@ -100,14 +100,22 @@ static void finish_or_ask(struct job *j, enum try_class class)
 		finish_judged(j, class);
 }
 
+/* false: there is no judge now, and an agent's answer waits for one. */
+static bool begin_check(struct job *j)
+{
+	bool begun = check_begin(j);
+	if (!begun)
+		salvage_unkept(j);
+	return begun;
+}
+
 /* The command has done its part: its check is asked, before anybody else is. What an earlier run began to move to the root has passed it. */
 static void finish_command(struct job *j, enum try_class class)
 {
 	if (class == TRY_OK && j->task->def->check.s.n && !j->as && !isolate_moving(j)) {
-		if (check_begin(j))
+		if (begin_check(j))
 			return;
 		class = TRY_FAILED;
-		j->unkept = j->unkept || j->refused; /* it waits for a judge */
 		j->refused = false;
 	}
 	finish_or_ask(j, class);
@@ -118,10 +126,11 @@ static enum try_class check_lost(struct job *j)
 {
 	if (!executor_may_again(j)) {
 		j->outcome.error = arena_printf(&j->arena, "its check: %.*s", STR_ARG(j->elsewhere.error));
+		salvage_unkept(j);
 		return TRY_LOST;
 	}
 	sched_warn(j->sched, j->task, "its check: %.*s; it runs again", STR_ARG(j->elsewhere.error));
-	return check_begin(j) ? TRY_OK : TRY_FAILED;
+	return begin_check(j) ? TRY_OK : TRY_FAILED;
 }
 
 /* The check may have touched outputs: what stands there now is what counts. */

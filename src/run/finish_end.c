@@ -179,7 +179,8 @@ bool finish_judged_again(struct job *j, enum try_class class)
 	j->outcome.tries = 0;
 	sched_send(s, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome});
 	j->outcome.earlier = false;
-	salvage_forget(j);
+	if (j->masked)
+		salvage_forget(j); /* else it is left until another is really asked for */
 	sched_release(j);
 	salvage_drop(j);
 	j->start_id = s->next_start_id++;

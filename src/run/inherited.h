@@ -4,7 +4,6 @@
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 

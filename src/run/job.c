@@ -295,6 +295,8 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 	if (err) {
 		j->scarce = err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
 		executor_unstarted(j);
+		if (!j->checking)
+			salvage_forget(j); /* nobody was asked */
 		*why = spawn_error(j, call, err);
 		return false;
 	}

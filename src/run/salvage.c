@@ -313,6 +313,8 @@ bool salvage_take(struct job *j)
 	bool asks_anew = why == WHY_FORCED || why == WHY_WHAT_IF || why == WHY_ALWAYS || why == WHY_FAILURE;
 	if (!is_kept(j))
 		return false;
+	if (j->asks_again) /* what is left there has just been judged */
+		return shelf_take(j, NULL, &left) && take_up(j, &left, true);
 	if (!asks_anew && call_left_read(&j->arena, store_of(j), j->dir, &left) && take_up(j, &left, false))
 		return true;
 	const struct cache_entry *kept = j->as ? NULL : shelf_put(j);

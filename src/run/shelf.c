@@ -342,6 +342,7 @@ static bool take(struct job *j, const struct call_left *left, const struct cache
 		return false;
 	}
 	j->start_id = own;
+	call_left_forget(store_of(j), j->dir); /* what stands there is not what is to come beside it */
 	int err = link_all(j, folder_of(j, key), j->dir);
 	if (!err)
 		err = move_folders(j, j->dir, folder_of(j, key), true);
