@@ -107,11 +107,11 @@ def foreign_entry_keys():
 
 
 def provider_keys():
-    return set(re.findall(r"^\s*\{\"(\w+)\",", part(source("load/provider.c"), "static const struct key_def keys[]"), re.MULTILINE))
+    return set(re.findall(r"^\s*\{\"(\w+)\",", part(source("load/provider_keys.c"), "static const struct key_def keys[]"), re.MULTILINE))
 
 
 def placeholders():
-    return set(re.findall(r"\"(\w+)\"", re.search(r"placeholders\[\] = \{(.*?)\}", source("load/provider.c"), re.DOTALL)[1]))
+    return set(re.findall(r"\"(\w+)\"", re.search(r"placeholders\[\] = \{(.*?)\}", source("load/provider_keys.c"), re.DOTALL)[1]))
 
 
 def executor_keys():

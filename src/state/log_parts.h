@@ -1,0 +1,31 @@
+/* What the parts of the log share. Private to log. */
+#ifndef AXMAKE_STATE_LOG_PARTS_H
+#define AXMAKE_STATE_LOG_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "state/log.h"
+#include "state/logfile.h"
+#include "state/logheld.h"
+#include "state/logindex.h"
+
+struct log {
+	struct arena *arena;
+	struct logfile file;
+	struct log_index ix;
+	unsigned char *data; /* the file as it was opened */
+	size_t data_n;
+	bool damaged;
+	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */
+	struct log_held held; /* entries of files to write */
+	struct str spare;     /* room that a frame of this run had which does not count any more; n 0: none */
+	struct sbuf out, key;
+};
+
+/* Writes what is held back: the boot, and hashes of files. 0 or errno. */
+int log_flush(struct log *l);
+
+#endif
