@@ -163,7 +163,7 @@ static struct plain *open_plain(const struct program *g)
 void engine_end_previous(const struct program *g)
 {
 	size_t n = g->project.killed_run ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
-	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, (const char *const *)environ);
+	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, STR_NONE, (const char *const *)environ);
 	if (err)
 		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
 	struct previous_cancelled far = previous_cancel(&g->project.store, g->project.rules, getenv("PATH"));

@@ -154,7 +154,7 @@ static void hear(void *self, const struct event *e)
 
 static void mask_previous(const struct one *one)
 {
-	int err = previous_mask(one->state_fd, one->g->project.rules, false, (const char *const *)environ);
+	int err = previous_mask(one->state_fd, one->g->project.rules, false, one->id, (const char *const *)environ);
 	if (err)
 		fprintf(stderr, "ax: warning: cannot mask secrets in what a killed run left in .axmake/runs: %s\n", os_error(err));
 }

@@ -157,14 +157,14 @@ static bool was_killed(struct masking *m, struct str id)
 }
 
 /* Runs apart hold no lock: one that was killed shows by its folder. That gets another name when it is masked. */
-static int mask_apart(struct masking *m)
+static int mask_apart(struct masking *m, struct str own)
 {
 	struct str *ids;
 	size_t n;
 	int first = runs_list(&m->arena, m->store_fd, &ids, &n);
 	for (size_t i = 0; !first && i < n; i++) {
 		struct str dir = arena_printf(&m->arena, "runs/%.*s/" STORE_CALL, STR_ARG(ids[i]));
-		if (faccessat(m->store_fd, dir.p, F_OK, AT_SYMLINK_NOFOLLOW) || !was_killed(m, ids[i]))
+		if (str_eq(ids[i], own) || faccessat(m->store_fd, dir.p, F_OK, AT_SYMLINK_NOFOLLOW) || !was_killed(m, ids[i]))
 			continue;
 		first = mask_folder(m, dir, DEEPEST);
 		if (!first && renameat(m->store_fd, dir.p, m->store_fd, arena_printf(&m->arena, "%.*s-killed", STR_ARG(dir)).p))
@@ -173,12 +173,12 @@ static int mask_apart(struct masking *m)
 	return first;
 }
 
-int previous_mask(int store_fd, const struct rules *rules, bool killed, const char *const *env)
+int previous_mask(int store_fd, const struct rules *rules, bool killed, struct str own, const char *const *env)
 {
 	struct masking m = {.store_fd = store_fd, .rules = rules};
 	mask_read(&m.mask, &m.arena, env);
 	int err = m.mask.values.n && killed ? mask_folder(&m, STR("tasks"), DEEPEST) : 0;
-	int apart = m.mask.values.n ? mask_apart(&m) : 0;
+	int apart = m.mask.values.n ? mask_apart(&m, own) : 0;
 	arena_free(&m.arena);
 	return err ? err : apart;
 }

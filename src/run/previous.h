@@ -14,8 +14,9 @@
 size_t previous_end(uint64_t run_id, int store_fd);
 
 /* Masks what killed runs had no time to mask: what their programs printed, their prompts and answers, in the folders of runs apart and, where the last run of the root was
- * killed, in tasks/. Results and outputs kept for people stay as they are. Answers that may yet be taken up are put aside. `env`: whose secrets. 0 or the first errno. */
-int previous_mask(int store_fd, const struct rules *rules, bool killed, const char *const *env);
+ * killed, in tasks/. Results and outputs kept for people stay as they are. Answers that may yet be taken up are put aside. own: the id of the run apart that asks, if it is
+ * one, which goes on also where nothing can be locked. `env`: whose secrets. 0 or the first errno. */
+int previous_mask(int store_fd, const struct rules *rules, bool killed, struct str own, const char *const *env);
 
 struct previous_cancelled {
 	size_t cancelled, failed; /* commands */
