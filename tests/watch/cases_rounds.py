@@ -406,3 +406,25 @@ def silent_it_says_nothing_between_rounds(box):
         wait_for(lambda: not read(f"/proc/{w.process.pid}/task/{w.process.pid}/children").strip(), "the round has ended")
         w.put("in", "2\n")
         equal(w.until("^2$"), "2\n")
+
+
+def a_refused_answer_is_judged_once_and_again_when_its_check_is_mended(box):
+    """Nor does another file's change show it to the check again, and nobody is asked twice."""
+    flow = """\
+tasks:
+  - {name: t, inputs: [in], run: cat in}
+  - {name: ask, agent: a, task: Say it, check: "echo judged >> ../ran; false"}
+"""
+    write(box.path("root", "axmake.ini"), "[provider lines]\ncommand = sh -c 'cat > /dev/null; echo asked >> ../ran; echo yes'\n[agent a]\nprovider = lines\n")
+    write(box.path("root", "in"), "1\n")
+    with Watch(box, "-k", workflow=flow) as w:
+        w.idle()
+        equal(w.ran(), ["asked", "judged"])
+        w.put("in", "2\n")
+        check("nothing that it uses has changed since" in w.round("in"))
+        equal(w.ran(), ["asked", "judged"])
+        w.put("workflow.ax.yaml", flow.replace("false", "true"))
+        check("is accepted now" in w.round("workflow.ax.yaml"))
+        equal(w.ran(), ["asked", "judged", "judged"])
+        w.put("in", "3\n")
+        check("1 task done, 1 up to date" in w.round("in"))
