@@ -73,8 +73,10 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static bool is_empty(int fd)
+/* Has it nothing, or no more than runs that take no lock leave behind? */
+static bool is_as_good_as_empty(int fd)
 {
+	static const char *const names[] = {".", "..", ".gitignore", "runs"};
 	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = again < 0 ? NULL : fdopendir(again);
 	struct dirent *e;
@@ -84,8 +86,11 @@ static bool is_empty(int fd)
 		close_fd(&again);
 		return false;
 	}
-	while (empty && (e = readdir(d)))
-		empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+	while (empty && (e = readdir(d))) {
+		empty = false;
+		for (size_t i = 0; !empty && i < sizeof names / sizeof *names; i++)
+			empty = !strcmp(e->d_name, names[i]);
+	}
 	closedir(d);
 	return empty;
 }
@@ -95,7 +100,7 @@ static bool check_link(struct store *s, struct store_error *err)
 {
 	struct stat st;
 
-	if (fstatat(s->root_fd, FOLDER, &st, AT_SYMLINK_NOFOLLOW) || !S_ISLNK(st.st_mode) || exists(s->fd, "lock") || is_empty(s->fd))
+	if (fstatat(s->root_fd, FOLDER, &st, AT_SYMLINK_NOFOLLOW) || !S_ISLNK(st.st_mode) || exists(s->fd, "lock") || is_as_good_as_empty(s->fd))
 		return true;
 	return refuse(s, err, STR(FOLDER " is a link to a folder that holds something else: remove it, or let it lead to an empty folder"));
 }
