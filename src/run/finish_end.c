@@ -227,7 +227,9 @@ void finish_scarce(struct job *j, struct str error)
 {
 	note_unstarted(j, error);
 	j->tries_before++;
+	j->outcome.unstarted = true;
 	try_later(j, TRY_TRANSIENT, with_jitter(SCARCE_DELAY_NS), STR_NONE);
+	j->outcome.unstarted = false;
 }
 
 void finish_unprovided(struct job *j, const struct choice_none *none)

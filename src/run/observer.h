@@ -42,7 +42,7 @@ struct outcome {
 	struct str error;   /* one line, may be empty */
 	int64_t timeout_ns; /* the limit that was over, with TRY_TIMEOUT and TRY_STALL */
 	uint32_t tries;
-	bool unstarted;      /* the first try could not even be started: nothing was printed */
+	bool unstarted;      /* the first try could not even be started: nothing was printed. EVENT_RETRY: this one could not beside what runs, and is started later */
 	int64_t duration_ns; /* of all tries with waiting between them */
 	int64_t input_tokens, output_tokens; /* -1: not reported; of all tries */
 	int64_t cache_read_tokens, cache_write_tokens; /* likewise; not among the input */

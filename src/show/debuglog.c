@@ -149,7 +149,10 @@ static void on_retry(struct debuglog *l, const struct event *e)
 	if (!(l->kinds & DEBUG_JOBS))
 		return;
 	struct sbuf b = begin(l, e->task);
-	sbuf_printf(&b, "try %u failed, the next one begins ", e->outcome ? e->outcome->tries : 0);
+	if (e->outcome && e->outcome->earlier)
+		sbuf_lit(&b, "its last answer failed its check again, a first try begins ");
+	else
+		sbuf_printf(&b, "try %u failed, the next one begins ", e->outcome ? e->outcome->tries : 0);
 	if (e->delay_ns > 0) {
 		sbuf_lit(&b, "in ");
 		phrase_span(&b, e->delay_ns);

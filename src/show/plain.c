@@ -390,7 +390,7 @@ static void on_retry(struct plain *p, const struct event *e)
 	console_live_end(&p->console, e->task->name, e->task->kind == TASK_AGENT);
 	sbuf_printf(&b, "%s: ", p->config.program);
 	utf8_escape(&b, e->task->name);
-	if (o->class == TRY_LOST) {
+	if (o->class == TRY_LOST || o->unstarted) {
 		sbuf_lit(&b, ": ");
 		utf8_escape(&b, o->error);
 		sbuf_lit(&b, "; that is no failure of its own, next ");
