@@ -230,8 +230,8 @@ static void note_maker(const struct orphans *o, struct arena *a, const struct ta
 	struct str problem;
 	if (!made || str_eq(made->name, t->name) || !is_on_record(o, made) || !may_be_marked(o, made))
 		return;
-	struct maker m = {made->name, made->start_id, p, {0, 0}};
-	content_of_output(o->h, a, p, &m.before, &problem);
+	struct maker m = {.name = made->name, .start_id = made->start_id, .output = p};
+	m.seen = content_of_output(o->h, a, p, &m.before, &problem) != FILE_FAILED;
 	vec_push(a, out, m);
 }
 
@@ -254,15 +254,18 @@ int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t
 	return err;
 }
 
+static bool is_as_before(const struct orphans *o, struct arena *a, const struct maker *m)
+{
+	struct hash128 now = {0, 0};
+	struct str problem;
+	return m->seen && content_of_output(o->h, a, m->output, &now, &problem) != FILE_FAILED && hash_eq(now, m->before);
+}
+
 void orphans_failed(const struct orphans *o, struct arena *a, const struct makers *m)
 {
-	struct hash128 now;
-	struct str problem;
-	for (size_t i = 0; i < m->n; i++) {
-		content_of_output(o->h, a, m->p[i].output, &now, &problem);
-		if (!hash_eq(now, m->p[i].before))
+	for (size_t i = 0; i < m->n; i++)
+		if (!is_as_before(o, a, &m->p[i]))
 			return;
-	}
 	for (size_t i = 0; i < m->n; i++)
 		store_mark_start(o->h->store, m->p[i].name, m->p[i].start_id);
 }

@@ -18,7 +18,8 @@ struct makers {
 		struct str name;
 		uint64_t start_id; /* of that success */
 		const struct pattern *output;
-		struct hash128 before; /* as it stood when the task began */
+		struct hash128 before; /* as it stood when the task began; zero: it was not there */
+		bool seen;             /* that could be looked at */
 	} *p;
 	size_t n, cap;
 };
