@@ -15,6 +15,8 @@
 /* Where in an answer something stands: `json:/a/b`, `jsonl:/a/b` (last line that has it), `jsonl-sum:/a/b` (adds over lines and
  * members; a part `*` is any member), `stderr-json:/a`, `text` (all of standard output), `file` (${result_file}). */
 enum where_kind { WHERE_NONE, WHERE_TEXT, WHERE_FILE, WHERE_JSON, WHERE_JSONL, WHERE_JSONL_SUM, WHERE_STDERR_JSON };
+/* As a section of the rules says it, up to a pointer: "text", "jsonl:"; what is nowhere is looked for in the text. */
+const char *where_name(enum where_kind kind);
 struct where {
 	enum where_kind kind;
 	struct str pointer; /* RFC 6901; a part `*` names every member */

@@ -229,6 +229,7 @@ bool where_pointer_set(struct str pointer, size_t *from, size_t *to)
 }
 
 static const char *const where_names[] = {
+    [WHERE_NONE] = "text",
     [WHERE_TEXT] = "text",
     [WHERE_FILE] = "file",
     [WHERE_JSON] = "json:",
@@ -236,6 +237,11 @@ static const char *const where_names[] = {
     [WHERE_JSONL_SUM] = "jsonl-sum:",
     [WHERE_STDERR_JSON] = "stderr-json:",
 };
+
+const char *where_name(enum where_kind kind)
+{
+	return where_names[kind];
+}
 
 static bool where_parse(struct str s, struct where *out)
 {

@@ -9,19 +9,9 @@
 #define TOKENS_MOST INT64_C(1000000000000)
 #define COST_MOST_USD 1e9
 
-static const char *const kind_names[] = {
-    [WHERE_NONE] = "text",
-    [WHERE_TEXT] = "text",
-    [WHERE_FILE] = "file",
-    [WHERE_JSON] = "json:",
-    [WHERE_JSONL] = "jsonl:",
-    [WHERE_JSONL_SUM] = "jsonl-sum:",
-    [WHERE_STDERR_JSON] = "stderr-json:",
-};
-
 struct str where_text(struct arena *a, const struct where *w)
 {
-	return arena_printf(a, "%s%.*s", kind_names[w->kind], STR_ARG(w->pointer));
+	return arena_printf(a, "%s%.*s", where_name(w->kind), STR_ARG(w->pointer));
 }
 
 bool where_is_json(const struct where *w)
