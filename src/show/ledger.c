@@ -98,7 +98,7 @@ static unsigned take_lane(struct ledger *l)
 
 static void begin_try(struct ledger *l, struct ledger_entry *e, const struct event *ev)
 {
-	struct ledger_try t = {.began_ns = ev->at_ns, .ended_ns = ev->at_ns, .lane = take_lane(l), .provider = ledger_masked(l, ev->text), .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	struct ledger_try t = {.began_ns = ev->at_ns, .ended_ns = ev->at_ns, .number = ev->kind == EVENT_TRY ? ev->count : 1, .lane = take_lane(l), .provider = ledger_masked(l, ev->text), .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
 	vec_push(&l->arena, &e->tries, t);
 	e->running = true;
 	set_state(l, e, LEDGER_RUNNING);
@@ -130,6 +130,8 @@ static void end_try(struct ledger *l, struct ledger_entry *e, int64_t at_ns, con
 		t->output_tokens = minus(o->output_tokens, e->output_tokens);
 		t->cost_usd = minus_usd(o->cost_usd, e->cost_usd);
 	}
+	if (o && o->earlier)
+		t->number = 0;
 	if (o && !well) {
 		failure_words(&why, e->task, o);
 		t->class = try_class_name(o->class);

@@ -32,6 +32,7 @@ const char *ledger_state_name(enum ledger_state s);
 
 struct ledger_try {
 	int64_t began_ns, ended_ns; /* monotonic */
+	size_t number;              /* from 1; 0: an earlier run's answer was shown to its check again */
 	unsigned lane;              /* from 0; no two tries have one at the same time */
 	struct str provider;
 	const char *class;          /* NULL: it was well */

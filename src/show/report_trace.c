@@ -78,7 +78,7 @@ static void put_lanes(struct trace *t)
 	}
 }
 
-static void add_args(struct jsonout *o, const struct ledger_entry *e, const struct ledger_try *try, size_t number)
+static void add_args(struct jsonout *o, const struct ledger_entry *e, const struct ledger_try *try, bool last)
 {
 	const struct task *t = e->task;
 	jsonout_object(o, "args");
@@ -86,8 +86,8 @@ static void add_args(struct jsonout *o, const struct ledger_entry *e, const stru
 		set_some(o, "agent", t->agent->name);
 	set_some(o, "provider", try->provider);
 	set_some(o, "reason", e->reason);
-	jsonout_number(o, "try", (int64_t)number + 1);
-	jsonout_word(o, "state", number + 1 < e->tries.n || try->class ? "failed" : ledger_state_name(e->state));
+	jsonout_number(o, "try", (int64_t)try->number);
+	jsonout_word(o, "state", !last || try->class ? "failed" : ledger_state_name(e->state));
 	if (try->class)
 		jsonout_word(o, "class", try->class);
 	set_some(o, "error", try->error);
@@ -108,7 +108,7 @@ static void put_tries(struct trace *t, const struct ledger_entry *e)
 		jsonout_word(o, "cat", "task");
 		jsonout_number(o, "ts", us(t, try->began_ns));
 		jsonout_number(o, "dur", us(t, try->ended_ns) - us(t, try->began_ns));
-		add_args(o, e, try, i);
+		add_args(o, e, try, i + 1 == e->tries.n);
 		end(t);
 	}
 }
