@@ -1,5 +1,6 @@
 #include "show/terminal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -148,6 +149,7 @@ void terminal_add(struct terminal *t, struct str text)
 	if (!text.n || t->error)
 		return;
 	if (!last || last->path) {
+		assert(t->queue.p || !t->queue.n);
 		vec_push(NULL, &t->queue, (struct queued){0});
 		last = &t->queue.p[t->queue.n - 1];
 	}

@@ -96,7 +96,7 @@ bool cache_find_bytes(struct cache *c, struct arena *a, struct hash128 signature
 
 bool cache_find(struct cache *c, struct arena *a, struct hash128 signature, struct cache_entry *out)
 {
-	struct str file;
+	struct str file = STR_NONE;
 
 	return cache_find_bytes(c, a, signature, out, &file);
 }

@@ -2,6 +2,7 @@
  * NAME.places holds in each 16 bytes, locked as a whole, the pid of a call's process. All locks belong to open file descriptions. */
 #include "state/limits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -131,6 +132,7 @@ void limits_drain(struct limits *l)
 /* A file of the folder, and nothing that somebody put in its place. */
 static int open_own(const struct limits *l, struct str name, int how)
 {
+	assert(name.p);
 	int fd = openat(l->folder_fd, name.p, how | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	struct stat st;
 
