@@ -172,10 +172,10 @@ def planner_asks_only_the_new_ones_of_a_changed_plan(box):
 
 
 LOGGED = """#!/bin/sh
-# Writes down when a program begins and ends, in one file for all.
+# Writes down when a program begins and ends, in one file for all. The program may be one that looks for the next of its name, as ccache does.
 echo + >> {log}
 {pause}
-{program} "$@"
+PATH=${{PATH#{folder}:}} {program} "$@"
 status=$?
 echo - >> {log}
 exit $status
@@ -198,7 +198,7 @@ def most_at_once(box, command):
     offline = os.path.join(os.path.dirname(box.axmake), "axmake-offline")
     for name, program, pause in (("cc", "cc", "sleep 0.2"), ("cat", "cat", ":"), ("agent", offline, ":")):
         real = program if "/" in program else box.call(f"command -v {program}").text.strip()
-        write(box.path("logged", name), LOGGED.format(log=log, program=real, pause=pause), 0o755)
+        write(box.path("logged", name), LOGGED.format(log=log, program=real, pause=pause, folder=box.path("logged")), 0o755)
     write(os.path.join(folder, "manual/axmake.ini"), PROVIDER.format(program=box.path("logged", "agent")))
     r = box.call(command, folder, PATH=f"{box.path('logged')}:{box.env['PATH']}").ok()
     running = most = begun = 0
