@@ -481,7 +481,8 @@ static void patterns_never_see_the_answer(void **state)
 
 	f->p.retry_on = STR("overloaded");
 	f->p.fatal_on = STR("unknown model$");
-	put(f, "out", "The server is overloaded; unknown model\n");
+	f->p.quota_on = STR("limit reached");
+	put(f, "out", "The server is overloaded; limit reached; unknown model\n");
 	read_it(f, 1);
 	assert_int_equal(f->got.class, TRY_FAILED);
 	put(f, "err", "server OVERLOADED now\nbye\n");
@@ -494,6 +495,12 @@ static void patterns_never_see_the_answer(void **state)
 	/* On success standard error is not looked at. */
 	read_it(f, 0);
 	assert_int_equal(f->got.class, TRY_OK);
+	put(f, "err", "limit reached\noverloaded\nunknown model\n");
+	read_it(f, 1);
+	expect_error(f, TRY_QUOTA, "unknown model");
+	read_it(f, 0);
+	assert_int_equal(f->got.class, TRY_OK);
+	put(f, "err", "overloaded\n");
 	f->p.fatal_on = STR("(");
 	read_it(f, 1);
 	assert_int_equal(f->got.class, TRY_TRANSIENT);
