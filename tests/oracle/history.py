@@ -15,7 +15,7 @@ import time
 import changes
 import generate
 import workflow as w
-from reference import ALL, Mismatch, Reference, Run, read_tree
+from reference import ALL, Mismatch, Reference, Run, other_work, read_tree
 
 HIDDEN = (".axmake", ".automatosx")
 OURS = ("workflow.ax.yaml", "axmake.ini")
@@ -228,7 +228,8 @@ class History:
             return (["-W", t.name], {"anew": [t.uid]}) if t.kind != "group" else ([], {})
         if self.ref.unsure or self.wf.planner and self.ref.disk.get(w.PLAN, b"").decode() not in self.wf.plans:
             return [], {}  # nobody's plan would count
-        if way < 0.12 and t.name in self.ref.records:
+        # What is on record there for other work, as after a swap of names, the reference would take for what stands.
+        if way < 0.12 and t.name in self.ref.records and not other_work(self.ref.records[t.name], t):
             files = [*generate.SOURCES, *generate.FOUND, *(o for u in self.wf.tasks if u.name in self.ref.records for o in u.outputs if not w.has_more(o))]
             old = [rng.choice(files)] if rng.random() < 0.5 else [t.uid]
             return ["-o", t.name if old[0] == t.uid else old[0]], {"old": old}
