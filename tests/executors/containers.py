@@ -1,11 +1,12 @@
-"""Containers by podman, of an image made from this machine's busybox: nothing is fetched. Storage of its own, in the test's folder."""
+"""Containers by podman and docker, of an image made from this machine's busybox: nothing is fetched. Storage of its own, in the test's folder."""
 
 import os
 import shutil
 import subprocess
 import tarfile
+import time
 
-from suite import Skipped, write
+from suite import Skipped, read, write
 
 APPLETS = "sh cat echo printf dd mkdir mv rm sleep touch env pwd grep seq kill test tr true".split()
 # What different machines, some of them containers themselves, need to start one.
@@ -22,29 +23,32 @@ def busybox():
     raise Skipped("a static busybox is missing (busybox-static)")
 
 
-class Containers:
-    """`with Containers(box) as c`: the image `axtest:1`, and a `podman` first on the PATH that works on this machine."""
+def image(box):
+    path, at = box.path("image.tar"), busybox()
+    with tarfile.open(path, "w") as t:
+        for folder in ("bin", "tmp", "etc", "proc", "dev", "sys"):
+            info = tarfile.TarInfo(folder)
+            info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
+            t.addfile(info)
+        t.add(at, "bin/busybox")
+        for name in APPLETS:
+            info = tarfile.TarInfo("bin/" + name)
+            info.type, info.linkname = tarfile.SYMTYPE, "busybox"
+            t.addfile(info)
+        write(box.path("inside"), "in the container\n")
+        t.add(box.path("inside"), "etc/inside")
+    return path
+
+
+class Podman:
+    """`with Podman(box) as c`: the image `axtest:1`, and a `podman` first on the PATH that works on this machine."""
+
+    name = "podman"
 
     def __init__(self, box):
         self.box, self.podman = box, shutil.which("podman")
         if not self.podman:
             raise Skipped("podman is missing")
-
-    def image(self):
-        path, at = self.box.path("image.tar"), busybox()
-        with tarfile.open(path, "w") as t:
-            for folder in ("bin", "tmp", "etc", "proc", "dev", "sys"):
-                info = tarfile.TarInfo(folder)
-                info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-                t.addfile(info)
-            t.add(at, "bin/busybox")
-            for name in APPLETS:
-                info = tarfile.TarInfo("bin/" + name)
-                info.type, info.linkname = tarfile.SYMTYPE, "busybox"
-                t.addfile(info)
-            write(self.box.path("inside"), "in the container\n")
-            t.add(self.box.path("inside"), "etc/inside")
-        return path
 
     def wrapper(self, always, of_run):
         where = f"--root {self.box.path('containers')} --runroot {self.box.path('containers-run')} {always}"
@@ -57,7 +61,7 @@ class Containers:
     def __enter__(self):
         self.box.env["PATH"] = f"{self.box.path('bin')}:{self.box.env['PATH']}"
         self.wrapper(*WAYS[0])
-        made = self.box.call(f"podman import -q {self.image()} axtest:1")
+        made = self.box.call(f"podman import -q {image(self.box)} axtest:1")
         if made.status:
             raise Skipped("podman cannot keep an image here: " + made.text.strip().splitlines()[-1])
         for way in WAYS:
@@ -72,3 +76,43 @@ class Containers:
 
     def __exit__(self, *_):
         self.box.call("podman rm --force --all --time 0; podman rmi --force --all; podman unshare rm -rf containers 2>/dev/null")
+
+
+class Docker:
+    """The same of docker, by a daemon of its own, which needs root."""
+
+    name = "docker"
+
+    def __init__(self, box):
+        self.box = box
+        if not shutil.which("docker") or not shutil.which("dockerd"):
+            raise Skipped("docker is missing (docker.io)")
+        if os.geteuid():
+            raise Skipped("only root may start docker's daemon")
+
+    def __enter__(self):
+        socket = "unix://" + self.box.path("docker.sock")
+        words = ["--data-root", self.box.path("docker"), "--exec-root", self.box.path("docker-run"), "--pidfile", self.box.path("docker.pid"), "-H", socket]
+        words += ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+        with open(self.box.path("docker.log"), "wb") as log:
+            self.daemon = subprocess.Popen(["dockerd", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.box.env["DOCKER_HOST"] = socket
+        deadline = time.monotonic() + 60
+        while self.box.call("docker ps").status:
+            if self.daemon.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise Skipped("docker's daemon does not come up here: " + read(self.box.path("docker.log")).strip().splitlines()[-1])
+            time.sleep(0.2)
+        made = self.box.call(f"docker import {image(self.box)} axtest:1")
+        seen = made if made.status else self.box.call("docker run --rm --network host axtest:1 cat /etc/inside")
+        if seen.status:
+            self.__exit__()
+            raise Skipped("docker may start no container here: " + seen.text.strip().splitlines()[-1])
+        return self
+
+    def left(self):
+        return self.box.call("docker ps -a -q").ok().text.split()
+
+    def __exit__(self, *_):
+        self.daemon.terminate()
+        self.daemon.wait()

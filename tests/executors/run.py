@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-from containers import Containers  # pylint: disable=wrong-import-position
+from containers import Docker, Podman  # pylint: disable=wrong-import-position
 from machines import Machines  # pylint: disable=wrong-import-position
 from suite import check, edit, equal, read, run_cases, write  # pylint: disable=wrong-import-position
 
@@ -178,9 +178,9 @@ def an_executor_that_always_loses_is_given_up(box):
     equal(read(os.path.join(at, "runs")), "x\n" * 6)
 
 
-def podman_runs_scripts_and_agents(box):
+def _runs_scripts_and_agents(box, containers):
     """In the image's own system, with the root under its own path; keys are on no command line."""
-    with Containers(box) as c:
+    with containers(box) as c:
         at = work(
             box,
             """  - {name: script, run: 'cat /etc/inside > inside; pwd >> inside; printf "%s" "$N" > n; echo "$COUNTED|$NOT_SENT"; exec cat > rest', outputs: [inside, n, rest], env: {N: "${nasty}"}, env_inputs: [COUNTED], slots: 2}
@@ -189,9 +189,9 @@ def podman_runs_scripts_and_agents(box):
   - {name: killed, run: kill -9 $$}
 default: [agent]
 """,
-            "[executor podman]\nimage = axtest:1\n[agent echo]\nprovider = mine\nrole =\n[provider mine]\ncommand = sh -c 'cat; printf %s \"$MY_KEY\"'\nkey_env = MY_KEY\n",
+            f"[executor {c.name}]\nimage = axtest:1\n[agent echo]\nprovider = mine\nrole =\n[provider mine]\ncommand = sh -c 'cat; printf %s \"$MY_KEY\"'\nkey_env = MY_KEY\n",
         )
-        write(box.path("w", "workflow.ax.yaml"), "vars: {nasty: " + repr_yaml(NASTY) + "}\n" + read(box.path("w", "workflow.ax.yaml")).replace("ssh", "podman"))
+        write(box.path("w", "workflow.ax.yaml"), "vars: {nasty: " + repr_yaml(NASTY) + "}\n" + read(box.path("w", "workflow.ax.yaml")).replace("ssh", c.name))
         done = box.call("axmake", at, COUNTED="counted", NOT_SENT="x", MY_KEY="secret-value-of-mine").ok()
         equal(read(os.path.join(at, "inside")), "in the container\n" + at + "\n")
         equal(read(os.path.join(at, "n")), NASTY)
@@ -202,11 +202,11 @@ default: [agent]
         equal(c.left(), [])
 
 
-def podman_leaves_no_container(box):
+def _leaves_no_container(box, containers):
     """After a time-out, Ctrl-C, and by the run after a killed one."""
-    with Containers(box) as c:
-        at = work(box, "  - {name: late, run: sleep 84.25, timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", "[executor podman]\nimage = axtest:1\n")
-        edit(box.path("w", "workflow.ax.yaml"), "ssh", "podman")
+    with containers(box) as c:
+        at = work(box, "  - {name: late, run: sleep 84.25, timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", f"[executor {c.name}]\nimage = axtest:1\n")
+        edit(box.path("w", "workflow.ax.yaml"), "ssh", c.name)
         seen = box.call("axmake late", at)
         check("Timeout after 2s" in seen.text and "may still run" not in seen.text, seen.text)
         equal(c.left(), [])
@@ -222,9 +222,27 @@ def podman_leaves_no_container(box):
             equal(c.left(), [], out)
 
 
+def podman_runs_scripts_and_agents(box):
+    _runs_scripts_and_agents(box, Podman)
+
+
+def podman_leaves_no_container(box):
+    _leaves_no_container(box, Podman)
+
+
+def docker_runs_scripts_and_agents(box):
+    _runs_scripts_and_agents(box, Docker)
+
+
+def docker_leaves_no_container(box):
+    _leaves_no_container(box, Docker)
+
+
 CASES = [
     podman_runs_scripts_and_agents,
     podman_leaves_no_container,
+    docker_runs_scripts_and_agents,
+    docker_leaves_no_container,
     ssh_hands_on_words_variables_and_standard_input,
     ssh_tells_exit_statuses,
     ssh_leaves_nothing_after_a_timeout_or_ctrl_c,
