@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -86,6 +87,9 @@ static const char *reason(int store_fd)
 	for (size_t i = 0; !fstatfs(store_fd, &fs) && i < sizeof systems / sizeof *systems; i++)
 		if ((unsigned long)fs.f_type == systems[i].magic)
 			return systems[i].text;
+	/* An overlay marks by them what was removed. */
+	if (fgetxattr(store_fd, "user.axmake", NULL, 0) < 0 && errno == EOPNOTSUPP)
+		return " (the root's file system keeps no extended attributes)";
 	return isolate_setting();
 }
 
