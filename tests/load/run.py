@@ -8,6 +8,7 @@ What is measured is axmake's own, as /proc has it: resident memory, descriptors,
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -350,6 +351,71 @@ def case_a_watch_of_many_rounds(box):
     check(run.look()[2] - last[2] < 0.1, "it works while nothing changes")
     run.p.send_signal(signal.SIGINT)
     run.p.wait(30)
+
+
+BIG = """[provider text]
+command = sh big.sh
+[provider json]
+command = sh big.sh '{"result":"' '"}'
+result = json:/result
+[provider sum]
+command = sha256sum
+[agent text]
+provider = text
+role =
+[agent json]
+provider = json
+role =
+[agent sum]
+provider = sum
+role =
+"""
+BIG_SH = """read n
+printf '%s' "$1"
+yes 'an answer of many words' | head -c "$n" | tr '\\n' ' '
+printf '%s' "$2"
+"""
+
+
+# The peak of the program (and of what it started, each for itself), for `ax run` and for a workflow.
+def case_memory_does_not_grow_with_an_answer(box):
+    no_sanitizer(box, "keeps what was given back")
+    measure = box.path("measure")
+    if not shutil.which("cc") or subprocess.run(["cc", "-D_GNU_SOURCE", "-o", measure, os.path.join(HERE, "../../bench/measure.c")], check=False).returncode:
+        raise Skipped("bench/measure.c cannot be compiled here")
+    box.write("axmake.ini", BIG)
+    box.write("big.sh", BIG_SH)
+    for agent in ("text", "json"):
+        for what in ("ax run", "workflow"):
+            peaks = []
+            for n in (1000000, 30000000):
+                if what == "workflow":
+                    box.write("workflow.ax.yaml", f"tasks: [{{name: a, agent: {agent}, task: '{n}'}}]\n")
+                    words = [box.axmake, "-s"]
+                else:
+                    words = [os.path.join(os.path.dirname(box.axmake), "ax"), "run", agent, str(n)]
+                with open(box.path("answer"), "w+b") as out, open(box.path("peak"), "w+b") as peak:
+                    p = subprocess.run([measure, str(peak.fileno()), *words], cwd=box.root, env=box.env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, pass_fds=[peak.fileno()], timeout=120, check=False)
+                    check(p.returncode == 0, f"{what}, {n} bytes: it ended with {p.returncode}", p.stderr[-3000:])
+                    check(os.path.getsize(out.name) in (n, n + 1), f"{what}: {os.path.getsize(out.name)} bytes came of {n}")
+                    peak.seek(0)
+                    peaks.append(int(peak.read().split()[2]))
+            box.note(f"{what}, {agent}: {peaks[0]} KiB at an answer of 1 MB, {peaks[1]} KiB at one of 30 MB")
+            check(peaks[1] - peaks[0] < 4096, f"{what}, {agent}: {peaks[1] - peaks[0]} KiB more for 29 MB more")
+
+
+# As a file, as another's result, and on standard input of ax run: the agent gets every byte.
+def case_a_prompt_of_8_mb_comes_whole(box):
+    text = "".join(f"line {i} of a long prompt \u00e4\n" for i in range(280000)) + "the end"
+    wanted = hashlib.sha256(text.encode()).hexdigest() + "  -\n"
+    check(len(text.encode()) > 8000000, "the prompt is too short")
+    box.write("axmake.ini", BIG)
+    box.write("long.md", text)
+    box.write("workflow.ax.yaml", "tasks:\n  - {name: file, agent: sum, task_file: long.md}\n  - {name: made, run: cat long.md}\n  - {name: result, agent: sum, task: '${made}'}\n")
+    for words, given in (["axmake", "-s", "file"], b""), (["axmake", "-s", "result"], b""), (["ax", "run", "sum", "-"], text.encode()):
+        p = subprocess.run(words, cwd=box.root, env=box.env, input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
+        got = p.stdout.decode()[-len(wanted):]
+        check(p.returncode == 0 and got == wanted, f"{' '.join(words)}: exit status {p.returncode}", f"got {got!r}, not {wanted!r}", p.stderr[-3000:])
 
 
 def main():
