@@ -54,7 +54,8 @@ class History:
     def path(self, *parts):
         return os.path.join(self.box, *parts)
 
-    def play(self):
+    def prepare(self):
+        """The folders, the agent, the sources, and the workflow."""
         os.makedirs(self.path("root", "out"))
         os.mkdir(self.home)
         self.write(self.path("home", "model-agent"), w.MODEL_AGENT.encode())
@@ -64,6 +65,9 @@ class History:
         if self.wf.planner:
             changes.change_plan(self)
         self.save()
+
+    def play(self):
+        self.prepare()
         self.run()
         for _ in range(self.rng.randint(4, 9)):
             for _ in range(self.rng.randint(0, 3)):

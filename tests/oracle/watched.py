@@ -40,15 +40,7 @@ class Watched(History):
             wf.plans["tasks:\n" + "".join(w.task_yaml(both, t) for t in tasks) if tasks else "tasks: []\n"] = tasks
 
     def play(self):
-        os.makedirs(self.path("root", "out"))
-        os.mkdir(self.home)
-        self.write(self.path("home", "model-agent"), w.MODEL_AGENT.encode())
-        os.chmod(self.path("home", "model-agent"), 0o755)
-        for path, data in generate.sources(self.rng).items():
-            self.change(path, data.replace(b"BAD", b""))
-        if self.wf.planner:
-            changes.change_plan(self)
-        self.save()
+        self.prepare()
         watch = self.begin()
         try:
             self.settle(watch)
