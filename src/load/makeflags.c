@@ -70,17 +70,23 @@ static void take_letters(struct reader *r, struct str letters)
 	}
 }
 
-static void take_long(struct reader *r, struct str option)
+bool makeflags_takes_word(struct str option)
 {
 	static const char *const with_value[] = {"directory",  "file",    "makefile", "include-dir", "old-file",
 	                                         "assume-old", "what-if", "new-file", "assume-new",  "eval"};
 
 	for (size_t i = 0; i < sizeof with_value / sizeof *with_value; i++)
-		if (str_eq(option, str_of(with_value[i]))) {
-			r->i++;
-			return;
-		}
-	vec_push(r->arena, &r->out.options, option);
+		if (str_eq(option, str_of(with_value[i])))
+			return true;
+	return false;
+}
+
+static void take_long(struct reader *r, struct str option)
+{
+	if (makeflags_takes_word(option))
+		r->i++;
+	else
+		vec_push(r->arena, &r->out.options, option);
 }
 
 static void take_variable(struct reader *r, struct str word)

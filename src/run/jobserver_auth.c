@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "load/makeflags.h"
+
 /* Reads a decimal int with an optional minus and moves *at behind it; false when there is none or it does not fit. */
 static bool read_int(struct str s, size_t *at, int *out)
 {
@@ -186,6 +188,10 @@ static enum after add_option(struct sbuf *b, struct str word, bool first)
 		return alone ? AFTER_NUMBER : AFTER_NOTHING;
 	if (is_long(word, STR("--jobserver-auth")) || is_long(word, STR("--jobserver-fds")))
 		return alone ? AFTER_DROP : AFTER_NOTHING;
+	if (word.n > 2 && str_starts(word, STR("--")) && makeflags_takes_word(str_sub(word, 2, word.n))) {
+		sbuf_str(b, word);
+		return AFTER_KEEP;
+	}
 	/* A word without a dash that came to stand first would be read as letters. It means nothing to make. */
 	if (first || b->n > 0 || word.p[0] == '-' || !alone)
 		sbuf_str(b, word);

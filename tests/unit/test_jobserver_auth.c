@@ -219,6 +219,7 @@ static void strips_only_the_jobservers_words(void **state)
 	assert_str(jobserver_makeflags(&x->a, STR("k -j9 -- A=b"), STR(" -j2")), "k -j2 -- A=b");
 	assert_str(jobserver_makeflags(&x->a, STR("k -- "), STR(" -j2")), "k -j2");
 	assert_str(jobserver_makeflags(&x->a, STR("k -C -- -j9 -- A=b"), STR(" -j2")), "k -C -- -j2 -- A=b"); /* the first is a folder's name */
+	assert_str(jobserver_makeflags(&x->a, STR("k --what-if -- -j9 -- A=b"), STR(" -j2")), "k --what-if -- -j2 -- A=b");
 }
 
 int main(void)
