@@ -5,7 +5,7 @@
 
 #include "load/callwords.h"
 #include "load/inifile.h"
-#include "load/provider_keys.h"
+#include "load/provider_parts.h"
 #include "load/value.h"
 
 /* The line "name=value" in sorted lines, put in or replaced. */

@@ -1,4 +1,5 @@
-#include "load/provider_keys.h"
+#include "load/provider.h"
+#include "load/provider_parts.h"
 
 #include <assert.h>
 #include <regex.h>

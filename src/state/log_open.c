@@ -5,6 +5,7 @@
 #include "base/boot.h"
 #include "base/os.h"
 #include "state/frame.h"
+#include "state/log.h"
 #include "state/log_parts.h"
 #include "state/record.h"
 

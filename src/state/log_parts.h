@@ -7,7 +7,6 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "state/log.h"
 #include "state/logfile.h"
 #include "state/logheld.h"
 #include "state/logindex.h"

@@ -1,6 +1,6 @@
 /* The keys of a provider's section, and how each is read. Private to provider. */
-#ifndef AXMAKE_LOAD_PROVIDER_KEYS_H
-#define AXMAKE_LOAD_PROVIDER_KEYS_H
+#ifndef AXMAKE_LOAD_PROVIDER_PARTS_H
+#define AXMAKE_LOAD_PROVIDER_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "load/inifile.h"
-#include "load/provider.h"
+
+struct provider;
 
 /* One section that is being laid over a provider. */
 struct apply {
