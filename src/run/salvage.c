@@ -167,7 +167,10 @@ void salvage_refused(struct job *j)
 {
 	struct hash128 none = {0, 0};
 	bool stands = is_kept(j) && j->counted && !hash_eq(j->made, none) && hash_eq(j->made, salvage_made(j));
-	if (!stands || try_write_call(j, true, true, false, true))
+	int err = stands ? try_write_call(j, true, true, false, true) : 0;
+	if (err)
+		sched_warn(j->sched, j->task, "cannot write .axmake/%s: %s; another check will not judge its refused answer, but ask for a new one", call_left_path(&j->arena, j->dir).p, os_error(err));
+	if (!stands || err)
 		salvage_forget(j);
 }
 
