@@ -194,6 +194,11 @@ struct str mask_copy(const struct mask *m, struct arena *a, struct str text)
 	return s;
 }
 
+struct str mask_before_cut(const struct mask *m, struct str text)
+{
+	return str_sub(text, 0, text.n - part_at_edge(m, text, true));
+}
+
 struct str mask_behind_cut(const struct mask *m, struct str text)
 {
 	return str_sub(text, part_at_edge(m, text, false), text.n);

@@ -21,6 +21,8 @@ void mask_read(struct mask *m, struct arena *a, const char *const *env);
 void mask_text(const struct mask *m, struct str text, struct sbuf *out);
 /* The text itself where it holds none, else a masked copy in the arena. Also masked is what stands of a value that a closing "…" has cut. */
 struct str mask_copy(const struct mask *m, struct arena *a, struct str text);
+/* Without what may be the beginning of a value at its end: for text of which more may come. */
+struct str mask_before_cut(const struct mask *m, struct str text);
 /* Without what may be the end of a value at its beginning: for text whose beginning was cut away. */
 struct str mask_behind_cut(const struct mask *m, struct str text);
 

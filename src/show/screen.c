@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "run/mask.h"
 
 #define PIECE ((size_t)32 << 10)
 
@@ -136,10 +137,21 @@ void screen_end(struct screen *v, struct sbuf *out)
 	v->colored = false;
 }
 
-int screen_copy(int fd, FILE *to, enum screen_mode mode)
+/* Adds a piece of what may hold secrets; NULL: there is no more. */
+static void add_masked(struct screen *v, struct sbuf *out, const struct mask *m, bool grows, struct sbuf *carry, const char *piece, size_t n)
+{
+	struct sbuf b = {0};
+	if (!piece && grows)
+		carry->n = mask_before_cut(m, sbuf_view(carry)).n;
+	mask_piece(m, carry, (struct str){piece ? piece : "", n}, !piece, &b);
+	screen_add(v, out, b.n ? b.p : "", b.n);
+	sbuf_free(&b);
+}
+
+int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct mask *m, bool grows)
 {
 	struct screen v = {.mode = mode};
-	struct sbuf b = {0};
+	struct sbuf b = {0}, carry = {0};
 	int err = 0;
 	char *piece = xmalloc(PIECE); /* of the stack each page would be touched */
 	while (!ferror(to)) {
@@ -150,12 +162,18 @@ int screen_copy(int fd, FILE *to, enum screen_mode mode)
 			err = errno;
 		if (n <= 0)
 			break;
-		screen_add(&v, &b, piece, (size_t)n);
+		if (m)
+			add_masked(&v, &b, m, grows, &carry, piece, (size_t)n);
+		else
+			screen_add(&v, &b, piece, (size_t)n);
 		fwrite(b.n ? b.p : "", 1, b.n, to);
 		sbuf_clear(&b);
 	}
+	if (m)
+		add_masked(&v, &b, m, grows, &carry, NULL, 0);
 	screen_end(&v, &b);
 	fwrite(b.n ? b.p : "", 1, b.n, to);
+	sbuf_free(&carry);
 	sbuf_free(&b);
 	free(piece);
 	return err;

@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 
+struct mask;
+
 enum screen_mode {
 	SCREEN_SAFE,   /* every control character but tab and line's end is shown as \x1b or \u202e */
 	SCREEN_COLORS, /* the same, but colours (SGR sequences) pass */
@@ -28,7 +30,8 @@ struct screen {
 void screen_add(struct screen *v, struct sbuf *out, const char *p, size_t n);
 /* The text is over: what is held, and the end of its colours. */
 void screen_end(struct screen *v, struct sbuf *out);
-/* The rest of a file, in pieces. 0 or the errno of reading; writing's errors stay with `to`. */
-int screen_copy(int fd, FILE *to, enum screen_mode mode);
+/* The rest of a file, in pieces, without values of `m` (NULL: as it is). `grows`: more may be written, so that a value's beginning at its end is not shown
+ * either. 0 or the errno of reading; writing's errors stay with `to`. */
+int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct mask *m, bool grows);
 
 #endif

@@ -8,9 +8,20 @@
 
 #include "base/os.h"
 #include "base/utf8.h"
+#include "run/mask.h"
 #include "show/phrase.h"
 #include "show/screen.h"
 #include "show/views.h"
+
+extern char **environ;
+
+/* How a log is shown. */
+struct shown {
+	FILE *to;
+	const struct mask *mask;
+	bool agent; /* it printed what the log holds */
+	bool grows; /* its try is under way, or was killed */
+};
 
 /* "axmake: 'NAME' MESSAGE" on stderr. */
 static bool complain(const struct task *t, struct str message)
@@ -53,7 +64,7 @@ static enum screen_mode mode_of_results(FILE *to)
 }
 
 /* Prints the first of the logs in folder `dir`, an agent's or a script's, that has anything. 0, ENOENT: there is none, or another errno with its path in *bad. */
-static int print_log(const struct view *v, struct str dir, bool agent, FILE *to, struct str *bad)
+static int print_log(const struct view *v, struct str dir, const struct shown *how, struct str *bad)
 {
 	static const char *const names[] = {"output", "stdout", "stderr"};
 
@@ -66,7 +77,7 @@ static int print_log(const struct view *v, struct str dir, bool agent, FILE *to,
 			continue;
 		if (!err) {
 			if (st.st_size)
-				err = screen_copy(fd, to, screen_mode(agent, is_terminal(to)));
+				err = screen_copy(fd, how->to, screen_mode(how->agent, is_terminal(how->to)), how->mask, how->grows);
 			close(fd);
 			if (!err && !st.st_size)
 				continue;
@@ -99,38 +110,42 @@ static size_t count_tries(const struct view *v, struct str dir, unsigned long *l
 }
 
 /* What the log itself does not tell, on stderr. */
-static void note_tries(const struct view *v, const struct task *t, struct str dir, size_t tries)
+static void note_tries(struct arena *a, const struct task *t, struct open_start start, struct str dir, size_t tries)
 {
-	struct open_start start = {0};
-
-	if (v->log)
-		start = log_open_start(v->log, v->graph->workflow->file, t->name);
-
 	if (start.open && start.failed && start.class.n)
-		complain(t, str_eq(start.class, STR("failed")) ? STR("failed in its last try") : arena_printf(v->arena, "failed in its last try (%.*s)", STR_ARG(start.class)));
+		complain(t, str_eq(start.class, STR("failed")) ? STR("failed in its last try") : arena_printf(a, "failed in its last try (%.*s)", STR_ARG(start.class)));
 	if (tries > 1)
-		complain(t, arena_printf(v->arena, "has the logs of %zu tries in .axmake/%.*s/tries", tries, STR_ARG(dir)));
+		complain(t, arena_printf(a, "has the logs of %zu tries in .axmake/%.*s/tries", tries, STR_ARG(dir)));
 }
 
 bool view_log(const struct view *v, const struct task *t, FILE *to)
 {
 	struct str dir = store_task_dir(v->arena, t->name), bad = STR_NONE;
+	struct open_start start = {0};
+	struct mask m = {0};
+	struct shown how = {to, &m, t->kind == TASK_AGENT, false};
 	unsigned long last = 0;
 	int err;
 
 	if (t->kind == TASK_GROUP)
 		return complain(t, STR("groups its dependencies and prints nothing itself"));
+	if (v->log)
+		start = log_open_start(v->log, v->graph->workflow->file, t->name);
+	/* What a try has printed is masked on disk when it ends. */
+	mask_read(&m, v->arena, (const char *const *)environ);
+	how.grows = start.open && !start.failed;
 	size_t tries = count_tries(v, dir, &last);
-	err = print_log(v, dir, t->kind == TASK_AGENT, to, &bad);
+	err = print_log(v, dir, &how, &bad);
 	if (err == ENOENT || !err) {
-		int checked = print_log(v, arena_printf(v->arena, "%.*s/tries/%lu/check", STR_ARG(dir), last), false, to, &bad);
+		how.agent = false;
+		int checked = print_log(v, arena_printf(v->arena, "%.*s/tries/%lu/check", STR_ARG(dir), last), &how, &bad);
 		err = checked == ENOENT ? err : checked;
 	}
 	if (err && err != ENOENT)
 		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
 	if (err)
 		complain(t, t->record ? STR("printed nothing") : STR("has no log: it never ran here, or printed nothing"));
-	note_tries(v, t, dir, tries);
+	note_tries(v->arena, t, start, dir, tries);
 	return !err;
 }
 
@@ -139,7 +154,7 @@ static int print_result(int fd, FILE *to)
 {
 	struct stat st;
 	char last = '\n';
-	int err = screen_copy(fd, to, mode_of_results(to));
+	int err = screen_copy(fd, to, mode_of_results(to), NULL, false);
 
 	if (!err && is_terminal(to) && !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0)
 		err = errno;
