@@ -37,13 +37,24 @@ struct builder {
 	uint64_t from_aliases;
 	struct node *root;
 	size_t documents;
-	struct cursor cursor;
+	struct cursor cursor, shown;
+	bool ends_differ; /* libyaml ends lines where messages do not */
 	bool stop; /* nothing behind this can be read */
 };
 
-static struct pos mark_pos(const struct builder *b, yaml_mark_t m)
+static struct pos place_of(struct builder *b, size_t line, size_t col)
 {
-	return (struct pos){b->source, (uint32_t)m.line + 1, (uint32_t)m.column + 1};
+	if (b->ends_differ) {
+		cursor_to_shown(&b->shown, b->text, cursor_seek(&b->cursor, b->text, line, col));
+		line = b->shown.line;
+		col = b->shown.col;
+	}
+	return (struct pos){b->source, (uint32_t)line + 1, (uint32_t)col + 1};
+}
+
+static struct pos mark_pos(struct builder *b, yaml_mark_t m)
+{
+	return place_of(b, m.line, m.column);
 }
 
 static struct node *node_new(struct builder *b, uint8_t kind, struct pos at)
@@ -82,7 +93,7 @@ static void warn_of_cut(struct builder *b, const struct node *key, const struct 
 		hash++;
 	if (hash + 1 >= b->text.n || b->text.p[hash] != '#' || strchr(" \t\r\n#", b->text.p[hash + 1]))
 		return;
-	diag_warn(b->d, (struct pos){b->source, (uint32_t)end.line + 1, (uint32_t)(end.column + (hash - b->cursor.offset)) + 1},
+	diag_warn(b->d, place_of(b, end.line, end.column + (hash - b->cursor.offset)),
 	          "quote it if it belongs to the text", "a comment cuts '%.*s' short here", STR_ARG(key->text));
 }
 
@@ -254,10 +265,11 @@ static void on_open(struct builder *b, const yaml_event_t *e, uint8_t kind, cons
 
 static void on_close(struct builder *b)
 {
+	assert(b->depth); /* the library closes what it has opened */
 	struct frame f = b->frames[--b->depth];
 	size_t n = b->pending.n - f.base;
 
-	assert(f.node); /* the library closes what it has opened */
+	assert(f.node);
 	if (f.node->kind == NODE_MAP) {
 		yaml_map_finish(b->a, b->d, f.node, b->pending.p + f.base, n);
 	} else {
@@ -344,6 +356,7 @@ struct node *yaml_parse(struct arena *a, struct diag *d, uint32_t source, struct
 		diag_error(d, whole, NULL, "the file is larger than %u MiB", YAML_MAX_FILE >> 20);
 		return NULL;
 	}
+	b.ends_differ = cursor_ends_differ(b.text);
 	parse_events(&b);
 	vec_free(&b.pending);
 	map_free(&b.anchors);

@@ -92,6 +92,14 @@ static const char *fill(struct diag *d, const char *form, struct str word, char 
 	return diag_hint(d, "%.*s%.*s%s", (int)(mark - form), form, STR_ARG(word), mark + 2);
 }
 
+static struct pos place_of(uint32_t source, struct str text, size_t offset)
+{
+	struct cursor c = {0};
+
+	cursor_to_shown(&c, text, offset);
+	return (struct pos){source, (uint32_t)c.line + 1, (uint32_t)c.col + 1};
+}
+
 static void report_syntax(struct diag *d, uint32_t source, struct str text, const yaml_parser_t *p)
 {
 	const struct fault *f = faults, *end = faults + sizeof faults / sizeof *faults;
@@ -107,7 +115,7 @@ static void report_syntax(struct diag *d, uint32_t source, struct str text, cons
 		mark = p->context_mark;
 		offset = cursor_seek(&cursor, text, mark.line, mark.column);
 	}
-	at = (struct pos){source, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+	at = place_of(source, text, offset);
 	if (f == end)
 		diag_error(d, at, NULL, "%s%s%s", p->context ? p->context : "", p->context ? ": " : "", problem);
 	else
@@ -120,13 +128,11 @@ static void report_bytes(struct diag *d, uint32_t source, struct str text, const
 {
 	size_t offset = p->problem_offset < text.n ? p->problem_offset : text.n;
 	size_t bad = utf8_invalid(text);
-	struct cursor cursor = {0};
 	struct pos at;
 
 	if (bad < offset)
 		offset = bad; /* the first byte of a sequence of which a later one is wrong */
-	cursor_to_offset(&cursor, text, offset);
-	at = (struct pos){source, (uint32_t)cursor.line + 1, (uint32_t)cursor.col + 1};
+	at = place_of(source, text, offset);
 	if (bad == offset && bad < text.n)
 		diag_error(d, at, "save the file as UTF-8", "byte 0x%02x is not UTF-8 here", (unsigned char)text.p[offset]);
 	else if (char_at(text, offset) == '\0')

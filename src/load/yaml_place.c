@@ -49,10 +49,25 @@ size_t cursor_seek(struct cursor *c, struct str text, size_t line, size_t col)
 	return c->offset;
 }
 
-void cursor_to_offset(struct cursor *c, struct str text, size_t offset)
+void cursor_to_shown(struct cursor *c, struct str text, size_t offset)
 {
 	if (offset < c->offset)
 		*c = (struct cursor){0};
-	while (c->offset < text.n && c->offset < offset)
-		cursor_step(c, text);
+	while (c->offset < text.n && c->offset < offset) {
+		bool ends = text.p[c->offset] == '\n';
+
+		c->offset += char_length((unsigned char)text.p[c->offset], text.n - c->offset);
+		c->line += ends;
+		c->col = ends ? 0 : c->col + 1;
+	}
+}
+
+bool cursor_ends_differ(struct str text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+
+	for (size_t i = 0; i < text.n; i++)
+		if ((p[i] == '\r' || p[i] >= 0xc2) && line_end(p + i, text.n - i) && !(p[i] == '\r' && i + 1 < text.n && p[i + 1] == '\n'))
+			return true;
+	return false;
 }

@@ -3,6 +3,7 @@
 #ifndef AXMAKE_LOAD_YAML_PLACE_H
 #define AXMAKE_LOAD_YAML_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -16,7 +17,9 @@ struct cursor {
 void cursor_step(struct cursor *c, struct str text);
 /* The offset of a place, or text.n when it lies behind the end. Going on from the last place, all of a text costs one pass. */
 size_t cursor_seek(struct cursor *c, struct str text, size_t line, size_t col);
-/* Moves on to the first character at or behind `offset`. */
-void cursor_to_offset(struct cursor *c, struct str text, size_t offset);
+/* The place of `offset` as messages tell it and editors have it, in lines that \n alone ends; such a cursor is moved by this alone. */
+void cursor_to_shown(struct cursor *c, struct str text, size_t offset);
+/* Does a line end otherwise somewhere, so that the two differ? */
+bool cursor_ends_differ(struct str text);
 
 #endif
