@@ -18,6 +18,7 @@
 #include "listeners.h"
 #include "look.h"
 #include "sealed.h"
+#include "show/phrase.h"
 #include "state/seal.h"
 #include "version.h"
 #include "watch.h"
@@ -80,6 +81,18 @@ static bool enter_dirs(struct program *g)
 	return true;
 }
 
+static void no_mistakes(const struct project *p)
+{
+	struct sbuf b = {0};
+	sbuf_lit(&b, "axmake: ");
+	phrase_line(&b, p->workflow->file);
+	sbuf_lit(&b, ": ");
+	phrase_count(&b, p->graph->tasks.n, "task");
+	sbuf_lit(&b, ", no mistakes\n");
+	fwrite(b.p, 1, b.n, stdout);
+	sbuf_free(&b);
+}
+
 static int dispatch(struct program *g)
 {
 	struct project *p = &g->project;
@@ -94,7 +107,7 @@ static int dispatch(struct program *g)
 		look_unmade(g);
 		vacant_report(p->graph, p->diag, p->store.root_fd);
 		program_report(g);
-		printf("axmake: %.*s: %zu task%s, no mistakes\n", STR_ARG(p->workflow->file), p->graph->tasks.n, p->graph->tasks.n == 1 ? "" : "s");
+		no_mistakes(p);
 		return 0;
 	}
 	if (o->mode == MODE_CLEAN)
