@@ -82,6 +82,7 @@ struct job {
 	enum end_cause cause;
 	struct loop_timer disk_timer; /* looks at what it has written, in a sandbox */
 	uint64_t disk_before;   /* bytes that stood in its view */
+	unsigned disk_closed;   /* in how many looks in a row it had a folder that may not be read */
 	bool cut;               /* its output was not read to its end, for a second signal */
 	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */
 	enum try_class failed;  /* with what it fails once what it left has been ended; TRY_OK: nothing of the kind */
