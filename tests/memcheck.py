@@ -3,13 +3,14 @@
 
     python3 tests/memcheck.py --axmake ./axmake --build build [--cases PATTERN...] [PROGRAM...]
 
-A program under it is some thirty times slower: tests that ask for a time, a limit of memory or a stack are left out by name, each with its reason.
+A program under it is some thirty times slower, and not all of the system is as it was: tests that cannot do with that are left out by name, each with its reason.
 """
 
 import argparse
 import concurrent.futures
 import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,22 +19,41 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect", "--num-callers=20", "--track-fds=no"]
 LIMIT_S = 1200
-# What cannot be as it is under another program's eyes.
+# What cannot be as it is under another program's eyes: tests of a program, and why.
+VFORK = "vfork is fork there: nobody waits until the child has started, or learns why it could not"
 UNIT_OUT = {
+    "test_admission": {"many_waiting_tasks_are_no_burden": "asks for a time"},
+    "test_lock": {"a_waiter_can_be_ended_by_a_signal": "a signal does not end a wait for F_OFD_SETLKW there"},
+    "test_probe": {"what_is_no_answer_is_said": VFORK},
+    "test_process": {"a_child_leads_a_session_of_its_own": VFORK, "descriptors_may_overlap_in_every_way": VFORK, "a_failed_start_gives_the_errno_and_leaves_no_child": VFORK},
 }
-CASES = ("bad-*", "ini-*", "log-*", "cache-damaged*", "seal-*", "yaml-*", "jobserver-*", "expand*", "answer-*", "agent-status*")
+CASES = ("bad-*", "log-*", "cache-damaged*", "seal-*", "yaml-*", "answer*", "agent-status*", "values-*", "matrix*", "when*", "rule-*")
+# It does not know all of Linux, and says so, with the address of its bug tracker.
+UNKNOWN = re.compile(r"^--\d+-- (WARNING: unhandled|You may be able to write|Read the file README_MISSING|Nevertheless we consider|it at http).*\n", re.MULTILINE)
 
 
-def run_unit(options, program):
+def sift(said):
+    return UNKNOWN.sub("", said)
+
+
+def build_skip(box):
+    """What leaves tests out by name, to be preloaded."""
+    path = os.path.join(box, "skip.so")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, os.path.join(HERE, "memcheck_skip.c"), "-ldl"], check=True)
+    return path
+
+
+def run_unit(options, program, skip):
     with tempfile.NamedTemporaryFile(prefix="axmake-memcheck-") as log:
         command = [*VALGRIND, "--trace-children=no", "--child-silent-after-fork=yes", f"--log-file={log.name}", os.path.join(options.build, "unit", program)]
+        env = dict(os.environ, LD_PRELOAD=skip, MEMCHECK_SKIP=f" {' '.join(UNIT_OUT[program])} ") if program in UNIT_OUT else None
         try:
-            p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False)
+            p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False, env=env)
             status, text = p.returncode, p.stdout.decode(errors="replace")
         except subprocess.TimeoutExpired:
             status, text = -1, f"longer than {LIMIT_S} s"
-        said = log.read().decode(errors="replace")
-    return status == 0 and not said, said or text
+        said = sift(log.read().decode(errors="replace"))
+    return status == 0 and not said, (text if status else "") + said
 
 
 def run_cases(options):
@@ -49,7 +69,7 @@ def run_cases(options):
         said = ""
         for path in sorted(glob.glob(os.path.join(box, "log.*"))):
             with open(path, encoding="utf-8", errors="replace") as f:
-                said += f.read()
+                said += sift(f.read())
         return p.returncode, p.stdout.decode(errors="replace"), said
 
 
@@ -63,12 +83,12 @@ def main():
     options = p.parse_args()
     names = options.programs or [os.path.basename(c)[:-2] for c in sorted(glob.glob(os.path.join(HERE, "unit", "test_*.c")))]
     failed = passed = 0
-    for name in [n for n in names if n in UNIT_OUT and not options.programs]:
-        print(f"left out: {name}: {UNIT_OUT[name]}")
+    for name, test, why in [(n, t, w) for n in names for t, w in UNIT_OUT.get(n, {}).items()]:
+        print(f"left out: {name}: {test}: {why}")
     begin = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        todo = [n for n in names if n not in UNIT_OUT or options.programs]
-        for name, (ok, text) in zip(todo, pool.map(lambda n: run_unit(options, n), todo)):
+    with tempfile.TemporaryDirectory(prefix="axmake-memcheck-") as box, concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        skip = build_skip(box)
+        for name, (ok, text) in zip(names, pool.map(lambda n: run_unit(options, n, skip), names)):
             failed, passed = failed + (not ok), passed + ok
             print(f"{'ok' if ok else 'FAILED':8}{name}" + ("" if ok else "\n" + text), flush=True)
     if not options.no_cases and not options.programs:
