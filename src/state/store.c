@@ -295,6 +295,11 @@ static bool is_temporary(struct str name)
 	return str_starts(name, STR(".ax-")) && str_ends(name, STR(".tmp"));
 }
 
+static bool keep_whole(struct str name)
+{
+	return !is_temporary(name);
+}
+
 static bool keep_but_log(struct str name)
 {
 	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !str_eq(name, STR("followed")) &&
@@ -332,6 +337,22 @@ static int clean_tasks(const struct store *s, struct arena *a, struct str *bad)
 		}
 	}
 	return err;
+}
+
+void store_tidy(const struct store *s)
+{
+	struct arena a = {0};
+	struct str *names, bad;
+	size_t n;
+
+	if (s->fd < 0)
+		return;
+	sweep(s, &a, ".", keep_whole, &bad);
+	sweep(s, &a, "results", keep_whole, &bad);
+	if (!list_folder(&a, s->fd, "tasks", &names, &n))
+		for (size_t i = 0; i < n; i++)
+			sweep(s, &a, arena_printf(&a, "tasks/%s", names[i].p).p, keep_whole, &bad);
+	arena_free(&a);
 }
 
 int store_clean(const struct store *s, bool all, struct arena *a, struct str *bad)
