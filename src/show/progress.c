@@ -42,6 +42,14 @@ static void frame_due(void *progress)
 		draw_at(p, now + NS_PER_S);
 }
 
+static void resized(void *progress)
+{
+	struct progress *p = progress;
+	terminal_again(p->c.terminal);
+	if (p->running.n)
+		draw_at(p, clock_ns());
+}
+
 static struct runner *runner_of(struct progress *p, const struct task *t)
 {
 	return t && t->id < p->c.graph->tasks.n && p->c.graph->tasks.p[t->id] == t ? p->by_id[t->id] : NULL;
@@ -202,6 +210,7 @@ struct progress *progress_new(const struct progress_config *c)
 	p->left_ns = -1;
 	p->left_at_ns = INT64_MIN / 2;
 	p->timer = (struct loop_timer){.fn = frame_due, .self = p};
+	p->resized = resized_open(c->loop, resized, p);
 	p->drawn_ns = clock_ns(); /* what is over at once draws nothing */
 	return p;
 }
@@ -213,6 +222,7 @@ void progress_free(struct progress *p)
 	while (p->running.n)
 		forget(p, p->running.p[0]);
 	loop_timer_clear(p->c.loop, &p->timer);
+	resized_close(p->resized);
 	vec_free(&p->running);
 	free(p->by_id);
 	timeleft_free(&p->left);

@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "show/lastline.h"
 #include "show/phrase.h"
+#include "show/resized.h"
 #include "show/timeleft.h"
 
 /* A running task. */
@@ -27,7 +28,8 @@ struct progress {
 	struct timeleft left;
 	int64_t left_ns, left_at_ns; /* as computed at; -1: not known */
 	struct loop_timer timer;
-	int64_t drawn_ns; /* the last frame */
+	struct resized *resized; /* NULL: the next frame finds the size out */
+	int64_t drawn_ns;        /* the last frame */
 };
 
 #endif

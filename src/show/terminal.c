@@ -22,6 +22,9 @@
 #define PIECE ((size_t)32 << 10)
 /* The cursor rests at the block's first column: whatever a terminal does to lines when its size changes, all below the cursor is the block. */
 #define ERASE "\r\033[J"
+/* While the block is drawn: what the terminal takes for wider than we do is cut, and never makes a second row of a line. */
+#define NO_WRAP "\033[?7l"
+#define WRAP "\033[?7h"
 
 /* Something that scrolls: a text, or a file that is read when its turn has come. */
 struct queued {
@@ -58,7 +61,7 @@ static void on_stop(int signal_number)
 {
 	int saved = errno;
 	(void)signal_number;
-	if (stop_fd >= 0 && write((int)stop_fd, ERASE, sizeof ERASE - 1) < 0)
+	if (stop_fd >= 0 && write((int)stop_fd, WRAP ERASE, sizeof WRAP ERASE - 1) < 0)
 		errno = saved;
 	stopped = 1;
 	raise(SIGSTOP);
@@ -103,7 +106,7 @@ void terminal_close(struct terminal *t)
 	if (!t)
 		return;
 	if (t->drawn)
-		(void)!write(t->fd, ERASE, sizeof ERASE - 1);
+		(void)!write(t->fd, WRAP ERASE, sizeof WRAP ERASE - 1);
 	if (!sigaction(SIGTSTP, NULL, &now) && now.sa_handler == on_stop)
 		signal(SIGTSTP, SIG_DFL);
 	stop_fd = -1;
@@ -174,12 +177,17 @@ void terminal_block(struct terminal *t, struct str lines)
 	t->changed = true;
 }
 
+void terminal_again(struct terminal *t)
+{
+	t->changed = true;
+}
+
 /* Lines, each cleared behind its text; then back to the first column of the first. */
 static void draw(struct terminal *t)
 {
 	struct str b = sbuf_view(&t->block);
 	unsigned ends = 0;
-	sbuf_lit(&t->out, t->drawn && !b.n ? ERASE : "\r"); /* behind what was typed */
+	sbuf_lit(&t->out, !b.n ? (t->drawn ? ERASE : "\r") : NO_WRAP "\r"); /* behind what was typed */
 	for (size_t at = 0; at < b.n;) {
 		size_t end = str_find(b, STR("\n"), at);
 		sbuf_str(&t->out, str_sub(b, at, end));
@@ -189,6 +197,8 @@ static void draw(struct terminal *t)
 	}
 	if (ends)
 		sbuf_printf(&t->out, "\033[%uA", ends);
+	if (b.n)
+		sbuf_lit(&t->out, WRAP);
 	t->drawn = b.n > 0;
 	t->changed = false;
 }

@@ -27,6 +27,8 @@ void terminal_add(struct terminal *t, struct str text);
 void terminal_add_file(struct terminal *t, int dir, struct str path, bool agent);
 /* The block from now on: lines without an end of line in between ("\n"), each narrower than the terminal. Empty: none. */
 void terminal_block(struct terminal *t, struct str lines);
+/* What stands there is not what was drawn any more: the block is drawn again, be it another or not. */
+void terminal_again(struct terminal *t);
 /* Writes as much as the terminal takes at once; at most ten times a second, so it may be done a moment later. */
 void terminal_pump(struct terminal *t);
 /* Takes the block away and waits until all that is queued is written. 0 or errno. */
