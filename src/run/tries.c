@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "run/answer_file.h"
+#include "run/answer_line.h"
 #include "run/job.h"
 
 #define ANSWER_MAX ((size_t)512 << 20)
+#define SAID_EACH ((size_t)4 << 10)
 
 static const char both[] = "output";
 static const char *const streams[] = {"stdout", "stderr", both};
@@ -100,6 +103,27 @@ static struct str answer_to_show(struct job *j)
 	return arena_printf(&j->arena, "%.*s/%.*s", STR_ARG(s->c->store->folder), STR_ARG(found && !err ? shown : path));
 }
 
+/* Nothing but the error that was found, or where that was found? */
+static bool is_error(struct job *j, struct str said)
+{
+	said = str_trim(said);
+	bool one_line = str_find(said, STR("\n"), 0) == said.n;
+	return !said.n || (one_line && (*said.p == '{' || str_eq(line_of(&j->arena, said), j->outcome.error)));
+}
+
+/* What a program for machines says beside its answer is for people: of a failure the last lines are shown. */
+static void show_said(struct job *j)
+{
+	struct sched *s = j->sched;
+	struct outcome *o = &j->outcome;
+	struct str said;
+	if (o->class == TRY_OK || !j->sizes.err || answer_file_ends(&j->arena, s->c->store->fd, arena_printf(&j->arena, "%.*s/stderr", STR_ARG(j->dir)).p, SAID_EACH, &said))
+		return;
+	said = mask_copy(&s->mask, &j->arena, said);
+	if (!is_error(j, said))
+		o->tail = said;
+}
+
 static void show_log(struct job *j)
 {
 	const struct capture_sizes *z = &j->sizes;
@@ -121,6 +145,7 @@ static void show_log(struct job *j)
 		o->log_path = answer_to_show(j);
 		o->log_size = j->task->result_size;
 	}
+	show_said(j);
 }
 
 int tries_answer(struct job *j, struct str *text)
