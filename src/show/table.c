@@ -15,6 +15,7 @@ enum column { COL_NAME, COL_STATE, COL_TIME, COL_TRIES, COL_TOKENS, COL_COST, CO
 #define FEW 3 /* rows of a state, where not all of them fit */
 #define NAME_MAX_COLUMNS 40
 #define WHY_MAX_COLUMNS 100
+#define WHY_MIN_COLUMNS 10
 
 static const struct {
 	const char *name, *color;
@@ -81,6 +82,31 @@ static void fill_line(struct line *l, const struct row *r, enum row_state state)
 	fill_why(&l->cells[COL_WHY], r, state);
 }
 
+/* What rows take with so many columns for the reasons, and one more: the last one would move the cursor on. */
+static size_t columns_of(const struct layout *lay, size_t why)
+{
+	size_t used = 1 + (why ? why + 2 : 0);
+
+	for (size_t c = 0; c < COL_WHY; c++)
+		used += lay->widths[c] ? lay->widths[c] + 2 : 0;
+	return used;
+}
+
+/* A row is a line: in a narrow terminal some columns are left to --status and the reports, so that the reason has its place. */
+static void fit(struct layout *lay)
+{
+	static const enum column dropped[] = {COL_TOKENS, COL_COST, COL_TRIES, COL_TIME};
+	size_t name = lay->columns / 3 < NAME_MAX_COLUMNS ? lay->columns / 3 : NAME_MAX_COLUMNS;
+	size_t why = lay->widths[COL_WHY] < WHY_MIN_COLUMNS ? lay->widths[COL_WHY] : WHY_MIN_COLUMNS;
+
+	if (lay->widths[COL_NAME] > name)
+		lay->widths[COL_NAME] = name;
+	for (size_t i = 0; i < sizeof dropped / sizeof *dropped && columns_of(lay, why) > lay->columns; i++)
+		lay->widths[dropped[i]] = 0;
+	while (lay->widths[COL_WHY] && columns_of(lay, lay->widths[COL_WHY]) > lay->columns)
+		lay->widths[COL_WHY]--;
+}
+
 static void measure(struct layout *lay)
 {
 	for (size_t i = 0; i < lay->n; i++)
@@ -90,16 +116,12 @@ static void measure(struct layout *lay)
 			if (w > lay->widths[c])
 				lay->widths[c] = w;
 		}
-	size_t name = lay->columns && lay->columns / 3 < NAME_MAX_COLUMNS ? lay->columns / 3 : NAME_MAX_COLUMNS, used = 1;
-	if (lay->widths[COL_NAME] > name)
-		lay->widths[COL_NAME] = name;
+	if (lay->widths[COL_NAME] > NAME_MAX_COLUMNS)
+		lay->widths[COL_NAME] = NAME_MAX_COLUMNS;
 	if (lay->widths[COL_WHY] > WHY_MAX_COLUMNS)
 		lay->widths[COL_WHY] = WHY_MAX_COLUMNS;
-	for (size_t c = 0; c < COL_WHY; c++)
-		used += lay->widths[c] ? lay->widths[c] + 2 : 0;
-	size_t room = lay->columns > used + 2 ? lay->columns - used - 2 : 1;
-	if (lay->columns && lay->widths[COL_WHY] > room)
-		lay->widths[COL_WHY] = room;
+	if (lay->columns)
+		fit(lay);
 }
 
 static bool is_number(enum column c)

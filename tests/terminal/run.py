@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import suite  # noqa: E402
 import views  # noqa: E402
 from suite import check  # noqa: E402
-from terminal import PATIENCE_S, Terminal, workflow  # noqa: E402
+from terminal import PATIENCE_S, Terminal, cli, workflow  # noqa: E402
 
 WAIT = 'until [ -e {0} ]; do sleep 0.02; done'
 
@@ -85,6 +85,48 @@ b               [[0:0\\d]]  short
         rows = [line for line in seen.split("\n") if re.search(r"^  \S.*(failed|done) ", line)]
         check(len(rows) == 2 and all(len(line) < 40 for line in rows), *rows)
         check("declares no outputs" not in seen, seen)
+
+
+def the_table_at_the_end_keeps_to_the_terminal(box):
+    """Each row is a line: with all that is known of it where there is room, and in a narrow terminal with what it was and why."""
+    ini = "[provider mine]\ncommand = sh agent.sh\nprompt = stdin\nresult = jsonl:/answer\ninput_tokens = jsonl:/in\noutput_tokens = jsonl:/out\ncost_usd = jsonl:/usd\n[agent a]\nprovider = mine\nrole =\n"
+    agent = """case $(cat) in bad) echo 'no luck with this one' >&2; exit 3 ;; *) echo '{"answer": "fine", "in": 4700, "out": 300, "usd": 0.25}' ;; esac\n"""
+    workflow(
+        box,
+        ["{name: design, agent: a, task: well, always: true}", "{name: backend, agent: a, task: bad, retry: {attempts: 2, delay: 10ms}}", "{name: ship-to-all-the-world, run: ':', dependencies: [backend]}"],
+        axmake_ini=ini, agent_sh=agent,
+    )
+    goldens = {
+        110: """
+  backend                failed   [[TIME]]  2 tries                          no luck with this one
+  ship-to-all-the-world  not run                                          because of backend
+  design                 done     [[TIME]]           4700+300 tokens  $0.25  declares no outputs: unchecked
+""",
+        60: """
+  backend               failed   [[TIME]]  2 tries  no luck w…
+  ship-to-all-the-wor…  not run                  because o…
+  design                done     [[TIME]]           declares …
+""",
+        40: """
+  backend        failed   no luck with…
+  ship-to-all-…  not run  because of b…
+  design         done     declares no …
+""",
+        24: """
+  backend   failed   n…
+  ship-to…  not run  b…
+  design    done     d…
+""",
+    }
+    for columns, golden in goldens.items():
+        with Terminal(box, columns, 40) as t:
+            t.type("clear; axmake -k -j1 2>/dev/null")
+            seen = t.wait(r"^axmake: 1 failed[\s\S]*^\$ ?$").split("\n")
+            at = next(i for i, line in enumerate(seen) if line.startswith("  backend"))
+            rows = "\n".join(seen[at : at + 3]) + "\n"
+            check(cli.Wanted(golden.lstrip("\n"), t.folder).matches(rows), columns, rows, golden)
+            check(seen[at + 3].startswith("axmake: 1 failed"), columns, *seen)
+        os.unlink(box.path("socket"))
 
 
 def a_wide_terminal_is_used(box):
@@ -426,6 +468,7 @@ if __name__ == "__main__":
             [
                 running_tasks_stand_below_what_scrolls,
                 a_narrow_terminal_is_kept_to,
+                the_table_at_the_end_keeps_to_the_terminal,
                 a_wide_terminal_is_used,
                 another_size_is_taken_up,
                 few_rows_and_many_tasks,
