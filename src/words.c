@@ -6,6 +6,7 @@
 #include "base/os.h"
 #include "graph/approval.h"
 #include "run/mask.h"
+#include "show/actions.h"
 #include "show/phrase.h"
 
 /* The name in TASK=WHY: the longest that is one, since a matrix's tasks have a '=' in theirs; without any, what stands before the
@@ -74,6 +75,23 @@ static bool recorded(const struct task *t, struct arena *a, int err)
 	return !err;
 }
 
+/* Prompts hold answers, and what of the environment they name. */
+static void print_shown(struct arena *a, struct str text)
+{
+	struct mask m = {0};
+	struct actions_stream at = {0};
+	struct sbuf b = {0};
+
+	mask_read(&m, a, (const char *const *)environ);
+	text = mask_copy(&m, a, text);
+	if (actions_here()) {
+		actions_defuse(&at, text, &b);
+		text = sbuf_view(&b);
+	}
+	fwrite(text.p, 1, text.n, stdout);
+	sbuf_free(&b);
+}
+
 static void print_approved(const struct task *t, const struct signing *what, const struct verdict *v, struct arena *a)
 {
 	struct sbuf b = {0};
@@ -93,7 +111,7 @@ static void print_approved(const struct task *t, const struct signing *what, con
 		sbuf_lit(&b, ":\n");
 		phrase_lines(&b, what->prompt.n ? what->prompt : t->prompt_source.s, "      ");
 	}
-	fwrite(b.p, 1, b.n, stdout);
+	print_shown(a, sbuf_view(&b));
 	sbuf_free(&b);
 }
 

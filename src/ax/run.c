@@ -325,7 +325,7 @@ static bool print_answer(int fd)
 	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 	if (end > 0 && (pread(fd, &last, 1, end - 1) != 1 || lseek(fd, 0, SEEK_SET)))
 		return false;
-	int err = end > 0 ? screen_copy(fd, stdout, isatty(STDOUT_FILENO) == 1 ? SCREEN_SAFE : SCREEN_RAW, NULL, false) : 0;
+	int err = end > 0 ? screen_copy(fd, stdout, isatty(STDOUT_FILENO) == 1 ? SCREEN_SAFE : SCREEN_RAW, NULL) : 0;
 	if (last != '\n')
 		putchar('\n');
 	bool written = !fflush(stdout) && !ferror(stdout);

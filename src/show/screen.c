@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "run/mask.h"
+#include "show/actions.h"
 
 #define PIECE ((size_t)32 << 10)
 
@@ -137,21 +138,31 @@ void screen_end(struct screen *v, struct sbuf *out)
 	v->colored = false;
 }
 
-/* Adds a piece of what may hold secrets; NULL: there is no more. */
-static void add_masked(struct screen *v, struct sbuf *out, const struct mask *m, bool grows, struct sbuf *carry, const char *piece, size_t n)
+/* Text on its way through a filter. */
+struct filtered {
+	const struct screen_filter *f;
+	struct sbuf carry; /* may be the beginning of a value */
+	struct actions_stream at;
+};
+
+/* NULL: there is no more. */
+static void add_filtered(struct screen *v, struct filtered *t, struct sbuf *out, const char *piece, size_t n)
 {
-	struct sbuf b = {0};
-	if (!piece && grows)
-		carry->n = mask_before_cut(m, sbuf_view(carry)).n;
-	mask_piece(m, carry, (struct str){piece ? piece : "", n}, !piece, &b);
-	screen_add(v, out, b.n ? b.p : "", b.n);
-	sbuf_free(&b);
+	struct sbuf masked = {0}, seen = {0};
+	if (!piece && t->f->grows)
+		t->carry.n = mask_before_cut(t->f->mask, sbuf_view(&t->carry)).n;
+	mask_piece(t->f->mask, &t->carry, (struct str){piece ? piece : "", n}, !piece, &masked);
+	screen_add(v, t->f->defuse ? &seen : out, masked.n ? masked.p : "", masked.n);
+	actions_defuse(&t->at, sbuf_view(&seen), out);
+	sbuf_free(&masked);
+	sbuf_free(&seen);
 }
 
-int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct mask *m, bool grows)
+int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct screen_filter *f)
 {
 	struct screen v = {.mode = mode};
-	struct sbuf b = {0}, carry = {0};
+	struct filtered t = {.f = f};
+	struct sbuf b = {0};
 	int err = 0;
 	char *piece = xmalloc(PIECE); /* of the stack each page would be touched */
 	while (!ferror(to)) {
@@ -162,18 +173,18 @@ int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct mask *m, b
 			err = errno;
 		if (n <= 0)
 			break;
-		if (m)
-			add_masked(&v, &b, m, grows, &carry, piece, (size_t)n);
+		if (f)
+			add_filtered(&v, &t, &b, piece, (size_t)n);
 		else
 			screen_add(&v, &b, piece, (size_t)n);
 		fwrite(b.n ? b.p : "", 1, b.n, to);
 		sbuf_clear(&b);
 	}
-	if (m)
-		add_masked(&v, &b, m, grows, &carry, NULL, 0);
+	if (f)
+		add_filtered(&v, &t, &b, NULL, 0);
 	screen_end(&v, &b);
 	fwrite(b.n ? b.p : "", 1, b.n, to);
-	sbuf_free(&carry);
+	sbuf_free(&t.carry);
 	sbuf_free(&b);
 	free(piece);
 	return err;

@@ -30,8 +30,14 @@ struct screen {
 void screen_add(struct screen *v, struct sbuf *out, const char *p, size_t n);
 /* The text is over: what is held, and the end of its colours. */
 void screen_end(struct screen *v, struct sbuf *out);
-/* The rest of a file, in pieces, without values of `m` (NULL: as it is). `grows`: more may be written, so that a value's beginning at its end is not shown
- * either. 0 or the errno of reading; writing's errors stay with `to`. */
-int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct mask *m, bool grows);
+/* What becomes of a log on its way to people. */
+struct screen_filter {
+	const struct mask *mask; /* whose values are not shown */
+	bool grows;              /* more may be written: a value's beginning at the end is not shown either */
+	bool defuse;             /* no line is a command to a runner */
+};
+
+/* The rest of a file, in pieces, through `f` (NULL: as it is). 0 or the errno of reading; writing's errors stay with `to`. */
+int screen_copy(int fd, FILE *to, enum screen_mode mode, const struct screen_filter *f);
 
 #endif

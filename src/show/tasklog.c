@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "run/mask.h"
+#include "show/actions.h"
 #include "show/phrase.h"
 #include "show/screen.h"
 #include "show/views.h"
@@ -18,9 +19,8 @@ extern char **environ;
 /* How a log is shown. */
 struct shown {
 	FILE *to;
-	const struct mask *mask;
 	bool agent; /* it printed what the log holds */
-	bool grows; /* its try is under way, or was killed */
+	struct screen_filter filter;
 };
 
 /* "axmake: 'NAME' MESSAGE" on stderr. */
@@ -77,7 +77,7 @@ static int print_log(const struct view *v, struct str dir, const struct shown *h
 			continue;
 		if (!err) {
 			if (st.st_size)
-				err = screen_copy(fd, how->to, screen_mode(how->agent, is_terminal(how->to)), how->mask, how->grows);
+				err = screen_copy(fd, how->to, screen_mode(how->agent, is_terminal(how->to)), &how->filter);
 			close(fd);
 			if (!err && !st.st_size)
 				continue;
@@ -123,7 +123,7 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 	struct str dir = store_task_dir(v->arena, t->name), bad = STR_NONE;
 	struct open_start start = {0};
 	struct mask m = {0};
-	struct shown how = {to, &m, t->kind == TASK_AGENT, false};
+	struct shown how = {to, t->kind == TASK_AGENT, {&m, false, actions_here()}};
 	unsigned long last = 0;
 	int err;
 
@@ -133,7 +133,7 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 		start = log_open_start(v->log, v->graph->workflow->file, t->name);
 	/* What a try has printed is masked on disk when it ends. */
 	mask_read(&m, v->arena, (const char *const *)environ);
-	how.grows = start.open && !start.failed;
+	how.filter.grows = start.open && !start.failed;
 	size_t tries = count_tries(v, dir, &last);
 	err = print_log(v, dir, &how, &bad);
 	if (err == ENOENT || !err) {
@@ -154,7 +154,7 @@ static int print_result(int fd, FILE *to)
 {
 	struct stat st;
 	char last = '\n';
-	int err = screen_copy(fd, to, mode_of_results(to), NULL, false);
+	int err = screen_copy(fd, to, mode_of_results(to), NULL);
 
 	if (!err && is_terminal(to) && !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0)
 		err = errno;

@@ -56,6 +56,7 @@ tasks:
   - {name: apart, isolate: copy, run: "env >apart.txt; env", outputs: [apart.txt]}
   - {name: cond, when: '"${env.MY_API_KEY}" == "x"', run: "true"}
   - {name: held, approve: "for ${env.MY_API_KEY}", run: "true"}
+  - {name: asked, approve: "${env.X_TOKEN}?", agent: a, task: "With ${env.DEPLOY_SECRET} and ${env.DB_PASSWORD}"}
 """
 # Results, outputs, and copies of these.
 ALLOWED = re.compile(r"^root/(\.axmake/(results/|cache/|tasks/[^/]+/(edited|dropped)/|tasks/[^/]+/result$|tasks/[^/]+/delegates/\d+/result$)|made\.txt$|apart\.txt$)")
@@ -115,7 +116,7 @@ def case_nothing_that_is_written_or_shown_holds_a_value(p, args):
     yield from spoken(p.call("-k", "-j4", "--events", "events.jsonl", "--trace-file", "trace.json", *reports))
     yield from p.holders()
     for words in (["--explain"], ["-p"], ["-d", "-n"], ["--graph=json"], ["--graph=dot"], ["--graph=mermaid"], ["--list=json"], ["--status=json"], ["--status"], ["--log", "asks"], ["--log", "script"], ["--log", "fails"],
-                  ["--doctor"], ["--validate"], ["--trace", "-k", "-B", "script", "broken"], ["--reject", "asks=for " + VALUES["MY_API_KEY"]], ["-Onone", "-k"], ["--cache-stats"]):
+                  ["--doctor"], ["--validate"], ["--trace", "-k", "-B", "script", "broken"], ["--reject", "asks=for " + VALUES["MY_API_KEY"]], ["--approve", "held"], ["--approve", "asked"], ["-Onone", "-k"], ["--cache-stats"]):
         yield from (f"{words[0]}: {w}" for w in spoken(p.call(*words)))
     yield from p.holders()
 
