@@ -18,7 +18,7 @@ import time
 import xml.sax.saxutils
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-COLUMNS, ROWS = 80, 36
+COLUMNS, ROWS = 80, 37
 PATIENCE_S = 60
 
 # What is done: a line is typed, an agent is let go on; then a screen is kept as soon as it holds the regular expression.

@@ -89,10 +89,17 @@ static void on_begin(struct plain *p, const struct event *e)
 
 static void on_fresh(struct plain *p, const struct event *e)
 {
+	const struct task_record *r = e->task->record;
+
 	if (e->task->kind == TASK_GROUP)
 		return;
 	p->fresh++;
 	p->reached++;
+	if (!r)
+		return;
+	p->spared.ns += r->duration_ns > 0 ? r->duration_ns : 0;
+	if (e->task->kind == TASK_AGENT)
+		usage_add(&p->spared.usage, r->input_tokens, r->output_tokens, r->cost_usd);
 }
 
 /* "[3/4] deploy: skipped: 'when' does not hold: "dev" == "prod"" */
@@ -331,8 +338,8 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 		if (o->restored_from.n)
 			sbuf_lit(&why, "from the shared cache; ");
 		phrase_saved(&why, o->duration_ns, o->input_tokens, o->output_tokens, o->cost_usd);
-		p->saved_ns += o->duration_ns;
-		usage_add(&p->saved, o->input_tokens, o->output_tokens, o->cost_usd);
+		p->restored.ns += o->duration_ns;
+		usage_add(&p->restored.usage, o->input_tokens, o->output_tokens, o->cost_usd);
 	}
 	if (!o->tries) {
 		row.duration_ns = row.input_tokens = row.output_tokens = -1;

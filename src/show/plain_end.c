@@ -10,10 +10,18 @@
 #include "show/undeclared.h"
 
 #define FEWEST_ROWS 5
+#define WORTH_TELLING_NS (10 * NS_PER_S) /* where nothing was paid for it */
 
 bool plain_quiet(const struct plain *p)
 {
 	return p->config.silent || p->config.quiet;
+}
+
+static void add_saved(struct sbuf *b, const struct saving *s)
+{
+	const struct usage *u = &s->usage;
+
+	phrase_saved(b, s->ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1, u->costs_known ? u->cost_usd : NAN);
 }
 
 static void add_elapsed(const struct plain *p, struct sbuf *b)
@@ -24,12 +32,23 @@ static void add_elapsed(const struct plain *p, struct sbuf *b)
 	}
 	usage_phrase(b, &p->usage);
 	if (p->table.states[ROW_RESTORED].n) {
-		const struct usage *u = &p->saved;
-
 		sbuf_lit(b, "; the cache ");
-		phrase_saved(b, p->saved_ns, u->tokens_known ? u->input_tokens : -1, u->tokens_known ? u->output_tokens : -1,
-		             u->costs_known ? u->cost_usd : NAN);
+		add_saved(b, &p->restored);
 	}
+	sbuf_char(b, '\n');
+}
+
+/* "axmake: skipping 4 tasks saved 2m10s, 812+96 tokens, $0.01" */
+static void add_spared(const struct plain *p, struct sbuf *b)
+{
+	const struct saving *s = &p->spared;
+
+	if (!s->usage.tokens_known && !s->usage.costs_known && s->ns < WORTH_TELLING_NS)
+		return;
+	sbuf_printf(b, "%s: skipping ", p->config.program);
+	phrase_count(b, p->fresh, "task");
+	sbuf_char(b, ' ');
+	add_saved(b, s);
 	sbuf_char(b, '\n');
 }
 
@@ -67,6 +86,7 @@ static void add_well(struct plain *p)
 	size_t done = p->table.states[ROW_DONE].n, restored = p->table.states[ROW_RESTORED].n;
 	bool only_restored = restored && !done && !p->table.states[ROW_IGNORED].n;
 
+	add_spared(p, &p->console.out);
 	sbuf_printf(&p->console.out, "%s: ", p->config.program);
 	phrase_count(&p->console.out, only_restored ? restored : done, "task");
 	sbuf_lit(&p->console.out, only_restored ? " restored" : " done");
@@ -84,6 +104,7 @@ static void add_well(struct plain *p)
 
 static void add_foot(const struct plain *p, struct sbuf *b)
 {
+	add_spared(p, b);
 	sbuf_printf(b, "%s: ", p->config.program);
 	table_counts(b, &p->table, p->fresh);
 	add_elapsed(p, b);

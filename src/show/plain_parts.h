@@ -8,6 +8,12 @@
 #include "show/phrase.h"
 #include "show/table.h"
 
+/* What was made before, and is not made again. */
+struct saving {
+	struct usage usage; /* of agents */
+	int64_t ns;
+};
+
 struct plain {
 	struct plain_config config;
 	struct console console;
@@ -17,8 +23,8 @@ struct plain {
 	struct sbuf failure;   /* what stands there of a failure, its output's last lines with it, where nothing of other tasks has come after it */
 	struct sbuf skips;     /* the lines of what was skipped, as they were printed */
 	int64_t begin_ns, end_ns; /* -1: not yet */
-	struct usage usage, saved;
-	int64_t saved_ns;
+	struct usage usage;
+	struct saving restored, spared; /* by the cache; of what was up to date */
 	struct spending spending; /* zeroed: there was no budget */
 	struct table table;
 	struct arena arena;                   /* the table's texts */

@@ -157,7 +157,7 @@ def every_key_is_listed(_):
 
 
 SVG = "{http://www.w3.org/2000/svg}"
-TIMES = ((r"\b\d+:\d\d\b", "M:SS"), (r"\bin (?:\d+m)?[\d.]+s\b", "in TIME"), (r"  about \w+ left", ""))
+TIMES = ((r"\b\d+:\d\d\b", "M:SS"), (r"\bin (?:\d+m)?[\d.]+s\b", "in TIME"), (r"\bsaved (?:\d+m)?[\d.]+s\b", "saved TIME"), (r"  about \w+ left", ""))
 
 
 def without_times(screen):
