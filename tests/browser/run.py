@@ -2,9 +2,12 @@
 """The page of an HTML report, as a real browser shows it: Chromium, headless, driven by the WebDriver protocol. Where it is not installed all is skipped.
 
     python3 tests/browser/run.py [--axmake ./axmake] [CASE...]
+
+What each view says is kept in page.golden; with AXMAKE_SCREENSHOTS=DIR that case leaves a picture of each in DIR, dark and light, of a desk and a phone, to be looked at.
 """
 
 import atexit
+import importlib.util
 import json
 import os
 import sys
@@ -12,7 +15,11 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from browser import Browser, programs  # noqa: E402
-from suite import Box, check, equal, run_cases, write  # noqa: E402
+from suite import TREE, Box, check, equal, read, run_cases, write  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location("cli", os.path.join(TREE, "tests", "cli", "run.py"))
+cli = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(cli)
 
 AGENT = """[provider mine]
 command = cat answer.json
@@ -93,6 +100,50 @@ def it_opens_and_says_what_the_run_came_to(box):
     check("2,468" in totals[5] and totals[7] == "$0.50", totals)
     equal(names(b), ["design", "api", "test", "docs", "ship", "slow"])
     equal(b.texts("#filters button"), ["✕ failed 1", "? held 1", "– not run 1", "✓ done 3", "◆ critical path 3"])
+    quiet(b)
+
+
+GRAPH = """
+    const columns = new Map(), at = new Map(run.tasks.map(t => [t.place, t.name]));
+    for (const p of graph.made.points) columns.set(p.x, [...(columns.get(p.x) || []), [p.y, at.get(p.node) ?? "a group"]]);
+    return [...columns].sort((a, b) => a[0] - b[0]).map(c => c[1].sort((a, b) => a[0] - b[0]).map(n => n[1]).join(', ')).join('\\n');
+"""
+VIEWS = [
+    # its name, how one comes there, what is read
+    ("tasks", "", "#head, #tasks"),
+    ("a task that is done", "#tasks/design", "#detail"),
+    ("a task that failed", "#tasks/test", "#detail"),
+    ("timeline", "#timeline", "#timeline"),
+    ("graph", "#graph", "#graph"),
+    ("keys", "#tasks", "dialog"),
+]
+
+
+def picture(b, name):
+    folder = os.environ.get("AXMAKE_SCREENSHOTS")
+    for scheme in ("dark", "light") if folder else ():
+        for width, height in ((390, 844), (1280, 800)):
+            b.prefer(scheme)
+            b.size(width, height)
+            b.run("return new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+            b.screenshot(os.path.join(folder, f"{name.replace(' ', '-')}-{width}-{scheme}.png"))
+
+
+def each_view_says_what_its_golden_says(box):
+    page, b = report(box), browser()
+    seen = ""
+    for name, fragment, where in VIEWS:
+        b.open(page, fragment)
+        if name == "keys":
+            b.press("?")
+        text = "\n".join(b.texts(where))
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        if name == "graph":
+            lines += b.run(GRAPH).split("\n")
+        seen += "".join(f"{line}\n" for line in [f"== {name}", *lines])
+        picture(b, name)
+    wanted = read(os.path.join(TREE, "tests", "browser", "page.golden"))
+    check(cli.Wanted(wanted, box.folder).matches(seen), "seen", seen, "wanted", wanted)
     quiet(b)
 
 
@@ -295,6 +346,39 @@ def a_thousand_tasks_are_shown_as_far_as_they_are_seen(box):
     quiet(b)
 
 
+def a_thousand_tasks_stay_smooth(box):
+    """What the page itself computes for a step of a scroll or a drag leaves room in a frame of a sixtieth of a second; a zoom of the whole timeline and a search take what nobody notices."""
+    tasks = "".join(f"  - {{name: 'task {i}', run: 'true'{f', dependencies: [task {i - 25}, task {i - 25 - i % 3}]' if i >= 30 else ''}}}\n" for i in range(1000))
+    page, b = report(box, f"tasks:\n{tasks}", options="-j8"), browser()
+    b.cdp("Performance.enable", timeDomain="threadTicks")
+
+    def used_ms():
+        """Of a processor, by the page's own thread."""
+        return 1000 * next(m["value"] for m in b.cdp("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
+
+    def each(n, step, most_ms):
+        before = used_ms()
+        for i in range(n):
+            step(i)
+        took = (used_ms() - before) / n
+        check(took < most_ms, f"{took:.1f} ms of {most_ms}")
+
+    b.open(page)
+    check(used_ms() < 500, "until it is there", used_ms())
+    each(20, lambda i: b.wheel(300, 500, 300 if i < 10 else -300), 16)
+    each(10, lambda i: b.press("ArrowDown"), 16)
+    each(1, lambda i: b.press("/", "task 77"), 200)
+    b.press("Escape", "Escape", "i")
+    each(10, lambda i: b.wheel(300, 500, 300 if i < 5 else -300), 16)
+    each(10, lambda i: b.press("+" if i < 5 else "-"), 100)
+    b.press("g", "0")
+    b.until("return graph.made.points.length", 1000)
+    each(10, lambda i: b.point(400, 500, (500, 450)), 50)  # six steps or more each
+    each(10, lambda i: b.wheel(400, 500, -100 if i < 5 else 100), 16)
+    b.cdp("Performance.disable")
+    quiet(b)
+
+
 def it_fits_a_phone(box):
     long = "a-name-without-any-place-to-break-it-that-is-wider-than-a-phone-is-" * 3
     page, b = report(box, WORKFLOW.replace("name: docs,", f"name: {long},").replace("test, docs", f"test, {long}").replace("ship, docs", f"ship, {long}"), answer="x" * 500), browser()
@@ -373,6 +457,7 @@ def a_run_that_had_nothing_to_do_has_a_page_too(box):
 
 CASES = [
     it_opens_and_says_what_the_run_came_to,
+    each_view_says_what_its_golden_says,
     a_task_shows_all_that_is_known_of_it,
     tasks_are_searched_filtered_and_sorted,
     tabs_lead_to_timeline_and_graph,
@@ -380,6 +465,7 @@ CASES = [
     what_was_answered_is_text_whatever_it_holds,
     the_policy_lets_nothing_else_run_or_load,
     a_thousand_tasks_are_shown_as_far_as_they_are_seen,
+    a_thousand_tasks_stay_smooth,
     it_fits_a_phone,
     it_is_dark_or_light,
     a_run_that_had_nothing_to_do_has_a_page_too,

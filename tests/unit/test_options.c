@@ -510,7 +510,9 @@ static void help_fits_a_screen_of_24_lines_and_points_to_the_rest(void **state)
 	const char *text = help_text(false, &lines);
 
 	(void)state;
-	assert_true(lines <= 24);
+	assert_true(lines < 24); /* and the prompt */
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		assert_true(strchr(line, '\n') - line <= 80);
 	assert_non_null(strstr(text, "  -j, --jobs[=N]"));
 	assert_non_null(strstr(text, "--explain"));
 	assert_null(strstr(text, "--jobserver-style"));
