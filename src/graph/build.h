@@ -29,9 +29,6 @@ bool build_file_may_come(struct builder *b, struct task *t); /* likewise a path 
 /* Who makes the includes. After build_claims. */
 void build_makers(struct builder *b);
 
-/* The place of a piece of a text. */
-struct pos build_pos(struct text t, const struct piece *p);
-
 /* The path that a text of t gives: variables, keys of its matrix and `${env.NAME}` are all that it may use. false after reporting. */
 bool build_expand_path(struct builder *b, struct task *owner, struct text t, struct sbuf *out);
 

@@ -127,12 +127,13 @@ static void note_field(struct builder *b, struct task *t, const struct ref *r, c
 /* A text that may name results: edges, and errors for what cannot stand there. In `when` nothing but the condition counts. */
 static void ref_edges(struct builder *b, struct task *t, const struct template *tpl, struct text source, bool when)
 {
+	struct text_walk w = {.t = source};
 	for (size_t i = 0; i < tpl->n; i++) {
 		const struct piece *p = &tpl->pieces[i];
 		if (!p->is_ref)
 			continue;
 		struct ref r = ref_resolve(b->g, t, p->text);
-		struct pos at = build_pos(source, p);
+		struct pos at = text_walk_to(&w, p->offset);
 		switch (r.kind) {
 		case REF_RESULT:
 		case REF_PATH:

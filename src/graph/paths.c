@@ -9,14 +9,10 @@
 #include "graph/build.h"
 #include "graph/content.h"
 
-struct pos build_pos(struct text t, const struct piece *p)
-{
-	return text_pos(t, p->offset);
-}
-
 bool build_expand_path(struct builder *b, struct task *owner, struct text t, struct sbuf *out)
 {
 	struct template tpl = template_parse(b->a, b->d, t);
+	struct text_walk w = {.t = t};
 	for (size_t i = 0; i < tpl.n; i++) {
 		const struct piece *p = &tpl.pieces[i];
 		if (!p->is_ref) {
@@ -24,7 +20,7 @@ bool build_expand_path(struct builder *b, struct task *owner, struct text t, str
 			continue;
 		}
 		struct ref r = ref_resolve(b->g, owner, p->text);
-		struct pos at = build_pos(t, p);
+		struct pos at = text_walk_to(&w, p->offset);
 		if (r.kind == REF_VAR) {
 			sbuf_str(out, r.var->value.s);
 		} else if (r.kind == REF_ENV) {

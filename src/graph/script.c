@@ -111,13 +111,14 @@ static int var_order(const void *x, const void *y)
 static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *t, struct text script, const char *key)
 {
 	struct str s = script.s;
+	struct text_walk w = {.t = script};
 	/* AX_… may also be read by a program that the script starts, or named without a dollar (printenv AX_TASK). */
 	for (size_t i = str_find(s, STR("AX_"), 0); i < s.n; i = str_find(s, STR("AX_"), i + 1)) {
 		size_t end = i;
 		while (end < s.n && word_char(s.p[end]))
 			end++;
 		named(g, a, t, str_sub(s, i, end));
-		warn_of_matrix(g, a, d, t, text_pos(script, i), str_sub(s, i, end));
+		warn_of_matrix(g, a, d, t, text_walk_to(&w, i), str_sub(s, i, end));
 	}
 	for (size_t i = str_find(s, STR("$"), 0); i < s.n; i = str_find(s, STR("$"), i + 1)) {
 		size_t from = i + 1, end;
@@ -129,7 +130,7 @@ static void scan(struct graph *g, struct arena *a, struct diag *d, struct task *
 		if (!brace)
 			continue;
 		struct str body = str_sub(s, from, str_find(s, STR("}"), from));
-		warn_of_ref(g, a, d, t, text_pos(script, i), body, key);
+		warn_of_ref(g, a, d, t, text_walk_to(&w, i), body, key);
 	}
 }
 

@@ -4,21 +4,30 @@
 
 #include "base/utf8.h"
 
+struct pos text_walk_to(struct text_walk *w, size_t offset)
+{
+	size_t line_start = w->offset;
+
+	if (!w->t.first_col)
+		return w->t.at;
+	offset = offset < w->t.s.n ? offset : w->t.s.n;
+	if (!w->at.line || offset < w->offset) {
+		w->at = (struct pos){w->t.at.source, w->t.at.line + w->t.is_block, w->t.first_col};
+		line_start = w->offset = 0;
+	}
+	for (; w->offset < offset; w->offset++)
+		if (w->t.s.p[w->offset] == '\n') {
+			w->at.line++;
+			w->at.col = w->t.first_col;
+			line_start = w->offset + 1;
+		}
+	w->at.col += (uint32_t)utf8_length(str_sub(w->t.s, line_start, offset));
+	return w->at;
+}
+
 struct pos text_pos(struct text t, size_t offset)
 {
-	struct str before = str_sub(t.s, 0, offset);
-	size_t line_start = before.n;
-	struct pos at = t.at;
-
-	if (!t.first_col)
-		return at;
-	while (line_start && before.p[line_start - 1] != '\n')
-		line_start--;
-	at.line += t.is_block;
-	for (size_t i = 0; i < line_start; i++)
-		at.line += before.p[i] == '\n';
-	at.col = t.first_col + (uint32_t)utf8_length(str_sub(before, line_start, before.n));
-	return at;
+	return text_walk_to(&(struct text_walk){.t = t}, offset);
 }
 
 /* The offset of the next '$', or s.n. */
@@ -53,23 +62,24 @@ static void add_literal(struct template *t, struct str s, size_t from, size_t to
 }
 
 /* The reference whose "${" is at i; the offset behind it. What is none stays text, after being reported. */
-static size_t add_ref(struct template *t, struct diag *d, struct text src, size_t i)
+static size_t add_ref(struct template *t, struct diag *d, struct text_walk *w, size_t i)
 {
-	size_t end = body_end(src.s, i + 2);
+	struct str s = w->t.s;
+	size_t end = body_end(s, i + 2);
 	struct piece p = {.is_ref = true, .offset = i};
 
-	if (end == src.s.n) {
-		diag_error(d, text_pos(src, i), "write $${ where the text itself is meant", "'${' without its '}'");
-		add_literal(t, src.s, i, i + 2);
+	if (end == s.n) {
+		diag_error(d, text_walk_to(w, i), "write $${ where the text itself is meant", "'${' without its '}'");
+		add_literal(t, s, i, i + 2);
 		return i + 2;
 	}
-	p.text = str_sub(src.s, i + 2, end);
+	p.text = str_sub(s, i + 2, end);
 	p.optional = str_ends(p.text, STR("?"));
 	p.text.n -= p.optional;
 	if (p.text.n == 0) {
-		diag_error(d, text_pos(src, i), "write $${ where the text itself is meant", "'${%s}' names nothing",
+		diag_error(d, text_walk_to(w, i), "write $${ where the text itself is meant", "'${%s}' names nothing",
 		           p.optional ? "?" : "");
-		add_literal(t, src.s, i, end + 1);
+		add_literal(t, s, i, end + 1);
 		return end + 1;
 	}
 	t->pieces[t->n++] = p;
@@ -83,6 +93,7 @@ struct template template_part(struct arena *a, struct diag *d, struct text src, 
 	size_t dollars = 0, i;
 
 	src.s = str_sub(src.s, 0, to);
+	struct text_walk w = {.t = src};
 	for (i = next_dollar(src.s, from); i < src.s.n; i = next_dollar(src.s, i + 1))
 		dollars++;
 	t.pieces = arena_array(a, struct piece, 2 * dollars + 1);
@@ -94,7 +105,7 @@ struct template template_part(struct arena *a, struct diag *d, struct text src, 
 			i += 3;
 		} else if (has_at(src.s, i, "${", 2)) {
 			add_literal(&t, src.s, from, i);
-			from = i = add_ref(&t, d, src, i);
+			from = i = add_ref(&t, d, &w, i);
 		} else {
 			i++;
 		}

@@ -33,5 +33,12 @@ size_t template_ref_end(struct str s, size_t at);
 /* The place of byte `offset` of a text: exact within one line and within `|` blocks, else (escapes, folded lines, a text from
  * elsewhere) the text's own. */
 struct pos text_pos(struct text t, size_t offset);
+/* The same for many places of one text, in time by its length where they come in rising order. */
+struct text_walk {
+	struct text t;
+	size_t offset; /* where `at` is; the rest is for text_walk alone */
+	struct pos at;
+};
+struct pos text_walk_to(struct text_walk *w, size_t offset);
 
 #endif

@@ -1,5 +1,7 @@
 #include "load_fixture.h"
 
+#include <time.h>
+
 #include "load/expand.h"
 
 static struct text text_at(const char *s)
@@ -96,12 +98,39 @@ static void places_are_exact_in_a_line_and_in_blocks(void **state)
 	assert_int_equal(text_pos(block, 9).line, 8);
 }
 
+/* A second of the processor is a hundred times what they take; by the square of their number they took a minute. */
+static void many_places_of_a_text_take_time_by_its_length(void **state)
+{
+	enum { N = 200000 };
+	struct fixture *f = *state;
+	char *long_text = arena_alloc(&f->a, N * 3 + 1);
+	clock_t began = clock();
+
+	for (size_t i = 0; i < N; i++)
+		memcpy(long_text + 3 * i, i % 1000 == 999 ? "${\n" : "${x", 3);
+	long_text[N * 3] = '\0';
+	struct text t = text_at(long_text);
+	struct text_walk w = {.t = t};
+	for (size_t i = 0; i < N; i++) {
+		struct pos at = text_walk_to(&w, 3 * i);
+
+		assert_int_equal(at.line, 7 + i / 1000);
+		assert_int_equal(at.col, 5 + 3 * (i % 1000));
+	}
+	assert_int_equal(text_walk_to(&w, 4).col, text_pos(t, 4).col);
+	t.at.source = diag_source(f->d, STR("f"), STR("x"));
+	template_parse(&f->a, f->d, t);
+	assert_int_equal(diag_errors(f->d), N);
+	forget(f);
+	assert_true(clock() - began < 20 * CLOCKS_PER_SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(a_text_without_references_is_one_piece),   CASE(references_and_literals_keep_their_offsets),
 	    CASE(dollar_dollar_brace_is_a_literal),         CASE(wrong_references_are_reported_at_their_place_and_stay_text),
-	    CASE(places_are_exact_in_a_line_and_in_blocks),
+	    CASE(places_are_exact_in_a_line_and_in_blocks), CASE(many_places_of_a_text_take_time_by_its_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
