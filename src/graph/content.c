@@ -60,8 +60,27 @@ static char *as_glob(const struct pattern *p)
 	return b.p;
 }
 
+/* Does a byte of the path stand for itself, as those before it did? */
+static bool is_plain_at(const struct pattern *p, size_t i)
+{
+	char c = p->path.p[i];
+	return p->kind == PATTERN_GLOB ? c != '*' && c != '?' && c != '[' && c != ']' && c != '\\' : i || c != '.' || p->path.n > 1;
+}
+
+/* Most of many patterns are about different folders: that is to be seen at once. */
+static bool begin_apart(const struct pattern *x, const struct pattern *y)
+{
+	size_t n = x->path.n < y->path.n ? x->path.n : y->path.n;
+	for (size_t i = 0; i < n && is_plain_at(x, i) && is_plain_at(y, i); i++)
+		if (x->path.p[i] != y->path.p[i])
+			return true;
+	return false;
+}
+
 bool content_meets(const struct pattern *x, const struct pattern *y)
 {
+	if (begin_apart(x, y))
+		return false;
 	if (x->kind != PATTERN_GLOB && y->kind != PATTERN_GLOB)
 		return (x->kind == PATTERN_TREE && path_under(y->path, x->path)) || (y->kind == PATTERN_TREE && path_under(x->path, y->path)) ||
 		       str_eq(x->path, y->path);

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "base/glob.h"
 #include "base/os.h"
+#include "graph/content.h"
 #include "project.h"
 
 static char here[] = "/tmp/axmake-graph-XXXXXX";
@@ -113,6 +115,56 @@ static void patterns_that_meet_each_other_make_no_edge(void **state)
 	assert_false(needs(f, "a", "b") || needs(f, "b", "a"));
 	assert_non_null(strstr(printed(f), "'a' and 'b'"));
 	done(f);
+}
+
+/* Paths and patterns of a few characters, often alike. */
+static struct pattern some_pattern(struct arena *a, uint64_t *seed)
+{
+	static const char *const parts[] = {"a", "b", "ab", "a*", "*b", "**", "?", "[ab]", "a\\*", "*", "a[", "b?a"};
+	struct sbuf s = {0};
+	struct pattern p = {.kind = PATTERN_GLOB};
+	for (uint64_t n = (*seed = *seed * 6364136223846793005u + 1442695040888963407u) >> 33, k = n % 3 + 1; k; k--, n /= 12)
+		sbuf_printf(&s, "%s%s", parts[n % 12], k > 1 ? "/" : "");
+	if (!glob_is_pattern(sbuf_view(&s)) || *seed >> 61 == 0)
+		p.kind = *seed >> 60 & 1 ? PATTERN_TREE : PATTERN_FILE;
+	for (size_t i = 0; p.kind != PATTERN_GLOB && i < s.n; i++) /* a name that looks like a pattern may be taken for one that meets it */
+		s.p[i] = strchr("*?[]\\", s.p[i]) ? 'c' : s.p[i];
+	p.path = p.kind != PATTERN_GLOB && *seed >> 58 & 1 ? STR(".") : arena_copy(a, sbuf_view(&s));
+	sbuf_free(&s);
+	return p;
+}
+
+static struct str glob_of(struct arena *a, const struct pattern *p)
+{
+	struct sbuf s = {0};
+	if (p->kind == PATTERN_GLOB)
+		return p->path;
+	if (!str_eq(p->path, STR(".")))
+		glob_quote(&s, p->path);
+	if (p->kind == PATTERN_TREE)
+		sbuf_str(&s, s.n ? STR("/**") : STR("**"));
+	struct str g = arena_copy(a, sbuf_view(&s));
+	sbuf_free(&s);
+	return g;
+}
+
+/* Those that begin otherwise are told apart before they are taken apart. */
+static void patterns_meet_as_their_globs_do(void **state)
+{
+	struct arena a = {0};
+	uint64_t seed = 1;
+	size_t met = 0;
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct pattern x = some_pattern(&a, &seed), y = some_pattern(&a, &seed);
+		bool meet = content_meets(&x, &y);
+		if (x.kind == PATTERN_GLOB || y.kind == PATTERN_GLOB)
+			assert_int_equal(meet, glob_may_meet(glob_of(&a, &x), glob_of(&a, &y)));
+		assert_int_equal(meet, content_meets(&y, &x));
+		met += meet;
+	}
+	assert_in_range(met, 2000, 18000);
+	arena_free(&a);
 }
 
 static void a_cycle_is_shown_whole(void **state)
@@ -309,6 +361,7 @@ int main(void)
 		cmocka_unit_test(edges_come_from_names_files_and_prompts),
 		cmocka_unit_test(patterns_give_way_to_names),
 		cmocka_unit_test(patterns_that_meet_each_other_make_no_edge),
+		cmocka_unit_test(patterns_meet_as_their_globs_do),
 		cmocka_unit_test(a_cycle_is_shown_whole),
 		cmocka_unit_test(every_cycle_of_three_tasks_is_found),
 		cmocka_unit_test(a_chain_of_a_hundred_thousand_needs_no_stack),
