@@ -351,7 +351,7 @@ class Runner:
                 start_new_session=True,
             )
             try:
-                status = p.wait(TIMEOUT_S)
+                status = p.wait(self.options.limit)
             except subprocess.TimeoutExpired:
                 os.killpg(p.pid, signal.SIGKILL)
                 p.wait()
@@ -367,7 +367,7 @@ class Runner:
         if status:
             raise Failed([f"'{section.word}' in line {section.line} ended with {status}"] + (out + err).splitlines())
         if status is None:
-            raise Failed([f"'{section.word}' in line {section.line} took longer than {TIMEOUT_S} s"])
+            raise Failed([f"'{section.word}' in line {section.line} took longer than {self.options.limit} s"])
 
     def path(self, section):
         if not section.args:
@@ -418,7 +418,7 @@ class Runner:
         before = snapshot(self.base) if "unchanged" in of_run else None
         status, out, err = self.shell(run.body())
         if status is None:
-            raise Failed([f"'run' in line {run.line} took longer than {TIMEOUT_S} s"] + (out + err).splitlines()[-20:])
+            raise Failed([f"'run' in line {run.line} took longer than {self.options.limit} s"] + (out + err).splitlines()[-20:])
         self.compare(run, of_run, "out", out)
         self.compare(run, of_run, "err", err)
         wanted = int(of_run["exit"].args[0]) if "exit" in of_run else 0
@@ -498,6 +498,7 @@ def parse_options():
     p = argparse.ArgumentParser(description="Golden cases of axmake's command line.", epilog="See the head of this file.")
     p.add_argument("--axmake", default=os.path.join(HERE, "..", "..", "axmake"), help="the program; its helpers lie beside it")
     p.add_argument("-j", type=int, default=(os.cpu_count() or 1) + 1, metavar="N", help="cases at once")
+    p.add_argument("--limit", type=int, default=TIMEOUT_S, metavar="SECONDS", help="how long a section may take")
     p.add_argument("--update", action="store_true", help="rewrite out and err as they were seen; exit statuses stay")
     p.add_argument("--keep", action="store_true", help="keep the folders")
     p.add_argument("-v", action="store_true", help="name the cases that passed, too")
