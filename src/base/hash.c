@@ -149,7 +149,7 @@ static int hash_rest(int fd, XXH3_state_t *h, off_t *n, bool seeks)
 	return err;
 }
 
-static int hash_one_read(int fd, char *buf, size_t n, struct hash128 *out, uint64_t *size)
+int hash_read_fd(int fd, char *buf, size_t n, struct hash128 *out, uint64_t *size)
 {
 	ssize_t got;
 
@@ -169,14 +169,14 @@ static int hash_up_to_small(int fd, struct hash128 *out, uint64_t *size)
 {
 	char buf[HASH_SMALL];
 
-	return hash_one_read(fd, buf, sizeof buf, out, size);
+	return hash_read_fd(fd, buf, sizeof buf, out, size);
 }
 
 int hash_small_fd(int fd, struct hash128 *out, uint64_t *size)
 {
 	char buf[TINY];
 
-	return *size < sizeof buf ? hash_one_read(fd, buf, sizeof buf, out, size) : hash_up_to_small(fd, out, size);
+	return *size < sizeof buf ? hash_read_fd(fd, buf, sizeof buf, out, size) : hash_up_to_small(fd, out, size);
 }
 
 int hash_fd(int fd, struct hash128 *out, uint64_t *size)

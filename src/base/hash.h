@@ -37,5 +37,7 @@ int hash_fd(int fd, struct hash128 *out, uint64_t *size);
 /* The same by one read, of a file that is said to have *size bytes, less than HASH_SMALL; EFBIG: it has many more. */
 #define HASH_SMALL ((size_t)64 << 10)
 int hash_small_fd(int fd, struct hash128 *out, uint64_t *size);
+/* The same with what was read in buf; EFBIG: it has n bytes or more. */
+int hash_read_fd(int fd, char *buf, size_t n, struct hash128 *out, uint64_t *size);
 
 #endif

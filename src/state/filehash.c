@@ -141,6 +141,12 @@ bool filehash_was_ahead(struct filehash *fh, struct filehash_file *f)
 	return was;
 }
 
+static void note_change(struct filehash_file *f, const struct filehash_file *was)
+{
+	if (was->state != FILE_UNKNOWN && (f->state != was->state || !file_stat_same(&f->stat, &was->stat)))
+		((struct entry *)f)->changed = true;
+}
+
 void filehash_take_look(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
 {
 	struct filehash_file was = *f;
@@ -149,8 +155,7 @@ void filehash_take_look(struct filehash *fh, struct filehash_file *f, const stru
 		set_error(fh, f, found->err);
 	else
 		set_stat(fh, f, found);
-	if (was.state != FILE_UNKNOWN && (f->state != was.state || !file_stat_same(&f->stat, &was.stat)))
-		((struct entry *)f)->changed = true;
+	note_change(f, &was);
 	((struct entry *)f)->looked |= LOOKED_THROUGH;
 }
 
@@ -224,12 +229,25 @@ static enum file_state hash_content(struct filehash *fh, struct filehash_file *f
 	return filehash_take_content(fh, f, &found, flags);
 }
 
-bool filehash_is_new(const struct filehash *fh, const struct filehash_file *f)
+bool filehash_must_read(const struct filehash *fh, const struct filehash_file *f)
 {
+	bool racy = f->hashed && ((const struct entry *)f)->racy;
 	struct file_stat st;
 	struct hash128 h;
 
-	return filehash_c_path(f) && f->state == FILE_UNKNOWN && !((const struct entry *)f)->looked && !(fh->log && log_file_known(fh->log, f->path, &st, &h));
+	if ((f->hashed && !racy) || (f->state != FILE_UNKNOWN && f->state != FILE_REGULAR) || !filehash_c_path(f))
+		return false;
+	return racy || !(fh->log && log_file_known(fh->log, f->path, &st, &h));
+}
+
+enum file_state filehash_take_read(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
+{
+	struct filehash_file was = *f;
+
+	filehash_take_content(fh, f, found, 0);
+	note_change(f, &was);
+	((struct entry *)f)->looked |= LOOKED_THROUGH;
+	return f->state;
 }
 
 enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool fresh)
@@ -241,13 +259,10 @@ enum file_state filehash_hash(struct filehash *fh, struct filehash_file *f, bool
 	/* Hashed at some time and not to be looked at again: whether it was racy does not matter. */
 	if (f->hashed && !fresh)
 		return FILE_REGULAR;
-	if (filehash_is_new(fh, f)) {
+	if ((fresh || f->state == FILE_UNKNOWN) && filehash_must_read(fh, f)) {
 		file_find_content(fh->root_fd, f->path.p, 0, UINT64_MAX, &found);
-		if (found.opened) { /* else a look tells more */
-			filehash_take_content(fh, f, &found, 0);
-			((struct entry *)f)->looked |= LOOKED_THROUGH;
-			return f->state;
-		}
+		if (found.opened) /* else a look tells more */
+			return filehash_take_read(fh, f, &found);
 	}
 	if (filehash_look(fh, f, fresh) != FILE_REGULAR || f->hashed || filehash_recall(fh, f))
 		return f->state;
@@ -309,14 +324,32 @@ void filehash_take_part(struct filehash *fh, struct filehash_file *f, const stru
 	note_no_link(fh, f);
 }
 
-enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, struct filehash_part *out, int *err)
+/* What has to be read, opens and is no link needs no look first. */
+static bool open_part(struct filehash *fh, struct arena *a, struct filehash_file *f, struct filehash_part *out)
+{
+	char buf[FILEHASH_TEXT + 1];
+	struct file_found found;
+
+	if (!filehash_must_read(fh, f))
+		return false;
+	file_find_text(fh->root_fd, f->path.p, O_NOFOLLOW, buf, &found);
+	if (!found.opened)
+		return false;
+	filehash_take_content(fh, f, &found, O_NOFOLLOW);
+	note_no_link(fh, f);
+	if (found.text.p)
+		out->text = arena_copy(a, found.text);
+	return true;
+}
+
+enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, bool text, struct filehash_part *out, int *err)
 {
 	struct filehash_file *f = filehash_file(fh, path);
 	struct file_found found;
 
 	*err = 0;
 	*out = (struct filehash_part){.path = f->path};
-	if (!filehash_was_ahead(fh, f)) {
+	if (!filehash_was_ahead(fh, f) && !(text && open_part(fh, a, f, out))) {
 		find(fh, f, AT_SYMLINK_NOFOLLOW, &found);
 		if (!found.err && S_ISLNK(found.mode)) {
 			note_link(fh, (struct entry *)f, &found.stat);

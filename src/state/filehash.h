@@ -94,14 +94,16 @@ struct filehash_part {
 	struct hash128 content; /* of a file or program */
 	uint64_t size;
 	struct str link; /* a link's text */
+	struct str text; /* the content, where it was read just now, is at most FILEHASH_TEXT bytes and was asked for; else p NULL */
 };
+#define FILEHASH_TEXT 4096
 
 struct filehash_parts {
 	VEC(struct filehash_part) of;
 };
 
-/* One path as filehash_output looks at it; a link's text goes into a. */
-enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, struct filehash_part *out, int *err);
+/* One path as filehash_output looks at it; a link's text goes into a, and where text is wanted that. */
+enum file_state filehash_part(struct filehash *fh, struct arena *a, struct str path, bool text, struct filehash_part *out, int *err);
 struct hash128 filehash_part_hash(const struct filehash_part *p);
 
 /* An output's parts in the order of their paths, all memory in a: of a file itself (a folder in its place has none), of a tree all in it but not itself, of a pattern what it

@@ -66,9 +66,10 @@ static void take_read(struct asking *k, struct asked *x)
 {
 	if (!x->found.opened || x->found.changed)
 		return;
-	filehash_take_content(k->fh, x->file, &x->found, k->outputs ? O_NOFOLLOW : 0);
-	if (!k->outputs)
-		((struct entry *)x->file)->looked |= LOOKED_THROUGH;
+	if (k->outputs)
+		filehash_take_content(k->fh, x->file, &x->found, O_NOFOLLOW);
+	else
+		filehash_take_read(k->fh, x->file, &x->found);
 	found(k->fh, x->file);
 }
 
@@ -122,7 +123,7 @@ static void add(struct asking *k, const struct filehash_wish *w)
 	bool known = !k->outputs && !w->fresh && f->state != FILE_UNKNOWN;
 
 	if (!known && filehash_c_path(f))
-		k->of[k->n++] = (struct asked){.file = f, .read = !k->outputs && filehash_is_new(k->fh, f)};
+		k->of[k->n++] = (struct asked){.file = f, .read = !k->outputs && (w->fresh || f->state == FILE_UNKNOWN) && filehash_must_read(k->fh, f)};
 }
 
 void filehash_ahead(struct filehash *fh, const struct filehash_wish *wishes, size_t n, bool outputs)

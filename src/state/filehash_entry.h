@@ -38,12 +38,15 @@ struct file_found {
 	int err;          /* of opening it, or else of looking at it, or else of reading it */
 	int64_t began_ns; /* wall clock, before it was looked at and read */
 	struct hash128 hash;
+	struct str text;  /* of file_find_text: the content, p NULL where it is longer or was not read */
 };
 /* Looks by path; flags as fstatat's. */
 void file_find(int at, const char *path, int flags, struct file_found *out);
 /* Opens, with flags besides those for reading, and then looks at what was opened and, if it is a regular file of up to `most` bytes,
  * reads it: the facts are older than the content. */
 void file_find_content(int at, const char *path, int flags, uint64_t most, struct file_found *out);
+/* The same, whatever its size, with a short content in buf. */
+void file_find_text(int at, const char *path, int flags, char buf[FILEHASH_TEXT + 1], struct file_found *out);
 
 /* As C string; a path with a NUL in it names no file. NULL with errno. */
 const char *filehash_c_path(const struct filehash_file *f);
@@ -51,14 +54,16 @@ const char *filehash_c_path(const struct filehash_file *f);
 void filehash_take_look(struct filehash *fh, struct filehash_file *f, const struct file_found *found);
 /* The file as an output, when it is no link. */
 void filehash_take_part(struct filehash *fh, struct filehash_file *f, const struct file_found *found);
+/* What file_find_content found, through links, of an input. */
+enum file_state filehash_take_read(struct filehash *fh, struct filehash_file *f, const struct file_found *found);
 /* What file_find_content found; it is asked again, with the same flags, where the file changed meanwhile. Needs a file that was
  * opened. */
 enum file_state filehash_take_content(struct filehash *fh, struct filehash_file *f, const struct file_found *found, int flags);
 /* Is the hash of the file, as it was looked at, known from an earlier run? */
 bool filehash_recall(struct filehash *fh, struct filehash_file *f);
-/* Do neither this run nor the log know it? To look at such a file before it is opened would tell nothing that its descriptor does
+/* Is it to be read whatever a look at it would tell, as far as is known? Then to look before it is opened would tell nothing that its descriptor does
  * not. */
-bool filehash_is_new(const struct filehash *fh, const struct filehash_file *f);
+bool filehash_must_read(const struct filehash *fh, const struct filehash_file *f);
 /* Was it looked at ahead for the one who asks now? */
 bool filehash_was_ahead(struct filehash *fh, struct filehash_file *f);
 

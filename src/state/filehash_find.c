@@ -49,7 +49,20 @@ static int hash_large(int fd, struct file_found *f)
 	return 0;
 }
 
-void file_find_content(int at, const char *path, int flags, uint64_t most, struct file_found *out)
+/* Where buf is not NULL what is short enough is left there. */
+static bool hash_short(int fd, char *buf, struct file_found *f)
+{
+	uint64_t size;
+
+	if (!buf || f->stat.size > FILEHASH_TEXT)
+		return hash_small(fd, f);
+	if (hash_read_fd(fd, buf, FILEHASH_TEXT + 1, &f->hash, &size) || size != f->stat.size)
+		return false;
+	f->text = (struct str){buf, (size_t)size};
+	return true;
+}
+
+static void find_content(int at, const char *path, int flags, uint64_t most, char *buf, struct file_found *out)
 {
 	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
 	struct stat st;
@@ -66,8 +79,18 @@ void file_find_content(int at, const char *path, int flags, uint64_t most, struc
 	} else {
 		set_stat(out, &st);
 		out->left = S_ISREG(st.st_mode) && out->stat.size > most;
-		if (S_ISREG(st.st_mode) && !out->left && !hash_small(fd, out))
+		if (S_ISREG(st.st_mode) && !out->left && !hash_short(fd, buf, out))
 			out->err = hash_large(fd, out);
 	}
 	close(fd);
+}
+
+void file_find_content(int at, const char *path, int flags, uint64_t most, struct file_found *out)
+{
+	find_content(at, path, flags, most, NULL, out);
+}
+
+void file_find_text(int at, const char *path, int flags, char buf[FILEHASH_TEXT + 1], struct file_found *out)
+{
+	find_content(at, path, flags, UINT64_MAX, buf, out);
 }

@@ -74,7 +74,7 @@ static bool walk_add(struct walk *w, struct str path)
 	struct filehash_part part;
 	int err;
 
-	switch (filehash_part(w->fh, w->arena, path, &part, &err)) {
+	switch (filehash_part(w->fh, w->arena, path, false, &part, &err)) {
 	case FILE_REGULAR:
 	case FILE_SPECIAL:
 		break;
@@ -194,7 +194,7 @@ enum file_state filehash_parts(struct filehash *fh, struct arena *a, enum output
 	*bad_path = path;
 	out->of.n = 0;
 	if (kind == OUTPUT_FILE) {
-		st = filehash_part(fh, a, path, &part, err);
+		st = filehash_part(fh, a, path, true, &part, err);
 		if (st == FILE_REGULAR || st == FILE_SPECIAL)
 			vec_push(a, &out->of, part);
 		return st;
@@ -234,7 +234,7 @@ enum file_state filehash_output(struct filehash *fh, struct str path, struct has
 {
 	struct filehash_part part;
 	struct arena a = {0};
-	enum file_state st = filehash_part(fh, &a, path, &part, err);
+	enum file_state st = filehash_part(fh, &a, path, false, &part, err);
 
 	if (st == FILE_REGULAR)
 		*out = filehash_part_hash(&part);

@@ -245,6 +245,35 @@ static void an_old_file_is_hashed_once_for_all_runs(void **state)
 	assert_true(believes_planted(b, "f"));
 }
 
+/* Of a short file that has to be read anyway its content is handed over, if that is wanted. */
+static void the_content_of_a_short_output_is_handed_over(void **state)
+{
+	struct box *b = *state;
+	struct filehash_part part;
+	struct str large = {arena_text(&b->arena, FILEHASH_TEXT + 2), FILEHASH_TEXT + 1};
+	int err;
+
+	memset((char *)large.p, 'x', large.n);
+	put(b, "short", "abc");
+	put(b, "empty", "");
+	assert_int_equal(os_replace_file(b->fd, "large", 0600, large), 0);
+	assert_int_equal(os_replace_file(b->fd, "most", 0600, str_sub(large, 1, large.n)), 0);
+	assert_int_equal(symlinkat("short", b->fd, "link"), 0);
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("short"), true, &part, &err), FILE_REGULAR);
+	assert_true(part.text.p && str_eq(part.text, STR("abc")) && hash_eq(part.content, hash_bytes("abc", 3)) && part.size == 3);
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("empty"), true, &part, &err), FILE_REGULAR);
+	assert_true(part.text.p && !part.text.n && part.kind == PART_FILE);
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("most"), true, &part, &err), FILE_REGULAR);
+	assert_true(part.text.n == FILEHASH_TEXT && hash_eq(part.content, hash_bytes(part.text.p, part.text.n)));
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("large"), true, &part, &err), FILE_REGULAR);
+	assert_true(!part.text.p && hash_eq(part.content, hash_bytes(large.p, large.n)));
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("link"), true, &part, &err), FILE_REGULAR);
+	assert_true(!part.text.p && part.kind == PART_LINK && str_eq(part.link, STR("short")));
+	put(b, "short", "abcd");
+	assert_int_equal(filehash_part(b->fh, &b->arena, STR("short"), false, &part, &err), FILE_REGULAR);
+	assert_true(!part.text.p && hash_eq(part.content, hash_bytes("abcd", 4)));
+}
+
 static void a_file_just_changed_is_not_recorded(void **state)
 {
 	struct box *b = *state;
@@ -789,7 +818,7 @@ static void a_tree_of_many_is_what_its_files_are(void **state)
 	for (size_t i = 0; i < parts.of.n; i++) {
 		struct filehash_part *p = &parts.of.p[i], alone;
 
-		filehash_part(b->fh, &b->arena, p->path, &alone, &err);
+		filehash_part(b->fh, &b->arena, p->path, false, &alone, &err);
 		assert_int_equal(alone.kind, p->kind);
 		assert_true(p->kind == PART_FOLDER || hash_eq(filehash_part_hash(&alone), filehash_part_hash(p)));
 	}
@@ -809,6 +838,7 @@ int main(void)
 	    IN_BOX(inputs_are_hashed_through_links_and_outside_the_root),
 	    IN_BOX(a_file_is_looked_at_once_a_run_unless_fresh),
 	    IN_BOX(an_old_file_is_hashed_once_for_all_runs),
+	    IN_BOX(the_content_of_a_short_output_is_handed_over),
 	    IN_BOX(a_file_just_changed_is_not_recorded),
 	    IN_BOX(a_change_within_the_clock_s_tick_is_seen),
 	    IN_BOX(a_change_behind_a_mtime_set_back_is_seen),
