@@ -149,6 +149,13 @@ struct sharing {
 	size_t next, waiting;         /* not answered yet */
 };
 
+/* An entry of the cache that is to be written. */
+struct stash_due {
+	struct hash128 signature;
+	const struct task *task;
+	struct sbuf bytes;
+};
+
 struct sched {
 	const struct sched_config *c;
 	struct arena *arena;
@@ -179,6 +186,7 @@ struct sched {
 	size_t retrying;                 /* jobs in PHASE_WAITING */
 	bool judging_all;                /* see judge_all */
 	bool checked_providers;
+	bool gone_on;                    /* the graph was read again in this run: a task may be judged a second time */
 	bool stopping;                   /* a failure: nothing new starts but what runs after failures */
 	bool stuck;                      /* nothing more is known of the workflow */
 	bool stop_followed;              /* what follows from that was done */
@@ -205,6 +213,7 @@ struct sched {
 	struct remote *remote;           /* NULL: no server */
 	struct sharing sharing;
 	struct map advised;              /* what was told of patterns that find nothing */
+	VEC(struct stash_due) stashing;  /* see stash_all */
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -313,7 +322,8 @@ enum restored {
 	RESTORED_NEVER, /* it is there, or may be, and cannot be put back: another look brings no more */
 };
 enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
-void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible */
+void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible; what is short by stash_all */
+void stash_all(struct sched *s);       /* what waits for it */
 /* Stores the contents of an output, between cache_store_begin and _end; those that are to stand in the entry are given back in o->here. false: it cannot be stored. */
 bool stash_output(struct job *j, struct cache *c, struct cache_output *o);
 /* May the task have the entry of this signature? Not where another task of this run has it, unless both say so. It is the task's from here on. */

@@ -114,12 +114,22 @@ static void end(struct restoring *r)
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = j->task, .outcome = &j->outcome, .verdict = &j->verdict});
 }
 
+/* What only this run stores in, and has made, holds but what other tasks have made in it: of that it takes what both share. To find this out costs its inputs' hashes. */
+static bool may_know(const struct sched *s, const struct task *t)
+{
+	return !s->c->cache || s->c->server || s->gone_on || t->def->cache > 0 || !cache_is_own(s->c->cache);
+}
+
 enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
 {
 	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id, .verdict = *v};
 	struct restoring r = {.j = &j};
 	struct putback *b = &r.back;
-	bool found = cached_find(s->c->stale, s->c->cache, &j.arena, t, v, &r.found), done = false;
+	bool found = false, done = false;
+	if (may_know(s, t)) {
+		stash_all(s); /* it may be just that */
+		found = cached_find(s->c->stale, s->c->cache, &j.arena, t, v, &r.found);
+	}
 	if (s->c->cache)
 		stash_warn(s, t);
 	if (found) {

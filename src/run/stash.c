@@ -54,7 +54,7 @@ static bool stash_some(struct job *j, struct cache *c, struct cache_output *o, s
 		if (!is_file(p))
 			continue;
 		part[n] = *i;
-		of[n++] = (struct cache_file){p->path.p, p->content, p->size, STR_NONE};
+		of[n++] = (struct cache_file){p->path.p, p->content, p->size, p->text, STR_NONE};
 	}
 	if (!cache_store_files(c, &j->arena, j->sched->c->store->root_fd, of, n))
 		return false;
@@ -113,6 +113,49 @@ static struct cache_entry entry_of(const struct job *j)
 	};
 }
 
+#define TEXTS_MOST (64u << 10) /* an entry of less holds them all */
+
+/* Is every content of it known and short? Then its bytes can be made now, whatever becomes of the files. */
+static bool take_texts(struct job *j, struct cache_entry *e)
+{
+	size_t all = 0;
+	if (j->task->has_result && j->task->result_size)
+		return false;
+	for (size_t i = 0; i < e->n_outputs; i++) {
+		struct cache_output *o = &e->outputs[i];
+		if (o->kind != OUTPUT_FILE || o->parts.of.n != 1 || !is_file(o->parts.of.p) || !o->parts.of.p->text.p)
+			return false;
+		o->here = &o->parts.of.p->text;
+		all += o->parts.of.p->text.n;
+	}
+	return all <= TEXTS_MOST && store_result(j, e);
+}
+
+/* Its file is written when the next task has been started. */
+static void store_later(struct job *j, const struct cache_entry *e)
+{
+	struct stash_due due = {.signature = e->signature, .task = j->task};
+	cache_entry_put(&due.bytes, e);
+	vec_push(NULL, &j->sched->stashing, due);
+}
+
+void stash_all(struct sched *s)
+{
+	struct cache *c = s->c->cache;
+	for (size_t i = 0; i < s->stashing.n; i++) {
+		struct stash_due *due = &s->stashing.p[i];
+		if (cache_store_begin(c, due->bytes.n)) {
+			bool ok = cache_store_bytes(c, due->signature, sbuf_view(&due->bytes));
+			cache_store_end(c);
+			if (ok)
+				sharing_push(s, due->signature);
+		}
+		sbuf_free(&due->bytes);
+		stash_warn(s, due->task);
+	}
+	s->stashing.n = 0;
+}
+
 void stash_task(struct job *j)
 {
 	struct sched *s = j->sched;
@@ -125,6 +168,10 @@ void stash_task(struct job *j)
 	e.outputs = arena_array(&j->arena, struct cache_output, t->outputs.n);
 	for (size_t i = 0; i < t->outputs.n; i++)
 		e.outputs[i] = (struct cache_output){.path = t->outputs.p[i].path, .kind = (enum output_kind)t->outputs.p[i].kind, .hash = t->out_hash[i], .parts = j->parts[i]};
+	if (take_texts(j, &e)) {
+		store_later(j, &e);
+		return;
+	}
 	struct cache_attend before = cache_attend(c, (struct cache_attend){not_asked_to_end, NULL});
 	if (cache_store_begin(c, cache_entry_bytes(&e) + t->result_size)) {
 		bool ok = store_result(j, &e);

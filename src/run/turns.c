@@ -531,6 +531,7 @@ static void turns(struct sched *s)
 				starved = start_some(s);
 		}
 		give_up_waiting(s);
+		stash_all(s); /* while what was started runs */
 		if (s->settling.n)
 			continue;
 		bool judging = (s->ready.tasks.n || sharing_answered(s)) && may_start(s);
@@ -591,6 +592,7 @@ static void prepare(struct sched *s, enum event_kind begins)
 		t->state = t->waiting_for ? STATE_WAITING : STATE_READY;
 	}
 	s->checked_providers = false;
+	s->gone_on = begins == EVENT_GO_ON;
 	sched_send(s, &(struct event){.kind = begins, .count = wanted, .graph = g});
 }
 
@@ -660,6 +662,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	free_verdicts(&s);
 	vec_free(&s.live);
 	vec_free(&s.settling);
+	vec_free(&s.stashing);
 	vec_free(&s.views);
 	vec_free(&s.strangers.pids);
 	return s.result;

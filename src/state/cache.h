@@ -44,6 +44,8 @@ struct str cache_where(const struct cache *c);
 struct cache_attend cache_attend(struct cache *c, struct cache_attend a);
 /* Was anything ever stored there? */
 bool cache_exists(struct cache *c);
+/* Is nothing in it but what this run has stored? */
+bool cache_is_own(const struct cache *c);
 /* Not 0: an errno, which kept the last look from finding what may be there, and need not keep the next one. */
 int cache_out_of_reach(const struct cache *c);
 
@@ -76,6 +78,7 @@ struct cache_file {
 	const char *path;
 	struct hash128 hash;
 	uint64_t size;
+	struct str text; /* the content, as long as the entry; p NULL: it is read */
 	struct str here; /* set */
 };
 bool cache_store_files(struct cache *c, struct arena *a, int at, struct cache_file *of, size_t n);

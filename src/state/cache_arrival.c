@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "state/cache_folder.h"
 
 _Static_assert(sizeof((struct cache_arrival){0}.name) >= CACHE_NAME_ROOM, "an arrival has room for its name");
@@ -29,7 +30,7 @@ int cache_object_fd(struct cache *c, struct hash128 hash, uint64_t size)
 
 int cache_arrival_begin(struct cache *c, struct cache_arrival *out)
 {
-	out->fd = cache_temporary(c, out->name, 0444);
+	out->fd = cache_temporary(c, (struct hash128){.lo = os_random64()}, out->name, 0444);
 	return out->fd < 0 ? errno : 0;
 }
 

@@ -97,6 +97,7 @@ bool cache_folder(struct cache *c, bool make)
 	if (at < 0)
 		return false;
 	path = arena_printf(c->arena, "%.*s/" VERSION, STR_ARG(c->config.dir.p ? c->config.dir : STR("cache")));
+	c->made = make && !c->config.dir.p && !mkdirat(at, "cache", folder_mode(c));
 	if (make && (err = os_mkdirs(at, path.p, folder_mode(c))))
 		return die(c, err);
 	c->fd = openat(at, path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,6 +120,11 @@ bool cache_exists(struct cache *c)
 	return cache_folder(c, false);
 }
 
+bool cache_is_own(const struct cache *c)
+{
+	return c->made;
+}
+
 void cache_name(char out[CACHE_NAME_ROOM], const char *what, struct hash128 h)
 {
 	char hex[HASH_HEX];
@@ -127,16 +133,21 @@ void cache_name(char out[CACHE_NAME_ROOM], const char *what, struct hash128 h)
 	snprintf(out, CACHE_NAME_ROOM, "%s/%.2s/%s", what, hex, hex + 2);
 }
 
-int cache_temporary(const struct cache *c, char *name, unsigned mode)
+int cache_temporary(const struct cache *c, struct hash128 what, char *name, unsigned mode)
 {
-	int fd;
+	uint64_t number = c->salt ^ what.lo;
+	int fd, err;
 
 	do {
-		snprintf(name, CACHE_NAME_ROOM, "tmp/%016" PRIx64, os_random64());
+		snprintf(name, CACHE_NAME_ROOM, "tmp/%016" PRIx64, number);
 		fd = openat(c->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, c->config.owner_only ? mode & 0700 : mode);
-		if (fd < 0 && errno == ENOENT && !mkdirat(c->fd, "tmp", folder_mode(c)))
-			errno = EEXIST;
-	} while (fd < 0 && errno == EEXIST);
+		err = fd < 0 ? errno : 0;
+		if (err == EEXIST)
+			number = os_random64();
+		else if (err == ENOENT)
+			err = mkdirat(c->fd, "tmp", folder_mode(c)) ? errno : EEXIST;
+	} while (err == EEXIST);
+	errno = err;
 	return fd;
 }
 

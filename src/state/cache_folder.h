@@ -10,6 +10,7 @@ struct cache {
 	struct str where;    /* the folder as people are told of it */
 	int fd;              /* "DIR/v1"; -1: not opened yet, or not there */
 	int lock_fd, size_fd; /* -1: not opened yet */
+	bool made;           /* by this run, where nobody else stores: nothing was in it */
 	bool dead;           /* cannot be used */
 	int out_of_reach;    /* why the last look failed, where that may pass (no descriptor, no memory, I/O) */
 	bool full;           /* nothing more is stored */
@@ -19,6 +20,7 @@ struct cache {
 	struct cache_attend attend;
 	struct str note;
 	size_t in_entry;     /* bytes that the entry in the making holds itself */
+	uint64_t salt;       /* of temporary names; 0 before anything is stored */
 	uint64_t added, reserved; /* bytes that this run stored; that it has put into the file `size` for them */
 	unsigned char *piece;
 };
@@ -37,8 +39,8 @@ void cache_say(struct cache *c, const char *fmt, ...) __attribute__((format(prin
 /* Nothing more can be stored. */
 void cache_give_up(struct cache *c, const char *what, int err);
 
-/* A new file in tmp/, for reading and writing; name has room for CACHE_NAME_ROOM. -1 with errno. */
-int cache_temporary(const struct cache *c, char *name, unsigned mode);
+/* A new file in tmp/ for what has that hash or signature, for reading and writing; name has room for CACHE_NAME_ROOM. -1 with errno. */
+int cache_temporary(const struct cache *c, struct hash128 what, char *name, unsigned mode);
 /* From tmp/ to its name. 0 or errno; the temporary one is gone. */
 int cache_place(struct cache *c, const char *temporary, const char *name);
 

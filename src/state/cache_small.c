@@ -75,7 +75,7 @@ static int copy(const struct all *all, struct storing *s, unsigned char *piece)
 	close(in);
 	if (err)
 		return err;
-	to = cache_temporary(all->c, s->temporary, 0444);
+	to = cache_temporary(all->c, f->hash, s->temporary, 0444);
 	if (to < 0) {
 		*s->temporary = '\0';
 		return errno;
@@ -131,7 +131,10 @@ bool cache_store_files(struct cache *c, struct arena *a, int at, struct cache_fi
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < n; i++) {
-		if (cache_in_entry(c, of[i].size) || !is_small(c, of[i].size)) {
+		if (of[i].text.p && cache_in_entry(c, of[i].size)) {
+			of[i].here = of[i].text;
+			c->in_entry += of[i].size;
+		} else if (cache_in_entry(c, of[i].size) || !is_small(c, of[i].size)) {
 			ok = cache_store_content(c, a, at, of[i].path, of[i].hash, of[i].size, &of[i].here);
 		} else {
 			of[i].here = STR_NONE;

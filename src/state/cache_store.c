@@ -125,6 +125,7 @@ void cache_forget(struct cache *c, struct hash128 signature)
 static void sweep_temporary(struct cache *c)
 {
 	c->swept = true;
+	c->salt = os_random64();
 	if (!cache_lock(c, true, LOCK_AT_ONCE))
 		return;
 	os_remove_tree(c->fd, "tmp");
@@ -185,7 +186,7 @@ static bool store_object(struct cache *c, int in, struct hash128 hash, uint64_t 
 	cache_name(name, "objects", hash);
 	if (cache_object_there(c, hash, size))
 		return true;
-	to = cache_temporary(c, temporary, 0444);
+	to = cache_temporary(c, hash, temporary, 0444);
 	err = to < 0 ? errno : cache_copy(c, in, to, hash, size);
 	if (to >= 0 && close(to) && !err && errno != EINTR)
 		err = errno;
@@ -239,7 +240,7 @@ bool cache_store_bytes(struct cache *c, struct hash128 signature, struct str fil
 	if (file.n > CACHE_ENTRY_MAX)
 		return false;
 	cache_name(name, "entries", signature);
-	fd = cache_temporary(c, temporary, 0666);
+	fd = cache_temporary(c, signature, temporary, 0666);
 	err = fd < 0 ? errno : os_write_all(fd, file.p, file.n);
 	if (fd >= 0 && close(fd) && !err && errno != EINTR)
 		err = errno;

@@ -316,6 +316,44 @@ static void small_contents_are_had_by_several_threads(void **state)
 	cache_close(c);
 }
 
+/* Who has just hashed it need not have it read again. */
+static void a_short_content_that_is_known_is_not_read(void **state)
+{
+	struct box *b = *state;
+	struct cache_file known = {"gone", hash_bytes("abc", 3), 3, STR("abc"), STR_NONE}, large = {"gone", hash_bytes("abc", 3), 5000, STR("abc"), STR_NONE};
+	struct cache *c;
+
+	open_store(b);
+	c = open_cache(b, 4 << 20, true);
+	assert_true(cache_store_begin(c, 10));
+	assert_true(cache_store_files(c, &b->arena, b->s.root_fd, &known, 1));
+	assert_true(str_eq(known.here, STR("abc")));
+	assert_false(cache_store_files(c, &b->arena, b->s.root_fd, &large, 1));
+	cache_store_end(c);
+	cache_close(c);
+}
+
+/* As long as nobody else stores where this run has made the folder. */
+static void a_cache_is_a_runs_own_until_the_next_one(void **state)
+{
+	struct box *b = *state;
+	struct cache *c;
+
+	open_store(b);
+	c = open_cache(b, 4 << 20, true);
+	assert_false(cache_is_own(c));
+	assert_true(cache_store_begin(c, 10));
+	cache_store_end(c);
+	assert_true(cache_is_own(c));
+	cache_close(c);
+	c = open_cache(b, 4 << 20, true);
+	assert_true(cache_exists(c));
+	assert_true(cache_store_begin(c, 10));
+	cache_store_end(c);
+	assert_false(cache_is_own(c));
+	cache_close(c);
+}
+
 static void many_files_are_stored_by_several_threads(void **state)
 {
 	struct box *b = *state;
@@ -331,7 +369,7 @@ static void many_files_are_stored_by_several_threads(void **state)
 		sbuf_printf(&text, "%d", i);
 		while (text.n < (i ? 9000 + (size_t)i : 10))
 			sbuf_char(&text, 'x');
-		of[i] = (struct cache_file){arena_printf(&b->arena, "f%d", i).p, hash_bytes(text.p, text.n), text.n, STR("?")};
+		of[i] = (struct cache_file){arena_printf(&b->arena, "f%d", i).p, hash_bytes(text.p, text.n), text.n, STR_NONE, STR("?")};
 		sbuf_char(&text, '\0');
 		put(of[i].path, text.p);
 		sbuf_free(&text);
@@ -578,6 +616,8 @@ int main(void)
 	    TEST(parts_stand_only_where_they_may),
 	    TEST(what_was_stored_is_found),
 	    TEST(small_contents_are_had_by_several_threads),
+	    TEST(a_short_content_that_is_known_is_not_read),
+	    TEST(a_cache_is_a_runs_own_until_the_next_one),
 	    TEST(many_files_are_stored_by_several_threads),
 	    TEST(a_content_that_changed_since_is_not_stored),
 	    TEST(the_least_recently_used_goes_and_shared_objects_stay),
