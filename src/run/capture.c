@@ -266,6 +266,7 @@ int capture_open(const struct capture_config *config, struct capture **out, int 
 	kept_init(&c->kept, config->store_fd, config->dir);
 	c->kept.left = config->left;
 	c->kept.fresh = config->fresh;
+	c->kept.bare = config->bare;
 	int err = c->files ? open_files(c) : open_pipes(c);
 	if (err) {
 		capture_free(c);

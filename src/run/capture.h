@@ -23,6 +23,7 @@ struct capture_config {
 	int store_fd;                /* .axmake */
 	const char *dir;             /* "tasks/NAME" in it; copied */
 	bool files;                  /* else pipes */
+	bool bare;                   /* there was no dir when the task began */
 	bool fresh;                  /* dir has just been made, and nothing stands in it that this one makes */
 	bool left;                   /* of files: somebody may go on writing after capture_finish, and what is kept is not touched by that */
 	/* Each piece as it is read (at most 64 KiB); may be NULL. */

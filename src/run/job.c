@@ -240,6 +240,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		.files = !j->checking && (j->task->kind == TASK_AGENT || j->task->def->leave), /* a pipe that nobody reads any more would end what writes to it */
 		.left = !j->checking && j->task->def->leave,
 		.fresh = !j->checking && j->fresh,
+		.bare = !j->checking && j->bare && j->tries == 1,
 		.on_data = capture_data,
 		.on_end = reaper_pipes_ended,
 		.on_error = capture_trouble,
@@ -385,7 +386,7 @@ static bool is_marked(const struct job *j)
 	const struct task *t = j->task;
 	if (!t->outputs.n)
 		return false;
-	return t->kind == TASK_AGENT || t->def->on_edit == ON_EDIT_KEEP || store_has_mark(j->sched->c->store, t->name);
+	return t->kind == TASK_AGENT || t->def->on_edit == ON_EDIT_KEEP || (!j->bare && store_has_mark(j->sched->c->store, t->name));
 }
 
 /* Everything before the first try; false after ending the task. */
@@ -396,7 +397,9 @@ static bool prepare(struct job *j)
 	struct str why = STR_NONE;
 	if (!sign(j))
 		return false;
-	tries_forget(j);
+	j->bare = !store_has_folder(s->c->store, j->dir);
+	if (!j->bare)
+		tries_forget(j);
 	if (!keep_foreign(j, &why) || (!isolate_wanted(j->task) && !make_folders(j, &why))) {
 		finish_unstarted(j, TRY_FAILED, why);
 		return false;

@@ -121,6 +121,7 @@ struct job {
 	int64_t last_first_byte_ns;
 	bool tainted;             /* an input changed while it ran */
 	bool fresh;               /* this try has made its folder */
+	bool bare;                /* there was no folder when it began: nothing is left of earlier runs */
 	bool masked;              /* what its answer is read from held a secret, and is no longer what the program wrote */
 	struct view *view;        /* in which it works; NULL: the root itself */
 	const char *step;         /* on the way to that view, where its start failed there */

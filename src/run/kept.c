@@ -322,7 +322,8 @@ int kept_finish(struct kept *k)
 		measure_files(k);
 	} else if (!k->size[0] && !k->size[1]) {
 		k->out_hash = hash_bytes("", 0);
-		finish_silent(k);
+		if (!k->bare)
+			finish_silent(k);
 	} else if (k->on_disk) {
 		k->out_hash = hasher_end(&k->hasher);
 	} else {

@@ -19,6 +19,7 @@ struct kept {
 	int store_fd;
 	char *dir;            /* in store_fd */
 	bool by_child;        /* the program writes stdout and stderr itself */
+	bool bare;            /* there was no folder when the task began: what is there by now is no earlier run's */
 	bool fresh;           /* its folder has just been made: there are no earlier files */
 	bool left;            /* of those: it may go on writing after kept_finish. What stands there then is kept as a copy */
 	uint64_t size[2];     /* bytes added, by stream; after kept_finish of `by_child` the files' sizes */

@@ -207,6 +207,11 @@ static uint64_t read_number(int fd)
 	return v && !errno && *end == '\n' ? v : 0;
 }
 
+bool store_has_folder(const struct store *s, struct str dir)
+{
+	return s->fd >= 0 && (!faccessat(s->fd, dir.p, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT);
+}
+
 bool store_has_mark(const struct store *s, struct str task)
 {
 	struct arena a = {0};

@@ -91,6 +91,8 @@ int store_show_result(const struct store *s, struct str task, struct hash128 h);
 /* Marks a start in tasks/NAME/started, for the cross-check of edited outputs: "ID\n" by rename. */
 int store_mark_start(const struct store *s, struct str task, uint64_t start_id);
 uint64_t store_marked_start(const struct store *s, struct str task); /* 0: none */
+/* Is there a task's folder, or what may be one? `dir` as store_task_dir tells it. */
+bool store_has_folder(const struct store *s, struct str dir);
 /* Is there a mark at all? Of no account for a verdict: nothing is noted as looked at. */
 bool store_has_mark(const struct store *s, struct str task);
 /* Copies `path` of the root to tasks/NAME/edited/PATH (newest wins). 0 or errno. */

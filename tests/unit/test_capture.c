@@ -163,6 +163,21 @@ static void a_silent_task_leaves_no_folder(void **state)
 	assert_int_equal(faccessat(f->store, "tasks", F_OK, 0), -1);
 }
 
+/* Where a folder stands by then though there was none before, somebody else has made it for himself. */
+static void a_silent_task_looks_for_no_folder_where_there_was_none(void **state)
+{
+	struct fixture *f = *state;
+	for (int bare = 0; bare < 2; bare++) {
+		struct capture_config config = {.loop = f->loop, .watch = f->watch, .store_fd = f->store, .dir = "tasks/t", .bare = bare, .self = &f->seen};
+		capture_free(f->c);
+		assert_int_equal(os_mkdirs(f->store, "tasks/t", 0700), 0);
+		assert_int_equal(os_replace_file(f->store, "tasks/t/stdout", 0600, STR("old")), 0);
+		assert_int_equal(capture_open(&config, &f->c, f->child), 0);
+		finish(f, true);
+		assert_int_equal(exists("stdout"), bare);
+	}
+}
+
 static void one_stream_makes_one_file(void **state)
 {
 	struct fixture *f = *state;
@@ -714,6 +729,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    capture_test(a_silent_task_leaves_no_folder),
+	    capture_test(a_silent_task_looks_for_no_folder_where_there_was_none),
 	    capture_test(writing_ends_of_pipes_stay_until_the_program_has_ended),
 	    capture_test(one_stream_makes_one_file),
 	    capture_test(both_streams_are_kept_in_the_order_read),
