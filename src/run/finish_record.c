@@ -155,7 +155,9 @@ int finish_log(struct job *j, int64_t duration_ns, uint8_t flags)
 	for (size_t i = 0; i < t->outputs.n; i++)
 		r.outputs[i] = (struct output_record){t->outputs.p[i].path, t->out_hash[i], (uint8_t)t->outputs.p[i].kind};
 	hash_edits(j, &r);
-	return log_done(s->c->log, &r);
+	/* What a script made can be made again: that it did may be written with the next start. */
+	bool late = t->kind == TASK_RUN && !(flags & (RECORD_RESTORED | RECORD_TOUCHED)) && !lasting_wanted(j);
+	return late ? log_done_late(s->c->log, &r) : log_done(s->c->log, &r);
 }
 
 int finish_record(struct job *j, int64_t duration_ns, uint8_t flags)

@@ -515,6 +515,13 @@ static void give_up_waiting(struct sched *s)
 	drop_retries(s);
 }
 
+static void write_late(struct sched *s)
+{
+	int err = log_write_late(s->c->log);
+	if (err)
+		sched_state_lost(s, err);
+}
+
 static void turns(struct sched *s)
 {
 	s->judging_all = true;
@@ -531,7 +538,8 @@ static void turns(struct sched *s)
 				starved = start_some(s);
 		}
 		give_up_waiting(s);
-		stash_all(s); /* while what was started runs */
+		stash_all(s); /* while what was started runs, */
+		write_late(s); /* unless that has brought it along */
 		if (s->settling.n)
 			continue;
 		bool judging = (s->ready.tasks.n || sharing_answered(s)) && may_start(s);

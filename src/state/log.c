@@ -109,12 +109,33 @@ static struct str keep(struct log *l, struct str frames)
 	return (struct str){memcpy(room, frames.p, frames.n), frames.n};
 }
 
+/* The first n bytes of out count from now on. */
+static void apply(struct log *l, size_t n)
+{
+	struct str payload, bytes = n ? keep(l, str_sub(sbuf_view(&l->out), 0, n)) : STR_NONE;
+	struct frame_scan s = frame_scan_of(bytes.p, bytes.n);
+
+	while (n && frame_next(&s, &payload))
+		log_index_apply(&l->ix, payload);
+}
+
+/* In one write with what is late. */
+static int append(struct log *l)
+{
+	int err;
+
+	if (!l->late.n)
+		return logfile_append(&l->file, sbuf_view(&l->out));
+	sbuf_str(&l->late, sbuf_view(&l->out));
+	err = logfile_append(&l->file, sbuf_view(&l->late));
+	sbuf_clear(&l->late);
+	return err;
+}
+
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
 	uint64_t before = l->file.size;
-	struct str bytes, payload;
-	struct frame_scan s;
 	size_t records;
 	int err;
 	if (l->boot_due)
@@ -122,18 +143,37 @@ static int finish(struct log *l)
 	records = l->out.n;
 	/* Held entries are not in anybody's way at the end: they bear no order with the records. */
 	held_frames(&l->held, &l->ix, &l->out);
-	err = logfile_append(&l->file, sbuf_view(&l->out));
+	err = append(l);
 	if (err)
 		return err;
 	l->boot_due = false;
 	held_written(&l->held, &l->ix, &l->file, before);
-	if (!records)
-		return 0;
-	bytes = keep(l, str_sub(sbuf_view(&l->out), 0, records));
-	s = frame_scan_of(bytes.p, bytes.n);
-	while (frame_next(&s, &payload))
-		log_index_apply(&l->ix, payload);
+	apply(l, records);
 	return 0;
+}
+
+/* Lets the frames in out count; they are late. */
+static int finish_late(struct log *l)
+{
+	if (l->file.error || l->file.read_only)
+		return finish(l);
+	if (l->boot_due)
+		put_boot(l);
+	l->boot_due = false;
+	sbuf_str(&l->late, sbuf_view(&l->out));
+	apply(l, l->out.n);
+	return 0;
+}
+
+int log_write_late(struct log *l)
+{
+	int err;
+
+	if (!l->late.n)
+		return 0;
+	err = logfile_append(&l->file, sbuf_view(&l->late));
+	sbuf_clear(&l->late);
+	return err;
 }
 
 int log_flush(struct log *l)
@@ -224,7 +264,7 @@ static void spare_start(struct log *l, const struct log_task *t, const unsigned 
 	l->spare = frame_whole(start);
 }
 
-int log_done(struct log *l, const struct task_record *r)
+static int put_done(struct log *l, const struct task_record *r, int (*how)(struct log *l))
 {
 	const struct log_task *t = find_task(l, r->workflow, r->name);
 	const unsigned char *begun = t ? t->start : NULL;
@@ -236,10 +276,20 @@ int log_done(struct log *l, const struct task_record *r)
 	record_put_success(&l->out, r);
 	if (!frame_end(&l->out, start))
 		return EFBIG;
-	err = finish(l);
+	err = how(l);
 	if (!err && begun)
 		spare_start(l, t, begun);
 	return err;
+}
+
+int log_done(struct log *l, const struct task_record *r)
+{
+	return put_done(l, r, finish);
+}
+
+int log_done_late(struct log *l, const struct task_record *r)
+{
+	return put_done(l, r, finish_late);
 }
 
 int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries,

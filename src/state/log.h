@@ -57,6 +57,9 @@ void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const s
  * The caller's record is copied as far as the log needs it later. */
 int log_start(struct log *l, struct str workflow, struct str name, uint64_t start_id, uint64_t run_id);
 int log_done(struct log *l, const struct task_record *r);
+/* The same, but it is written with the next record, or by log_write_late: which is to come before anybody is told, or waited for. An errno of writing is told by these. */
+int log_done_late(struct log *l, const struct task_record *r);
+int log_write_late(struct log *l);
 int log_failed(struct log *l, struct str workflow, struct str name, uint64_t start_id, struct str class, uint32_t tries, int64_t duration_ns);
 /* Takes over the record of old_name under new_name. */
 int log_rename(struct log *l, struct str workflow, struct str old_name, struct str new_name);

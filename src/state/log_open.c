@@ -82,6 +82,8 @@ static int rewrite(struct log *l)
 	write_live(l, &b);
 	err = logfile_rewrite(&l->file, sbuf_view(&b));
 	sbuf_free(&b);
+	if (!err)
+		sbuf_clear(&l->late); /* it is in there */
 	return err;
 }
 
@@ -105,6 +107,7 @@ static void release(struct log *l)
 	logfile_unload(l->data, l->data_n);
 	log_index_free(&l->ix);
 	held_free(&l->held);
+	sbuf_free(&l->late);
 	sbuf_free(&l->out);
 	sbuf_free(&l->key);
 }
@@ -225,7 +228,9 @@ bool log_of_other_boot(const struct log *l)
 
 int log_sync(struct log *l)
 {
-	return logfile_sync(&l->file);
+	int err = log_write_late(l);
+
+	return err ? err : logfile_sync(&l->file);
 }
 
 struct log *log_in_memory(struct arena *a)
@@ -247,7 +252,7 @@ int log_close(struct log *l)
 {
 	int err;
 
-	if (!l->file.read_only && (l->held.entries.n || (l->boot_due && l->other_boot)))
+	if (!l->file.read_only && (l->late.n || l->held.entries.n || (l->boot_due && l->other_boot)))
 		log_flush(l);
 	err = l->file.error;
 	/* A failure to write it anew costs nothing but room: the old one stands, and the next run tries again. */

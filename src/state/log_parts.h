@@ -21,6 +21,7 @@ struct log {
 	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */
 	struct log_held held; /* entries of files to write */
 	struct str spare;     /* room that a frame of this run had which does not count any more; n 0: none */
+	struct sbuf late;     /* frames that count and are written before the next ones, at the latest by log_write_late */
 	struct sbuf out, key;
 };
 

@@ -313,6 +313,81 @@ static void many_tasks_that_start_and_end_by_turns_are_each_known(void **state)
 	log_close(l);
 }
 
+static bool is_on_disk(struct box *b, const char *name)
+{
+	struct log *l = open_log(b, true);
+	bool is = find(l, str_of(name));
+
+	log_close(l);
+	return is;
+}
+
+/* It counts at once, and comes with the next record, or when it is asked for. */
+static void a_late_success_is_written_with_the_next_record(void **state)
+{
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	size_t size;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct task_record s = sample(&b->arena, i);
+
+		log_start(l, WF, s.name, s.start_id, 1);
+		assert_int_equal(is_on_disk(b, "task-0"), i > 0);
+		size = content(b, "log").n;
+		assert_int_equal(log_done_late(l, &s), 0);
+		assert_int_equal(content(b, "log").n, size);
+		assert_done(l, s.name, i);
+		assert_false(log_open_start(l, WF, s.name).open);
+	}
+	assert_false(is_on_disk(b, "task-3"));
+	assert_int_equal(log_write_late(l), 0);
+	assert_true(is_on_disk(b, "task-3"));
+	size = content(b, "log").n;
+	assert_int_equal(log_write_late(l), 0);
+	assert_int_equal(content(b, "log").n, size);
+	for (unsigned i = 4; i < 7; i++) {
+		struct task_record s = sample(&b->arena, i);
+
+		log_done_late(l, &s);
+		if (i == 4)
+			assert_int_equal(log_sync(l), 0);
+		if (i == 5) {
+			unlinkat(b->fd, "log", 0);
+			assert_int_equal(log_regain(l), 0);
+		}
+		assert_int_equal(is_on_disk(b, "task-6"), false);
+	}
+	assert_true(is_on_disk(b, "task-5"));
+	assert_int_equal(log_close(l), 0);
+	l = open_log(b, true);
+	for (unsigned i = 0; i < 7; i++)
+		assert_done(l, arena_printf(&b->arena, "task-%u", i), i);
+	log_close(l);
+}
+
+/* What cannot be written is told by whoever comes to write it, and by all after that. */
+static void a_late_success_that_cannot_be_written_is_told_of(void **state)
+{
+	struct box *b = *state;
+	struct log *l = open_log(b, false);
+	struct task_record s = sample(&b->arena, 0);
+	struct rlimit none = {10, 10}, was;
+
+	getrlimit(RLIMIT_FSIZE, &was);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(log_done_late(l, &s), 0);
+	none.rlim_max = was.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &none);
+	int err = log_write_late(l);
+	setrlimit(RLIMIT_FSIZE, &was);
+	assert_int_equal(err, EFBIG);
+	assert_int_equal(log_done_late(l, &s), EFBIG);
+	assert_int_equal(log_write_late(l), 0);
+	assert_int_equal(log_close(l), EFBIG);
+	assert_false(is_on_disk(b, "task-0"));
+}
+
 static void file_hashes_wait_for_the_next_record(void **state)
 {
 	struct file_stat st = {1, 2, 3, 4, -5}, got;
@@ -629,6 +704,8 @@ int main(void)
 	    IN_BOX(a_rename_takes_all_along_and_no_youth),
 	    IN_BOX(each_visits_the_successes_of_one_workflow),
 	    IN_BOX(many_tasks_that_start_and_end_by_turns_are_each_known),
+	    IN_BOX(a_late_success_is_written_with_the_next_record),
+	    IN_BOX(a_late_success_that_cannot_be_written_is_told_of),
 	    IN_BOX(file_hashes_wait_for_the_next_record),
 	    IN_BOX(hashes_of_files_from_before_another_boot_are_not_believed),
 	    IN_BOX(what_was_put_is_known_once_somebody_asks),
