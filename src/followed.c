@@ -27,7 +27,8 @@ struct followed {
 	VEC(struct file) files;
 	struct str events; /* n == 0: nobody reads them */
 	struct eventline_run run;
-	bool unfit;
+	struct hash128 hidden; /* once it was asked for */
+	bool unfit, knows_hidden, hides;
 };
 
 static struct followed *of(struct program *g)
@@ -68,14 +69,19 @@ void followed_unfit(struct program *g)
 /* Of all that is masked: what was written when another secret was known may show this one. */
 static struct hash128 secrets(struct program *g)
 {
+	struct followed *f = of(g);
+	if (f->knows_hidden)
+		return f->hidden;
 	struct mask m = {0};
 	struct sbuf b = {0};
 	mask_read(&m, &g->arena, (const char *const *)environ);
 	for (size_t i = 0; i < m.values.n; i++)
 		bytes_put_str(&b, m.values.p[i]);
-	struct hash128 h = hash_bytes(b.n ? b.p : "", b.n);
+	f->hidden = hash_bytes(b.n ? b.p : "", b.n);
+	f->knows_hidden = true;
+	f->hides = m.values.n > 0;
 	sbuf_free(&b);
-	return h;
+	return f->hidden;
 }
 
 static void put_run(struct sbuf *b, const struct eventline_run *r)
@@ -246,8 +252,11 @@ bool followed_hold(struct program *g, struct str word, struct str *said)
 
 const struct eventline_run *followed_run(const struct program *g, const char **path)
 {
-	if (!g->followed || !g->followed->events.n)
+	static const char *const no_secrets[] = {NULL};
+	struct followed *f = g->followed;
+	if (!f || !f->events.n)
 		return NULL;
-	*path = g->followed->events.p;
-	return &g->followed->run;
+	*path = f->events.p;
+	f->run.environ = f->hides ? (const char *const *)environ : no_secrets;
+	return &f->run;
 }

@@ -1,4 +1,6 @@
 /* A page for people: what `report_json` tells, the tasks' dependencies, and in an element for each task the texts, which its program reads when they are asked for. */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #define ROOM ((size_t)16 << 20)      /* for all of them */
 #define FIELDS_MOST 200
 #define EDGES_MOST 200000
+#define TASKS "tasks"
 #define TRIES_MOST 5 /* of the tries before the last one: the last of them are shown */
 
 struct page_making {
@@ -21,6 +24,8 @@ struct page_making {
 	VEC(struct ledger_entry) tasks;
 	struct map places; /* name -> place in tasks, from 1, as a pointer */
 	size_t room, edges;
+	bool listed;        /* the tasks' folders that there are, by their names: */
+	struct map folders;
 	struct str dir; /* of the task whose texts are read, in the state's folder */
 	int dir_fd;     /* -1: it has none */
 };
@@ -238,7 +243,7 @@ static void add_answer(struct page_making *p, struct jsonout *o, const struct le
 	char hex[HASH_HEX];
 	bool kept = rec && rec->has_result;
 	*x = (struct excerpt){0};
-	if (kept && s && read_file(p, s->fd, arena_printf(&p->arena, "results/%s", hash_hex(rec->result, hex)), x)) {
+	if (kept && rec->result_size && s && read_file(p, s->fd, arena_printf(&p->arena, "results/%s", hash_hex(rec->result, hex)), x)) {
 		jsonout_object(o, "answer");
 		add_excerpt(o, x);
 		add_path(p, o, STR("results"), str_of(hex));
@@ -273,12 +278,34 @@ static void add_details(struct page_making *p, struct jsonout *o, const struct l
 	jsonout_end(o);
 }
 
-/* The folder of a task is looked for once: most scripts have none. */
+/* Most scripts have no folder: all that there are are listed once, and none is looked for. */
+static void list_folders(struct page_making *p)
+{
+	const struct store *s = p->r->store;
+	int fd = s && s->fd >= 0 ? openat(s->fd, TASKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	p->listed = d || errno == ENOENT;
+	while (d) {
+		errno = 0;
+		const struct dirent *e = readdir(d);
+		if (!e) {
+			p->listed = !errno;
+			break;
+		}
+		*map_slot(&p->folders, arena_copy(&p->lasting, str_of(e->d_name))) = p;
+	}
+	if (d)
+		closedir(d);
+	else if (fd >= 0)
+		close(fd);
+}
+
 static void open_folder(struct page_making *p, const struct task *t)
 {
 	const struct store *s = p->r->store;
 	p->dir = store_task_dir(&p->arena, t->name);
-	p->dir_fd = s && s->fd >= 0 ? openat(s->fd, p->dir.p, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	bool none = p->listed && !map_get(&p->folders, str_sub(p->dir, sizeof TASKS, p->dir.n));
+	p->dir_fd = !none && s && s->fd >= 0 ? openat(s->fd, p->dir.p, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 }
 
 static void add_texts(struct page_making *p, struct sbuf *b, size_t place)
@@ -304,6 +331,7 @@ void report_html(struct sbuf *b, const struct report *r)
 {
 	struct page_making p = {.r = r, .room = ROOM};
 	gather(&p);
+	list_folders(&p);
 	sbuf_str(b, report_page.before_run);
 	add_run(&p, b);
 	sbuf_str(b, report_page.before_texts);
@@ -314,5 +342,6 @@ void report_html(struct sbuf *b, const struct report *r)
 				add_texts(&p, b, i);
 	sbuf_str(b, report_page.end);
 	map_free(&p.places);
+	map_free(&p.folders);
 	arena_free(&p.lasting);
 }

@@ -261,6 +261,67 @@ def running_agents_takes_few_system_calls(box):
     hold("calls", "calls, agent", slope((20, 60), lambda n: agent_calls(box, n)))
 
 
+# Who follows a run
+
+FOLLOWERS = {
+    "events": ["--events", "../followed.events"],
+    "trace": ["--trace-file", "../followed.trace"],
+    "json": ["--report", "../followed.json"],
+    "page": ["--report", "../followed.html"],
+    "xml": ["--report", "../followed.xml"],
+    "md": ["--report", "../followed.md"],
+}
+SHARE = 0.02         # of what nobody's run takes
+RUN_MOST = 12 * 4000  # a fiftieth of the 0.6 ms that a task takes, be it the script `true`, in which any processor of today does four thousand of these a microsecond
+
+
+def shares_of_followers(box, n, figure, kind, prepare, count):
+    """What each follower adds to a run of n tasks that has nothing to do: within its share, and about as much as on record."""
+    folder = graph(box, n, True)
+    prepare(folder)
+    prepare(folder)
+    alone = count(folder)
+    for name, words in FOLLOWERS.items():
+        prepare(folder, *words)
+        more = count(folder, *words) - alone
+        check(more < SHARE * alone, f"{name}: {more} more than {alone}")
+        hold(kind, f"{figure}, no-op with {name}", more, "a run")
+
+
+def followers_of_nothing_to_do_take_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+
+    def prepare(folder, *words):
+        if isinstance(by, Callgrind):
+            by.count(box, folder, "-s", *words, counts=False)
+        else:
+            box.call(" ".join(["axmake -s", *words]), folder).ok()
+    shares_of_followers(box, 10000, "instructions", kind, prepare, lambda folder, *words: by.count(box, folder, "-s", *words))
+
+
+def followers_of_nothing_to_do_take_few_system_calls(box):
+    def prepare(folder, *words):
+        box.call(" ".join(["axmake -s", *words]), folder).ok()
+    shares_of_followers(box, 1000, "calls", "calls", prepare, lambda folder, *words: calls(box, folder, "-s", *words))
+
+
+def followers_of_a_run_take_few_instructions(box):
+    """Of axmake's own, for each task: their time is less than a fiftieth of what the shortest of tasks takes in all."""
+    kind, by = compiler(box.axmake), counter(box)
+
+    def count(n, *words):
+        folder = graph(box, n, False)
+        seen = by.count(box, folder, "-s", "-j1", *words, starts=True)
+        shutil.rmtree(folder)
+        return seen
+    alone = slope((20, 60), count)
+    for name, words in FOLLOWERS.items():
+        more = slope((20, 60), lambda n, words=words: count(n, *words)) - alone
+        check(more < RUN_MOST, f"{name}: {more} more than {alone} a task")
+        if more > 10000:  # of less a tenth is chance
+            hold(kind, f"instructions, run with {name}", more)
+
+
 # The suite itself
 
 
@@ -291,6 +352,9 @@ CASES = [
     judging_tasks_takes_few_system_calls,
     running_tasks_takes_few_system_calls,
     running_agents_takes_few_system_calls,
+    followers_of_nothing_to_do_take_few_instructions,
+    followers_of_nothing_to_do_take_few_system_calls,
+    followers_of_a_run_take_few_instructions,
 ]
 OF_ITSELF = [what_costs_a_tenth_more_is_found, perf_is_understood]
 
