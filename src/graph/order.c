@@ -1,11 +1,8 @@
-/* Cycles, order, and who may edit what. Nothing here recurses: a chain may be 100 000 tasks long. */
+/* Cycles and order. Nothing here recurses: a chain may be 100 000 tasks long. */
 #include <stdlib.h>
 
-#include "base/glob.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "graph/build.h"
-#include "graph/content.h"
 
 /* The shortest way from t back to t by dependencies inside what Kahn's order could not place; tasks are reported in `done` once. */
 static void report_cycle(struct builder *b, struct task *start, const uint32_t *left, bool *done)
@@ -150,78 +147,4 @@ bool graph_needs(const struct graph *g, const struct task *a, const struct task 
 bool graph_needs_unknown(const struct graph *g, const struct task *t)
 {
 	return is_it(t, NULL) || (g->workflow->partial && reaches(g, t, NULL));
-}
-
-/* A path that a task changes: an edit, or an output which someone else edits. */
-struct change {
-	struct task *task;
-	const struct pattern *pattern;
-	struct str prefix;
-	bool edit;
-};
-
-static int change_order(const void *x, const void *y)
-{
-	const struct change *a = x, *b = y;
-	return str_cmp(a->prefix, b->prefix);
-}
-
-/* A direct dependency from the later to the earlier of two tasks that change one path: what one leaves is then known to the other. */
-static void link_changes(struct builder *b, struct task *late, struct task *early)
-{
-	for (size_t i = 0; i < late->deps.n; i++)
-		if (late->deps.p[i].task == early) {
-			late->deps.p[i].how |= DEP_EDIT;
-			return;
-		}
-	vec_push(b->a, &late->deps, (struct dep){early, DEP_AFTER | DEP_EDIT, false, late->def->at});
-	vec_push(b->a, &early->users, late);
-}
-
-static void check_pair(struct builder *b, const struct change *x, const struct change *y)
-{
-	if (x->task == y->task || (!x->edit && !y->edit) || !content_meets(x->pattern, y->pattern))
-		return;
-	if (graph_needs(b->g, x->task, y->task)) {
-		link_changes(b, x->task, y->task);
-		return;
-	}
-	if (graph_needs(b->g, y->task, x->task)) {
-		link_changes(b, y->task, x->task);
-		return;
-	}
-	if (graph_needs_unknown(b->g, x->task) || graph_needs_unknown(b->g, y->task))
-		return; /* what orders them may come */
-	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
-	const char *quote = early->task->def->matrix ? "\"" : ""; /* its name holds brackets */
-	diag_error(b->d, late->pattern->at,
-		   diag_hint(b->d, "give one of them 'dependencies: [%s%.*s%s]', or 'after'", quote, STR_ARG(early->task->name), quote),
-		   "tasks '%.*s' and '%.*s' both change '%.*s' and are not ordered", STR_ARG(early->task->name), STR_ARG(late->task->name),
-		   STR_ARG(late->pattern->path));
-	diag_note(b->d, early->pattern->at, "the other change is declared here");
-}
-
-void build_edit_order(struct builder *b)
-{
-	VEC(struct change) all = {0};
-	bool any = false;
-	for (size_t i = 0; i < b->g->tasks.n && !any; i++)
-		any = b->g->tasks.p[i]->edits.n > 0;
-	for (size_t i = 0; any && i < b->g->tasks.n; i++) {
-		struct task *t = b->g->tasks.p[i];
-		for (size_t k = 0; k < t->edits.n + t->outputs.n; k++) {
-			const struct pattern *p = k < t->edits.n ? &t->edits.p[k] : &t->outputs.p[k - t->edits.n];
-			struct str prefix = p->kind == PATTERN_GLOB ? glob_prefix(p->path) : p->path;
-			if (str_eq(prefix, STR(".")))
-				prefix = STR_NONE;
-			vec_push(NULL, &all, (struct change){t, p, prefix, k < t->edits.n});
-		}
-	}
-	if (all.n > 1)
-		qsort(all.p, all.n, sizeof *all.p, change_order);
-	/* Whatever lies under a prefix begins with it, so it stands behind it without a gap. */
-	for (size_t i = 0; i < all.n; i++)
-		for (size_t k = i + 1; k < all.n && str_starts(all.p[k].prefix, all.p[i].prefix); k++)
-			check_pair(b, &all.p[i], &all.p[k]);
-	vec_free(&all);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -238,6 +239,29 @@ static void signature_hex(struct fixture *f, const char *name, char hex[HASH_HEX
 }
 
 /* These values are on users' disks: a change makes all their work stale. Only a change of what a signature means may change them. */
+/* By the fourth power of their number it took a minute. */
+static void a_chain_of_a_thousand_edits_is_ordered_soon(void **state)
+{
+	enum { N = 1000 };
+	struct sbuf yaml = {0};
+	clock_t began = clock();
+	(void)state;
+	sbuf_str(&yaml, STR("tasks:\n- {name: t0, run: 'true', edits: [src/]}\n"));
+	for (int i = 1; i < N; i++)
+		sbuf_printf(&yaml, "- {name: t%d, run: 'true', edits: [%s], dependencies: [t%d]}\n", i, i % 2 ? "src/" : "src/a, src/b", i - 1);
+	struct fixture *f = load(yaml.p);
+	const struct graph *g = f->project.graph;
+	for (size_t i = 0; i < N; i++) {
+		const struct task *t = g->tasks.p[i];
+		assert_int_equal(t->deps.n, i);
+		for (size_t k = 0; k < t->deps.n; k++)
+			assert_true(t->deps.p[k].how & DEP_EDIT);
+	}
+	done(f);
+	sbuf_free(&yaml);
+	assert_true(clock() - began < 20 * CLOCKS_PER_SEC);
+}
+
 static void signatures_keep_their_values(void **state)
 {
 	(void)state;
@@ -365,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_cycle_is_shown_whole),
 		cmocka_unit_test(every_cycle_of_three_tasks_is_found),
 		cmocka_unit_test(a_chain_of_a_hundred_thousand_needs_no_stack),
+		cmocka_unit_test(a_chain_of_a_thousand_edits_is_ordered_soon),
 		cmocka_unit_test(signatures_keep_their_values),
 		cmocka_unit_test(what_does_not_count_changes_no_signature),
 		cmocka_unit_test(what_counts_changes_the_signature),
