@@ -150,13 +150,21 @@ static bool may_seal(struct program *g, int argc, char **argv, struct str folder
 	return p->may_seal;
 }
 
+/* Could a run of some tasks alone be told from one of all? */
+static bool may_slice(const struct program *g)
+{
+	const struct options *o = &g->options;
+	return o->mode == MODE_BUILD && !o->targets.n && !listeners_wanted(o) && !g->round;
+}
+
 /* Is nothing to be done, by the seal of an earlier run? Then that is said. */
 static bool sealed(struct program *g)
 {
 	struct project *p = &g->project;
 	struct store_error err;
 	struct str word, said = STR_NONE;
-	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &word) && followed_hold(g, word, &said) && listeners_sealed(g);
+	struct slice *slice = may_slice(g) ? arena_new(&g->arena, struct slice) : NULL;
+	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &word, slice) && followed_hold(g, word, &said) && listeners_sealed(g);
 	store_close(&p->store);
 	if (!holds)
 		g->followed = NULL;
@@ -164,11 +172,33 @@ static bool sealed(struct program *g)
 		fwrite(said.p, 1, said.n, stdout);
 	else if (!holds)
 		p->seen = seen_new(&g->arena);
+	if (!holds && slice && slice->n_kept)
+		p->slice = slice;
 	return holds;
+}
+
+/* Only what a change of inputs has reached. false: all has to be looked at. */
+static bool build_slice(struct program *g, int *status)
+{
+	struct project *p = &g->project;
+	struct options as_given = g->options;
+	size_t mark = diag_mark(p->diag);
+	project_load(p, &g->options);
+	bool fits = project_slice_fits(p, mark);
+	if (fits)
+		*status = engine_build(g);
+	if (fits && !p->slice_lost)
+		return true;
+	project_slice_forget(p, mark);
+	g->options = as_given; /* what settings have added is read again */
+	return false;
 }
 
 static int build(struct program *g)
 {
+	int status;
+	if (g->project.slice && build_slice(g, &status))
+		return status;
 	project_load(&g->project, &g->options);
 	return dispatch(g);
 }

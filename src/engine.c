@@ -250,6 +250,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.parallel_delegation = p->config.parallel_delegation,
 		.load_limited = o->max_load >= 0,
 		.max_load = o->max_load,
+		.fresh = p->slice ? p->slice->fresh : 0,
+		.saving = p->slice ? &p->slice->saving : NULL,
 		.max_agents = program_agents(g),
 		.agents_of_j = !g->project.config.max_concurrent_agents,
 		.budget = program_budget(g),
@@ -277,17 +279,29 @@ static bool is_as_alone(const struct program *g)
 	return !spared;
 }
 
-/* Where nothing was to be done and there was nothing to tell of, project_close is to leave a seal. */
+/* What was done was little beside what was left alone: to judge all of it again costs less than the next run saves by a seal. */
+static bool is_little(const struct program *g, const struct sched_result *r)
+{
+	const struct project *p = &g->project;
+	return 8 * (r->done + r->restored) <= r->fresh && !r->skipped && !g->round && !listeners_wanted(&g->options) && p->n_loaded && !p->killed_run && !p->workflow->includes.n;
+}
+
+/* Where nothing is left to be done and there was nothing to tell of, project_close is to leave a seal. */
 static void ask_for_seal(struct program *g, const struct sched_result *r, const struct plain *plain)
 {
-	bool nothing = (r->fresh || r->skipped) && !r->done && !r->restored && !r->ignored && !r->signal && !status_of(g, r);
+	struct project *p = &g->project;
+	bool well = (r->fresh || r->skipped) && !r->ignored && !r->signal && !status_of(g, r), nothing = !r->done && !r->restored;
 	struct sbuf said = {0}, word = {0};
 	bool watched = g->round && listeners_wanted(&g->options); /* the files are of all its runs */
-	if (!nothing || !g->project.may_seal || !is_as_alone(g) || plain_warned(plain) || watched || actions_here())
+	if (!well || !p->may_seal || !is_as_alone(g) || plain_warned(plain) || watched || actions_here() || (!nothing && !p->slice && !is_little(g, r)))
 		return;
+	p->judge_again = !nothing || p->slice;
+	if (p->slice)
+		return;
+	size_t fresh = r->fresh + r->done + r->restored;
 	add_plain_targets(g, &said);
-	plain_said(plain, &said);
-	if (followed_seal(g, r->fresh, r->skipped, sbuf_view(&said), &word))
+	plain_said(plain, fresh, &said);
+	if (followed_seal(g, fresh, r->skipped, sbuf_view(&said), &word))
 		g->project.seal_word = arena_copy(&g->arena, sbuf_view(&word));
 	sbuf_free(&said);
 	sbuf_free(&word);
@@ -355,6 +369,14 @@ static int end_refused(struct program *g, struct plain *plain, struct listeners 
 	return EXIT_TROUBLE;
 }
 
+/* Nothing was done or said, and all of it is done anew. */
+static int end_lost(struct program *g, struct plain *plain, struct listeners *all)
+{
+	listeners_close(all, g, &(struct sched_result){.refused = true}, 0);
+	plain_free(plain);
+	return 0;
+}
+
 int engine_build(struct program *g)
 {
 	struct project *p = &g->project;
@@ -378,7 +400,7 @@ int engine_build(struct program *g)
 	/* Where nothing is known yet, what lacks can be said before anything is written. */
 	bool first = p->store.fd < 0 && !g->options.touch;
 	if ((first && !providers_there(p, listeners_observer(&all))) || !project_open(p, true, run_id))
-		return end_refused(g, plain, &all);
+		return p->slice_lost ? end_lost(g, plain, &all) : end_refused(g, plain, &all);
 	engine_end_previous(g);
 	project_cache(p, true, false);
 	int err = process_become_reaper();

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "load/trees.h"
 #include "state/seal.h"
+#include "graph/apart.h"
 #include "graph/approval.h"
 #include "graph/foresight.h"
 
@@ -88,7 +89,10 @@ bool project_runs(const struct options *o)
 static void want_targets(struct project *p)
 {
 	const struct options *o = p->options;
-	graph_want(p->graph, p->diag, o->targets.p, o->targets.n, p->filehash, &p->plain_targets);
+	if (p->slice)
+		apart_want(p->graph, p->slice);
+	else
+		graph_want(p->graph, p->diag, o->targets.p, o->targets.n, p->filehash, &p->plain_targets);
 }
 
 /* Where something is to run, makers of includes come first; who only looks sees all that is known. */
@@ -137,6 +141,7 @@ void project_load(struct project *p, struct options *o)
 		return; /* names can only be judged where all that defines them was understood */
 	if (project_link(p, NULL))
 		want(p);
+	p->n_loaded = p->seen && !p->seen->spoiled ? p->seen->all.n : 0;
 }
 
 /* Does the mark in the environment name that run? Its processes may not be seen from here, in a sandbox say. */
@@ -181,7 +186,7 @@ static bool recall(struct project *p, bool writable)
 {
 	struct str note = STR_NONE;
 	p->store.seen = p->seen;
-	p->log = p->store.apart ? log_in_memory(p->arena) : log_open(p->arena, p->store.fd, !writable, &note);
+	p->log = p->slice ? project_slice_log(p) : p->store.apart ? log_in_memory(p->arena) : log_open(p->arena, p->store.fd, !writable, &note);
 	if (note.n) {
 		seen_spoil(p->seen);
 		fprintf(stderr, "axmake: %s%.*s\n", p->log ? "warning: " : "*** ", STR_ARG(note));
@@ -215,6 +220,8 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 		return false;
 	}
 	if ((writable && !take_lock(p, run_id)) || !recall(p, writable))
+		return false;
+	if (p->slice && !project_slice_begin(p))
 		return false;
 	if (writable && !p->start.p) /* else they would not be looked for here */
 		trees_keep(p->reading.trees, p->store.fd, "trees");
@@ -390,14 +397,27 @@ void project_tell_cache(struct project *p)
 		fprintf(stderr, "axmake: warning: %.*s\n", STR_ARG(note));
 }
 
+static void make_seal(struct project *p, const struct seal_looks *looks)
+{
+	if (!p->slice)
+		seal_make(&p->store, p->seal_key, looks, p->seal_word);
+	else if (p->judge_again)
+		seal_renew(&p->store, p->slice, looks);
+}
+
 int project_close(struct project *p)
 {
+	struct seal_looks looks = {.seen = p->seen, .fh = p->filehash};
+	bool well = (p->seal_word.p || p->slice) && (!p->judge_again || project_judge_again(p, &looks));
 	cache_close(p->cache);
 	p->cache = NULL;
+	bool moves = false;
+	if (p->log && well && !log_settle(p->log, &moves) && !moves)
+		looks.whole = project_whole(p);
 	int err = p->log ? log_close(p->log) : 0;
 	p->log = NULL;
-	if (!err && p->seal_word.p)
-		seal_make(&p->store, p->seal_key, p->seen, p->filehash, p->seal_word);
+	if (!err && well)
+		make_seal(p, &looks);
 	if (p->closing)
 		p->closing(p->closing_self, p);
 	seen_free(p->seen);

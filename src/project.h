@@ -9,7 +9,9 @@
 #include "load/workflow.h"
 #include "options.h"
 #include "state/cache.h"
+#include "state/slice.h"
 #include "state/log.h"
+#include "state/seal.h"
 #include "state/store.h"
 #include "state/wire.h"
 
@@ -37,6 +39,10 @@ struct project {
 	bool may_seal;            /* seal_key is that of this run */
 	struct hash128 seal_key;
 	struct str seal_word;     /* p != NULL: project_close leaves a seal with this word (state/seal.h) */
+	struct slice *slice;      /* set by the caller before project_load: what alone is read and judged; NULL: all is */
+	bool slice_lost;          /* project_open failed since another run has changed what the slice is of */
+	bool judge_again;         /* something was done: the seal that project_close makes, or renews where there is a slice, is of what stands there after it */
+	size_t n_loaded;          /* of what was noted in `seen`, so much by project_load; 0: nothing can be built on it */
 	struct seen *seen_outside; /* what was noted in the folder that the root was entered from; NULL: they are one */
 	void (*closing)(void *self, struct project *p); /* called by project_close, when the log is closed and the lock still held; NULL: nobody */
 	void *closing_self;
@@ -100,6 +106,19 @@ bool project_outdated(const struct project *p);
 bool project_held_needlessly(const struct project *p);
 /* Both again, for p->graph has ended as far as it could. Mistakes: false, and graph and workflow are the old ones. */
 bool project_read_again(struct project *p);
+
+/* Of slicing.c. After project_load: is what was read the slice, without a word to be said of it since `mark`, and from the files that the seal knows? */
+bool project_slice_fits(const struct project *p, size_t mark);
+/* For project_open: the log, as far as it is asked for; NULL: the slice is of no use any more. */
+struct log *project_slice_log(struct project *p);
+/* For project_open: what is remembered of those that the slice's tasks need. false: the slice is of no use. */
+bool project_slice_begin(struct project *p);
+/* For project_close: judges once more, by a file hash and a recorder of its own, whether all that was wanted is up to date now. false: it is not. */
+bool project_judge_again(struct project *p, struct seal_looks *looks);
+/* For project_close: what is on record of the tasks now, for a seal; NULL: none is to be judged apart. */
+const struct slice_whole *project_whole(struct project *p);
+/* Back to where nothing was loaded, to load all. */
+void project_slice_forget(struct project *p, size_t mark);
 
 /* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */
 int project_close(struct project *p);

@@ -33,6 +33,17 @@ static bool go_to(struct project *p, struct str folder)
 	return false;
 }
 
+/* Of a slice: what its tasks need has ended, whatever that needs itself. */
+static void let_stand(struct project *p)
+{
+	for (size_t i = 0; p->slice && i < p->workflow->tasks.n; i++) {
+		struct task_def *t = p->workflow->tasks.p[i];
+		const struct slice_kept *kept = map_get(&p->slice->by_name, t->name.s);
+		if (kept && !kept->reached)
+			t->dependencies.n = t->after.n = 0;
+	}
+}
+
 /* From the folder in which axmake was started, so that files keep their names in messages. */
 static void load(struct project *p)
 {
@@ -41,7 +52,9 @@ static void load(struct project *p)
 		return;
 	if (!p->reading.trees)
 		p->reading.trees = trees_open(AT_FDCWD, ".axmake/trees", STR(AXMAKE_VERSION), project_runs(p->options));
+	p->reading.only = p->slice ? &p->slice->by_name : NULL;
 	p->workflow = workflow_load(p->arena, p->diag, p->seen_outside ? p->seen_outside : p->seen, p->file, &p->reading);
+	let_stand(p);
 	if (known.p)
 		p->workflow->file = known;
 	if (p->start.p)

@@ -198,6 +198,22 @@ bool os_read_exactly_at(int fd, char *p, size_t n, uint64_t at)
 	return !os_read_at(fd, p, &got, at) && got == n;
 }
 
+bool os_write_exactly_at(int fd, const char *p, size_t n, uint64_t at)
+{
+	while (n) {
+		ssize_t put = pwrite(fd, p, n, (off_t)at);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return false;
+		p += put;
+		n -= (size_t)put;
+		at += (size_t)put;
+	}
+	return true;
+}
+
 int os_open_file(int at, const char *path, int flags, int *fd, uint64_t *size)
 {
 	struct stat st;

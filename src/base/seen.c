@@ -88,6 +88,16 @@ static void note(struct seen *s, const struct sight *now)
 	sbuf_free(&key);
 }
 
+struct seen *seen_before(const struct seen *s, size_t n)
+{
+	struct seen *before = seen_new(s->arena);
+
+	before->since_ns = s->since_ns;
+	for (size_t i = 0; i < n; i++)
+		note(before, s->all.p[i]);
+	return before;
+}
+
 void seen_path(struct seen *s, struct str path, const struct stat *st, bool through)
 {
 	if (s)

@@ -47,6 +47,8 @@ struct seen {
 struct seen *seen_new(struct arena *a);
 void seen_free(struct seen *s); /* what lies outside the arena */
 void seen_spoil(struct seen *s);
+/* A recorder that has noted only the first n of what s has: as it was then. */
+struct seen *seen_before(const struct seen *s, size_t n);
 /* Is all that was looked at, paths below the folder `at`, as it was, for certain? NULL: no. */
 bool seen_stands(const struct seen *s, int at);
 

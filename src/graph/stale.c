@@ -364,7 +364,7 @@ static struct str maker_left(const struct stale *s)
 	return maker ? maker->name : STR("include");
 }
 
-struct verdict stale_judge(struct stale *s, struct task *t)
+static struct verdict judge_task(struct stale *s, struct task *t)
 {
 	struct verdict v;
 	struct str which;
@@ -386,6 +386,22 @@ struct verdict stale_judge(struct stale *s, struct task *t)
 	else if (!s->planning && t->record && !verdict_is_skip(&v) && orphans_other_work(t->record, t))
 		orphans_set_aside(orphans_of(s), t);
 	return v;
+}
+
+struct verdict stale_judge(struct stale *s, struct task *t)
+{
+	filehash_attend(s->hashing.fh, t->asker ? FILEHASH_NOBODY : t->id);
+	struct verdict v = judge_task(s, t);
+	filehash_attend(s->hashing.fh, FILEHASH_NOBODY);
+	return v;
+}
+
+void stale_take_fresh(struct stale *s, struct task *t)
+{
+	content_as_it_stands(&s->hashing, s->arena, t);
+	take_result(t);
+	t->state = STATE_UPTODATE;
+	t->ended = true;
 }
 
 void stale_free(struct stale *s)

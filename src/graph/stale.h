@@ -77,6 +77,9 @@ struct stale {
  * log's note that an edit was told and records of tasks that have another name now. */
 struct verdict stale_judge(struct stale *s, struct task *t);
 
+/* Of a task that is known to be up to date: it has ended so. */
+void stale_take_fresh(struct stale *s, struct task *t);
+
 /* Planning: may t, of which `v` says that it is stale, turn out up to date, or skipped, when what runs first has ended? */
 bool stale_may_be_fresh(struct stale *s, const struct task *t, const struct verdict *v);
 

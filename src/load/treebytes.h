@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "load/node.h"
 
@@ -13,7 +14,8 @@
  * nodes: b is then of no use. */
 bool treebytes_put(struct sbuf *b, const struct node *top, size_t most);
 
-/* The tree that was put, of registered source `source`; NULL when the bytes are none. Its texts lie in `bytes`, all else in a. */
-struct node *treebytes_take(struct arena *a, uint32_t source, struct str bytes);
+/* The tree that was put, of registered source `source`; NULL when the bytes are none. Its texts lie in `bytes`, all else in a. only, unless NULL: members of lists right below the top
+ * are left out, whatever they are, where their `name` is not in it. */
+struct node *treebytes_take(struct arena *a, uint32_t source, struct str bytes, const struct map *only);
 
 #endif

@@ -16,7 +16,7 @@
 #include "state/bytes.h"
 
 /* The last byte is the format's version. */
-#define MAGIC "ax tree\x01"
+#define MAGIC "ax tree\x02"
 
 enum {
 	START = 8 + 8 + 4,       /* magic, checksum of the list, how many are listed */
@@ -144,7 +144,7 @@ static void remember(struct trees *t, struct hash128 key, struct tree *known, co
 		vec_push(NULL, &t->of, x);
 }
 
-struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint32_t source, struct str text)
+struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint32_t source, struct str text, const struct map *only)
 {
 	struct node *top = NULL;
 	struct hash128 key;
@@ -156,7 +156,7 @@ struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint3
 	key = key_of(t, text);
 	x = find(t, key);
 	if (x)
-		top = treebytes_take(a, source, x->b.n ? sbuf_view(&x->b) : load(t, x, a));
+		top = treebytes_take(a, source, x->b.n ? sbuf_view(&x->b) : load(t, x, a), only);
 	if (top) {
 		x->used = true;
 		return top;

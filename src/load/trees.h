@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "load/node.h"
 
@@ -18,8 +19,8 @@ struct trees;
 struct trees *trees_open(int at, const char *path, struct str program, bool keeps);
 void trees_close(struct trees *t); /* or NULL */
 
-/* As yaml_parse, which it calls where there is no such tree. t may be NULL. */
-struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint32_t source, struct str text);
+/* As yaml_parse, which it calls where there is no such tree. t may be NULL. only: what treebytes_take may leave out may be missing; or NULL. */
+struct node *trees_parse(struct trees *t, struct arena *a, struct diag *d, uint32_t source, struct str text, const struct map *only);
 
 /* Writes what was read, if some of it was read from YAML. Whether that succeeds is no matter of anybody's. */
 void trees_keep(struct trees *t, int at, const char *path);

@@ -216,6 +216,22 @@ static void set_root(struct loader *l, struct str file, const struct text *root)
 		diag_error(l->r.d, root->at, NULL, "the root %.*s is no folder", STR_ARG(l->r.wf->root));
 }
 
+/* Of the list of tasks only those stay that are named in the set. */
+static void keep_only(struct node *top, const struct map *set)
+{
+	struct node *tasks = top->kind == NODE_MAP ? node_get(top, STR("tasks")) : NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; tasks && tasks->kind == NODE_LIST && i < tasks->n; i++) {
+		const struct node *name = tasks->items[i]->kind == NODE_MAP ? node_get(tasks->items[i], STR("name")) : NULL;
+
+		if (name && name->kind == NODE_SCALAR && map_get(set, name->text))
+			tasks->items[kept++] = tasks->items[i];
+	}
+	if (tasks && tasks->kind == NODE_LIST)
+		tasks->n = kept;
+}
+
 /* Reads one file and, after its own tasks, what it includes. */
 static void load_file(struct loader *l, const struct chain *above, struct str file, uint32_t include, bool *missing)
 {
@@ -235,8 +251,10 @@ static void load_file(struct loader *l, const struct chain *above, struct str fi
 	here.identity = identity_of(l, here.file);
 	*map_slot(&l->seen, here.identity) = l;
 	vec_push(l->r.a, &l->r.wf->files, here.file);
-	top = trees_parse(l->how->trees, &tree, l->r.d, source, text);
+	top = trees_parse(l->how->trees, &tree, l->r.d, source, text, above ? NULL : l->how->only);
 	if (top) {
+		if (l->how->only && part.is_main)
+			keep_only(top, l->how->only);
 		file_read(&l->r, top, &part);
 		if (part.is_main)
 			set_root(l, here.file, &part.root);

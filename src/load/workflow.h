@@ -21,6 +21,7 @@ struct inclusion {
 	struct map final;    /* nobody is going to make these any more: where there is none that is an error */
 	struct map may_lack; /* of those: or nothing at all */
 	struct trees *trees; /* load/trees.h: of files that were read before; NULL: none is known */
+	const struct map *only; /* of the tasks of the main file's list those whose name it has are read, no others; NULL: all */
 	bool strict;         /* what is left out excuses nothing: the workflow is not partial */
 };
 

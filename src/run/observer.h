@@ -95,6 +95,8 @@ struct event {
 	int64_t at_ns;       /* monotonic */
 	const struct task *task;
 	size_t count;
+	size_t fresh;        /* EVENT_RUN_BEGIN: so many of them are known to be up to date, and nothing more is told of them */
+	const struct saving *saving; /* EVENT_RUN_BEGIN: of these; NULL: there are none */
 	const struct verdict *verdict;
 	const struct outcome *outcome;
 	const struct spending *spending;

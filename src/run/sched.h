@@ -51,6 +51,8 @@ struct sched_config {
 	double max_load;
 	size_t max_agents;      /* agent tasks at once; 0: no limit of its own */
 	bool agents_of_j;       /* see admission.h */
+	size_t fresh;             /* tasks that are up to date, beside those of the graph that have not ended before the run (state/slice.h) */
+	const struct saving *saving; /* of these; NULL: there are none */
 	struct budget_def budget; /* of the run */
 	struct spent spent;       /* of that by earlier rounds of a watch */
 	struct attempts *attempts; /* of a watch; else NULL */

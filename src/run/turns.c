@@ -591,17 +591,18 @@ static void prepare(struct sched *s, enum event_kind begins)
 		struct task *t = g->tasks.p[i];
 		if (!t->wanted)
 			continue;
-		wanted += t->kind != TASK_GROUP;
+		wanted += t->kind != TASK_GROUP && !(t->ended && begins == EVENT_RUN_BEGIN);
 		if (t->ended)
 			continue;
 		t->waiting_for = (uint32_t)t->deps.n;
-		for (size_t k = 0; begins == EVENT_GO_ON && k < t->deps.n; k++)
+		for (size_t k = 0; k < t->deps.n; k++)
 			t->waiting_for -= t->deps.p[k].task->ended;
 		t->state = t->waiting_for ? STATE_WAITING : STATE_READY;
 	}
 	s->checked_providers = false;
 	s->gone_on = begins == EVENT_GO_ON;
-	sched_send(s, &(struct event){.kind = begins, .count = wanted, .graph = g});
+	s->result.fresh += begins == EVENT_RUN_BEGIN ? s->c->fresh : 0;
+	sched_send(s, &(struct event){.kind = begins, .count = wanted + s->c->fresh, .fresh = s->c->fresh, .saving = s->c->saving, .graph = g});
 }
 
 /* Is there more to do, by what has been made? */

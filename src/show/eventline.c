@@ -373,7 +373,7 @@ static void count_end(struct eventline *l, const struct task *t, const struct ou
 
 static void count(struct eventline *l, const struct event *e)
 {
-	l->fresh += e->kind == EVENT_FOUND_FRESH;
+	l->fresh += (e->kind == EVENT_FOUND_FRESH) + (e->kind == EVENT_RUN_BEGIN ? e->fresh : 0);
 	l->skipped += e->kind == EVENT_SKIPPED;
 	l->held += e->kind == EVENT_HELD;
 	l->not_run += e->kind == EVENT_NOT_RUN;

@@ -345,6 +345,13 @@ void usage_add(struct usage *u, int64_t input, int64_t output, double usd)
 	}
 }
 
+void saving_add(struct saving *s, const struct task *t, const struct task_record *r)
+{
+	s->ns += r->duration_ns > 0 ? r->duration_ns : 0;
+	if (t->kind == TASK_AGENT)
+		usage_add(&s->usage, r->input_tokens, r->output_tokens, r->cost_usd);
+}
+
 void usage_phrase(struct sbuf *b, const struct usage *u)
 {
 	if (!u->agents)

@@ -55,15 +55,10 @@ void phrase_saved(struct sbuf *b, int64_t duration_ns, int64_t input_tokens, int
 /* "512 bytes", "1.5 KiB", "5 GiB" */
 void phrase_bytes(struct sbuf *b, uint64_t n);
 
-/* What agents used, added up. A zeroed one is empty. */
-struct usage {
-	size_t agents;                    /* that ended */
-	size_t tokens_known, costs_known; /* of these */
-	int64_t input_tokens, output_tokens;
-	double cost_usd;
-};
 /* One agent's end: tokens -1 and cost NaN are not reported, which is not 0. */
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd);
+/* A task that is not run again, as it succeeded. */
+void saving_add(struct saving *s, const struct task *t, const struct task_record *r);
 /* " (812+96 tokens, $0.01)", " (812+96 tokens, cost not reported)"; nothing where no agent ran. */
 void usage_phrase(struct sbuf *b, const struct usage *u);
 

@@ -85,6 +85,9 @@ static void on_begin(struct plain *p, const struct event *e)
 {
 	p->begin_ns = e->at_ns;
 	p->total = e->count;
+	p->fresh = p->reached = e->fresh;
+	if (e->saving)
+		p->spared = *e->saving;
 }
 
 static void on_fresh(struct plain *p, const struct event *e)
@@ -95,11 +98,8 @@ static void on_fresh(struct plain *p, const struct event *e)
 		return;
 	p->fresh++;
 	p->reached++;
-	if (!r)
-		return;
-	p->spared.ns += r->duration_ns > 0 ? r->duration_ns : 0;
-	if (e->task->kind == TASK_AGENT)
-		usage_add(&p->spared.usage, r->input_tokens, r->output_tokens, r->cost_usd);
+	if (r)
+		saving_add(&p->spared, e->task, r);
 }
 
 /* "[3/4] deploy: skipped: 'when' does not hold: "dev" == "prod"" */

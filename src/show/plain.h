@@ -34,8 +34,8 @@ struct observer plain_observer(struct plain *p);
 void plain_draw(struct plain *p, struct terminal *t);
 /* Was a warning told? */
 bool plain_warned(const struct plain *p);
-/* Adds what the whole run has printed on standard output, where nothing was to be done. */
-void plain_said(const struct plain *p, struct sbuf *b);
+/* Adds what a run of the same prints on standard output that finds so many tasks up to date, and nothing to be done. */
+void plain_said(const struct plain *p, size_t fresh, struct sbuf *b);
 /* Mistakes in what was read meanwhile have been told: then that nothing was to be done is not said. */
 void plain_mistaken(struct plain *p);
 /* The end: a table when anything failed or was not run, else one line; `axmake: nothing to be done (12 tasks up to date)` when

@@ -52,22 +52,22 @@ static void add_spared(const struct plain *p, struct sbuf *b)
 	sbuf_char(b, '\n');
 }
 
-static void add_nothing(const struct plain *p, struct sbuf *b)
+static void add_nothing(const struct plain *p, size_t fresh, struct sbuf *b)
 {
 	if (plain_quiet(p) || p->mistaken)
 		return;
 	/* Tasks wanted, but none found up to date and none ended: the run was refused, and that was said. */
-	if (p->total && !p->fresh && !p->skipped)
+	if (p->total && !fresh && !p->skipped)
 		return;
 	sbuf_printf(b, "%s: nothing to be done", p->config.program);
-	phrase_nothing(b, p->fresh, p->skipped);
+	phrase_nothing(b, fresh, p->skipped);
 	sbuf_char(b, '\n');
 }
 
-void plain_said(const struct plain *p, struct sbuf *b)
+void plain_said(const struct plain *p, size_t fresh, struct sbuf *b)
 {
 	sbuf_str(b, sbuf_view(&p->skips));
-	add_nothing(p, b);
+	add_nothing(p, fresh, b);
 }
 
 /* "axmake: budget: $5.10 of $5.00 spent" */
@@ -165,7 +165,7 @@ static void add_end(struct plain *p)
 	else if (ran)
 		add_well(p);
 	else
-		add_nothing(p, &p->console.out);
+		add_nothing(p, p->fresh, &p->console.out);
 	if (!plain_quiet(p) && p->usage.agents && p->begin_ns >= 0)
 		undeclared_line(&p->console.out, &(struct undeclared_in){
 			.graph = p->config.graph,

@@ -8,12 +8,6 @@
 #include "show/phrase.h"
 #include "show/table.h"
 
-/* What was made before, and is not made again. */
-struct saving {
-	struct usage usage; /* of agents */
-	int64_t ns;
-};
-
 struct plain {
 	struct plain_config config;
 	struct console console;

@@ -160,6 +160,7 @@ static void on_event(void *self, const struct event *e)
 	switch (e->kind) {
 	case EVENT_RUN_BEGIN:
 		p->total = e->count;
+		p->over = e->fresh;
 		break;
 	case EVENT_GO_ON:
 		go_on(p, e);

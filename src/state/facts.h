@@ -62,4 +62,18 @@ struct taken {
 	double cost_usd;
 };
 
+/* What agents used, added up. A zeroed one is empty. */
+struct usage {
+	size_t agents;                    /* that ended */
+	size_t tokens_known, costs_known; /* of these */
+	int64_t input_tokens, output_tokens;
+	double cost_usd;
+};
+
+/* What was made before, and is not made again. */
+struct saving {
+	struct usage usage; /* of agents */
+	int64_t ns;
+};
+
 #endif

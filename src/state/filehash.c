@@ -19,13 +19,17 @@ struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log)
 	fh->arena = a;
 	fh->root_fd = root_fd;
 	fh->log = log;
+	fh->who = FILEHASH_NOBODY;
 	return fh;
 }
 
 void filehash_free(struct filehash *fh)
 {
-	if (fh)
-		map_free(&fh->files);
+	if (!fh)
+		return;
+	map_free(&fh->files);
+	map_free(&fh->believed);
+	vec_free(&fh->asked);
 }
 
 void filehash_forget(struct filehash *fh)
@@ -56,6 +60,26 @@ void filehash_expect(struct filehash *fh, size_t n)
 	map_reserve(&fh->files, n);
 }
 
+void filehash_believe(struct filehash *fh, struct str path, uint64_t fact, const struct hash128 *content)
+{
+	struct belief *b = arena_new(fh->arena, struct belief);
+
+	*b = (struct belief){fact, *content};
+	*map_slot(&fh->believed, path) = b;
+}
+
+void filehash_attend(struct filehash *fh, uint32_t who)
+{
+	fh->who = who;
+}
+
+const struct filehash_asked *filehash_asked(const struct filehash *fh, size_t *n, size_t *n_paths)
+{
+	*n = fh->asked.n;
+	*n_paths = fh->n;
+	return fh->asked.p;
+}
+
 struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 {
 	/* Many are asked for again in the order in which they first were. */
@@ -66,6 +90,8 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 	if (!e) {
 		e = arena_new(fh->arena, struct entry);
 		e->file.path = arena_copy(fh->arena, path);
+		e->number = fh->n++;
+		e->who = FILEHASH_NOBODY;
 		*map_slot(&fh->files, e->file.path) = e;
 		if (fh->last)
 			fh->last->next = e;
@@ -74,6 +100,10 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 		fh->last = e;
 	}
 	fh->at = e;
+	if (e->who != fh->who && fh->who != FILEHASH_NOBODY) {
+		e->who = fh->who;
+		vec_push(NULL, &fh->asked, (struct filehash_asked){e->number, fh->who});
+	}
 	return &e->file;
 }
 
@@ -173,9 +203,12 @@ enum file_state filehash_look(struct filehash *fh, struct filehash_file *f, bool
 bool filehash_recall(struct filehash *fh, struct filehash_file *f)
 {
 	bool (*get)(struct log *, struct str, struct file_stat *, struct hash128 *) = ((struct entry *)f)->noted ? log_file_get : log_file_known;
+	const struct belief *b = fh->believed.n ? map_get(&fh->believed, f->path) : NULL;
 	struct file_stat known;
 
-	if (!fh->log || !get(fh->log, f->path, &known, &f->hash) || !file_stat_same(&known, &f->stat))
+	if (b && b->fact == file_stat_hash(&f->stat))
+		f->hash = b->content;
+	else if (!fh->log || !get(fh->log, f->path, &known, &f->hash) || !file_stat_same(&known, &f->stat))
 		return false;
 	/* It was recorded only when that was safe; a clock that was set back since may make it unsafe again. */
 	if (file_stat_racy(&f->stat, clock_wall_ns()))
@@ -237,7 +270,7 @@ bool filehash_must_read(const struct filehash *fh, const struct filehash_file *f
 
 	if ((f->hashed && !racy) || (f->state != FILE_UNKNOWN && f->state != FILE_REGULAR) || !filehash_c_path(f))
 		return false;
-	return racy || !(fh->log && log_file_known(fh->log, f->path, &st, &h));
+	return racy || (!(fh->log && log_file_known(fh->log, f->path, &st, &h)) && !(fh->believed.n && map_get(&fh->believed, f->path)));
 }
 
 enum file_state filehash_take_read(struct filehash *fh, struct filehash_file *f, const struct file_found *found)
@@ -394,21 +427,54 @@ static bool is_output(const struct entry *e)
 	return e->link || (e->looked & LOOKED_AT);
 }
 
-bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self)
+/* What stands there now, when it was looked at. */
+static struct filehash_told told(const struct entry *e)
+{
+	const struct filehash_file *f = &e->file;
+
+	return (struct filehash_told){
+	    .path = f->path,
+	    .stat = f->state == FILE_MISSING ? NULL : &f->stat,
+	    .through = !(e->looked & LOOKED_AT), /* what is found so without following a link is found so by following it too */
+	    .young = e->racy,
+	    .hash = f->state == FILE_REGULAR && f->hashed ? &f->hash : NULL,
+	    .number = e->number,
+	};
+}
+
+static struct filehash_told told_link(const struct entry *e)
+{
+	return (struct filehash_told){.path = e->file.path, .stat = e->link, .number = e->number};
+}
+
+bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, const struct filehash_told *t), void *self)
 {
 	for (const struct entry *e = fh->first; e; e = e->next) {
-		const struct file_stat *st = e->file.state == FILE_MISSING ? NULL : &e->file.stat;
+		struct filehash_told t;
 
-		if (e->racy || (e->looked && e->file.state == FILE_FAILED))
+		if (e->looked && e->file.state == FILE_FAILED)
 			return false;
 		if (is_output(e) != outputs)
 			continue;
-		if (e->link)
-			fn(self, e->file.path, e->link, false);
-		/* What is found so without following a link is found so by following it too. */
-		if (e->looked)
-			fn(self, e->file.path, st, !(e->looked & LOOKED_AT));
+		if (e->link) {
+			t = told_link(e);
+			fn(self, &t);
+		}
+		if (e->looked) {
+			t = told(e);
+			fn(self, &t);
+		}
 	}
+	return true;
+}
+
+bool filehash_tell(const struct filehash *fh, struct str path, struct filehash_told *out)
+{
+	const struct entry *e = map_get(&fh->files, path);
+
+	if (!e || e->link || !e->looked || e->file.state == FILE_FAILED)
+		return false;
+	*out = told(e);
 	return true;
 }
 

@@ -40,9 +40,32 @@ struct filehash_file {
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log);
 /* What is found in two states is told there from now on, as are the folders that are listed for patterns. */
 void filehash_see(struct filehash *fh, struct seen *seen);
-/* Tells every path that was looked at, of outputs or else of what was never looked at as one, and what was found, in the order in which they were first asked for; st NULL: nothing. Valid as a whole only when nothing was spoiled (base/seen.h). false: something could not be
- * read, or was read so soon after a change that another one might not show. */
-bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, struct str path, const struct file_stat *st, bool through), void *self);
+/* How a path was found. */
+struct filehash_told {
+	struct str path;
+	const struct file_stat *stat;   /* NULL: nothing */
+	bool through;                   /* links were followed */
+	bool young;                     /* it was read so soon after a change that another one might not show: the content alone tells */
+	const struct hash128 *hash;     /* of a regular file that was read; else NULL */
+	uint32_t number;                /* of the path, by the order in which they were first asked for */
+};
+/* Tells every path that was looked at, of outputs or else of what was never looked at as one, in the order in which they were first asked for. Valid as a whole only when nothing was spoiled
+ * (base/seen.h). false: something could not be read. */
+bool filehash_each(const struct filehash *fh, bool outputs, void (*fn)(void *self, const struct filehash_told *t), void *self);
+/* How one path was found, without following a link at its end where it was looked at so; false: not at all, or it could not be read. */
+bool filehash_tell(const struct filehash *fh, struct str path, struct filehash_told *out);
+
+/* A file's content is known where its facts, as file_stat_hash has them, are these, and nobody else knows it. path must outlive the filehash. */
+void filehash_believe(struct filehash *fh, struct str path, uint64_t fact, const struct hash128 *content);
+
+/* From now on paths are asked for by task `who`, until another is named; FILEHASH_NOBODY: by none. */
+#define FILEHASH_NOBODY UINT32_MAX
+void filehash_attend(struct filehash *fh, uint32_t who);
+/* Who asked for which path, by their numbers, each pair once or more, in no order; *n of them, and *n_paths paths. As long as the filehash, until more is asked for. */
+struct filehash_asked {
+	uint32_t path, who;
+};
+const struct filehash_asked *filehash_asked(const struct filehash *fh, size_t *n, size_t *n_paths);
 
 /* A path that was looked at. */
 struct filehash_sight {

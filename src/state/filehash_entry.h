@@ -3,6 +3,7 @@
 #define AXMAKE_STATE_FILEHASH_ENTRY_H
 
 #include "base/map.h"
+#include "base/vec.h"
 
 enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
 
@@ -12,9 +13,16 @@ struct entry {
 	bool noted;                /* this run has put its hash into the log */
 	bool changed;              /* found otherwise when it was looked at afresh */
 	unsigned char looked;      /* LOOKED_…: how its present state was found */
+	uint32_t number;           /* of the path, from 0 */
+	uint32_t who;              /* asked for it last */
 	unsigned ahead;            /* number of the looking ahead that found it, for whom asks next; 0: none */
 	struct entry *next;        /* the path asked for next */
 	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */
+};
+
+struct belief {
+	uint64_t fact;
+	struct hash128 content;
 };
 
 struct filehash {
@@ -22,10 +30,14 @@ struct filehash {
 	int root_fd;
 	struct log *log;
 	struct map files; /* path -> struct entry */
+	struct map believed; /* path -> struct belief */
 	struct entry *first, *last;
 	struct entry *at; /* the one asked for last */
 	struct seen *seen; /* NULL: nobody wants to know */
 	unsigned ahead;    /* number of the last looking ahead */
+	uint32_t n;        /* paths */
+	uint32_t who;      /* asks now, or FILEHASH_NOBODY */
+	VEC(struct filehash_asked) asked; /* heap */
 };
 
 /* What system calls tell of a path, without a word of what is known of it: any thread may ask, for itself. */

@@ -109,14 +109,14 @@ static struct str keep(struct log *l, struct str frames)
 	return (struct str){memcpy(room, frames.p, frames.n), frames.n};
 }
 
-/* The first n bytes of out count from now on. */
-static void apply(struct log *l, size_t n)
+/* The first n bytes of out count from now on; they begin there in the file. */
+static void apply(struct log *l, size_t n, uint64_t at)
 {
 	struct str payload, bytes = n ? keep(l, str_sub(sbuf_view(&l->out), 0, n)) : STR_NONE;
 	struct frame_scan s = frame_scan_of(bytes.p, bytes.n);
 
 	while (n && frame_next(&s, &payload))
-		log_index_apply(&l->ix, payload);
+		log_index_apply(&l->ix, payload, at + (uint64_t)(payload.p - bytes.p) - FRAME_HEAD);
 }
 
 /* In one write with what is late. */
@@ -135,7 +135,7 @@ static int append(struct log *l)
 /* Writes the frames in out with what was held back before them, and then lets them count. */
 static int finish(struct log *l)
 {
-	uint64_t before = l->file.size;
+	uint64_t before = l->file.size, at = before + l->late.n;
 	size_t records;
 	int err;
 	if (l->boot_due)
@@ -148,7 +148,7 @@ static int finish(struct log *l)
 		return err;
 	l->boot_due = false;
 	held_written(&l->held, &l->ix, &l->file, before);
-	apply(l, records);
+	apply(l, records, at);
 	return 0;
 }
 
@@ -160,8 +160,8 @@ static int finish_late(struct log *l)
 	if (l->boot_due)
 		put_boot(l);
 	l->boot_due = false;
+	apply(l, l->out.n, l->file.size + l->late.n);
 	sbuf_str(&l->late, sbuf_view(&l->out));
-	apply(l, l->out.n);
 	return 0;
 }
 

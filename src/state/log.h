@@ -33,6 +33,26 @@ struct log;
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
 /* The same in that boot of the machine, see base/boot.h. */
 struct log *log_open_in(struct arena *a, int store_fd, bool read_only, struct hash128 boot, struct str *note);
+/* Where a frame of the file begins, and its length. */
+struct log_place {
+	uint64_t at;
+	uint32_t n;
+};
+/* Opens for writing, of a log that nothing was written to since these places and `seq` were told, in this boot, only what stands there: nothing is known of other tasks, and of files. NULL:
+ * something is not as it was told, and all of it should be read. */
+struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_place *places, size_t n, uint64_t seq);
+/* Writes out what is held back. 0 or errno. *moves: what was told of places does not hold, since all was written anew, or log_close will do that. */
+int log_settle(struct log *l, bool *moves);
+/* The highest number of a record. */
+uint64_t log_seq(const struct log *l);
+uint64_t log_size(const struct log *l);
+/* Of a task that has a success. */
+struct log_places {
+	struct log_place done, taken; /* n 0: none */
+	bool alone;                   /* nothing else is on record of it */
+};
+/* Calls fn for every task of that workflow that has a success. */
+void log_each_place(struct log *l, struct str workflow, void (*fn)(void *self, struct str name, const struct log_places *p), void *self);
 /* Was it written to last in another boot, which may have ended by a loss of power? Then hashes of files in it are not believed. */
 bool log_of_other_boot(const struct log *l);
 /* What was written is on the disk. 0 or errno, as of writing. */

@@ -50,7 +50,7 @@ static struct frame_scan load(struct log *l)
 
 	reserve(l);
 	while (frame_next(&s, &payload))
-		if (!is_younger(l, payload) || !log_index_apply(&l->ix, payload))
+		if (!is_younger(l, payload) || !log_index_apply(&l->ix, payload, (uint64_t)((const unsigned char *)payload.p - l->data) - FRAME_HEAD))
 			frame_reject(&s, payload);
 	return s;
 }
@@ -74,16 +74,36 @@ static void write_live(struct log *l, struct sbuf *b)
 	sbuf_free(&entries);
 }
 
+/* Of one that was read in parts: all of the file, which has what this run wrote as well. What was handed out stays, in the arena. */
+static int read_rest(struct log *l)
+{
+	struct log_index parts = l->ix;
+	int err = log_write_late(l);
+
+	err = err ? err : logfile_load(&l->file, &l->data, &l->data_n);
+	if (err)
+		return err;
+	l->ix = log_index_of(l->arena);
+	load(l);
+	l->ix.boot = parts.boot;
+	log_index_free(&parts);
+	l->sparse = false;
+	return 0;
+}
+
 static int rewrite(struct log *l)
 {
 	struct sbuf b = {0};
-	int err;
+	int err = l->sparse ? read_rest(l) : 0;
 
+	if (err)
+		return err;
 	write_live(l, &b);
 	err = logfile_rewrite(&l->file, sbuf_view(&b));
 	sbuf_free(&b);
 	if (!err)
 		sbuf_clear(&l->late); /* it is in there */
+	l->moved = true;
 	return err;
 }
 
@@ -233,6 +253,44 @@ int log_sync(struct log *l)
 	return err ? err : logfile_sync(&l->file);
 }
 
+/* A frame of the file, in the arena; STR_NONE: there is none. */
+static struct str read_frame(struct log *l, struct log_place place)
+{
+	struct frame_scan s;
+	struct str payload;
+	char *p;
+
+	if (place.n < FRAME_EXTRA || place.at > l->file.size || place.n > l->file.size - place.at)
+		return STR_NONE;
+	p = arena_text(l->arena, place.n);
+	if (logfile_read(&l->file, place.at, p, place.n))
+		return STR_NONE;
+	s = frame_scan_of(p, place.n);
+	return frame_next(&s, &payload) && payload.p == p + FRAME_HEAD && payload.n + FRAME_EXTRA == place.n ? payload : STR_NONE;
+}
+
+struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_place *places, size_t n, uint64_t seq)
+{
+	struct log *l = arena_new(a, struct log);
+	int err;
+	bool well;
+
+	*l = (struct log){.arena = a, .ix = log_index_of(a), .sparse = true};
+	well = logfile_open(&l->file, store_fd, false, &err) == LOGFILE_OPEN;
+	log_index_reserve(&l->ix, n, 0);
+	for (size_t i = 0; i < n && well; i++) {
+		struct str payload = read_frame(l, places[i]);
+
+		well = payload.p && log_index_apply(&l->ix, payload, places[i].at) && l->ix.seq <= seq;
+	}
+	l->ix.seq = seq;
+	l->ix.boot = boot_id();
+	if (well)
+		return l;
+	release(l);
+	return NULL;
+}
+
 struct log *log_in_memory(struct arena *a)
 {
 	struct log *l = arena_new(a, struct log);
@@ -248,18 +306,65 @@ int log_regain(struct log *l)
 	return logfile_is_removed(&l->file) ? rewrite(l) : 0;
 }
 
-int log_close(struct log *l)
+/* Is it to be written anew at its end? */
+static bool is_due(const struct log *l)
 {
-	int err;
+	return !l->file.error && !l->file.read_only && !l->sparse && l->file.size > COMPACT_LEAST && l->ix.live + l->held.apart < l->file.size / COMPACT_LIVE;
+}
 
+int log_settle(struct log *l, bool *moves)
+{
 	if (!l->file.read_only && (l->late.n || l->held.entries.n || (l->boot_due && l->other_boot)))
 		log_flush(l);
-	err = l->file.error;
+	*moves = l->moved || is_due(l);
+	return l->file.error;
+}
+
+int log_close(struct log *l)
+{
+	bool moves;
+	int err = log_settle(l, &moves);
+
 	/* A failure to write it anew costs nothing but room: the old one stands, and the next run tries again. */
-	if (!err && !l->file.read_only && l->file.size > COMPACT_LEAST && l->ix.live + l->held.apart < l->file.size / COMPACT_LIVE)
+	if (is_due(l))
 		rewrite(l);
 	release(l);
 	return err;
+}
+
+uint64_t log_seq(const struct log *l)
+{
+	return l->ix.seq;
+}
+
+uint64_t log_size(const struct log *l)
+{
+	return l->file.size;
+}
+
+static struct log_place place_of(const unsigned char *payload, uint64_t at)
+{
+	return payload ? (struct log_place){at, (uint32_t)frame_whole(payload).n} : (struct log_place){0};
+}
+
+static bool is_alone(const struct log_task *t)
+{
+	return !t->start && !t->failed && !t->rejected && !t->asked && !t->approved && !t->notes;
+}
+
+void log_each_place(struct log *l, struct str workflow, void (*fn)(void *self, struct str name, const struct log_places *p), void *self)
+{
+	for (size_t i = 0; i < l->ix.all.n; i++) {
+		const struct log_task *t = l->ix.all.p[i];
+		struct record_head h;
+		struct reader r;
+
+		if (!log_index_belongs(t, workflow))
+			continue;
+		r = reader_of(frame_payload(t->done));
+		record_head(&r, &h);
+		fn(self, h.name, &(struct log_places){place_of(t->done, t->done_at), place_of(t->taken, t->taken_at), is_alone(t)});
+	}
 }
 
 bool log_damaged(const struct log *l)

@@ -74,7 +74,7 @@ static void index_out(struct log_held *h, struct log_index *ix, const struct log
 	s = frame_scan_of(p, n);
 	while (frame_next(&s, &payload))
 		if (record_files(payload))
-			log_index_apply(ix, payload);
+			log_index_apply(ix, payload, 0); /* of files alone */
 }
 
 void held_index(struct log_held *h, struct log_index *ix, const struct logfile *f)

@@ -263,7 +263,7 @@ static bool apply_boot(struct log_index *ix, struct str payload)
 	return true;
 }
 
-bool log_index_apply(struct log_index *ix, struct str payload)
+bool log_index_apply(struct log_index *ix, struct str payload, uint64_t at)
 {
 	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *,
 	                                         const unsigned char *) = {
@@ -284,6 +284,10 @@ bool log_index_apply(struct log_index *ix, struct str payload)
 		return false;
 	if (h.seq > ix->seq)
 		ix->seq = h.seq;
+	if (h.type == RECORD_DONE || h.type == RECORD_RENAMED)
+		task_of(ix, &h)->done_at = at;
+	else if (h.type == RECORD_TAKEN)
+		task_of(ix, &h)->taken_at = at;
 	return true;
 }
 

@@ -29,6 +29,7 @@ struct log_task {
 	const unsigned char *approved, *taken; /* the last ones */
 	struct log_note *notes;              /* since that */
 	struct task_record *record;          /* `done`, decoded */
+	uint64_t done_at, taken_at;          /* where their frames begin in the file */
 };
 
 struct log_index {
@@ -47,8 +48,8 @@ void log_index_free(struct log_index *ix);
 
 /* Makes room for that many more, so that a large log is not moved about while it grows. */
 void log_index_reserve(struct log_index *ix, size_t tasks, size_t files);
-/* Takes in a payload, which must stay where it is, in its whole frame. false when it makes no sense: nothing changed. */
-bool log_index_apply(struct log_index *ix, struct str payload);
+/* Takes in a payload, which must stay where it is, in its whole frame, and begins there in the file. false when it makes no sense: nothing changed. */
+bool log_index_apply(struct log_index *ix, struct str payload, uint64_t at);
 /* Hashes of files are not believed any more. */
 void log_index_forget_files(struct log_index *ix);
 /* An entry as record_fill_entry makes it, which must stay where it is. */

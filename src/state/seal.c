@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,10 +11,15 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/pool.h"
-#include "state/seal_bytes.h"
+#include "state/filehash.h"
+#include "state/filehash_entry.h"
+#include "state/seal_parts.h"
+#include "state/slicefile.h"
 
-/* What stands at a path now, as a number: 0 for nothing. false: it cannot be told, or a change might not show. */
-static bool find_fact(int at, const char *path, bool link, int64_t now_ns, uint64_t *fact)
+enum { MOST_CHANGED = 64 }; /* paths for which a slice is looked for */
+
+/* What stands at a path now, as a number: 0 for nothing. false: it cannot be told, or, with `sure`, a change might not show. */
+static bool find_fact(int at, const char *path, bool link, bool sure, int64_t now_ns, uint64_t *fact)
 {
 	struct file_stat facts;
 	struct stat st;
@@ -23,56 +29,15 @@ static bool find_fact(int at, const char *path, bool link, int64_t now_ns, uint6
 		return errno == ENOENT || errno == ENOTDIR;
 	facts = file_stat_of(&st);
 	*fact = file_stat_hash(&facts);
-	return !file_stat_racy(&facts, now_ns);
+	return !sure || !file_stat_racy(&facts, now_ns);
 }
 
 uint64_t seal_log_fact(const struct store *s)
 {
 	uint64_t fact;
 
-	find_fact(s->fd, "log", true, INT64_MAX, &fact);
+	find_fact(s->fd, "log", true, false, 0, &fact);
 	return fact;
-}
-
-/* The head */
-
-/* A seal that was opened, and what of it all blocks are checked against. */
-struct seal {
-	int fd, root_fd;
-	char *head;
-	size_t head_n, size;
-	uint64_t sum; /* the head's */
-	int64_t now_ns;
-};
-
-/* Reads the whole head onto the heap. Nothing of it is believed but its length, which stays within the file. */
-static bool load_head(struct seal *l)
-{
-	char start[SEAL_START];
-	struct stat st;
-
-	if (l->fd < 0 || fstat(l->fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size <= SEAL_START ||
-	    st.st_size > SEAL_MAX || !os_read_exactly_at(l->fd, start, sizeof start, 0) || memcmp(start, SEAL_MAGIC, sizeof SEAL_MAGIC - 1) != 0)
-		return false;
-	l->size = (size_t)st.st_size;
-	l->sum = bytes_u64(start + sizeof SEAL_MAGIC - 1);
-	l->head_n = bytes_u32(start + SEAL_START - 4);
-	if (l->head_n <= SEAL_START || l->head_n >= l->size)
-		return false;
-	l->head = malloc(l->head_n);
-	return l->head && os_read_exactly_at(l->fd, l->head, l->head_n, 0) &&
-	       l->sum == hash64_bytes(l->head + SEAL_START - 4, l->head_n - (SEAL_START - 4));
-}
-
-/* A string with a NUL behind it; NULL when it is none. */
-static const char *take_name(struct reader *r)
-{
-	struct str s = reader_str(r);
-	uint8_t end = reader_u8(r);
-
-	if (r->bad || end || memchr(s.p, '\0', s.n))
-		r->bad = true;
-	return r->bad ? NULL : s.p;
 }
 
 /* The value of a variable, or where a path leads. */
@@ -84,102 +49,156 @@ static const char *find_text(enum sight_kind kind, const char *name, char buf[PA
 static bool texts_hold(struct reader *r, enum sight_kind kind)
 {
 	char buf[PATH_MAX];
+	struct seal_text t;
 
 	for (uint32_t n = reader_u32(r); n && !r->bad; n--) {
-		const char *name = take_name(r), *now = name ? find_text(kind, name, buf) : NULL;
-		bool was_there = reader_u8(r);
-		struct hash128 was = reader_hash(r);
+		const char *now = seal_take_text(r, &t) ? find_text(kind, t.name.p, buf) : NULL;
 
-		if (r->bad || was_there != (now != NULL) || (now && !hash_eq(hash_bytes(now, strlen(now)), was)))
+		if (r->bad || t.there != (now != NULL) || (now && !hash_eq(hash_bytes(now, strlen(now)), t.value)))
 			return false;
 	}
 	return !r->bad;
 }
 
-/* The blocks */
+/* The paths, looked at by several threads. */
+struct looking {
+	const struct seal *seal;
+	int root_fd;
+	int64_t now_ns;
+	bool slicing;                       /* changes of inputs are gathered */
+	atomic_uint n;                      /* of these, more than there is room for may have been found */
+	uint32_t changed[MOST_CHANGED];     /* numbers of inputs */
+};
 
-static bool paths_hold(const struct seal *l, struct reader *r)
+/* It was read so soon after a change that only its content tells whether it is the same. */
+static bool content_holds(const struct looking *l, const struct seal_path *p)
 {
-	while (reader_left(r) && !r->bad) {
-		uint64_t was = reader_u64(r), now;
-		uint8_t flags = reader_u8(r);
-		const unsigned char *path = r->at, *end = r->bad ? NULL : memchr(path, '\0', reader_left(r));
+	struct file_found found;
 
-		if (!end || !find_fact(l->root_fd, (const char *)path, flags & SEAL_LINK, l->now_ns, &now) || now != was)
-			return false;
-		r->at = end + 1;
-	}
-	return !r->bad;
+	file_find_content(l->root_fd, p->path.p, p->flags & SEAL_LINK ? O_NOFOLLOW : 0, SEAL_YOUNG_SIZE - 1, &found);
+	return found.opened && found.stated && !found.err && !found.changed && !found.left && S_ISREG(found.mode) &&
+	       file_stat_hash(&found.stat) == p->fact && hash_eq(found.hash, p->content);
 }
 
-static bool block_holds(const struct seal *l, size_t number, size_t blocks)
+static bool path_holds(const struct looking *l, const struct seal_path *p, uint64_t *now)
 {
-	size_t at = l->head_n + number * SEAL_BLOCK, n = l->size - at < SEAL_BLOCK ? l->size - at : SEAL_BLOCK;
+	bool young = p->flags & SEAL_YOUNG;
+
+	return find_fact(l->root_fd, p->path.p, p->flags & SEAL_LINK, !young, l->now_ns, now) && *now == p->fact && (!young || content_holds(l, p));
+}
+
+/* Another one than it was: is it an input of some tasks, which is there as it was before? */
+static bool note_change(struct looking *l, const struct seal_path *p, uint32_t number, uint64_t now)
+{
+	unsigned n;
+
+	if (!l->slicing || number < l->seal->head.n_sights || number >= l->seal->head.n_inputs || !p->fact || !now)
+		return false;
+	n = atomic_fetch_add(&l->n, 1);
+	if (n < MOST_CHANGED)
+		l->changed[n] = number - l->seal->head.n_sights;
+	return n < MOST_CHANGED;
+}
+
+static bool block_holds(struct looking *l, size_t number, bool extra)
+{
 	char bytes[SEAL_BLOCK];
+	struct seal_path p;
 	struct reader r;
-	uint64_t sum, head;
-	uint32_t own, used;
-	bool last;
+	uint32_t at;
+	uint64_t now;
 
-	if (n < SEAL_BLOCK_START || !os_read_exactly_at(l->fd, bytes, n, at))
+	if (!seal_read_block(l->seal, number, bytes, &r, &at))
 		return false;
-	r = reader_of((struct str){bytes, n});
-	sum = reader_u64(&r);
-	head = reader_u64(&r);
-	own = reader_u32(&r);
-	used = reader_u32(&r);
-	last = reader_u8(&r);
-	if (sum != hash64_bytes(bytes + sizeof sum, n - sizeof sum) || head != l->sum || own != number ||
-	    last != (number + 1 == blocks) || used < SEAL_BLOCK_START || used > n)
-		return false;
-	r.end = (const unsigned char *)bytes + used;
-	return paths_hold(l, &r);
+	for (; reader_left(&r); at++)
+		if (!seal_take_path(&r, &p) || (!path_holds(l, &p, &now) && (extra || !note_change(l, &p, at, now))))
+			return false;
+	return true;
 }
 
 static bool some_hold(void *self, size_t from, size_t to)
 {
-	const struct seal *l = self;
-	size_t blocks = (l->size - l->head_n + SEAL_BLOCK - 1) / SEAL_BLOCK;
-
-	while (from < to && block_holds(l, from, blocks))
+	while (from < to && block_holds(self, from, false))
 		from++;
 	return from == to;
 }
 
-static bool all_paths_hold(struct seal *l)
+static bool all_hold(struct looking *l)
 {
-	return pool_each((l->size - l->head_n + SEAL_BLOCK - 1) / SEAL_BLOCK, 1, some_hold, l);
+	size_t blocks = seal_blocks(l->seal);
+
+	return (!l->seal->head.extra || block_holds(l, blocks, true)) && pool_each(blocks, 1, some_hold, l);
 }
 
-static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *l, struct str *word)
+/* What the blocks say of the slice's files, which are in their order. */
+static bool find_files(const struct seal *seal, struct arena *a, struct slice *s)
 {
-	struct reader r = reader_of((struct str){l->head + SEAL_START, l->head_n - SEAL_START});
-	bool same_key = hash_eq(reader_hash(&r), key);
-	uint64_t log = reader_u64(&r);
-	struct str text = reader_str(&r);
+	char bytes[SEAL_BLOCK];
+	struct seal_path p;
+	struct reader r;
+	uint32_t at = 0, block = UINT32_MAX;
 
-	if (r.bad || !same_key || log != seal_log_fact(s) || !store_at_rest(s))
-		return false;
-	if (!texts_hold(&r, SIGHT_ENV) || !texts_hold(&r, SIGHT_REAL) || !reader_at_end(&r) || !all_paths_hold(l))
-		return false;
-	/* Still no word of a task's start: no other run has touched a file while this looked at them. */
-	if (log != seal_log_fact(s))
-		return false;
-	*word = arena_copy(a, text);
+	for (size_t i = 0; i < s->n_files; i++) {
+		struct slice_file *f = &s->files[i];
+
+		if (f->block != block && !seal_read_block(seal, f->block, bytes, &r, &at))
+			return false;
+		block = f->block;
+		for (; at <= seal->head.n_sights + f->number; at++)
+			if (!seal_take_path(&r, &p))
+				return false;
+		f->path = arena_copy(a, p.path);
+		f->fact = p.fact;
+	}
 	return true;
 }
 
-bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *word)
+/* Of what has changed: which tasks does it reach? */
+static void find_slice(struct looking *l, const struct store *s, struct arena *a, struct slice *out)
 {
-	struct seal l = {.fd = -1, .root_fd = s->root_fd, .now_ns = clock_wall_ns()};
+	const struct seal *seal = l->seal;
+	struct slicefile file = {seal->fd, seal->head.end, seal->head.slices - seal->head.end, seal->head.number};
+	struct stat log;
+	bool found = !fstatat(s->fd, "log", &log, AT_SYMLINK_NOFOLLOW) && slicefile_find(&file, a, l->changed, l->n, (uint64_t)log.st_size, out) && find_files(seal, a, out);
+
+	if (!found)
+		out->n_kept = 0;
+	out->log = seal->head.log;
+	out->seal = seal->head.number;
+}
+
+static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *seal, struct str *word, struct slice *slice)
+{
+	struct looking l = {.seal = seal, .root_fd = s->root_fd, .now_ns = clock_wall_ns(), .slicing = slice && seal->head.slices > seal->head.end};
+	struct reader texts = seal->texts;
+
+	if (!hash_eq(seal->head.key, key) || seal->head.log != seal_log_fact(s) || !store_at_rest(s))
+		return false;
+	if (!texts_hold(&texts, SIGHT_ENV) || !texts_hold(&texts, SIGHT_REAL) || !reader_at_end(&texts) ||
+	    !all_hold(&l))
+		return false;
+	/* Still no word of a task's start: no other run has touched a file while this looked at them. */
+	if (seal->head.log != seal_log_fact(s))
+		return false;
+	*word = arena_copy(a, seal->head.word);
+	if (l.n)
+		find_slice(&l, s, a, slice);
+	return !l.n;
+}
+
+bool seal_is_current(const struct store *s, const struct slice *slice)
+{
+	return seal_log_fact(s) == slice->log;
+}
+
+bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *word, struct slice *slice)
+{
+	struct seal seal;
 	bool yes;
 
 	if (s->fd < 0)
 		return false;
-	l.fd = openat(s->fd, SEAL_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	yes = load_head(&l) && holds(s, a, key, &l, word);
-	free(l.head);
-	if (l.fd >= 0)
-		close(l.fd);
+	yes = seal_load(&seal, s, false) && holds(s, a, key, &seal, word, slice);
+	seal_unload(&seal);
 	return yes;
 }

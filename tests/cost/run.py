@@ -171,6 +171,27 @@ def judging_tasks_takes_few_instructions(box):
     hold(kind, "instructions, judged", slope((1000, 2000), lambda n: judged_instructions(box, by, n)))
 
 
+def edit(folder, n, text):
+    write(f"{folder}/src/{n - 1}", text)
+    time.sleep(0.05)
+
+
+def edited_instructions(box, by, n):
+    """After one edit, of a workflow with a seal: its run leaves one for the next, so that the third is as cheap as the second."""
+    folder = graph(box, n, True)
+    by.prepare(box, folder)
+    by.prepare(box, folder)
+    edit(folder, n, "once\n")
+    by.prepare(box, folder)
+    edit(folder, n, "twice\n")
+    return by.count(box, folder, "-s", starts=True)
+
+
+def one_edit_looks_at_what_it_reaches(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, edit", slope((2000, 10000), lambda n: edited_instructions(box, by, n)))
+
+
 def running_tasks_takes_few_instructions(box):
     kind, by = compiler(box.axmake), counter(box)
     hold(kind, "instructions, run", slope((20, 60), lambda n: by.count(box, graph(box, n, False), "-s", "-j1", starts=True)))
@@ -232,6 +253,20 @@ def judged_calls(box, n):
 
 def judging_tasks_takes_few_system_calls(box):
     hold("calls", "calls, judged", slope((500, 1500), lambda n: judged_calls(box, n)))
+
+
+def edited_calls(box, n):
+    folder = graph(box, n, True)
+    for _ in range(2):
+        box.call("axmake -s", folder).ok()
+    edit(folder, n, "once\n")
+    box.call("axmake -s", folder).ok()
+    edit(folder, n, "twice\n")
+    return calls(box, folder, "-s")
+
+
+def one_edit_takes_few_system_calls(box):
+    hold("calls", "calls, edit", slope((500, 1500), lambda n: edited_calls(box, n)))
 
 
 def run_calls(box, n):
@@ -345,11 +380,13 @@ def perf_is_understood(_box):
 CASES = [
     nothing_to_do_at_ten_thousand_tasks_takes_few_instructions,
     judging_tasks_takes_few_instructions,
+    one_edit_looks_at_what_it_reaches,
     running_tasks_takes_few_instructions,
     running_agents_takes_few_instructions,
     a_start_reads_little_of_the_built_in_rules,
     nothing_to_do_looks_at_each_file_once,
     judging_tasks_takes_few_system_calls,
+    one_edit_takes_few_system_calls,
     running_tasks_takes_few_system_calls,
     running_agents_takes_few_system_calls,
     followers_of_nothing_to_do_take_few_instructions,

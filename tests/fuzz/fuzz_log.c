@@ -87,7 +87,7 @@ static void read_index(struct arena *a, struct str bytes)
 	struct str payload;
 
 	while (frame_next(&s, &payload))
-		log_index_apply(&ix, payload);
+		log_index_apply(&ix, payload, 0);
 	for (size_t i = 0; i < ix.all.n; i++)
 		log_index_success(&ix, ix.all.p[i]);
 	always(s.at == bytes.n && s.bad_bytes <= bytes.n);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The oracle: random workflows and random histories; each run of axmake is compared with what a small reference says has to run.
 
-    run.py [--axmake PATH] [--only runs|watch] [--steps N | --rounds N] [--seed S] [-j N]
+    run.py [--axmake PATH] [--only runs|watch|sliced] [--steps N | --rounds N] [--seed S] [-j N]
 
 A step is one action of a history: a change, a run, a kill. Rounds, each a history of its own, are played until there are so many of them; then a fifth as many
-steps of histories under a watch (watched.py). A round that fails prints its seed and a shell script that does the same. Repeat it with the words that it prints; under
+steps of histories under a watch (watched.py), and half as many in two folders at once (sliced.py). A round that fails prints its seed and a shell script that does the same. Repeat it with the words that it prints; under
 a watch, what happens at which moment may differ.
 """
 
@@ -23,11 +23,12 @@ sys.dont_write_bytecode = True
 
 from history import History  # noqa: E402
 from reference import Answers, Mismatch  # noqa: E402
+from sliced import Sliced  # noqa: E402
 from watched import Watched  # noqa: E402
 from workflow import MODEL_AGENT  # noqa: E402
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-KINDS = {"runs": History, "watch": Watched}
+KINDS = {"runs": History, "watch": Watched, "sliced": Sliced}
 SCRIPT = """export HOME=$(mktemp -d) LC_ALL=C.UTF-8; {cache}export PATH="$HOME:$PATH"
 cat > "$HOME/model-agent" <<'END'
 {agent}END
@@ -94,7 +95,7 @@ def main():
         tempfile.tempdir = "/dev/shm"
     passed, bad = 0, 0
     print(f"from --seed {options.seed}", flush=True)
-    for kind, most in (("runs", options.steps), ("watch", options.steps // 5)):
+    for kind, most in (("runs", options.steps), ("watch", options.steps // 5), ("sliced", options.steps // 2)):
         if options.only not in (None, kind):
             continue
         begin = time.monotonic()

@@ -78,7 +78,7 @@ static void make_seal(struct box *b)
 	wait_out_the_clock();
 	seen = look(b, &fh);
 	assert_false(seen->spoiled);
-	seal_make(&b->s, key, seen, fh, STR("said\n"));
+	seal_make(&b->s, key, &(struct seal_looks){.seen = seen, .fh = fh}, STR("said\n"));
 	release(seen, fh);
 	assert_int_equal(mode_of(SEAL), S_IFREG | 0600);
 }
@@ -86,7 +86,7 @@ static void make_seal(struct box *b)
 static bool holds(struct box *b)
 {
 	struct str said = STR_NONE;
-	bool yes = seal_holds(&b->s, &b->arena, key, &said);
+	bool yes = seal_holds(&b->s, &b->arena, key, &said, NULL);
 
 	if (yes)
 		assert_str(said, "said\n");
@@ -104,7 +104,7 @@ static void holds_while_all_is_as_it_was(void **state)
 	make_seal(b);
 	assert_true(holds(b));
 	assert_true(holds(b));
-	assert_false(seal_holds(&b->s, &b->arena, (struct hash128){1, 3}, &said));
+	assert_false(seal_holds(&b->s, &b->arena, (struct hash128){1, 3}, &said, NULL));
 }
 
 static void to_unset(void)
@@ -270,7 +270,7 @@ static void holds_not_by_stamps_that_a_change_might_repeat(void **state)
 	wait_out_the_clock();
 	struct filehash *fh;
 	struct seen *seen = look(b, &fh);
-	seal_make(&b->s, key, seen, fh, STR("said\n"));
+	seal_make(&b->s, key, &(struct seal_looks){.seen = seen, .fh = fh}, STR("said\n"));
 	release(seen, fh);
 	assert_false(is_there(SEAL));
 }
@@ -287,7 +287,7 @@ static void nothing_is_built_on_two_states(void **state)
 	put("read", "R");
 	seen_read_file(seen, &b->arena, AT_FDCWD, "read", SIZE_MAX, &text);
 	assert_true(seen->spoiled);
-	seal_make(&b->s, key, seen, fh, STR("said\n"));
+	seal_make(&b->s, key, &(struct seal_looks){.seen = seen, .fh = fh}, STR("said\n"));
 	release(seen, fh);
 	assert_false(is_there(SEAL));
 	seen = look(b, &fh);
@@ -368,7 +368,7 @@ static void false_lengths_lead_nowhere(void **state)
 			((unsigned char *)bytes.p)[i] = (unsigned char)(v == 0 ? 0 : v == 1 ? 255 : whole.p[i] + 1);
 			mend(bytes);
 			write_seal(bytes);
-			seal_holds(&b->s, &b->arena, key, &said);
+			seal_holds(&b->s, &b->arena, key, &said, NULL);
 		}
 	for (size_t n = 17; n < whole.n; n++) {
 		struct str bytes = arena_copy(&b->arena, str_sub(whole, 0, n));
@@ -393,7 +393,7 @@ static void seal_many(struct box *b)
 
 	for (int i = 0; i < MANY; i++)
 		filehash_look(fh, filehash_file(fh, many_name(b, i)), false);
-	seal_make(&b->s, key, seen, fh, STR("said\n"));
+	seal_make(&b->s, key, &(struct seal_looks){.seen = seen, .fh = fh}, STR("said\n"));
 	release(seen, fh);
 }
 
@@ -474,7 +474,7 @@ static void blocks_belong_to_their_head(void **state)
 	make_seal(b);
 	one = content(b, SEAL);
 	struct seen *seen = look(b, &fh);
-	seal_make(&b->s, (struct hash128){1, 3}, seen, fh, STR("said\n"));
+	seal_make(&b->s, (struct hash128){1, 3}, &(struct seal_looks){.seen = seen, .fh = fh}, STR("said\n"));
 	release(seen, fh);
 	other = content(b, SEAL);
 	assert_int_equal(one.n, other.n);

@@ -60,7 +60,7 @@ static void assert_same(const struct node *x, const struct node *y)
 
 static struct node *parse(struct fixture *f, struct trees *t, struct str text)
 {
-	return trees_parse(t, &f->a, f->d, diag_source(f->d, STR("w.yaml"), text), text);
+	return trees_parse(t, &f->a, f->d, diag_source(f->d, STR("w.yaml"), text), text, NULL);
 }
 
 /* Reads the text, and keeps its tree. */
@@ -141,7 +141,7 @@ static void a_tree_is_what_yaml_would_be(void **state)
 
 	assert_non_null(yaml);
 	assert_true(treebytes_put(&b, yaml, 1000));
-	assert_same(treebytes_take(&f->a, yaml->at.source, sbuf_view(&b)), yaml);
+	assert_same(treebytes_take(&f->a, yaml->at.source, sbuf_view(&b), NULL), yaml);
 	keep(f, text);
 	struct trees *t = trees_open(AT_FDCWD, FILE_NAME, PROGRAM, true);
 	assert_same(parse(f, t, text), yaml);
@@ -149,6 +149,28 @@ static void a_tree_is_what_yaml_would_be(void **state)
 	trees_close(t);
 	assert_same(parse(f, NULL, text), yaml);
 	assert_int_equal(diag_mark(f->d), 0);
+	sbuf_free(&b);
+}
+
+/* Of lists right below the top, members that nobody names are left out; all else stands where it stood. */
+static void members_can_be_left_out(void **state)
+{
+	static const char text[] = "before: [a, b]\ntasks:\n- name: one\n  run: x\n- run: y\n  name: two\n  of:\n  - name: three\n- four\n- {run: z}\nafter: {k: v}\n";
+	struct fixture *f = *state;
+	struct node *yaml = yaml_parse(&f->a, f->d, diag_source(f->d, STR("w.yaml"), str_of(text)), str_of(text)), *some, *tasks, *whole = node_get(yaml, STR("tasks"));
+	struct map only = {0};
+	struct sbuf b = {0};
+
+	assert_true(treebytes_put(&b, yaml, 1000));
+	assert_same(treebytes_take(&f->a, yaml->at.source, sbuf_view(&b), NULL), yaml);
+	*map_slot(&only, STR("two")) = f;
+	some = treebytes_take(&f->a, yaml->at.source, sbuf_view(&b), &only);
+	tasks = node_get(some, STR("tasks"));
+	assert_int_equal(tasks->n, 1);
+	assert_same(tasks->items[0], whole->items[1]);
+	assert_same(node_get(some, STR("after")), node_get(yaml, STR("after")));
+	assert_int_equal(node_get(some, STR("before"))->n, 0); /* whatever they are */
+	map_free(&only);
 	sbuf_free(&b);
 }
 
@@ -259,7 +281,7 @@ static void no_bytes_lead_out_of_bounds(void **state)
 		char *exact = malloc(n ? n : 1); /* so that a look behind its end is noticed */
 
 		memcpy(exact, all.p, n);
-		assert_null(treebytes_take(&f->a, 1, (struct str){exact, n}));
+		assert_null(treebytes_take(&f->a, 1, (struct str){exact, n}, NULL));
 		free(exact);
 	}
 	for (size_t i = 0; i < all.n; i++)
@@ -269,13 +291,13 @@ static void no_bytes_lead_out_of_bounds(void **state)
 
 			memcpy(exact, all.p, all.n);
 			exact[i] = (char)v;
-			got = treebytes_take(&f->a, 1, (struct str){exact, all.n});
+			got = treebytes_take(&f->a, 1, (struct str){exact, all.n}, NULL);
 			if (got && treebytes_put(&twice, got, 1000))
 				sbuf_clear(&twice);
 			free(exact);
 		}
 	sbuf_char(&b, '\0');
-	assert_null(treebytes_take(&f->a, 1, sbuf_view(&b)));
+	assert_null(treebytes_take(&f->a, 1, sbuf_view(&b), NULL));
 	sbuf_free(&b);
 	sbuf_free(&twice);
 }
@@ -300,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    IN_BOX(a_tree_is_what_yaml_would_be),
+	    IN_BOX(members_can_be_left_out),
 	    IN_BOX(only_trees_of_this_text_and_program_are_taken),
 	    IN_BOX(a_small_text_has_no_tree),
 	    IN_BOX(what_is_warned_of_is_warned_of_each_time),

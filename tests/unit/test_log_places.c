@@ -1,0 +1,120 @@
+/* A log of which only some is read: what stands at places that were told. */
+#include "log_fixture.h"
+
+struct placed {
+	struct log_place at[8];
+	size_t n;
+};
+
+static void note_place(void *self, struct str name, const struct log_places *p)
+{
+	struct placed *all = self;
+
+	assert_true(p->done.n && (p->alone == !str_eq(name, STR("edited"))));
+	if (!str_eq(name, STR("left")))
+		all->at[all->n++] = p->done;
+	if (p->taken.n)
+		all->at[all->n++] = p->taken;
+}
+
+/* A log of which two tasks are to be known: "left" is not. */
+static void write_three(struct box *b, struct placed *all, uint64_t *seq)
+{
+	struct log *l = open_log(b, false);
+	struct taken t = {.n = 1, .calls = 3};
+
+	done(l, STR("left"), 1);
+	done(l, STR("kept"), 2);
+	assert_int_equal(log_take(l, WF, STR("kept"), &t), 0);
+	done(l, STR("edited"), 3);
+	assert_int_equal(log_note_edit(l, WF, STR("edited"), STR("path"), (struct hash128){1, 2}), 0);
+	assert_int_equal(log_start(l, WF, STR("running"), 1, 2), 0);
+	log_close(l);
+	l = open_log(b, false);
+	log_each_place(l, WF, note_place, all);
+	assert_int_equal(all->n, 3);
+	*seq = log_seq(l);
+	log_close(l);
+}
+
+static void a_part_of_a_log_is_read_by_its_places(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	struct taken t;
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	struct log *l = log_open_sparse(&b->arena, b->fd, all.at, all.n, seq);
+	assert_non_null(l);
+	assert_null(find(l, STR("left")));
+	assert_done(l, STR("kept"), 2);
+	assert_done(l, STR("edited"), 3);
+	assert_true(log_taken(l, WF, STR("kept"), &t) && t.calls == 3);
+	assert_true(!log_taken(l, WF, STR("edited"), &t));
+	done(l, STR("kept"), 5);
+	assert_int_equal(log_seq(l), seq + 1);
+	log_close(l);
+	l = open_log(b, false);
+	assert_int_equal(b->note.n, 0);
+	assert_done(l, STR("left"), 1);
+	assert_done(l, STR("kept"), 5);
+	assert_true(log_open_start(l, WF, STR("running")).open);
+	log_close(l);
+}
+
+static void places_where_nothing_stands_are_found_out(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	for (size_t i = 0; i < all.n; i++) {
+		struct log_place right = all.at[i], wrong[] = {{right.at + 1, right.n}, {right.at, right.n - 1}, {right.at, right.n + 1}, {UINT64_MAX, 20}, {1 << 20, right.n}, {right.at, 0}};
+
+		for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+			all.at[i] = wrong[k];
+			assert_null(log_open_sparse(&b->arena, b->fd, all.at, all.n, seq));
+		}
+		all.at[i] = right;
+	}
+	assert_null(log_open_sparse(&b->arena, b->fd, all.at, all.n, 1)); /* they are younger than that */
+	assert_non_null(log_open_sparse(&b->arena, b->fd, all.at, all.n, seq));
+}
+
+/* Somebody removes the file meanwhile: nothing that was in it is lost. */
+static void a_log_that_was_read_in_parts_comes_back_whole(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	struct log *l = log_open_sparse(&b->arena, b->fd, all.at, all.n, seq);
+	const struct task_record *kept = find(l, STR("kept"));
+	done(l, STR("new"), 7);
+	assert_int_equal(unlinkat(b->fd, "log", 0), 0);
+	assert_int_equal(log_regain(l), 0);
+	assert_true(str_eq(kept->name, STR("kept")));
+	done(l, STR("last"), 8);
+	log_close(l);
+	l = open_log(b, false);
+	assert_int_equal(b->note.n, 0);
+	assert_done(l, STR("left"), 1);
+	assert_done(l, STR("kept"), 2);
+	assert_done(l, STR("new"), 7);
+	assert_done(l, STR("last"), 8);
+	log_close(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_part_of_a_log_is_read_by_its_places, box_setup, box_teardown),
+	    cmocka_unit_test_setup_teardown(places_where_nothing_stands_are_found_out, box_setup, box_teardown),
+	    cmocka_unit_test_setup_teardown(a_log_that_was_read_in_parts_comes_back_whole, box_setup, box_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
