@@ -405,6 +405,17 @@ static void make_seal(struct project *p, const struct seal_looks *looks)
 		seal_renew(&p->store, p->slice, looks);
 }
 
+/* Of a second judgement. */
+static void free_looks(struct project *p, struct seal_looks *looks)
+{
+	if (looks->seen != p->seen)
+		seen_free((struct seen *)looks->seen);
+	if (looks->fh != p->filehash)
+		filehash_free((struct filehash *)looks->fh);
+	if (p->slice)
+		map_free(&p->slice->by_name);
+}
+
 int project_close(struct project *p)
 {
 	struct seal_looks looks = {.seen = p->seen, .fh = p->filehash};
@@ -418,6 +429,7 @@ int project_close(struct project *p)
 	p->log = NULL;
 	if (!err && well)
 		make_seal(p, &looks);
+	free_looks(p, &looks);
 	if (p->closing)
 		p->closing(p->closing_self, p);
 	seen_free(p->seen);
