@@ -4,6 +4,8 @@
  *   in    "KEY ENV SIZE SHA256\n", ENV bytes of variables, SIZE bytes of an archive, the command's own input
  *   out   whatever a login prints, "KEY began\n", the command's own output, "KEY ended STATUS SIZE SHA256\n", SIZE bytes of an archive, "KEY end\n"
  *
+ * STATUS is that of MARK.ended, see state/elsewhere.h.
+ *
  * KEY is new each time, so that no output passes for it. Where the end does not come, nothing has come back. */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,7 @@
 #include "base/os.h"
 #include "base/str.h"
 
-enum { CANNOT = 126, PIECE = 1 << 16, SHA_HEX = 64, LINE_MAX_BYTES = 200 };
+enum { CANNOT = 126, PIECE = 1 << 16, SHA_HEX = 64, LINE_MAX_BYTES = 200, SIGNAL = 256, STATUS_MOST = SIGNAL + 64 };
 
 enum where { BEFORE, COMMAND, ENDED, FILES, AFTER, COMPLETE };
 
@@ -228,7 +230,7 @@ static bool take_ended(struct carry *c)
 	unsigned long long size;
 	if (!pass_to_key(c, 1) || !take_line(c, line))
 		return false;
-	if (sscanf(line, "ended %d %llu %64[0-9a-f]", &c->status, &size, c->sum) != 3 || c->status < 0 || c->status > 255)
+	if (sscanf(line, "ended %d %llu %64[0-9a-f]", &c->status, &size, c->sum) != 3 || c->status < 0 || c->status > STATUS_MOST)
 		die("what came back", line);
 	c->left = size;
 	c->back = open(path_of(c, "in.tar").p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -338,6 +340,7 @@ int main(int argc, char **argv)
 		unpack(&c);
 		snprintf(text, sizeof text, "%d\n", c.status);
 		mark(&c, "ended", text);
+		c.status = c.status > SIGNAL ? c.status - SIGNAL + 128 : c.status;
 	} else {
 		c.status = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : CANNOT;
 	}

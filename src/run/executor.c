@@ -13,19 +13,22 @@
 #define WORD_MAX 131071 /* the kernel's limit for an argument, without its NUL */
 
 /* What runs there: it works in the root, and says when the command has begun and how it has ended, since not every executor's program does. A signal for all that is there reaches
- * the command too, and is not to keep its end from being told. */
+ * the command too, and is not to keep its end from being told. A shell's status is the same for a signal and for an exit with 128 more; but of a signal (not of SIGINT and SIGPIPE) it
+ * says a word, which nobody else can write to where that is kept. */
 static const char far_script[] = "[ $3 = 0 ] || eval \"$(dd bs=1 count=$3 2>/dev/null)\"\n" /* not a byte of the prompt behind it is read */
 				 "cd \"$1\" || exit 126\n"
 				 "e=$2\n"
 				 "shift 3\n"
 				 ": >\"$e.began\" || exit 126\n"
 				 "trap : TERM INT HUP\n"
-				 "exec 9>&2 2>/dev/null\n" /* what the shell itself says of an end nobody wants to read */
+				 "exec 9>&2 2>\"$e.began\"\n"
 				 "(exec \"$@\" 2>&9 9>&-)\n"
 				 "s=$?\n"
+				 "n=$s\n"
+				 "[ $s -le 128 ] || [ ! -s \"$e.began\" ] || n=$((s + 128))\n"
 				 "umask 022\n"
 				 "[ -d \"${e%/*}\" ] || mkdir -p \"${e%/*}\"\n"
-				 "echo $s >\"$e.ended\"\n"
+				 "echo $n >\"$e.ended\"\n"
 				 "exit $s";
 
 static const struct {

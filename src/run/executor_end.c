@@ -91,12 +91,12 @@ static void look(struct job *j, struct elsewhere *seen)
 	const struct executor *e = j->task->executor;
 	*seen = elsewhere_look(j->sched->c->store, j->mark);
 	/* Its own status says nothing of that: ssh, too, ends with 255. */
-	if (seen->ended && j->cause == END_OWN && seen->status > 128 && line_matches(&j->arena, e->retry_on, said(j), STR_NONE))
+	if (seen->ended && j->cause == END_OWN && (seen->signal || seen->status > 128) && line_matches(&j->arena, e->retry_on, said(j), STR_NONE))
 		seen->ended = false; /* by the signal that a node's end sends ahead */
-	if (seen->ended && !seen->status && !executor_carries(j->task))
+	if (seen->ended && !seen->status && !seen->signal && !executor_carries(j->task))
 		executor_look_anew(j);
 	if (seen->ended)
-		j->status = W_EXITCODE(seen->status, 0);
+		j->status = W_EXITCODE(seen->status, seen->signal);
 	else if (j->cause == END_OWN && !attend_answered(j) && seen->began)
 		f->end = says(j, e->fail_on) ? FAR_FAILED : FAR_LOST;
 	else if (j->cause == END_OWN && !attend_answered(j))

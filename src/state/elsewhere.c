@@ -13,6 +13,8 @@
 #define NOTED_MAX (1 << 20)
 #define STARTED ".started"
 #define STATUS_MAX 16
+#define SIGNAL 256 /* and its number, in the place of an exit status */
+#define SIGNAL_MOST 64
 #define CLOCK ELSEWHERE "/.clock"
 
 static struct str name_of(struct arena *a, struct str mark, const char *what)
@@ -47,11 +49,11 @@ static bool status_of(struct str text, int *status)
 		if (text.p[i] < '0' || text.p[i] > '9')
 			return false;
 		n = n * 10 + (text.p[i] - '0');
-		if (n > 255)
+		if (n > SIGNAL + SIGNAL_MOST)
 			return false;
 	}
 	*status = n;
-	return text.n > 0;
+	return text.n > 0 && n != SIGNAL;
 }
 
 struct elsewhere elsewhere_look(const struct store *s, struct str mark)
@@ -60,6 +62,10 @@ struct elsewhere elsewhere_look(const struct store *s, struct str mark)
 	struct elsewhere e = {0};
 	struct str text = STR_NONE;
 	e.ended = !os_read_file(&a, s->fd, name_of(&a, mark, "ended").p, STATUS_MAX, &text) && status_of(text, &e.status);
+	if (e.ended && e.status > SIGNAL) {
+		e.signal = e.status - SIGNAL;
+		e.status = 0;
+	}
 	e.began = e.ended || !faccessat(s->fd, name_of(&a, mark, "began").p, F_OK, AT_SYMLINK_NOFOLLOW);
 	arena_free(&a);
 	return e;

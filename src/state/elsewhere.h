@@ -1,7 +1,7 @@
 /* Folder `.axmake/elsewhere`: what is known of tries whose commands an executor runs, by the marks of these tries.
  *
- *   MARK.began    made there, when the command is about to start
- *   MARK.ended    written there: the command's exit status
+ *   MARK.began    made there, when the command is about to start; what the shell says of its end is put into it
+ *   MARK.ended    written there: the command's exit status, or 256 and the signal that ended it
  *   MARK.started  written here before the start: by which executor, and what its words were made of; each ended by a NUL
  *
  * Each of the first two names is asked for once the executor's own program has ended: a network's file system then has no older answer to give. */
@@ -18,6 +18,7 @@ int elsewhere_begin(const struct store *s, struct str mark, const struct str *no
 struct elsewhere {
 	bool began, ended;
 	int status; /* 0..255; with `ended` */
+	int signal; /* which ended it; 0: none, or that was not told */
 };
 struct elsewhere elsewhere_look(const struct store *s, struct str mark);
 /* How long ago it began, by the clock of the folder's own file system, in ns; -1: it has not begun, or that cannot be known. */

@@ -87,7 +87,7 @@ def ssh_tells_exit_statuses(box):
         for n in (1, 7, 126, 127, 130, 255):
             check(f": s{n}] Error {n}\n" in seen.text, seen.text)
             equal(read(os.path.join(at, f"runs{n}")), "x\n")
-        check(": killed] Error 137\n" in seen.text, seen.text)
+        check(": killed] Killed (crash)\n" in seen.text, seen.text)
 
 
 def ssh_leaves_nothing_after_a_timeout_or_ctrl_c(box):
@@ -198,7 +198,7 @@ default: [agent]
         check("counted|\n" in done.text, done.text)
         equal(box.call("axmake --result agent", at).ok().text.rstrip("\n"), "Say   'this'secret-value-of-mine")
         seen = box.call("axmake -k seven killed", at)
-        check(": seven] Error 7\n" in seen.text and ": killed] Error 137\n" in seen.text, seen.text)
+        check(": seven] Error 7\n" in seen.text and ": killed] Killed (crash)\n" in seen.text, seen.text)
         equal(c.left(), [])
 
 

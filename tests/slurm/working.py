@@ -15,12 +15,14 @@ def statuses_streams_and_prompts_pass_through(box, cluster):
             task("seven", "exit 7"),
             task("killed", "kill -9 $$"),
             task("segv", "kill -SEGV $$"),
+            task("ended", "kill -TERM $$"),
+            task("status", "exit 137"),
             task("missing", "no-such-program"),
             {"name": "agent", "agent": "writer", "task": "Say ${says}", "dependencies": ["says"]},
         ]
         root = project(box, executor, executor, tasks, settings)
         said = Run(box, root, "-k").end(status=2)
-        for words in ("seven] Error 7", "killed] Error 137", "segv] Error 139", "missing] Error 127", f"out\n{root}\na  b", f"Say out\n{root}\na  b"):
+        for words in ("seven] Error 7", "killed] Killed (crash)", "segv] Segmentation fault (crash)", "ended] Terminated (crash)", "status] Error 137", "missing] Error 127", f"out\n{root}\na  b", f"Say out\n{root}\na  b"):
             check(words in said, f"no {words!r} in", said)
         equal(read(os.path.join(root, ".axmake/tasks/says/stderr")), "err\n", said)
 
