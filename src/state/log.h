@@ -38,7 +38,7 @@ struct log_place {
 	uint64_t at;
 	uint32_t n;
 };
-/* Opens for writing, of a log that nothing was written to since these places and `seq` were told, in this boot, only what stands there: nothing is known of other tasks, and of files. NULL:
+/* Opens for writing, of a log that nothing was written to since these places and `seq` were told, in this boot, only what stands there, in any order: nothing is known of other tasks, and of files. NULL:
  * something is not as it was told, and all of it should be read. */
 struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_place *places, size_t n, uint64_t seq);
 /* Writes out what is held back. 0 or errno. *moves: what was told of places does not hold, since all was written anew, or log_close will do that. */

@@ -269,9 +269,29 @@ static struct str read_frame(struct log *l, struct log_place place)
 	return frame_next(&s, &payload) && payload.p == p + FRAME_HEAD && payload.n + FRAME_EXTRA == place.n ? payload : STR_NONE;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	uint64_t x = ((const struct log_place *)a)->at, y = ((const struct log_place *)b)->at;
+
+	return (x > y) - (x < y);
+}
+
+/* As they stand in the file: a task that got another's name takes from that one only what was before. */
+static const struct log_place *in_order(struct arena *a, const struct log_place *places, size_t n)
+{
+	struct log_place *sorted = arena_array(a, struct log_place, n);
+
+	if (!n)
+		return NULL;
+	memcpy(sorted, places, n * sizeof *places);
+	qsort(sorted, n, sizeof *sorted, by_place);
+	return sorted;
+}
+
 struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_place *places, size_t n, uint64_t seq)
 {
 	struct log *l = arena_new(a, struct log);
+	const struct log_place *at = in_order(a, places, n);
 	int err;
 	bool well;
 
@@ -279,9 +299,9 @@ struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_plac
 	well = logfile_open(&l->file, store_fd, false, &err) == LOGFILE_OPEN;
 	log_index_reserve(&l->ix, n, 0);
 	for (size_t i = 0; i < n && well; i++) {
-		struct str payload = read_frame(l, places[i]);
+		struct str payload = read_frame(l, at[i]);
 
-		well = payload.p && log_index_apply(&l->ix, payload, places[i].at) && l->ix.seq <= seq;
+		well = payload.p && log_index_apply(&l->ix, payload, at[i].at) && l->ix.seq <= seq;
 	}
 	l->ix.seq = seq;
 	l->ix.boot = boot_id();
