@@ -69,8 +69,19 @@ bool project_judge_again(struct project *p, struct seal_looks *looks)
 	return fresh;
 }
 
+/* Of those that are skipped, and of files that nobody makes, each run of all tells. */
+static bool is_told_of(const struct project *p)
+{
+	bool told = p->plain_targets.items.n;
+	for (size_t i = 0; i < p->graph->tasks.n && !told; i++)
+		told = p->graph->tasks.p[i]->state == STATE_SKIPPED;
+	return told;
+}
+
 const struct slice_whole *project_whole(struct project *p)
 {
+	if (is_told_of(p))
+		return NULL;
 	struct slice_whole *w = p->slice ? apart_kept(p->graph, p->slice, p->log, p->arena) : apart_whole(p->graph, p->log, p->arena);
 	if (!w)
 		return NULL;
