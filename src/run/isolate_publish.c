@@ -196,7 +196,7 @@ static int publish_all(struct job *j, int view_fd, const struct declared *d, siz
 {
 	struct view *v = j->view;
 	struct store *store = j->sched->c->store;
-	struct publish p = {.arena = &j->arena, .store = store, .task = j->task->name, .from_fd = view_fd, .since = v->since, .kept = kept, .self = j};
+	struct publish p = {.arena = &j->arena, .store = store, .task = j->task->name, .from_fd = view_fd, .since = v->since, .walled = j->task->def->sandbox != NULL, .kept = kept, .self = j};
 	if (v->kind == VIEW_COPY) {
 		p.copy = v->root;
 		p.root = j->sched->c->graph->root;

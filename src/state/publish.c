@@ -170,6 +170,11 @@ int publish_folder(struct publish *p, const struct change *folder)
 	return 0;
 }
 
+static mode_t mode_of(const struct publish *p, const struct change *file)
+{
+	return file->mode & (p->walled ? 01777 : 07777);
+}
+
 /* The marks that the kernel made in its layer mean nothing outside. Only who may write to a file may take them away. */
 static int strip_marks(struct publish *p, const struct change *file)
 {
@@ -178,14 +183,16 @@ static int strip_marks(struct publish *p, const struct change *file)
 	if (fd < 0)
 		return errno;
 	fd_path = (char *)arena_printf(p->arena, "/proc/self/fd/%d", fd).p;
+	if (p->walled && file->mode & 06000 && chmod(fd_path, mode_of(p, file)))
+		err = errno;
 	ssize_t n = listxattr(fd_path, names, sizeof names);
 	for (const char *at = names; n > 0 && at < names + n; at += strlen(at) + 1) {
 		if (strncmp(at, LAYER_MARKS, sizeof LAYER_MARKS - 1) != 0)
 			continue;
 		bool readonly = removexattr(fd_path, at) && errno == EACCES;
-		if (readonly && !chmod(fd_path, (file->mode & 07777) | 0200)) {
-			err = removexattr(fd_path, at) ? errno : 0;
-			if (chmod(fd_path, file->mode & 07777))
+		if (readonly && !chmod(fd_path, mode_of(p, file) | 0200)) {
+			err = removexattr(fd_path, at) ? errno : err;
+			if (chmod(fd_path, mode_of(p, file)))
 				err = errno;
 		}
 	}
@@ -225,7 +232,7 @@ static int move_by_copy(struct publish *p, const struct change *file, const char
 		from = openat(p->from_fd, file->path.p, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		to = from < 0 ? -1 : openat(p->to_dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		err = to < 0 ? errno : treecopy_bytes(from, to);
-		if (!err && fchmod(to, file->mode & 07777))
+		if (!err && fchmod(to, mode_of(p, file)))
 			err = errno;
 		if (from >= 0)
 			close(from);

@@ -12,6 +12,7 @@ struct publish {
 	struct str task;          /* its name: tasks/NAME/edited gets what somebody changed meanwhile */
 	int from_fd;              /* the view's upper layer, or copy */
 	struct timespec since;    /* when the view began */
+	bool walled;              /* it was made behind a wall: no file comes out that others may run as who made it */
 	struct str copy, root;    /* absolute; of a copy: links to the first become links to the second */
 	void (*kept)(void *self, struct str path); /* somebody had changed that file of the root since; its bytes are kept */
 	void *self;
