@@ -40,7 +40,7 @@ struct terminal {
 	bool watched; /* it takes no more for now */
 	struct typed *typed;
 	struct loop_timer timer;
-	int64_t pumped_ns;
+	int64_t pumped_ns, drew_ns;
 	struct sbuf out; /* on its way; from `sent` on */
 	size_t sent;
 	VEC(struct queued) queue; /* from `next` on */
@@ -201,6 +201,17 @@ static void draw(struct terminal *t)
 		sbuf_lit(&t->out, WRAP);
 	t->drawn = b.n > 0;
 	t->changed = false;
+	t->drew_ns = t->pumped_ns;
+}
+
+/* A terminal that is behind takes more at any time, and what scrolls goes on then; the block is drawn when its time has come. */
+static void draw_in_time(struct terminal *t)
+{
+	int64_t at = t->drew_ns + FRAME_NS;
+	if (!t->block.n || t->pumped_ns >= at)
+		draw(t);
+	else if (!t->timer.place)
+		loop_timer_set(t->loop, &t->timer, at);
 }
 
 static void file_over(struct terminal *t, struct queued *q)
@@ -273,7 +284,7 @@ static void fill(struct terminal *t)
 	if (t->next == t->queue.n) {
 		t->next = t->queue.n = 0;
 		if (t->changed || (!t->drawn && t->block.n))
-			draw(t);
+			draw_in_time(t);
 	}
 }
 

@@ -404,8 +404,8 @@ def the_time_left_is_told_when_it_is_known(box):
         t.key("C-c")
 
 
-def frames_of(box, jobs):
-    """(how often the block was drawn, seconds, all that was written) of a run in a terminal that reads at once."""
+def frames_of(box, jobs, most=65536, pause=0.0):
+    """(how often the block was drawn, seconds, all that was written) of a run in a terminal that reads at once, or so many bytes and then pauses for so many seconds."""
     pid, fd = pty.fork()
     if not pid:
         os.chdir(box.path("w"))
@@ -417,10 +417,11 @@ def frames_of(box, jobs):
     begin, text = time.monotonic(), b""
     while select.select([fd], [], [], PATIENCE_S)[0]:
         try:
-            piece = os.read(fd, 65536)
+            piece = os.read(fd, most)
         except OSError:
             break
         text += piece
+        time.sleep(pause)
     took = time.monotonic() - begin
     check(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, text)
     return len(re.findall(rb"\d+ running", text)), took, text
@@ -459,6 +460,14 @@ def what_scrolls_makes_no_more_frames(box):
     check(all(b"did %d .\r\n" % i in text for i in range(100)), text[-2000:])
 
 
+def a_slow_terminal_gets_no_more_frames(box):
+    """One that is now behind and now not, beside much that scrolls: whenever it takes some bytes again, what scrolls goes on, and no frame is drawn before its time."""
+    workflow(box, ["""{name: long, run: sleep 3}"""] + [f"""{{name: t{i}, run: "sleep 0.03; seq 2000; echo did {i} ."}}""" for i in range(100)])
+    frames, took, text = frames_of(box, "-j3", 4096, 0.0025)
+    check(frames <= 10 * took + 1, f"{frames} frames in {took:.1f} s")
+    check(all(b"did %d .\r\n" % i in text for i in range(100)) and text.count(b"\r\n2000\r\n") == 100, text[-2000:])
+
+
 if __name__ == "__main__":
     if not shutil.which("tmux"):
         print("terminal: skipped: tmux is not installed\n0 passed, 0 failed, 1 skipped")
@@ -494,6 +503,7 @@ if __name__ == "__main__":
                 it_draws_no_more_than_ten_times_a_second,
                 drawing_takes_less_than_a_hundredth_of_a_core,
                 what_scrolls_makes_no_more_frames,
+                a_slow_terminal_gets_no_more_frames,
             ]
         )
     )
