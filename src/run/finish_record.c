@@ -6,6 +6,7 @@
 #include "graph/cached.h"
 #include "graph/content.h"
 #include "graph/difference.h"
+#include "graph/field.h"
 #include "run/finish.h"
 
 static enum file_state hash_output(struct job *j, size_t i, struct str *problem)
@@ -81,11 +82,34 @@ static bool is_tainted(struct job *j)
 	return changed;
 }
 
+#define FEW_INPUTS 16 /* more are looked at by several threads */
+
+/* The same files are listed: do they hold what was signed, and can nothing else of a script's signature have changed? Most end so, and need no second signature. */
+static bool as_signed(struct job *j)
+{
+	struct hashing *h = &j->sched->c->stale->hashing;
+	const struct task *t = j->task;
+	struct str problem = STR_NONE, fields = sbuf_view(&j->signing.fields);
+	bool same = t->kind == TASK_RUN && j->signing.inputs.items.n <= FEW_INPUTS;
+	struct field f;
+	for (size_t i = 0; i < t->deps.n && same; i++)
+		same = !(t->deps.p[i].how & DEP_NAMED); /* what they contribute others may edit */
+	for (size_t at = 0; same && field_next(fields, &at, &f);) {
+		struct hash128 now;
+		if (f.kind == FIELD_INPUT)
+			same = content_of_input(h, &j->arena, j->task, f.label, true, &now, &problem) && hash_eq(now, f.hash);
+	}
+	return same;
+}
+
 /* Did a file that counts change while the task ran? Then what it made belongs to neither content. */
 bool finish_taints(struct job *j)
 {
 	struct hashing *h = &j->sched->c->stale->hashing;
-	h->listed = j->task->inputs.n && same_files(j) ? &j->signing.inputs : NULL;
+	bool listed = j->task->inputs.n && same_files(j);
+	if (listed && as_signed(j))
+		return false;
+	h->listed = listed ? &j->signing.inputs : NULL;
 	bool tainted = is_tainted(j);
 	h->listed = NULL;
 	return tainted;
