@@ -53,7 +53,9 @@ int call_left_write(int at, struct str dir, const struct call_left *c)
 	const char *path = call_left_path(&a, dir).p;
 	struct stat begun;
 	bool goes_on = (c->complete || c->stood) && !fstatat(at, path, &begun, AT_SYMLINK_NOFOLLOW);
-	int err = os_replace_file(at, path, 0600, sbuf_view(&text));
+	/* Before its program starts one that is cut short tells nothing, and nothing there was to tell. */
+	bool first = !c->counted && !c->stood && !strcmp(state_word(c), "begun");
+	int err = first ? os_new_file(at, path, 0600, sbuf_view(&text)) : os_replace_file(at, path, 0600, sbuf_view(&text));
 	if (err == ENOSPC || err == EDQUOT)
 		err = overwrite(at, path, sbuf_view(&text));
 	if (!err && goes_on)

@@ -215,11 +215,13 @@ static void aim_drain(struct capture *c)
 		c->drain_to[s] = fstat(c->kept.fd[s], &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
-/* false: more than `most` bytes were to be read. One look at least, for a file that was cut. */
+/* false: more than `most` bytes were to be read. */
 static bool drain_file(struct capture *c, enum stream s, uint64_t most)
 {
 	uint64_t taken = 0;
 	ssize_t n;
+	if (c->read_to[s] == c->drain_to[s]) /* it was just looked at: nothing is left, nor was it cut */
+		return true;
 	while ((n = read_file(c, s)) > 0 && c->read_to[s] < c->drain_to[s])
 		if ((taken += (uint64_t)n) >= most)
 			return false;

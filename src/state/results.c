@@ -221,21 +221,26 @@ static int copy_file(int from_at, const char *from, int to_at, const char *to, m
 	return err;
 }
 
-/* A second name for `from`, or a copy where there can be none (another file system, too many names, no such thing there). */
-static int link_or_copy(int at, const char *from, const char *to)
+/* A name that was just given. A link's own name was doubled if it was one. */
+static int check_name(int at, const char *to)
 {
 	struct stat st;
 
+	if (!fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !fchmodat(at, to, 0400, 0))
+		return 0;
+	unlinkat(at, to, 0);
+	return EINVAL;
+}
+
+/* A second name for `from`, or a copy where there can be none (another file system, too many names, no such thing there). */
+static int link_or_copy(int at, const char *from, const char *to)
+{
 	if (linkat(at, from, at, to, 0)) {
 		if (errno == ENOENT || errno == ENOSPC || errno == EDQUOT || errno == EROFS)
 			return errno;
 		return copy_file(at, from, at, to, 0400);
 	}
-	/* A link's own name was doubled if it was one. */
-	if (!fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !fchmodat(at, to, 0400, 0))
-		return 0;
-	unlinkat(at, to, 0);
-	return EINVAL;
+	return check_name(at, to);
 }
 
 /* `from` under the name `to` also, by way of a temporary name in folder `dir`, so that `to` is never half there. */
@@ -322,7 +327,8 @@ int store_show_result(const struct store *s, struct str task, struct hash128 h)
 		arena_free(&a);
 		return 0;
 	}
-	err = place(s, name, dir.p, to.p);
+	/* Where nothing stands there, as mostly, no other name is needed first. */
+	err = linkat(s->fd, name, s->fd, to.p, 0) ? place(s, name, dir.p, to.p) : check_name(s->fd, to.p);
 	if (err == ENOENT && is_empty_hash(h)) {
 		err = store_write_result(s, STR_NONE, h);
 		if (!err)
