@@ -369,9 +369,10 @@ static int end_refused(struct program *g, struct plain *plain, struct listeners 
 	return EXIT_TROUBLE;
 }
 
-/* Nothing was done or said, and all of it is done anew. */
+/* Nothing was done or said, and all of it is done anew. Whether a run was killed before is known no more when the lock is taken again. */
 static int end_lost(struct program *g, struct plain *plain, struct listeners *all)
 {
+	engine_end_previous(g);
 	listeners_close(all, g, &(struct sched_result){.refused = true}, 0);
 	plain_free(plain);
 	return 0;
