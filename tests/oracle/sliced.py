@@ -17,7 +17,7 @@ LIMIT_S = 60
 # The order of starts, which hangs on times; and these; and columns, which hang on them.
 VARIES = re.compile(r"(?<=\[)\d+(?=/\d+\])| in (\d+ms|[0-9.]+s)|\d+(\.\d+)?m?s\b|[0-9]{8}-[0-9]{6}-[0-9a-f]+|pid \d+|(?<=because of )\S+")
 # A head that comes again, since others came between; rows that may not fit into the table; a warning that whoever is the first tells for all.
-PASSED_OVER = re.compile(r"^\[/\d+\] \S+:$|^\s*$|^  \S+ +(done|restored)\b|warning: .* finds no file")
+PASSED_OVER = re.compile(r"^\[/\d+\] \S+:$|^\s*$|^  \S+ +(done|restored)\b|^ +… and |warning: .* finds no file")
 GAPS = re.compile(r"  +")
 
 
