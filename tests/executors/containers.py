@@ -40,6 +40,14 @@ def image(box):
     return path
 
 
+def unmount(box):
+    """What is still mounted in the box, which else could not be removed."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        points = [line.split()[1] for line in f]
+    for point in reversed([p for p in points if p.startswith(box.folder + "/")]):
+        subprocess.run(["umount", "-l", point], check=False)
+
+
 class Podman:
     """`with Podman(box) as c`: the image `axtest:1`, and a `podman` first on the PATH that works on this machine."""
 
@@ -76,6 +84,33 @@ class Podman:
 
     def __exit__(self, *_):
         self.box.call("podman rm --force --all --time 0; podman rmi --force --all; podman unshare rm -rf containers 2>/dev/null")
+        unmount(self.box)
+
+
+class Rootless(Podman):
+    """The same for a user who may do little: axmake and podman are his. Where root plays the cases that is `nobody`, with a mapping of himself alone."""
+
+    def __init__(self, box):
+        super().__init__(box)
+        self.user = 65534 if os.geteuid() == 0 else os.geteuid()
+        if os.geteuid() == 0:
+            self.become_another()
+
+    def become_another(self):
+        """All in the box is his before he does anything there; he may not be let into the project's tree."""
+        box = self.box
+        os.makedirs(box.path("run"), 0o700)
+        os.chmod(box.folder, 0o755)
+        os.makedirs(box.path("own"))
+        shutil.copy(box.axmake, box.path("own", "axmake"))
+        box.env["XDG_RUNTIME_DIR"] = box.path("run")
+        his = f'chown -R {self.user}:{self.user} {box.folder}; exec setpriv --reuid={self.user} --regid={self.user} --clear-groups'
+        write(box.path("bin", "axmake"), f'#!/bin/sh\n{his} {box.path("own", "axmake")} "$@"\n', 0o755)
+        write(box.path("bin", "podman-of-his"), f'#!/bin/sh\n[ "$(id -u)" = 0 ] || exec {self.podman} "$@"\n{his} {self.podman} "$@"\n', 0o755)
+        self.podman = box.path("bin", "podman-of-his")
+
+    def wrapper(self, always, of_run):
+        super().wrapper("--storage-driver vfs " + always, of_run)
 
 
 class Docker:
@@ -116,3 +151,4 @@ class Docker:
     def __exit__(self, *_):
         self.daemon.terminate()
         self.daemon.wait()
+        unmount(self.box)

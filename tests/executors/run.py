@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
-from containers import Docker, Podman  # pylint: disable=wrong-import-position
+from containers import Docker, Podman, Rootless  # pylint: disable=wrong-import-position
 from machines import Machines  # pylint: disable=wrong-import-position
 from suite import check, edit, equal, read, run_cases, write  # pylint: disable=wrong-import-position
 
@@ -230,6 +230,16 @@ def podman_leaves_no_container(box):
     _leaves_no_container(box, Podman)
 
 
+def podman_without_root_runs_scripts_and_agents(box):
+    _runs_scripts_and_agents(box, Rootless)
+    if os.geteuid() == 0:
+        equal({os.stat(box.path("w", name)).st_uid for name in ("inside", "n", "rest")}, {65534})
+
+
+def podman_without_root_leaves_no_container(box):
+    _leaves_no_container(box, Rootless)
+
+
 def docker_runs_scripts_and_agents(box):
     _runs_scripts_and_agents(box, Docker)
 
@@ -241,6 +251,8 @@ def docker_leaves_no_container(box):
 CASES = [
     podman_runs_scripts_and_agents,
     podman_leaves_no_container,
+    podman_without_root_runs_scripts_and_agents,
+    podman_without_root_leaves_no_container,
     docker_runs_scripts_and_agents,
     docker_leaves_no_container,
     ssh_hands_on_words_variables_and_standard_input,
