@@ -138,6 +138,9 @@ def nginx_second_clone_runs_nothing(box, nginx):
     check(" 201 " in nginx.log() and '"GET /team/cas/' in nginx.log(), nginx.log())
     third = Clone(box, "third", nginx.url.replace("/team", "/read"))
     check_good(third.call(), third, first, [])
+    fourth = Clone(box, "fourth", nginx.url)
+    fourth.set(cache_url=nginx.url)  # and nothing else
+    check_good(fourth.call(), fourth, first, [])
     text = third.call("--doctor").text
     check("answers in" in text, text)
 
