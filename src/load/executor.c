@@ -25,7 +25,7 @@ struct key_def {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *const placeholders[] = {"name", "root", "mark", "run", "host", "image", "uid", "gid", "slots", "memory", NULL};
+static const char *const placeholders[] = {"name", "root", "mark", "run", "lane", "host", "image", "uid", "gid", "slots", "memory", NULL};
 static const char *const run_placeholders[] = {"root", "run", NULL}; /* what is the same for all tries of a run */
 
 static void *field_of(struct apply *ap, const struct key_def *def)

@@ -36,7 +36,7 @@ static const struct {
 	size_t offset; /* in struct executor_values */
 } placeholders[] = {
     {{"name", 4}, offsetof(struct executor_values, name)},   {{"root", 4}, offsetof(struct executor_values, root)},     {{"mark", 4}, offsetof(struct executor_values, mark)},
-    {{"run", 3}, offsetof(struct executor_values, run)},
+    {{"run", 3}, offsetof(struct executor_values, run)},     {{"lane", 4}, offsetof(struct executor_values, lane)},
     {{"host", 4}, offsetof(struct executor_values, host)},
     {{"image", 5}, offsetof(struct executor_values, image)}, {{"uid", 3}, offsetof(struct executor_values, uid)},       {{"gid", 3}, offsetof(struct executor_values, gid)},
     {{"slots", 5}, offsetof(struct executor_values, slots)}, {{"memory", 6}, offsetof(struct executor_values, memory)},
@@ -79,6 +79,7 @@ struct executor_values executor_values(struct job *j)
 		.name = j->task->name,
 		.root = isolate_root(j),
 		.mark = j->mark,
+		.lane = arena_printf(&j->arena, "%u", (unsigned)j->elsewhere.lane),
 		.host = j->elsewhere.host,
 		.slots = def->slots > 1 ? arena_printf(&j->arena, "%u", def->slots) : STR_NONE,
 		.memory = def->memory ? arena_printf(&j->arena, "%llu", (unsigned long long)((def->memory + MIB - 1) / MIB)) : STR_NONE,
@@ -117,7 +118,7 @@ static const char *program_word(struct job *j, const struct call *call)
 
 static bool note_start(struct job *j, const struct executor *e, const struct executor_values *v, struct str *why)
 {
-	const struct str noted[NOTED_N] = {[NOTED_EXECUTOR] = e->name, [NOTED_NAME] = v->name, [NOTED_ROOT] = v->root, [NOTED_HOST] = v->host, [NOTED_SLOTS] = v->slots, [NOTED_MEMORY] = v->memory};
+	const struct str noted[NOTED_N] = {[NOTED_EXECUTOR] = e->name, [NOTED_NAME] = v->name, [NOTED_ROOT] = v->root, [NOTED_HOST] = v->host, [NOTED_SLOTS] = v->slots, [NOTED_MEMORY] = v->memory, [NOTED_LANE] = v->lane};
 	int err = elsewhere_begin(j->sched->c->store, j->mark, noted, NOTED_N);
 	if (err)
 		*why = arena_printf(&j->arena, "cannot note its start in .axmake/" ELSEWHERE ": %s", os_error(err));
@@ -166,6 +167,7 @@ bool executor_wrap(struct job *j, struct call *call, char *const *env, struct st
 		return true;
 	executor_started(j);
 	j->elsewhere.host = executor_take_host(j);
+	executor_take_lane(j);
 	struct executor_values v = executor_values(j);
 	executor_expand(&j->arena, &e->wrap, &v, &w);
 	if (!w.of.n || !executor_find(&j->arena, j->sched->c->root, j->sched->path_env, w.of.p[0], &file)) {

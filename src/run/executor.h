@@ -7,7 +7,7 @@
 
 /* What placeholders stand for; one without p has no value. */
 struct executor_values {
-	struct str name, root, mark, run, host, image, uid, gid, slots, memory;
+	struct str name, root, mark, run, lane, host, image, uid, gid, slots, memory;
 };
 
 struct executor_words {
@@ -27,6 +27,10 @@ bool executor_find(struct arena *a, struct str root, const char *path_env, const
 struct str executor_take_host(struct job *j);
 void executor_give_host(struct job *j, bool lost);
 
+/* A number for the try that no other one of its executor has in this run until it is given back; rather one whose last task had the same slots and memory. */
+void executor_take_lane(struct job *j);
+void executor_give_lane(struct job *j); /* nothing where it has none */
+
 /* Shell text of words: each in quotes, with spaces between them. In the arena. */
 struct str executor_quoted(struct arena *a, char *const *words);
 /* Shell text that sets the variables that are to go there. In the arena. */
@@ -45,6 +49,6 @@ bool executor_used(struct job *j, const struct executor *e, struct str *why);
 bool executor_run_words(struct arena *a, const struct words *w, const struct executor_values *v, const char *path_env, struct str *why);
 
 /* What is noted of a try, or without a name of a whole run, in `.axmake/elsewhere`, for the run after a killed one. */
-enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_HOST, NOTED_SLOTS, NOTED_MEMORY, NOTED_N };
+enum { NOTED_EXECUTOR, NOTED_NAME, NOTED_ROOT, NOTED_HOST, NOTED_SLOTS, NOTED_MEMORY, NOTED_LANE, NOTED_N };
 
 #endif

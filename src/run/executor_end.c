@@ -22,12 +22,14 @@ void executor_started(struct job *j)
 	struct elsewhere_try *f = &j->elsewhere;
 	sbuf_free(&f->said);
 	executor_give_host(j, false);
+	executor_give_lane(j);
 	*f = (struct elsewhere_try){.lost_tries = f->lost_tries};
 }
 
 void executor_gone(struct job *j)
 {
 	executor_give_host(j, false);
+	executor_give_lane(j);
 	sbuf_free(&j->elsewhere.said);
 }
 
@@ -156,6 +158,7 @@ bool executor_ends(struct job *j)
 		warn_uncancelled(j, "could not be started");
 	else
 		elsewhere_forget(j->sched->c->store, j->mark);
+	executor_give_lane(j);
 	return false;
 }
 
@@ -168,6 +171,7 @@ void executor_cancelled(struct job *j)
 		elsewhere_forget(j->sched->c->store, j->mark);
 	else
 		warn_uncancelled(j, WIFEXITED(status) ? arena_printf(&j->arena, "ended with status %d", WEXITSTATUS(status)).p : "did not end in time");
+	executor_give_lane(j);
 	finish_try(j);
 }
 

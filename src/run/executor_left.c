@@ -21,6 +21,7 @@ static bool run_cancel(struct leaving *l, const struct executor *e, struct str m
 	struct executor_values v = {.name = noted[NOTED_NAME], .root = noted[NOTED_ROOT], .mark = mark};
 	struct str why;
 	executor_values_add(&v, l->a, e, strtoull(mark.p, NULL, 16));
+	v.lane = noted[NOTED_LANE];
 	v.host = noted[NOTED_HOST].n ? noted[NOTED_HOST] : STR_NONE;
 	v.slots = noted[NOTED_SLOTS].n ? noted[NOTED_SLOTS] : STR_NONE;
 	v.memory = noted[NOTED_MEMORY].n ? noted[NOTED_MEMORY] : STR_NONE;

@@ -42,6 +42,7 @@ struct elsewhere_try {
 	struct str host;      /* STR_NONE: none */
 	bool has_host;        /* it counts there */
 	size_t host_number;
+	uint32_t lane;        /* its number; 0: it has none */
 	struct sbuf said;     /* the end of standard error */
 };
 
@@ -143,6 +144,16 @@ struct executor_host {
 	int64_t away_until_ns; /* passed over where there is another */
 };
 
+/* A number that one task of an executor has at a time, in this run. */
+struct executor_lane {
+	const struct executor *executor;
+	uint32_t number; /* from 1 on */
+	bool taken;
+	uint32_t slots;  /* of the task that has it, or had it last */
+	uint64_t memory;
+	uint64_t given;  /* which of all that were given back it was; 0: never */
+};
+
 /* Tasks that wait to hear whether a server has what they make. */
 struct sharing {
 	struct map askers;            /* a signature by its bytes -> those who ask for it; private to sharing.c */
@@ -206,6 +217,8 @@ struct sched {
 	int watched_fd;                  /* for tokens; -1: none */
 	bool slot_came;                  /* one may have come free since none was */
 	VEC(struct executor_host) hosts;
+	VEC(struct executor_lane) lanes;
+	uint64_t lanes_given;
 	struct executor_places *executor_places; /* NULL: nobody asked yet */
 	VEC(const struct executor *) to_end; /* those used in this run that have an `end` */
 	struct left_list left;           /* tries of `leave` tasks that ended well */

@@ -4,7 +4,7 @@ import os
 import time
 
 from runs import EXECUTORS, Run, local_twin, made, nodes, project, task, two_hundred
-from suite import check, equal, read
+from suite import check, equal, read, write
 
 
 def statuses_streams_and_prompts_pass_through(box, cluster):
@@ -59,5 +59,33 @@ def time_in_the_queue_is_not_the_tasks(box, cluster):
     check("fine" in run.end(), run.text())
 
 
-QUICK = [statuses_streams_and_prompts_pass_through, two_hundred_tasks_come_out_as_here, in_an_allocation_of_the_users_own_tasks_are_its_steps]
+def counted(box, name):
+    """From now on calls of the program are noted in the file that is told, and come one after another, 0.15 s apart."""
+    seen = box.path(f"{name}s")
+    write(box.path("bin", name), f'#!/bin/sh\necho x >> {seen}\nflock {box.path("turn")} sleep 0.15\nPATH=$PATH_BELOW exec {name} "$@"\n', 0o755)
+    box.env.update(PATH_BELOW=box.env["PATH"], PATH=f"{box.path('bin')}:{box.env['PATH']}")
+    return seen
+
+
+def steps_keep_their_allocations_while_others_are_waited_for(box, cluster):
+    seen = counted(box, "salloc")
+    root = project(box, "kept", "slurm-steps", [task(f"t{i}", "true") for i in range(40)], "[executor slurm-steps]\nmax_concurrent = 4\n")
+    said = Run(box, root).end()
+    check("axmake: 40 tasks done" in said, said[-2000:])
+    check(len(read(seen).split()) <= 6, read(seen))  # four, but on a machine that is very slow
+
+
+def who_needs_more_gets_what_steps_have_left(box, cluster):
+    """All processors of the cluster belong to allocations that nobody uses: they are given back to who waits, while the tasks of another kind go on in theirs."""
+    meet = "touch met$AX_TASK; while [ $(ls met* | wc -l) -lt 16 ]; do sleep 0.05; done"
+    tasks = [task(f"s{i}", meet) for i in range(16)]
+    tasks.append(task("large", "echo $SLURM_CPUS_PER_TASK > large", dependencies=[t["name"] for t in tasks], slots=8))
+    tasks.append(task("small", "touch small; while [ ! -e large ]; do sleep 0.05; done", dependencies=[f"s{i}" for i in range(16)]))
+    root = project(box, "more", "slurm-steps", tasks)
+    said = Run(box, root).end(limit_s=60)
+    check("axmake: 18 tasks done" in said, said[-2000:])
+    equal(read(os.path.join(root, "large")), "8\n")
+
+
+QUICK = [steps_keep_their_allocations_while_others_are_waited_for, who_needs_more_gets_what_steps_have_left, statuses_streams_and_prompts_pass_through, two_hundred_tasks_come_out_as_here, in_an_allocation_of_the_users_own_tasks_are_its_steps]
 LONG = [time_in_the_queue_is_not_the_tasks]
