@@ -144,6 +144,7 @@ static const struct key_def keys[] = {
     {"quote", set_quote, FIELD(quote)},
     {"env", set_env, FIELD(env)},
     {"pass", set_names, FIELD(pass)},
+    {"stop", set_words, FIELD(stop)},
     {"cancel", set_words, FIELD(cancel)},
     {"end", set_run_words, FIELD(end)},
     {"retry_on", set_regex, FIELD(retry_on)},
@@ -192,7 +193,7 @@ void executor_check(const struct executor *e, struct diag *d)
 
 static bool wants(const struct executor *e, struct str placeholder)
 {
-	return callwords_use(&e->wrap, placeholder) || callwords_use(&e->cancel, placeholder);
+	return callwords_use(&e->wrap, placeholder) || callwords_use(&e->stop, placeholder) || callwords_use(&e->cancel, placeholder);
 }
 
 const char *executor_lacks(const struct executor *e)

@@ -33,6 +33,7 @@ struct executor {
 	enum executor_env env;
 	struct words pass;       /* names of inherited variables that go there with EXECUTOR_ENV_STDIN */
 	bool root_apart;         /* `shared_root = no`: the root is not seen there */
+	struct words stop;       /* they tell its command there to end; n == 0: the end of `wrap` does */
 	struct words cancel;     /* they end what a try may have left there; n == 0: nothing has to */
 	struct str retry_on;     /* POSIX ERE on what `wrap` says of a try that never began: it is worth another. Empty: none is */
 	struct str fail_on;      /* the same of one that began and did not tell its end: it has failed, and was not lost. Empty: none has */

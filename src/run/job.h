@@ -43,6 +43,8 @@ struct elsewhere_try {
 	bool has_host;        /* it counts there */
 	size_t host_number;
 	uint32_t lane;        /* its number; 0: it has none */
+	bool stopping;        /* its command was told to end, by `stop` */
+	bool stop_failed;     /* or could not be: its program here is */
 	struct sbuf said;     /* the end of standard error */
 };
 
@@ -409,6 +411,8 @@ void executor_started(struct job *j);                      /* a new try, or its 
 void executor_gone(struct job *j);                         /* before the job is freed */
 void executor_unstarted(struct job *j);                    /* nothing came of it */
 void executor_said(struct job *j, const char *p, size_t n); /* on standard error */
+/* Its command is told to end by words of the executor's, and its program here is left alone until that has ended or its time is up. false: there are none, or it has not begun. */
+bool executor_stops(struct job *j);
 /* All of its program that is here has ended: how did it end there? true: something is cancelled first, and finish_try called again. */
 bool executor_ends(struct job *j);
 void executor_cancelled(struct job *j);                    /* `cancel` has ended, with j->status */

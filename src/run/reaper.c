@@ -168,7 +168,7 @@ static void go_on_ending(struct job *j, const struct pid_list *orphans)
 	int64_t now = clock_ns();
 	if (s->kill_now || (j->ending.kill_at_ns && now >= j->ending.kill_at_ns))
 		ending_kill(&j->ending, orphans, alive);
-	else
+	else if (!executor_stops(j))
 		ending_term(&j->ending, orphans, alive, now);
 	j->phase = PHASE_ENDING;
 	j->timer.fn = look_again;

@@ -92,10 +92,11 @@ def ssh_tells_exit_statuses(box):
 
 def ssh_leaves_nothing_after_a_timeout_or_ctrl_c(box):
     with Machines(box, "one", "two"):
-        at = work(box, "  - {name: late, run: 'sleep 81.25', timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 81.5'}\n")
+        at = work(box, "  - {name: late, run: 'trap \"touch told; exit\" TERM; sleep 81.25 & wait', timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 81.5'}\n")
         seen = box.call("axmake late", at)
         check("Timeout after 2s" in seen.text and "may still run" not in seen.text, seen.text)
         equal(alive("sleep 81.25"), [])
+        check(os.path.exists(os.path.join(at, "told")), "its SIGTERM did not come", seen.text)
         p = start(box, at, "stopped")
         wait_for(lambda: os.path.exists(os.path.join(at, "begun")))
         p.send_signal(signal.SIGINT)
@@ -205,10 +206,11 @@ default: [agent]
 def _leaves_no_container(box, containers):
     """After a time-out, Ctrl-C, and by the run after a killed one."""
     with containers(box) as c:
-        at = work(box, "  - {name: late, run: sleep 84.25, timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", f"[executor {c.name}]\nimage = axtest:1\n")
+        at = work(box, "  - {name: late, run: 'trap \"touch told; exit\" TERM; sleep 84.25 & wait', timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", f"[executor {c.name}]\nimage = axtest:1\n")
         edit(box.path("w", "workflow.ax.yaml"), "ssh", c.name)
         seen = box.call("axmake late", at)
         check("Timeout after 2s" in seen.text and "may still run" not in seen.text, seen.text)
+        check(os.path.exists(os.path.join(at, "told")), "its SIGTERM did not come", seen.text)
         equal(c.left(), [])
         for how in (signal.SIGINT, signal.SIGKILL):
             p = start(box, at, "stopped")

@@ -53,8 +53,10 @@ def ctrl_c_takes_what_waits_out_of_the_queue(box, cluster):
 
 def a_time_out_ends_the_task_there(box, cluster):
     for executor in EXECUTORS:
-        tasks = [task("late", f"sleep {SLEEP}", timeout="1s"), task("deaf", f"trap '' TERM; sleep {SLEEP}; sleep {SLEEP}", timeout="1s"), task("well", "echo well")]
-        said = Run(box, project(box, executor, executor, tasks), "-k").end(status=2, limit_s=60)
+        tasks = [task("late", f"trap 'echo told > told; exit' TERM; sleep {SLEEP} & wait", timeout="1s"), task("deaf", f"trap '' TERM; sleep {SLEEP}; sleep {SLEEP}", timeout="1s"), task("well", "echo well")]
+        root = project(box, executor, executor, tasks)
+        said = Run(box, root, "-k").end(status=2, limit_s=60)
+        check(os.path.exists(os.path.join(root, "told")), "its SIGTERM did not come", said)
         for words in ("late] ", "deaf] ", "late] Timeout after 1s", "well: done"):
             check(words in said, f"no {words!r} in", said)
         nothing_is_left(cluster)
