@@ -40,7 +40,8 @@ def afl(options, target, corpus, seeds):
     """The same."""
     program = os.path.abspath(os.path.join(options.targets, target))
     out = os.path.join(os.path.abspath(options.corpus), f"{target}-afl")
-    env = dict(os.environ, AFL_SKIP_CPUFREQ="1", AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES="1", AFL_NO_UI="1", AFL_NO_AFFINITY="1")
+    env = dict(os.environ, AFL_SKIP_CPUFREQ="1", AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES="1", AFL_NO_UI="1", AFL_NO_AFFINITY="1",
+               AFL_HANG_TMOUT="30000")  # ms: what takes longer is a finding, as in libFuzzer
     with tempfile.TemporaryDirectory() as begin:
         for folder in [corpus, *seeds]:
             for path in glob.glob(os.path.join(folder, "*")):
