@@ -3,7 +3,7 @@
 
     python3 bench/scale.py [--axmake ./axmake] [--folder /dev/shm] [--rows tasks,agents,…] [--quick | --full]
 
-Rows: tasks, agents, answers, users, entries, watchers, places. Each prints a table as Markdown; figures are axmake's own, as /proc, wait4 and
+Rows: tasks, agents, answers, users, served, entries, watchers, places. Each prints a table as Markdown; figures are axmake's own, as /proc, wait4 and
 the file system tell them. --quick: small sizes, under two minutes. --full: a million tasks and 10000 agents, which want 4 GB of memory, 11000 processes
 and half an hour. What the machine does not allow is said, and left out.
 """
@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -163,13 +164,13 @@ def row_answers(options):
     table("Agents that answer at once, `-j8`", ["agents", "first run", "rate", "nothing to do", "names in `.axmake` an agent", "disk an agent", "entries of the widest folder", "log, bytes an agent", "events, bytes an agent", "status files"], rows)
 
 
-def users(options, count, tasks, phase, own):
+def users(options, count, tasks, phase, own, settings=None, makes="echo {u} {i}"):
     """`count` roots at once, with one cache: (seconds in all, of each; lines of warnings)."""
     places = []
     for u in range(count):
         p = Place(options, f"user{phase}-{u}")
-        p.write("axmake.ini", f"[axmake]\ncache_dir = {options.work}/cache\n")
-        p.write("workflow.ax.yaml", ["tasks:\n"] + [f"  - {{name: t{i}, run: 'echo {u if own else 0} {i} > o{i}', outputs: [o{i}]}}\n" for i in range(tasks)])
+        p.write("axmake.ini", f"[axmake]\n{settings or f'cache_dir = {options.work}/cache'}\n")
+        p.write("workflow.ax.yaml", ["tasks:\n"] + [f"  - {{name: t{i}, run: '{makes.format(u=u if own else 0, i=i)} > o{i}', outputs: [o{i}]}}\n" for i in range(tasks)])
         places.append(p)
     began = time.monotonic()
     runs = [(p, p.start("-j1", "-s", "--progress=none", said=open(os.path.join(p.root, "said"), "wb"))) for p in places]
@@ -198,6 +199,88 @@ def row_users(options):
         rows.append([f"{count:,}", s(stored[0]), f"{count * tasks / stored[0]:.0f}/s", s(restored[0]), f"{count * tasks / restored[0]:.0f}/s", s(restored[0] / count / tasks), s(same[0]),
                      stored[2] + restored[2] + same[2], stored[3] + restored[3] + same[3]])
     table(f"Users of one cache, all at once, {tasks} tasks each, `-j1`", ["users", "run and store", "entries", "restore", "entries", "an entry", "all want the same, which is there", "warnings", "failed runs"], rows)
+
+
+NGINX = """\
+daemon off;
+pid {at}/pid;
+error_log {at}/error.log;
+worker_processes 1;
+worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}
+http {{
+    log_format ours '$request_method $status $bytes_sent $connection';
+    access_log {at}/log ours;
+    client_body_temp_path {at}/temp;
+    proxy_temp_path {at}/temp-proxy;
+    fastcgi_temp_path {at}/temp-fastcgi;
+    uwsgi_temp_path {at}/temp-uwsgi;
+    scgi_temp_path {at}/temp-scgi;
+    client_max_body_size 0;
+    keepalive_requests 100000;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        root {at}/store;
+        location / {{ dav_methods PUT; create_full_put_path on; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """A server of a shared cache: one worker, on this machine's loopback."""
+
+    def __init__(self, options, program):
+        self.at = os.path.join(options.work, "nginx")
+        shutil.rmtree(self.at, ignore_errors=True)
+        os.makedirs(os.path.join(self.at, "store"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        with open(os.path.join(self.at, "conf"), "w", encoding="utf-8") as f:
+            f.write(("user root;\n" if os.geteuid() == 0 else "") + NGINX.format(at=self.at, port=self.port))
+        self.process = subprocess.Popen([program, "-c", os.path.join(self.at, "conf"), "-p", self.at, "-e", os.path.join(self.at, "error.log")])
+        while socket.socket().connect_ex(("127.0.0.1", self.port)):
+            time.sleep(0.02)
+
+    def processor(self):
+        """Seconds of its worker until now."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            return sum(of_process(int(pid))[2] for pid in f.read().split())
+
+    def asked(self):
+        """How many requests since the last call, on how many connections, and what they took from it in bytes."""
+        path = os.path.join(self.at, "log")
+        with open(path, encoding="ascii") as f:
+            lines = [line.split() for line in f.read().splitlines()]
+        os.truncate(path, 0)
+        return len(lines), len({line[3] for line in lines}), sum(int(line[2]) for line in lines)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def row_served(options):
+    """The same with a server: each user has a cache of his own in front, and what he lacks is asked for. Then all ask for what nobody has."""
+    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    if not program or not os.path.exists(os.path.join(os.path.dirname(options.axmake), "axmake-http")):
+        print("\nUsers of one server: left out, there is no nginx, or no axmake-http")
+        return
+    rows, tasks = [], 20
+    for count in options.size([1, 10], [1, 10, 50, 200], [1, 10, 50, 200]):
+        nginx = Nginx(options, program)
+        settings = f"cache_url = http://127.0.0.1:{nginx.port}/team\ncache_timeout = 60s"
+        for what, phase, own in (("run and store", "d", True), ("restore", "e", True), ("all the same", "f", False)):
+            before = nginx.processor()
+            took = users(options, count, tasks, phase, own, settings, "yes user {u}, task {i} | head -n 1000")
+            worker = nginx.processor() - before
+            requests, connections, sent = nginx.asked()
+            rows.append([f"{count:,}", what, s(took[0]), s(took[1]), f"{count * tasks / took[0]:.0f}/s", f"{requests / count / tasks:.1f}", f"{connections / count:.1f}", f"{sent / count / tasks:.0f}", f"{worker / requests * 1e6:.0f} µs",
+                         f"{worker / took[0]:.0%}", took[2], took[3]])
+        nginx.end()
+    table(f"Users of one server (nginx, one worker, loopback), all at once, {tasks} tasks each with a file of its own, `-j1`",
+          ["users", "what", "all", "median", "entries", "requests an entry", "connections a user", "bytes an entry", "its processor a request", "its load", "warnings", "failed runs"], rows)
 
 
 def row_entries(options):

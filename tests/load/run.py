@@ -202,7 +202,7 @@ def case_the_bench_of_scale_runs(box):
         raise Skipped("no cc")
     bench = os.path.join(HERE, "../../bench")
     subprocess.run(["cc", "-D_GNU_SOURCE", "-o", box.path("measure"), os.path.join(bench, "measure.c")], check=True)
-    rows = ["--rows", "tasks,agents,answers,users,entries,watchers,places"] if box.long else ["--rows", "answers,users"]
+    rows = ["--rows", "tasks,agents,answers,users,served,entries,watchers,places"] if box.long else ["--rows", "answers,users"]
     r = subprocess.run([sys.executable, os.path.join(bench, "scale.py"), "--quick", *rows, "--axmake", box.axmake, "--measure", box.path("measure"), "--folder", box.folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
     check(r.returncode == 0, r.stdout[-3000:])
     cells = [[c.strip() for c in line.strip("|").split("|")] for line in r.stdout.splitlines() if line.startswith("| ")]
