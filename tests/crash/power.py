@@ -115,10 +115,12 @@ class Recording:
         """The disk after n calls; what was said by then: task to version of its last end, and the version; whose answer was rejected since that; and what version was approved."""
         disk = Disk(self.top + ".first")
         disk.top = self.top
-        done, version, rejected, approved = {}, 0, set(), None
+        done, version, rejected, approved, noted = {}, 0, set(), None, False
         for view, call in self.calls[:n]:
             self.step(disk, view, call)
+            noted = noted or (call[0] == "write" and call[1][0][1].endswith("/.axmake/log"))
             if call[0] == "write" and call[1][0][0] == "1":
+                noted = False
                 for task, what, number, lost, bad, good in SAID.findall(call[1][1].decode(errors="replace")):
                     if bad:
                         done.pop(bad, None)
@@ -134,6 +136,10 @@ class Recording:
                     else:
                         done.pop(task, None)
                         rejected.discard(task)
+        # A rejection is on record before it is told: between the two it may count or not.
+        told = next((c[1][1] for _, c in self.calls[n:] if c[0] == "write" and c[1][0][0] == "1"), b"")
+        for bad in re.findall(r"^rejected (\w+)", told.decode(errors="replace")) if noted else []:
+            done.pop(bad, None)
         return disk, done, version, rejected, approved
 
 
