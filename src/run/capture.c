@@ -87,10 +87,18 @@ static ssize_t read_pipe(struct capture *c, enum stream s)
 	do
 		n = read(c->fd[s], buf, sizeof buf);
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
 		take(c, s, buf, (size_t)n);
-	else if (n == 0 || errno != EAGAIN)
-		close_side(c, s);
+		return n;
+	}
+	if (n < 0 && errno == EAGAIN)
+		return n;
+	if (n < 0 && !c->kept.err) { /* what was not read lacks in what is kept */
+		c->kept.err = errno;
+		c->kept.err_file = "";
+	}
+	tell_error(c);
+	close_side(c, s);
 	return n;
 }
 

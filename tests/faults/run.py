@@ -65,6 +65,7 @@ FOUND = [
     ("an edit", "pread64", "", "EIO"),
     ("restored", "openat", '"cache/v1"', "EMFILE"),
     ("restored", "read", "", "EIO"),
+    ("an edit after a seal", "read", ", 65536", "EIO"),
     ("anew", "pwrite64", "", "SHORT"),
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
@@ -115,6 +116,10 @@ class Suite:
             first = self.call(folder, ["-j2"])
             if first.status:
                 sys.exit(f"faults: the scene '{scene.name}' does not work without faults\n{first.text}")
+            if scene.sealed:
+                self.call(folder, scene.command)
+                time.sleep(0.03)  # what was made is old enough now
+                self.call(folder, scene.command)
             scene.first(folder)
 
     def record(self, scene):
@@ -212,6 +217,11 @@ class Suite:
             yield f"the next run left something else: {difference(made(folder), wanted)}\n{after.text}"
         elif self.call(folder, ["-q"]).status:
             yield "the run after the next has something to do\n" + self.call(folder, ["--explain"]).text
+        elif fault.scene.sealed:
+            fault.scene.sealed(folder)
+            last = self.call(folder, fault.scene.command)
+            if last.status or made(folder) != self.later[fault.scene.name]:
+                yield f"an edit after that was not followed: {difference(made(folder), self.later[fault.scene.name])}\n{last.text}"
         twice = calls_of(self.near(folder, ".calls"))
         if any(n > self.asked[fault.scene.name].get(task, 0) for task, n in twice.items()):
             yield f"an answer was paid for twice: {dict(twice)}"
@@ -221,13 +231,17 @@ class Suite:
 
     def learn(self, scenes=None):
         """What each scene makes, and whom it asks how often, when nothing fails."""
-        self.wanted, self.asked = {}, {}
+        self.wanted, self.asked, self.later = {}, {}, {}
         for scene in scenes or SCENES:
             folder = tempfile.mkdtemp(dir=self.top)
             self.lay(scene, folder)
             self.call(folder, scene.command)
             self.call(folder, scene.command)
             self.wanted[scene.name], self.asked[scene.name] = made(folder), calls_of(self.near(folder, ".calls"))
+            if scene.sealed:
+                scene.sealed(folder)
+                self.call(folder, scene.command)
+                self.later[scene.name] = made(folder)
             shutil.rmtree(folder)
             if self.beside and os.path.exists(self.beside + ".calls"):
                 os.unlink(self.beside + ".calls")

@@ -63,6 +63,13 @@ SCRIPTS = """tasks:
   - {name: join, run: "cat first.txt tree/l >join.txt", inputs: [first.txt, tree/], outputs: [join.txt]}
 """
 
+# A change of one source reaches few of these.
+MANY = """tasks:
+  - {name: first, run: "cat src/a >first.txt", inputs: [src/a], outputs: [first.txt]}
+  - {name: join, run: "cat first.txt src/b >join.txt; cat join.txt", inputs: [first.txt, src/b], outputs: [join.txt]}
+  - {name: last, run: "cat $AX_RESULT_JOIN >last.txt", inputs: [src/b], outputs: [last.txt], dependencies: [join]}
+""" + "".join(f'  - {{name: n{i}, run: "echo {i} >n{i}.txt", outputs: [n{i}.txt]}}\n' for i in range(12))
+
 STARTED = []
 
 
@@ -77,10 +84,11 @@ def shared_cache(folder):
 
 
 class Scene:
-    """`first` is done without faults before; `command` is the one that gets them, and the words of all runs that follow. shared: there is a server."""
+    """`first` is done without faults before; `command` is the one that gets them, and the words of all runs that follow. shared: there is a server. sealed: another run before `first` has
+    left a seal; and after all that, `sealed` is done once more, and is to be noticed."""
 
-    def __init__(self, name, command, workflow=WORKFLOW, first=None, writes=True, shared=False):
-        self.name, self.command, self.workflow, self.first, self.writes, self.shared = name, command, workflow, first, writes, shared
+    def __init__(self, name, command, workflow=WORKFLOW, first=None, writes=True, shared=False, sealed=None):
+        self.name, self.command, self.workflow, self.first, self.writes, self.shared, self.sealed = name, command, workflow, first, writes, shared, sealed
 
     def lay(self, folder):
         os.makedirs(os.path.join(folder, "src"))
@@ -111,6 +119,16 @@ def edit(folder):
         f.write("more\n")
 
 
+def touch(folder):
+    os.utime(os.path.join(folder, "src/a"))
+
+
+def edit_more(folder):
+    for name in ("src/b", "src/a"):
+        with open(os.path.join(folder, name), "a", encoding="utf-8") as f:
+            f.write("still more\n")
+
+
 def clone(folder):
     """Nothing is left of the first run but what the server has."""
     for name in (".axmake", "tree"):
@@ -123,6 +141,8 @@ SCENES = [
     Scene("anew", ["-j2"]),
     Scene("nothing to do", ["-j2"], first=lambda folder: None),
     Scene("an edit", ["-j2", "-s"], first=edit),
+    Scene("an edit after a seal", ["-j2"], workflow=MANY, first=edit, sealed=edit_more),
+    Scene("a touch after a seal", ["-j2"], workflow=MANY, first=touch, sealed=edit_more),
     Scene("restored", ["-j2"], first=lose),
     Scene("views", ["-j2"], workflow=WITH_VIEWS),
     *([Scene("sandboxed", ["-j2"], workflow=WITH_WALLS)] if WALLS else []),
