@@ -136,15 +136,16 @@ static bool find_files(const struct seal *seal, struct arena *a, struct slice *s
 	char bytes[SEAL_BLOCK];
 	struct seal_path p;
 	struct reader r;
-	uint32_t at = 0, block = UINT32_MAX;
+	uint32_t at = 0;
 
 	for (size_t i = 0; i < s->n_files; i++) {
 		struct slice_file *f = &s->files[i];
+		uint32_t number = seal->head.n_sights + f->number;
+		bool other = !i || f->block != f[-1].block;
 
-		if (f->block != block && !seal_read_block(seal, f->block, bytes, &r, &at))
+		if ((other && !seal_read_block(seal, f->block, bytes, &r, &at)) || at > number)
 			return false;
-		block = f->block;
-		for (; at <= seal->head.n_sights + f->number; at++)
+		for (; at <= number; at++)
 			if (!seal_take_path(&r, &p))
 				return false;
 		f->path = arena_copy(a, p.path);
@@ -161,8 +162,10 @@ static void find_slice(struct looking *l, const struct store *s, struct arena *a
 	struct stat log;
 	bool found = !fstatat(s->fd, "log", &log, AT_SYMLINK_NOFOLLOW) && slicefile_find(&file, a, l->changed, l->n, (uint64_t)log.st_size, out) && find_files(seal, a, out);
 
-	if (!found)
-		out->n_kept = 0;
+	if (!found) {
+		map_free(&out->by_name);
+		*out = (struct slice){0};
+	}
 	out->log = seal->head.log;
 	out->seal = seal->head.number;
 }
