@@ -25,7 +25,9 @@ extern char **environ;
 
 static void warn_line(void *self, const char *line)
 {
-	seen_spoil(self);
+	struct project *p = self;
+	p->told = true;
+	seen_spoil(p->seen);
 	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 }
@@ -64,7 +66,7 @@ static struct jobserver *open_jobserver(struct program *g)
 		.parent_slots = o->makeflags_jobs > 0 ? (size_t)o->makeflags_jobs : 0,
 		.limit = slots_without_jobserver(g),
 	};
-	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, g->project.seen);
+	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, &g->project);
 	mem_on_exhausted(return_tokens, j);
 	return j;
 }
@@ -293,7 +295,7 @@ static void ask_for_seal(struct program *g, const struct sched_result *r, const 
 	bool well = (r->fresh || r->skipped) && !r->ignored && !r->signal && !status_of(g, r), nothing = !r->done && !r->restored;
 	struct sbuf said = {0}, word = {0};
 	bool watched = g->round && listeners_wanted(&g->options); /* the files are of all its runs */
-	if (!well || !p->may_seal || !is_as_alone(g) || plain_warned(plain) || watched || actions_here() || (!nothing && !p->slice && !is_little(g, r)))
+	if (!well || !p->may_seal || p->told || !is_as_alone(g) || plain_warned(plain) || watched || actions_here() || (!nothing && !p->slice && !is_little(g, r)))
 		return;
 	p->judge_again = !nothing || p->slice;
 	if (p->slice)

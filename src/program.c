@@ -77,8 +77,10 @@ bool program_report(struct program *g)
 		r->spoke = true;
 	}
 	print_diag(g);
-	if (diag_warnings(g->project.diag))
+	if (diag_warnings(g->project.diag)) {
+		g->project.told = true;
 		seen_spoil(g->project.seen);
+	}
 	return !errors;
 }
 

@@ -43,6 +43,7 @@ struct project {
 	bool slice_lost;          /* project_open failed since another run has changed what the slice is of */
 	bool judge_again;         /* something was done: the seal that project_close makes, or renews where there is a slice, is of what stands there after it */
 	size_t n_loaded;          /* of what was noted in `seen`, so much by project_load; 0: nothing can be built on it */
+	bool told;                /* something was said that is no part of a verdict, and that a run by a seal would not say */
 	struct seen *seen_outside; /* what was noted in the folder that the root was entered from; NULL: they are one */
 	void (*closing)(void *self, struct project *p); /* called by project_close, when the log is closed and the lock still held; NULL: nobody */
 	void *closing_self;

@@ -24,6 +24,8 @@ static bool parent_is_well(const struct sealed_by *by)
 
 	if (!o->has_auth)
 		return true;
+	if (o->jobs_from == FROM_COMMAND)
+		return false; /* it is left aside, and that is said */
 	if (str_starts(auth, STR("fifo:")))
 		return !access(auth.p + sizeof "fifo:" - 1, R_OK | W_OK);
 	return by->inherited->pipe_ok || by->inherited->disabled;
