@@ -87,5 +87,11 @@ def who_needs_more_gets_what_steps_have_left(box, cluster):
     equal(read(os.path.join(root, "large")), "8\n")
 
 
-QUICK = [steps_keep_their_allocations_while_others_are_waited_for, who_needs_more_gets_what_steps_have_left, statuses_streams_and_prompts_pass_through, two_hundred_tasks_come_out_as_here, in_an_allocation_of_the_users_own_tasks_are_its_steps]
+def steps_of_two_kinds_say_nothing_of_their_own(box, cluster):
+    root = project(box, "kinds", "slurm-steps", [task(f"t{i}", "sleep 0.1", slots=1 + i % 2) for i in range(30)])
+    said = Run(box, root, "-s").end()
+    equal(said, "")
+
+
+QUICK = [steps_of_two_kinds_say_nothing_of_their_own, steps_keep_their_allocations_while_others_are_waited_for, who_needs_more_gets_what_steps_have_left, statuses_streams_and_prompts_pass_through, two_hundred_tasks_come_out_as_here, in_an_allocation_of_the_users_own_tasks_are_its_steps]
 LONG = [time_in_the_queue_is_not_the_tasks]
