@@ -14,7 +14,7 @@
 
 /* Is all as it was when the seal was made, for the same key, and is no run on its way? Then *word (in the arena) is what that run left in it. s is open, read-only will do; the current
  * folder is the root. Whatever is wrong with the seal, it does not hold; nothing is said and nothing written. `slice`, zeroed, or NULL: where it does not hold, but for inputs of some tasks, it
- * is told there which tasks that reaches, if it is known (slice->n_reached); *word is then set too. */
+ * is told there which tasks that reaches, if it is known (slice->n_kept); *word is then set too. */
 bool seal_holds(const struct store *s, struct arena *a, struct hash128 key, struct str *word, struct slice *slice);
 
 /* Of what a run has looked at. */

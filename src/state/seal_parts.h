@@ -125,5 +125,4 @@ void sealing_end_paths(struct sealing *m);
 /* Behind the slices, if there are any, that were put into m->b; h is whole now, but for where blocks and slices end. Writes the file, and frees. */
 void sealing_end(struct sealing *m, const struct store *s, struct seal_head *h);
 
-
 #endif
