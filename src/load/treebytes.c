@@ -45,12 +45,14 @@ static struct str name_of(const struct node *n)
 /* Members that can be left out. */
 static bool put_apart(struct putting *p, const struct node *list)
 {
+	struct sbuf room = {0}; /* for one after the other */
 	struct str name;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < list->n; i++) {
-		struct putting one = {.most = p->most - p->n};
+		struct putting one = {.b = room, .most = p->most - p->n};
 
+		sbuf_clear(&one.b);
 		ok = put(&one, list->items[i], LEFT_OUT_DEPTH + 1);
 		name = name_of(list->items[i]);
 		put_number(&p->b, one.b.n);
@@ -59,8 +61,9 @@ static bool put_apart(struct putting *p, const struct node *list)
 		sbuf_str(&p->b, name);
 		sbuf_str(&p->b, sbuf_view(&one.b));
 		p->n += one.n;
-		sbuf_free(&one.b);
+		room = one.b;
 	}
+	sbuf_free(&room);
 	p->line = list->at.line;
 	return ok;
 }

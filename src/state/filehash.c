@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "state/filehash_entry.h"
 
-enum { TRIES = 3 }; /* of hashing a file that changes meanwhile */
+enum {
+	TRIES = 3,               /* of hashing a file that changes meanwhile */
+	NUMBERS = (1 << 27) - 1, /* of paths; memory does not last for so many */
+};
 
 struct filehash *filehash_new(struct arena *a, int root_fd, struct log *log)
 {
@@ -90,8 +93,8 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 	if (!e) {
 		e = arena_new(fh->arena, struct entry);
 		e->file.path = arena_copy(fh->arena, path);
-		e->number = fh->n++;
-		e->who = FILEHASH_NOBODY;
+		e->number = fh->n++ & NUMBERS;
+		e->file.who = FILEHASH_NOBODY;
 		*map_slot(&fh->files, e->file.path) = e;
 		if (fh->last)
 			fh->last->next = e;
@@ -100,8 +103,8 @@ struct filehash_file *filehash_file(struct filehash *fh, struct str path)
 		fh->last = e;
 	}
 	fh->at = e;
-	if (e->who != fh->who && fh->who != FILEHASH_NOBODY) {
-		e->who = fh->who;
+	if (e->file.who != fh->who && fh->who != FILEHASH_NOBODY) {
+		e->file.who = fh->who;
 		vec_push(NULL, &fh->asked, (struct filehash_asked){e->number, fh->who});
 	}
 	return &e->file;

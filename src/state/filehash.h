@@ -32,6 +32,7 @@ struct filehash_file {
 	int err;
 	bool hashed; /* hash is valid for `stat` */
 	bool executable;
+	uint32_t who; /* for filehash alone: who asked for it last */
 	struct file_stat stat;
 	struct hash128 hash;
 };

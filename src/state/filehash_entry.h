@@ -9,12 +9,12 @@ enum { LOOKED_THROUGH = 1, LOOKED_AT = 2 };
 
 struct entry {
 	struct filehash_file file; /* first: handed out as this */
-	bool racy;                 /* hashed so soon after a change that another one might not show */
-	bool noted;                /* this run has put its hash into the log */
-	bool changed;              /* found otherwise when it was looked at afresh */
-	unsigned char looked;      /* LOOKED_…: how its present state was found */
-	uint32_t number;           /* of the path, from 0 */
-	uint32_t who;              /* asked for it last */
+	/* There is one of these for each file of a workflow. */
+	uint32_t racy : 1;         /* hashed so soon after a change that another one might not show */
+	uint32_t noted : 1;        /* this run has put its hash into the log */
+	uint32_t changed : 1;      /* found otherwise when it was looked at afresh */
+	uint32_t looked : 2;       /* LOOKED_…: how its present state was found */
+	uint32_t number : 27;      /* of the path, from 0 */
 	unsigned ahead;            /* number of the looking ahead that found it, for whom asks next; 0: none */
 	struct entry *next;        /* the path asked for next */
 	struct file_stat *link;    /* the path is a link, found so when it was looked at as an output */

@@ -362,9 +362,9 @@ uint64_t log_size(const struct log *l)
 	return l->file.size;
 }
 
-static struct log_place place_of(const unsigned char *payload, uint64_t at)
+static struct log_place place_of(const unsigned char *payload, uint32_t at)
 {
-	return payload ? (struct log_place){at, (uint32_t)frame_whole(payload).n} : (struct log_place){0};
+	return payload && at ? (struct log_place){at - 1, (uint32_t)frame_whole(payload).n} : (struct log_place){0};
 }
 
 static bool is_alone(const struct log_task *t)
@@ -383,7 +383,7 @@ void log_each_place(struct log *l, struct str workflow, void (*fn)(void *self, s
 			continue;
 		r = reader_of(frame_payload(t->done));
 		record_head(&r, &h);
-		fn(self, h.name, &(struct log_places){place_of(t->done, t->done_at), place_of(t->taken, t->taken_at), is_alone(t)});
+		fn(self, h.name, &(struct log_places){place_of(t->done, t->done_at), place_of(t->taken, t->taken_at), is_alone(t) && (!t->taken || t->taken_at)});
 	}
 }
 

@@ -263,6 +263,11 @@ static bool apply_boot(struct log_index *ix, struct str payload)
 	return true;
 }
 
+static uint32_t place_of(uint64_t at)
+{
+	return at < UINT32_MAX ? (uint32_t)at + 1 : 0;
+}
+
 bool log_index_apply(struct log_index *ix, struct str payload, uint64_t at)
 {
 	static bool (*const apply[RECORD_TYPES])(struct log_index *, const struct record_head *, struct reader *,
@@ -285,9 +290,9 @@ bool log_index_apply(struct log_index *ix, struct str payload, uint64_t at)
 	if (h.seq > ix->seq)
 		ix->seq = h.seq;
 	if (h.type == RECORD_DONE || h.type == RECORD_RENAMED)
-		task_of(ix, &h)->done_at = at;
+		task_of(ix, &h)->done_at = place_of(at);
 	else if (h.type == RECORD_TAKEN)
-		task_of(ix, &h)->taken_at = at;
+		task_of(ix, &h)->taken_at = place_of(at);
 	return true;
 }
 

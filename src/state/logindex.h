@@ -29,7 +29,7 @@ struct log_task {
 	const unsigned char *approved, *taken; /* the last ones */
 	struct log_note *notes;              /* since that */
 	struct task_record *record;          /* `done`, decoded */
-	uint64_t done_at, taken_at;          /* where their frames begin in the file */
+	uint32_t done_at, taken_at;          /* where their frames begin in the file, and one; 0: that is not known, or too far on */
 };
 
 struct log_index {
