@@ -271,7 +271,7 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
 		sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &j.outcome, .verdict = v});
 	} else {
 		t->state = STATE_FAILED;
-		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = arena_printf(&j.arena, "-t cannot record it: %s", why)});
+		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = arena_printf(&j.arena, "-t cannot record it: %s", why), .unsaid = true});
 		s->result.untouched = true;
 	}
 	sbuf_free(&j.signing.fields);

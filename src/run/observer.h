@@ -107,6 +107,7 @@ struct event {
 	int64_t delay_ns;
 	bool is_stderr;      /* EVENT_DATA */
 	bool stopped;        /* EVENT_NOT_RUN: with -k it would have had its turn */
+	bool unsaid;         /* EVENT_NOT_RUN: nothing else tells why */
 };
 
 struct observer {

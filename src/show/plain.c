@@ -446,6 +446,8 @@ static void on_not_run(struct plain *p, const struct event *e)
 	struct row row = {
 	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->text, .stopped = e->stopped};
 
+	if (e->unsaid && !p->unsaid.n)
+		p->unsaid = arena_printf(&p->arena, "%.*s: %.*s", STR_ARG(e->task->name), STR_ARG(e->text));
 	if (e->task->kind != TASK_GROUP)
 		table_add(&p->table, &p->arena, ROW_NOT_RUN, &row);
 }

@@ -144,7 +144,13 @@ static void say_not_run(struct plain *p)
 		return;
 	sbuf_printf(&b, "%s: ", p->config.program);
 	phrase_count(&b, p->table.states[ROW_NOT_RUN].n, "task");
-	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors\n" : " not run\n");
+	sbuf_lit(&b, p->table.states[ROW_FAILED].n ? " not run because of errors" : " not run");
+	if (p->unsaid.n) {
+		sbuf_lit(&b, " (");
+		phrase_line(&b, p->unsaid);
+		sbuf_char(&b, ')');
+	}
+	sbuf_char(&b, '\n');
 	if (p->spending.over)
 		add_budget(&b, p);
 	console_say(&p->console, &b);

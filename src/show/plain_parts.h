@@ -24,6 +24,7 @@ struct plain {
 	struct arena arena;                   /* the table's texts */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
 	const struct task *headed; /* whose head stands there last, with nothing of another task behind it */
+	struct str unsaid; /* why the first was not run of which nothing else tells; in the arena */
 	bool refused; /* nothing was started, and why was said */
 	bool warned, mistaken;
 };
