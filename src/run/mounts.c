@@ -87,13 +87,21 @@ static void push(struct mounts *m, struct words_list *words, const char *word)
 	vec_push(m->a, &words->of, (char *)word);
 }
 
+static void push_empty(struct mounts *m, const char *at, uint64_t size, struct words_list *words)
+{
+	push(m, words, "--size");
+	push(m, words, arena_printf(m->a, "%llu", (unsigned long long)size).p);
+	push(m, words, "--tmpfs");
+	push(m, words, at);
+}
+
 static void push_mount(struct mounts *m, const struct mount *at, uint64_t size, struct words_list *words)
 {
 	static const char *const options[] = {
-		[MOUNT_READ] = "--ro-bind", [MOUNT_WRITE] = "--bind", [MOUNT_EMPTY] = "--tmpfs", [MOUNT_LINK] = "--symlink", [MOUNT_DEV] = "--dev", [MOUNT_PROC] = "--proc"};
+		[MOUNT_READ] = "--ro-bind", [MOUNT_WRITE] = "--bind", [MOUNT_LINK] = "--symlink", [MOUNT_DEV] = "--dev", [MOUNT_PROC] = "--proc"};
 	if (at->kind == MOUNT_EMPTY) {
-		push(m, words, "--size");
-		push(m, words, arena_printf(m->a, "%llu", (unsigned long long)size).p);
+		push_empty(m, at->at.p, size, words);
+		return;
 	}
 	push(m, words, options[at->kind]);
 	if (at->kind == MOUNT_LINK)
@@ -101,6 +109,8 @@ static void push_mount(struct mounts *m, const struct mount *at, uint64_t size, 
 	else if (at->kind == MOUNT_READ || at->kind == MOUNT_WRITE)
 		push(m, words, at->at.p);
 	push(m, words, at->at.p);
+	if (at->kind == MOUNT_DEV)
+		push_empty(m, path_join(m->a, at->at, STR("shm")).p, size, words);
 }
 
 void mounts_words(struct mounts *m, uint64_t size, struct words_list *words)
@@ -115,4 +125,10 @@ void mounts_words(struct mounts *m, uint64_t size, struct words_list *words)
 			continue; /* it is seen there */
 		push_mount(m, at, size, words);
 	}
+	/* The folder of devices is in memory too, and has no limit: nothing is made in it once all else stands. */
+	for (size_t i = 0; i < m->all.n; i++)
+		if (m->all.p[i].kind == MOUNT_DEV) {
+			push(m, words, "--remount-ro");
+			push(m, words, m->all.p[i].at.p);
+		}
 }

@@ -14,7 +14,7 @@ enum mount_kind {
 	MOUNT_WRITE, /* the same, to be written */
 	MOUNT_EMPTY, /* a folder of its own, in memory */
 	MOUNT_LINK,  /* a link to `to` */
-	MOUNT_DEV,   /* the usual devices */
+	MOUNT_DEV,   /* the usual devices, and an empty folder `shm` */
 	MOUNT_PROC,
 };
 
