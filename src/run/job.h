@@ -198,7 +198,7 @@ struct sched {
 	struct mask mask;                /* values that are not to be seen */
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */
-	bool judging_all;                /* see judge_all */
+	bool judging_all;                /* see judging_all */
 	bool checked_providers;
 	bool gone_on;                    /* the graph was read again in this run: a task may be judged a second time */
 	bool stopping;                   /* a failure: nothing new starts but what runs after failures */
@@ -462,6 +462,8 @@ void sharing_push(struct sched *s, struct hash128 signature); /* it was stored i
 void sharing_end(struct sched *s);                      /* waits a bounded time for what was pushed */
 
 /* Back to the scheduler. */
+bool sched_is_over(const struct sched *s);               /* nothing more starts, whatever it is */
+bool sched_goes_on(const struct sched *s);               /* may any task still start? */
 bool sched_may_start(const struct sched *s, const struct task *t); /* or be tried again: is it not too late for that? */
 struct job *sched_ask(struct sched *s, struct task *t);  /* a delegate's job, to be started when there is a slot; sets the task's id */
 void sched_send(struct sched *s, const struct event *e);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,32 @@ int process_become_reaper(void)
 {
 	inherited_signals();
 	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? errno : 0;
+}
+
+/* The kernel's struct sched_attr in its first form, which not every C library has. */
+struct slice_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+#define SLICE_NS 100000 /* the shortest that there is */
+#define RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK: a child also loses a nice value below 0, so nobody who has one sets it */
+
+void process_prompt(void)
+{
+	static bool asked;
+	struct slice_attr at = {.size = sizeof at};
+	if (asked)
+		return;
+	asked = true;
+	if (syscall(SYS_sched_getattr, 0, &at, sizeof at, 0) < 0 || at.policy != SCHED_OTHER || at.nice < 0)
+		return;
+	at.flags |= RESET_ON_FORK;
+	at.runtime_ns = SLICE_NS;
+	syscall(SYS_sched_setattr, 0, &at, 0);
 }
 
 /* Everything named child_ runs in the child, in its parent's memory: system calls and its own locals only. */

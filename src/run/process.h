@@ -32,6 +32,10 @@ struct spawn {
 /* Makes this process the reaper of its orphaned descendants (PR_SET_CHILD_SUBREAPER). 0 or errno. Once, before the first spawn. */
 int process_become_reaper(void);
 
+/* From its first call on this process asks the kernel for short slices of time, and so gets a processor soon after a task's end although tasks have them all; what it starts gets slices as ever.
+ * Where the kernel knows none such (before Linux 6.12), or somebody gave this process a policy or a better nice value of its own, all stays as it was. */
+void process_prompt(void);
+
 /* Starts it by vfork (nothing of a big process is copied): in a session of its own (no terminal), SIGTERM when axmake's main thread dies, default signal handlers and
  * the mask that axmake was started with; a SIGHUP ignored at start stays ignored. To be called from the main thread. 0 or errno of the step that failed (execve's too). */
 int process_spawn(const struct spawn *s, pid_t *pid);

@@ -1,165 +1,21 @@
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/os.h"
-#include "run/choice.h"
-#include "graph/approval.h"
 #include "graph/cached.h"
-#include "graph/ended.h"
 #include "graph/lineup.h"
 #include "run/budget.h"
+#include "run/choice.h"
 #include "run/inherited.h"
 #include "run/job.h"
+#include "run/judging.h"
 #include "run/putback.h"
-#include "run/shelf.h"
 
-void sched_send(struct sched *s, const struct event *e)
-{
-	struct event at = *e;
-	struct str text = STR_NONE;
-	at.at_ns = clock_ns();
-	at.task = delegate_task_for(e->task);
-	at.delegate = at.task == e->task ? NULL : e->task;
-	if (at.task != e->task && e->kind == EVENT_START) {
-		at.kind = EVENT_ASKED;
-		text = arena_printf(s->arena, "%.*s via %.*s", STR_ARG(e->task->agent->name), STR_ARG(e->text));
-	} else if (at.task != e->task && e->kind == EVENT_END) {
-		at.kind = EVENT_ANSWERED;
-	} else if (at.task != e->task && e->kind == EVENT_RETRY) {
-		at.kind = EVENT_WARNING;
-		text = arena_printf(s->arena, "'%.*s', which its answer asks, failed (%s) and is asked again", STR_ARG(e->task->agent->name), try_class_name(e->outcome->class));
-	}
-	if (text.n)
-		at.text = text;
-	s->c->observer->event(s->c->observer->self, &at);
-}
-
-void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...)
-{
-	struct sbuf b = {0}, masked = {0};
-	va_list ap;
-	va_start(ap, fmt);
-	sbuf_vprintf(&b, fmt, ap);
-	va_end(ap);
-	mask_text(&s->mask, sbuf_view(&b), &masked); /* parts of it may be an agent's words */
-	sched_send(s, &(struct event){.kind = EVENT_WARNING, .task = t, .text = sbuf_view(&masked)});
-	sbuf_free(&b);
-	sbuf_free(&masked);
-}
-
-void sched_state_lost(struct sched *s, int err)
-{
-	if (!s->broken)
-		sched_warn(s, NULL, "cannot write .axmake/log: %s; nothing new is started, and what is not on record runs again next time", os_error(err));
-	s->broken = true;
-}
-
-/* Tokens that died with a program of this task are put back, once nobody alive could still hold them. */
-static void top_up(struct sched *s, struct job *j)
-{
-	if (!j->has_pipe || jobserver_role(s->c->jobserver) != JOBSERVER_SERVER)
-		return;
-	for (size_t i = 0; i < s->live.n; i++)
-		if (s->live.p[i]->has_pipe)
-			return;
-	int missing = jobserver_top_up(s->c->jobserver);
-	if (missing > 0)
-		sched_warn(s, j->task, "%d jobserver token%s died with its programs and %s put back", missing, missing == 1 ? "" : "s",
-			   missing == 1 ? "was" : "were");
-	else if (missing < 0)
-		sched_warn(s, j->task, "its programs gave back %d jobserver token%s too many; taken out again", -missing, missing == -1 ? "" : "s");
-}
-
-void sched_release(struct job *j)
-{
-	struct sched *s = j->sched;
-	for (size_t i = 0; i < s->live.n; i++)
-		if (s->live.p[i] == j) {
-			s->live.p[i] = s->live.p[--s->live.n];
-			break;
-		}
-	admission_give(s->admission, &j->places);
-	executor_give_place(j);
-	s->slot_came = true;
-	top_up(s, j);
-	choice_release(j);
-}
-
-void sched_job_gone(struct job *j)
-{
-	struct sched *s = j->sched;
-	s->jobs[j->task->id] = NULL;
-	loop_timer_clear(s->c->loop, &j->timer);
-	loop_timer_clear(s->c->loop, &j->disk_timer);
-	if (j->capture)
-		capture_free(j->capture);
-	isolate_end(j);
-	live_free(j->live);
-	answer_close(&j->answer);
-	ending_free(&j->ending);
-	ending_free(&j->command_ending);
-	sbuf_free(&j->signing.fields);
-	seen_free(j->listing);
-	sbuf_free(&j->carry[0]);
-	sbuf_free(&j->carry[1]);
-	executor_gone(j);
-	arena_free(&j->arena);
-	free(j);
-}
-
-void sched_offer(struct sched *s, struct task *t)
-{
-	admission_add(s->admission, t);
-}
-
-struct job *sched_ask(struct sched *s, struct task *t)
-{
-	if (s->n_jobs == s->room) {
-		size_t room = s->room * 2;
-		struct job **jobs = arena_array(s->arena, struct job *, room);
-		struct verdict **verdicts = arena_array(s->arena, struct verdict *, room);
-		memcpy(jobs, s->jobs, s->n_jobs * sizeof *jobs);
-		memcpy(verdicts, s->verdicts, s->n_jobs * sizeof *verdicts);
-		s->jobs = jobs;
-		s->verdicts = verdicts;
-		s->room = room;
-	}
-	t->id = (uint32_t)s->n_jobs++;
-	struct job *j = job_make(s, t);
-	j->phase = PHASE_WAITING;
-	s->retrying++;
-	sched_offer(s, t);
-	return j;
-}
-
-static void delay_over(void *job)
-{
-	struct job *j = job;
-	sched_offer(j->sched, j->task);
-}
-
-void sched_retry_later(struct job *j, int64_t delay_ns)
-{
-	if (j->capture)
-		capture_free(j->capture);
-	j->capture = NULL;
-	ending_free(&j->ending);
-	j->phase = PHASE_WAITING;
-	j->sched->retrying++;
-	j->timer.fn = delay_over;
-	j->timer.self = j;
-	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
-}
-
-static bool is_over(const struct sched *s)
+bool sched_is_over(const struct sched *s)
 {
 	return s->broken || s->signal || s->result.refused;
 }
@@ -175,7 +31,7 @@ bool sched_turn(struct sched *s)
 		settle_all(s);
 		s->turn_ns = clock_ns() + TURN_NS;
 	}
-	return !is_over(s);
+	return !sched_is_over(s);
 }
 
 bool sched_asked_to_end(void)
@@ -184,135 +40,14 @@ bool sched_asked_to_end(void)
 	return !sigpending(&pending) && (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGHUP) == 1);
 }
 
-static void fail_unrun(struct sched *s, struct task *t, struct str error, const struct verdict *v)
+bool sched_goes_on(const struct sched *s)
 {
-	struct outcome o = {.class = TRY_FAILED, .status = 2, .error = error, .input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
-	t->state = STATE_FAILED;
-	o.ignored = t->def->optional || s->c->ignore_errors;
-	*(o.ignored ? &s->result.ignored : &s->result.failed) += 1;
-	s->stopping = s->stopping || (!o.ignored && !s->c->keep_going);
-	sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &o, .verdict = v});
-	sched_completed(s, t);
-}
-
-/* It waits for a person, beyond this run. */
-static void hold(struct sched *s, struct task *t)
-{
-	t->state = STATE_HELD;
-	s->result.held++;
-	sched_send(s, &(struct event){.kind = EVENT_HELD, .task = t, .verdict = s->verdicts[t->id]});
-	int err = approval_ask(s->c->stale, t);
-	if (err)
-		sched_state_lost(s, err);
-	follow_held(s, t);
-}
-
-static void skip(struct sched *s, struct task *t, const struct verdict *v)
-{
-	t->state = STATE_SKIPPED;
-	s->result.skipped++;
-	sched_send(s, &(struct event){.kind = EVENT_SKIPPED, .task = t, .verdict = v});
-	sched_completed(s, t);
-}
-
-/* For failures, of which there was none: but not all that it waited for had its turn. */
-static bool never_known(const struct task *t)
-{
-	return t->def->run_if == RUN_IF_FAILURE && ended_without_success(t) && !ended_in_failure(t);
-}
-
-/* Is it what failed before in this watch, for all that is known? Then it is left as it is. */
-static bool spare(struct sched *s, struct task *t)
-{
-	const char *why;
-	if (!s->c->attempts || !attempts_spare(s->c->attempts, s->c->stale, t, &why))
-		return false;
-	finish_spared(s, t);
-	follow_spared(s, t, str_of(why));
-	return true;
-}
-
-/* Has nothing that comes before it ended anew in this round? Then a failure among it is the one that was there in the last round. */
-static bool same_failure(const struct sched *s, const struct task *t)
-{
-	bool same = s->c->attempts != NULL;
-	for (size_t i = 0; i < t->deps.n && same; i++) {
-		const struct task *d = t->deps.p[i].task;
-		same = d->spared || d->state == STATE_UPTODATE || d->state == STATE_SKIPPED;
-	}
-	return same;
-}
-
-/* It is stale, and nothing but a cache can spare it. */
-static void spare_or_offer(struct sched *s, struct task *t)
-{
-	const struct verdict *v = s->verdicts[t->id];
-	struct str refused = STR_NONE;
-	enum restored r = restore_task(s, t, v, &refused);
-	if (r == RESTORED || (r == RESTORED_NOT && sharing_ask(s, t, v)))
-		return;
-	if (refused.n)
-		fail_unrun(s, t, refused, v);
-	else
-		sched_offer(s, t);
-}
-
-static void judge(struct sched *s, struct task *t)
-{
-	if (never_known(t)) {
-		follow_left(s, t);
-		return;
-	}
-	t->same_failure = same_failure(s, t);
-	struct verdict v = stale_judge(s->c->stale, t);
-	if (v.why != WHY_NOT && !verdict_is_skip(&v) && !is_over(s) && !sched_may_start(s, t)) {
-		follow_left(s, t);
-		return;
-	}
-	switch (v.why) {
-	case WHY_NOT:
-		t->state = STATE_UPTODATE;
-		if (s->c->attempts)
-			attempts_forget(s->c->attempts, t);
-		if (t->kind != TASK_GROUP) {
-			s->result.fresh++;
-			shelf_put_of(s, t);
-			sched_send(s, &(struct event){.kind = EVENT_FOUND_FRESH, .task = t});
-		}
-		sched_completed(s, t);
-		break;
-	case WHY_WHEN:
-	case WHY_NO_FAILURE:
-		skip(s, t, &v);
-		break;
-	case WHY_PROBLEM:
-	case WHY_EDIT_REFUSED:
-		fail_unrun(s, t, stale_reason(s->arena, &v), &v);
-		break;
-	default:
-		t->state = STATE_STALE;
-		s->verdicts[t->id] = xmalloc(sizeof v);
-		*s->verdicts[t->id] = v;
-		if (s->c->touch)
-			finish_touch(s, t, &v);
-		else if (spare(s, t))
-			break;
-		else if (approval_lacks(s->c->stale, t, &v))
-			hold(s, t);
-		else
-			spare_or_offer(s, t);
-	}
-}
-
-/* May any task? */
-static bool may_start(const struct sched *s)
-{
-	return !is_over(s) && (!s->stopping || s->handlers);
+	return !sched_is_over(s) && (!s->stopping || s->handlers);
 }
 
 bool sched_may_start(const struct sched *s, const struct task *t)
 {
-	return !is_over(s) && (!s->stopping || t->asker || t->def->run_if != RUN_IF_SUCCESS);
+	return !sched_is_over(s) && (!s->stopping || t->asker || t->def->run_if != RUN_IF_SUCCESS);
 }
 
 /* Delegates start after a failure elsewhere too: what is under way comes to its end. */
@@ -386,7 +121,7 @@ static bool start_some(struct sched *s)
 		admission_crowd(s->admission, inherited_is_short(0));
 	/* Where a token is watched for and none came since the last refusal, the loop would have told. */
 	admission_begin(s->admission, s->watched_fd < 0 || s->slot_came);
-	while ((may_start(s) || may_ask(s)) && (t = admission_next(s->admission))) {
+	while ((sched_goes_on(s) || may_ask(s)) && (t = admission_next(s->admission))) {
 		struct task *judged_later = t->asker ? NULL : taskheap_top(&s->ready);
 		if (!sched_may_start(s, t)) {
 			admission_drop(s->admission);
@@ -407,8 +142,10 @@ static bool start_some(struct sched *s)
 			s->slot_came = false;
 			continue;
 		}
-		if (provided(s, j))
+		if (provided(s, j)) {
+			process_prompt();
 			job_go(j);
+		}
 	}
 	if (s->c->tell_lacks)
 		admission_tell(s->admission, tell_lack, s);
@@ -454,18 +191,6 @@ static void drop_retries(struct sched *s)
 
 #define JUDGE_AT_ONCE 32
 
-/* First all that can be judged before anything runs, in the order of the graph: where nothing is stale, no queue is ever filled. */
-static void judge_all(struct sched *s)
-{
-	const struct graph *g = s->c->graph;
-	for (size_t i = 0; i < g->order.n && may_start(s); i++) {
-		if (i % 1024 == 1023)
-			loop_turn(s->c->loop, false); /* for a signal's sake */
-		if (g->order.p[i]->state == STATE_READY)
-			judge(s, g->order.p[i]);
-	}
-}
-
 static bool comes(const void *self, const struct task *t)
 {
 	(void)self;
@@ -489,26 +214,11 @@ static void line_up(struct sched *s)
 	admission_keep(s->admission, stays, NULL);
 }
 
-/* A task whose dependencies have ended, unless it was left meanwhile. */
-static void judge_next(struct sched *s)
-{
-	struct task *t = taskheap_pop(&s->ready);
-	if (t->state == STATE_READY)
-		judge(s, t);
-}
-
-/* Those that a server has answered for. */
-static void go_on_answered(struct sched *s)
-{
-	for (struct task *t = sharing_next(s); t; t = sharing_next(s))
-		spare_or_offer(s, t);
-}
-
 static void give_up_waiting(struct sched *s)
 {
-	if (s->stopping && !s->stop_followed && !is_over(s))
+	if (s->stopping && !s->stop_followed && !sched_is_over(s))
 		follow_stop(s);
-	if (!s->stopping && !is_over(s))
+	if (!s->stopping && !sched_is_over(s))
 		return;
 	choice_forget(s->choice);
 	executor_forget_waiting(s);
@@ -525,15 +235,15 @@ static void write_late(struct sched *s)
 static void turns(struct sched *s)
 {
 	s->judging_all = true;
-	judge_all(s);
+	judging_all(s);
 	s->judging_all = false;
 	line_up(s);
 	for (;;) {
 		settle_all(s);
-		go_on_answered(s);
+		judging_answered(s);
 		bool starved = start_some(s);
-		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && may_start(s); i++) {
-			judge_next(s);
+		for (int i = 0; i < JUDGE_AT_ONCE && s->ready.tasks.n && sched_goes_on(s); i++) {
+			judging_next(s);
 			if (admission_waiting(s->admission) && s->checked_providers)
 				starved = start_some(s);
 		}
@@ -542,11 +252,11 @@ static void turns(struct sched *s)
 		write_late(s); /* unless that has brought it along */
 		if (s->settling.n)
 			continue;
-		bool judging = (s->ready.tasks.n || sharing_answered(s)) && may_start(s);
+		bool judging = (s->ready.tasks.n || sharing_answered(s)) && sched_goes_on(s);
 		if (judging && !s->live.n)
 			continue;
-		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s) || (may_start(s) && sharing_waiting(s));
-		if (!waiting && !(may_start(s) && admission_waiting(s->admission)))
+		bool waiting = s->live.n || s->retrying || choice_waiting(s->choice) || executor_waiting(s) || (sched_goes_on(s) && sharing_waiting(s));
+		if (!waiting && !(sched_goes_on(s) && admission_waiting(s->admission)))
 			return;
 		watch_tokens(s, starved && !judging);
 		if (!judging)
@@ -610,7 +320,7 @@ static bool go_on(struct sched *s)
 {
 	const struct sched_result *r = &s->result;
 	const struct graph *g = s->c->graph;
-	bool well = may_start(s) && !s->stopping && !r->failed && !r->held && !r->not_run && !r->untouched;
+	bool well = sched_goes_on(s) && !s->stopping && !r->failed && !r->held && !r->not_run && !r->untouched;
 	bool more = false;
 	if (s->stuck)
 		return false;
@@ -624,7 +334,7 @@ static bool go_on(struct sched *s)
 		prepare(s, EVENT_GO_ON);
 	else if (s->c->graph != g)
 		sched_send(s, &(struct event){.kind = EVENT_GO_ON, .graph = s->c->graph});
-	return more || (s->c->more.rest.n && !is_over(s) && follow_stuck(s));
+	return more || (s->c->more.rest.n && !sched_is_over(s) && follow_stuck(s));
 }
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)

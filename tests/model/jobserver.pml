@@ -5,7 +5,7 @@
  *   take      jobserver_take, take_byte                  jobserver.c
  *   give      jobserver_give: an heir's byte goes back   jobserver.c
  *   loop      start_some, watch_tokens, token_there      turns.c
- *   release   sched_release, top_up; jobserver_top_up    turns.c, jobserver.c
+ *   release   sched_release, top_up; jobserver_top_up    sched_back.c, jobserver.c
  *   program   what a task starts, make or cargo: it takes and returns tokens itself, and may be killed with them
  *   other     a client beside the tasks (a nested make of a task that goes on): it only takes from and returns to the pipe
  *

@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "run/loop.h"
 
@@ -74,6 +76,56 @@ static void a_child_leads_a_session_of_its_own(void **state)
 	assert_int_equal(getpgid(pid), pid);
 	kill(-pid, SIGKILL);
 	assert_true(WIFSIGNALED(wait_status(pid)));
+}
+
+struct slices {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, more[2];
+};
+
+static struct slices slices_of(pid_t pid)
+{
+	struct slices s = {.size = sizeof s};
+	assert_int_equal(syscall(SYS_sched_getattr, pid, &s, sizeof s, 0), 0);
+	return s;
+}
+
+static struct slices child_slices(void)
+{
+	pid_t pid = start_sh("m", "sleep 1000", NULL);
+	struct slices s = slices_of(pid);
+	kill(-pid, SIGKILL);
+	assert_true(WIFSIGNALED(wait_status(pid)));
+	return s;
+}
+
+/* In a process of its own, since what is asked for stays. 0: all as it should be. */
+static int slices_after_asking(int niceness)
+{
+	pid_t pid = fork();
+	if (!pid) {
+		bool set = !niceness || !setpriority(PRIO_PROCESS, 0, niceness);
+		struct slices before = slices_of(0), own, child;
+		process_prompt();
+		own = slices_of(0);
+		child = child_slices();
+		bool child_as_ever = child.policy == before.policy && child.nice == before.nice && child.runtime_ns == before.runtime_ns && !child.flags;
+		/* An older kernel tells of no slices, and has none. */
+		bool short_ones = niceness < 0 ? own.flags == before.flags && own.runtime_ns == before.runtime_ns : own.flags && (!before.runtime_ns || own.runtime_ns == 100000);
+		_exit(!set ? 0 : !child_as_ever ? 1 : !short_ones ? 2 : own.nice != before.nice ? 3 : 0);
+	}
+	return WEXITSTATUS(wait_status(pid));
+}
+
+static void only_the_own_slices_become_short(void **state)
+{
+	(void)state;
+	assert_int_equal(slices_after_asking(0), 0);
+	assert_int_equal(slices_after_asking(4), 0);
+	assert_int_equal(slices_after_asking(-4), 0); /* which only some may set */
 }
 
 static size_t list_fds(pid_t pid, int *fds, size_t room)
@@ -514,6 +566,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    process_test(a_child_has_the_mask_and_handlers_of_the_start),
 	    process_test(spawning_leaves_the_own_mask_alone),
+	    process_test(only_the_own_slices_become_short),
 	    process_test(a_child_leads_a_session_of_its_own),
 	    process_test(a_child_has_three_descriptors_and_the_kept_ones),
 	    process_test(descriptors_may_overlap_in_every_way),
