@@ -30,7 +30,7 @@ LINK = $(CC) $(CFLAGS) $(if $(filter 1,$(STATIC)),-static) -o $@ $^ $(ALL_LIBS)
 
 VERSION := $(shell sed -n 's/^\#define AXMAKE_VERSION "\(.*\)"/\1/p' src/version.h)
 HTTP_SRC := $(wildcard src/http/*.c)
-LIB_SRC := $(filter-out src/main.c src/offline.c src/carry.c $(HTTP_SRC),$(wildcard src/*.c src/*/*.c))
+LIB_SRC := $(filter-out src/main.c src/offline.c src/carry.c src/guard.c $(HTTP_SRC),$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $B/builtin_rules.o $B/report_page.o
 UNIT    := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -40,7 +40,7 @@ PEERS   := $(patsubst tests/jobserver/%.c,$B/jobserver/%,$(wildcard tests/jobser
 AGAIN = [ -e $(OUT)/axmake ] || echo 'axmake: building'; $(MAKE) --no-print-directory -s $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
 
 .PHONY: all setup demo session check check-agents check-browser check-crash check-jobserver check-load check-model check-secrets check-oracle check-faults check-built asan check-clang fuzz fuzz-built bench bench-quick lint format install uninstall dist clean
-all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(HTTP:%=$(OUT)/%)
+all: $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(OUT)/axmake-guard $(HTTP:%=$(OUT)/%)
 
 # Building
 
@@ -51,6 +51,8 @@ $(OUT)/ax: | $(OUT)/axmake
 $(OUT)/axmake-offline: $B/src/offline.o $B/libaxmake.a
 	$(LINK)
 $(OUT)/axmake-carry: $B/src/carry.o $B/libaxmake.a
+	$(LINK)
+$(OUT)/axmake-guard: $B/src/guard.o $B/libaxmake.a
 	$(LINK)
 # Always with shared libraries: those of HTTP and TLS are large, and get repairs of their own.
 $(OUT)/axmake-http: $(HTTP_SRC:%.c=$B/%.o) $B/libaxmake.a
@@ -93,7 +95,7 @@ $B/bench/fast/cp: bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static -o $@ $<
 
--include $(LIB_OBJ:.o=.d) $(HTTP_SRC:%.c=$B/%.d) $B/src/main.d $B/src/offline.d $B/src/carry.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
+-include $(LIB_OBJ:.o=.d) $(HTTP_SRC:%.c=$B/%.d) $B/src/main.d $B/src/offline.d $B/src/carry.d $B/src/guard.d $(UNIT:=.d) $(PEERS:=.d) $(wildcard $B/fuzz/*.d)
 
 # Trying and testing
 
@@ -300,7 +302,7 @@ install: all
 	install -d $(BIN) $(EXEC) $(SHARE)/rules $(DOC)/doc $(MAN)/man1 $(MAN)/man5 $(BASH) $(ZSH) $(FISH) $(INC)
 	install -m 755 $(OUT)/axmake $(BIN)
 	ln -sf axmake $(BIN)/ax
-	install -m 755 $(OUT)/axmake-offline $(OUT)/axmake-carry $(HTTP:%=$(OUT)/%) $(EXEC)
+	install -m 755 $(OUT)/axmake-offline $(OUT)/axmake-carry $(OUT)/axmake-guard $(HTTP:%=$(OUT)/%) $(EXEC)
 	install -m 644 rules/*.ini $(SHARE)/rules
 	install -m 644 README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md LICENSE $(DOC)
 	install -m 644 doc/*.md doc/*.svg $(DOC)/doc
@@ -329,4 +331,4 @@ dist:
 	git archive --format=tar.gz --prefix=axmake-$(VERSION)/ -o $B/axmake-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf $B
-	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(OUT)/axmake-http
+	rm -f $(OUT)/axmake $(OUT)/ax $(OUT)/axmake-offline $(OUT)/axmake-carry $(OUT)/axmake-guard $(OUT)/axmake-http

@@ -72,7 +72,7 @@ def run_cases(options):
             f.write(f'#!/bin/sh\nexec {" ".join(VALGRIND)} --trace-children=no --child-silent-after-fork=yes --log-file={box}/log.%p {built}/"${{0##*/}}" "$@"\n')
         os.chmod(wrapper, 0o755)
         os.symlink("axmake", os.path.join(box, "ax"))
-        for name in [n for n in ("axmake-offline", "axmake-carry", "axmake-http") if os.path.exists(os.path.join(built, n))]:
+        for name in [n for n in ("axmake-offline", "axmake-carry", "axmake-guard", "axmake-http") if os.path.exists(os.path.join(built, n))]:
             os.symlink(os.path.join(built, name), os.path.join(box, name))
         p = subprocess.run([sys.executable, os.path.join(HERE, "cli", "run.py"), "--axmake", wrapper, "--limit", str(LIMIT_S), *(options.cases or find_cases(CASES))], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         said = ""

@@ -25,7 +25,7 @@ def deb_holds_all_that_make_install_does(box):
     path, _ = system.package()
     to = box.path("installed")
     built = os.path.dirname(box.axmake)
-    box.call(f"make -s -C {TREE} OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-http DESTDIR={to} PREFIX=/usr install").ok()
+    box.call(f"make -s -C {TREE} OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-guard -o {built}/axmake-http DESTDIR={to} PREFIX=/usr install").ok()
     installed = {os.path.relpath(os.path.join(p, f), to) for p, _, files in os.walk(to) for f in files}
     listed = box.call(f"dpkg-deb --fsys-tarfile {path} | tar -t").ok().text.split("\n")
     packed = {re.sub(r"^\./", "", n) for n in listed if n and not n.endswith("/")}

@@ -27,7 +27,7 @@ class Elf:
 
 
 def programs(box):
-    found = [Elf(os.path.join(os.path.dirname(box.axmake), name)) for name in ("axmake", "axmake-offline", "axmake-carry")]
+    found = [Elf(os.path.join(os.path.dirname(box.axmake), name)) for name in ("axmake", "axmake-offline", "axmake-carry", "axmake-guard")]
     if any(b"__asan_init" in e.bytes or b"__gcov_dump" in e.bytes or b"__tsan_init" in e.bytes for e in found):
         raise Skipped("a build with a sanitizer, which has no hardening")
     return found

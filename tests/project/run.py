@@ -172,9 +172,9 @@ def make_alone_says_that_libraries_are_missing(box):
 def an_installed_axmake_runs_from_its_place_and_can_be_taken_away(box):
     built = os.path.dirname(box.axmake)
     to = box.path("to")
-    make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-http DESTDIR={to} PREFIX=/opt/ax"
+    make = f"make -C {TREE} -s OUT={built} B={box.path('none')} -o {built}/axmake -o {built}/axmake-offline -o {built}/axmake-carry -o {built}/axmake-guard -o {built}/axmake-http DESTDIR={to} PREFIX=/opt/ax"
     box.call(f"{make} install").ok()
-    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "libexec/axmake/axmake-carry", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", "share/axmake/events.schema.json", "include/axmake.mk", "share/doc/axmake/examples/demo.sh", *COMPLETIONS, "share/doc/axmake/doc/reference.md", "share/doc/axmake/doc/session.svg", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
+    for path in ("bin/axmake", "bin/ax", "libexec/axmake/axmake-offline", "libexec/axmake/axmake-carry", "libexec/axmake/axmake-guard", "share/axmake/rules/offline.ini", "share/doc/axmake/README.md", "share/axmake/workflow.schema.json", "share/axmake/events.schema.json", "include/axmake.mk", "share/doc/axmake/examples/demo.sh", *COMPLETIONS, "share/doc/axmake/doc/reference.md", "share/doc/axmake/doc/session.svg", *(f"share/man/man{p[-1]}/{p}" for p in pages.PAGES)):
         check(os.path.exists(os.path.join(to, "opt/ax", path)), f"no {path}")
     equal(os.path.exists(os.path.join(to, "opt/ax/libexec/axmake/axmake-http")), os.path.exists(os.path.join(built, "axmake-http")))
     equal([f for f in os.listdir(os.path.join(to, "opt/ax/share/doc/axmake/doc")) if not f.endswith((".md", ".svg"))], [])
