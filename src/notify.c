@@ -97,7 +97,7 @@ void notify_run(struct program *g, int status, struct str summary)
 	if (!os_find_program(a, argv[0], getenv("PATH"), &file)) {
 		why = "there is no such program";
 	} else {
-		struct spawn s = {.file = arena_copy(a, file).p, .argv = argv, .envp = environment(a, status, summary), .in = in, .out = STDERR_FILENO, .err = STDERR_FILENO, .keep = {-1, -1}};
+		struct spawn s = {.file = arena_copy(a, file).p, .argv = argv, .envp = environment(a, status, summary), .in = in, .out = STDERR_FILENO, .err = STDERR_FILENO, .keep = {-1, -1, -1}};
 		int err = in < 0 ? errno : process_spawn(&s, &pid);
 		why = err ? os_error(err) : attend(a, pid);
 	}

@@ -188,6 +188,13 @@ static bool still_same(void *id, pid_t pid)
 	return proc_stat_read(pid, &st) && st.start == seen->start;
 }
 
+/* The first process of a sandbox, and its children: who builds it, and who watches. Those in it are below. */
+static bool is_of_box(const struct ending *e, pid_t pid)
+{
+	struct proc_stat st;
+	return e->boxed && (pid == e->group || (proc_stat_read(pid, &st) && st.parent == e->group));
+}
+
 /* Signals what is in the look and not in `done`, and counts it. Returns how many these were. */
 static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 {
@@ -196,7 +203,7 @@ static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 	for (size_t i = 0; i < k->living.of.n; i++) {
 		struct process_id id = k->living.of.p[i];
 		const struct proc_stat st = {.pid = id.pid, .start = id.start};
-		if (process_ids_have(done, &st) || (e->boxed && sig == SIGTERM && id.pid == e->group))
+		if (process_ids_have(done, &st) || (sig == SIGTERM && is_of_box(e, id.pid)))
 			continue;
 		int err = aim_signal(id.pid, sig, still_same, &id);
 		fresh++;

@@ -40,6 +40,7 @@ static enum try_class publish(struct job *j)
 void finish_told(struct job *j, enum try_class class)
 {
 	struct outcome *o = &j->outcome;
+	sandbox_tell(j);
 	if (class == TRY_OK && j->task->kind == TASK_AGENT)
 		shelf_forget(j);
 	if (j->resumed && !(class & (TRY_CHECK | TRY_TRANSIENT)))

@@ -257,7 +257,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 	int highest = child[0] > child[1] ? child[0] : child[1];
 	inherited_make_room(highest);
 	admission_crowd(s->admission, inherited_is_short(highest));
-	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1]}, isolate_place(j), sandbox_file_size(j), &j->step};
+	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1], sandbox_notes(j)}, isolate_place(j), sandbox_file_size(j), &j->step};
 	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
 	if (!err)
 		err = process_spawn(&sp, &j->pid);

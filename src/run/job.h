@@ -17,6 +17,8 @@
 struct choice;
 struct remote;
 struct choice_none;
+struct notes;
+struct words_list;
 struct executor_places;
 #include "run/taskheap.h"
 
@@ -85,6 +87,7 @@ struct job {
 	enum end_cause cause;
 	struct loop_timer disk_timer; /* looks at what it has written, in a sandbox */
 	uint64_t disk_before;   /* bytes that stood in its view */
+	struct notes *notes;    /* of what its sandbox refused; NULL: there are none */
 	unsigned disk_closed;   /* in how many looks in a row it had a folder that may not be read */
 	bool cut;               /* its output was not read to its end, for a second signal */
 	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */
@@ -196,6 +199,8 @@ struct sched {
 	uint64_t next_start_id;          /* counts on from a random number */
 	VEC(struct view *) views;        /* of all isolated tasks on their way */
 	struct mask mask;                /* values that are not to be seen */
+	const char *guard;               /* the program that sees what sandboxes refuse; NULL: there is none, or it does not work here */
+	bool guard_sought, unwatched_told;
 	struct str outer_mark;           /* AX_RUN as inherited */
 	size_t retrying;                 /* jobs in PHASE_WAITING */
 	bool judging_all;                /* see judging_all */
@@ -393,6 +398,12 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 uint64_t sandbox_file_size(const struct job *j);     /* bytes that its program may write into any file; 0: as many as axmake may */
 void sandbox_attend(struct job *j);                  /* its program runs: what it writes into its view is measured, and too much ends it */
 struct str sandbox_disk_full(struct job *j);         /* what is said then */
+/* What a sandbox refuses. */
+const char *sandbox_find_guard(struct sched *s);    /* s->guard, which is looked for once */
+void sandbox_guard(struct job *j, const char *bwrap, bool network, struct words_list *w); /* the words before bubblewrap's own, if it is to be watched */
+int sandbox_notes(const struct job *j);              /* the descriptor that stays open for that; -1: none */
+void sandbox_tell(struct job *j);                    /* a try has ended: warns of what was refused and not told yet */
+void sandbox_gone(struct job *j);                    /* before the job is freed */
 
 /* Executors. */
 bool executor_carries(const struct task *t);          /* do its files go there, and what it made come back? */

@@ -87,7 +87,7 @@ static bool wait_for(pid_t pid, int64_t end_ns, int *status)
 static bool start(struct arena *a, char *const argv[], int out, pid_t *pid, struct str *why)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct spawn s = {.file = argv[0], .argv = argv, .envp = environ, .in = null_fd, .out = out, .err = null_fd, .keep = {-1, -1}};
+	struct spawn s = {.file = argv[0], .argv = argv, .envp = environ, .in = null_fd, .out = out, .err = null_fd, .keep = {-1, -1, -1}};
 	int err = null_fd < 0 ? errno : process_spawn(&s, pid);
 	if (null_fd >= 0)
 		close(null_fd);

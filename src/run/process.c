@@ -62,7 +62,7 @@ static int child_descriptors(const struct spawn *s)
 			return errno;
 	/* All are close-on-exec from birth; this is for what a library opened. Old kernels lack it, which harms nothing. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof s->keep / sizeof *s->keep; i++)
 		if (s->keep[i] >= 3 && fcntl(s->keep[i], F_SETFD, 0) < 0)
 			return errno;
 	return 0;

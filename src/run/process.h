@@ -23,7 +23,7 @@ struct spawn {
 	const char *first_file; /* tried before, with words of its own; where it cannot be executed nobody is told. NULL: none */
 	char *const *first_argv;
 	int in, out, err;      /* become 0, 1, 2 */
-	int keep[2];           /* further descriptors that stay open (the jobserver's), or -1 */
+	int keep[3];           /* further descriptors that stay open (the jobserver's, and what a sandbox's guard notes in), or -1 */
 	const struct place *place; /* NULL: where this process is */
 	uint64_t file_size;    /* bytes that it may write into any file (RLIMIT_FSIZE); 0: as this process */
 	const char **step;     /* where an error came on the way to that place: which step it was. NULL: nobody asks */
@@ -73,7 +73,7 @@ void process_marked(struct str mark_prefix, struct pid_list *out);
 
 /* Ending a task: SIGTERM once to each process, a grace for the whole, SIGKILL, until none is left. A state machine that the scheduler turns. */
 struct ending {
-	bool boxed;         /* its first process is bubblewrap, which is not told to end: all in the sandbox would be killed with it, without a grace. What is ended is not counted */
+	bool boxed;         /* its first process and the children of that are a sandbox's own, and not told to end: all in it would be killed with them, without a grace. What is ended is not counted */
 	pid_t group;        /* the task's first process = its session and group */
 	struct str mark;    /* its own part of AX_RUN */
 	int64_t kill_at_ns; /* monotonic; 0: not begun */

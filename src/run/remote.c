@@ -222,7 +222,7 @@ static int start(struct str program, const struct wire_config *c, int *fd, pid_t
 	int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	int err = null_fd < 0 ? errno : 0;
 	char *argv[] = {(char *)program.p, NULL};
-	struct spawn s = {.file = program.p, .argv = argv, .envp = environ, .in = ends[1], .out = null_fd, .err = STDERR_FILENO, .keep = {c->root_fd, c->store_fd}};
+	struct spawn s = {.file = program.p, .argv = argv, .envp = environ, .in = ends[1], .out = null_fd, .err = STDERR_FILENO, .keep = {c->root_fd, c->store_fd, -1}};
 	if (!err)
 		err = process_spawn(&s, pid);
 	if (null_fd >= 0)

@@ -243,6 +243,7 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 		*why = STR("'" BWRAP "' for its sandbox is not installed any more");
 		return false;
 	}
+	sandbox_guard(j, bwrap.p, s->network, &w);
 	vec_push(m.a, &w.of, (char *)BWRAP);
 	push_walls(m.a, &w, s->network);
 	add_system(&m);
@@ -258,7 +259,7 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 	vec_push(m.a, &w.of, (char *)"--chdir");
 	vec_push(m.a, &w.of, (char *)isolate_root(j).p);
 	push_program(m.a, &w, s, call, keep);
-	call->file = bwrap.p;
+	call->file = j->notes ? j->sched->guard : bwrap.p;
 	call->argv = w.of.p;
 	return true;
 }
@@ -273,28 +274,39 @@ static const struct task *wants_sandbox(const struct graph *g)
 	return NULL;
 }
 
-/* An empty sandbox, once. STR_NONE: it can be had. */
-static struct str why_not(struct sched *s, struct arena *a)
+/* An empty sandbox. false with what was said, or why. */
+static bool can_be_built(struct mounts *m, const char *guard, const char *bwrap, struct str *said, struct str *why)
 {
 	static const char *const before[] = {"/bin/sh", "-c", "exec \"$@\" 2>&1", "sh", NULL};
 	static const char *const after[] = {"--", "/bin/sh", "-c", ":", NULL};
+	const char *const guarded[] = {guard, "-", "none", bwrap, BWRAP, NULL}, *const bare[] = {bwrap, NULL};
 	enum { LIMIT_S = 30, MOST = 4096 };
 	struct words_list w = {0};
+	add_words(m->a, &w, before);
+	add_words(m->a, &w, guard ? guarded : bare);
+	push_walls(m->a, &w, false);
+	mounts_words(m, 1 << 20, &w);
+	add_words(m->a, &w, after);
+	vec_push(m->a, &w.of, NULL);
+	return probe_output(m->a, w.of.p, LIMIT_S * NS_PER_S, MOST, said, why);
+}
+
+/* One with its guard, once, and without where that does not do. STR_NONE: it can be had. */
+static struct str why_not(struct sched *s, struct arena *a)
+{
 	struct mounts m = {.a = a};
 	struct str bwrap, said = STR_NONE, why = STR_NONE;
+	const char *guard = sandbox_find_guard(s);
 	if (!os_find_program(a, BWRAP, s->path_env, &bwrap))
 		return STR("'" BWRAP "' is not installed (not found in PATH); install bubblewrap (on Debian: apt install bubblewrap)");
 	add_system(&m);
 	for (size_t i = 0; i < m.all.n; i++)
 		if (m.all.p[i].kind == MOUNT_EMPTY && str_eq(m.all.p[i].at, s->c->graph->root))
 			return arena_printf(a, "it is to hide '%.*s', which is the root: work in a folder below", STR_ARG(s->c->graph->root));
-	add_words(a, &w, before);
-	vec_push(a, &w.of, (char *)bwrap.p);
-	push_walls(a, &w, false);
-	mounts_words(&m, 1 << 20, &w);
-	add_words(a, &w, after);
-	vec_push(a, &w.of, NULL);
-	if (probe_output(a, w.of.p, LIMIT_S * NS_PER_S, MOST, &said, &why))
+	if (guard && can_be_built(&m, guard, bwrap.p, &said, &why))
+		return STR_NONE;
+	s->guard = NULL;
+	if (can_be_built(&m, NULL, bwrap.p, &said, &why))
 		return STR_NONE;
 	said = str_trim(said);
 	said = str_sub(said, 0, str_find(said, STR("\n"), 0));

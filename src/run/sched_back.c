@@ -100,6 +100,7 @@ void sched_job_gone(struct job *j)
 	sbuf_free(&j->carry[0]);
 	sbuf_free(&j->carry[1]);
 	executor_gone(j);
+	sandbox_gone(j);
 	arena_free(&j->arena);
 	free(j);
 }
