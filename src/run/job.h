@@ -402,7 +402,7 @@ struct str sandbox_disk_full(struct job *j);         /* what is said then */
 const char *sandbox_find_guard(struct sched *s);    /* s->guard, which is looked for once */
 void sandbox_guard(struct job *j, const char *bwrap, bool network, struct words_list *w); /* the words before bubblewrap's own, if it is to be watched */
 int sandbox_notes(const struct job *j);              /* the descriptor that stays open for that; -1: none */
-void sandbox_tell(struct job *j);                    /* a try has ended: warns of what was refused and not told yet */
+void sandbox_tell(struct job *j);                    /* a try has ended: fills outcome.refused, and warns of what was not told yet */
 void sandbox_gone(struct job *j);                    /* before the job is freed */
 
 /* Executors. */

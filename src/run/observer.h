@@ -33,6 +33,13 @@ enum event_kind {
 	EVENT_RUN_END,
 };
 
+/* What a sandbox refused. */
+struct refused {
+	struct str what; /* "~/.ssh/id", "192.0.2.1:80", "process 4711" */
+	const char *why; /* a word or few: "hidden" */
+	uint32_t times;
+};
+
 /* How a task's last try ended. */
 struct outcome {
 	enum try_class class;
@@ -61,6 +68,8 @@ struct outcome {
 	struct str log_path;
 	uint64_t log_size;
 	struct str tail;    /* the last bytes */
+	const struct refused *refused; /* by its sandbox, in all tries, as it was seen */
+	size_t n_refused;
 };
 
 /* Did it take anything in this run? What takes up an answer of an earlier one, and asks nobody else, did not. */

@@ -84,37 +84,54 @@ static struct str path_said(struct job *j, struct str path)
 	return path;
 }
 
-static void put_refusal(struct job *j, const struct refusal *r, struct sbuf *b)
+static struct str what_said(struct job *j, const struct refusal *r)
+{
+	struct arena *a = &j->arena;
+	struct str what = arena_copy(a, (struct str){r->what, strnlen(r->what, sizeof r->what)});
+	if (r->why == REFUSED_PROCESS)
+		return arena_printf(a, "process %.*s", STR_ARG(what));
+	return arena_copy(a, mask_copy(&j->sched->mask, a, str_starts(what, STR("/")) ? path_said(j, what) : what));
+}
+
+/* All that is noted by now. */
+static void take(struct job *j, const struct refusals *from)
 {
 	static const char *const whys[N_REFUSAL_WHYS] = {
 		[REFUSED_HIDDEN] = "hidden", [REFUSED_READ_ONLY] = "not to be written", [REFUSED_NETWORK] = "no network", [REFUSED_PROCESS] = "outside"};
-	struct str what = {r->what, strnlen(r->what, sizeof r->what)};
-	if (r->why >= N_REFUSAL_WHYS)
-		return;
-	sbuf_lit(b, b->n ? ", " : "");
-	if (r->why == REFUSED_PROCESS)
-		sbuf_lit(b, "process ");
-	sbuf_str(b, *what.p == '/' ? path_said(j, what) : what);
-	sbuf_printf(b, " (%s", whys[r->why]);
-	if (r->times > 1)
-		sbuf_printf(b, ", %u times", r->times);
-	sbuf_char(b, ')');
+	uint32_t n = from->n < REFUSALS_MOST ? from->n : REFUSALS_MOST;
+	struct refused *all = arena_array(&j->arena, struct refused, n + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct refusal *r = &from->all[i];
+		all[i] = (struct refused){what_said(j, r), whys[r->why % N_REFUSAL_WHYS], r->times};
+	}
+	j->outcome.refused = all;
+	j->outcome.n_refused = n;
+}
+
+static void warn_of(struct job *j, uint32_t first, bool more)
+{
+	const struct outcome *o = &j->outcome;
+	struct sbuf b = {0};
+	for (size_t i = first; i < o->n_refused; i++) {
+		const struct refused *r = &o->refused[i];
+		sbuf_printf(&b, "%s%.*s (%s", b.n ? ", " : "", STR_ARG(r->what), r->why);
+		if (r->times > 1)
+			sbuf_printf(&b, ", %u times", r->times);
+		sbuf_char(&b, ')');
+	}
+	if (b.n)
+		sched_warn(j->sched, j->task, "its sandbox refused: %.*s%s", (int)b.n, b.p, more ? " and more" : "");
+	sbuf_free(&b);
 }
 
 void sandbox_tell(struct job *j)
 {
 	struct notes *n = j->notes;
-	struct sbuf b = {0};
 	if (!n)
 		return;
-	uint32_t have = n->map->n < REFUSALS_MOST ? n->map->n : REFUSALS_MOST;
-	for (; n->told < have; n->told++)
-		put_refusal(j, &n->map->all[n->told], &b);
-	if (b.n && n->map->more)
-		sbuf_printf(&b, " and more");
-	if (b.n)
-		sched_warn(j->sched, j->task, "its sandbox refused: %.*s", (int)b.n, b.p);
-	sbuf_free(&b);
+	take(j, n->map);
+	warn_of(j, n->told, n->map->more);
+	n->told = (uint32_t)j->outcome.n_refused;
 	if (n->map->watch == WATCH_IMPOSSIBLE)
 		tell_unwatched(j, n->map->error);
 	if (n->map->watch == WATCH_LOST && !n->lost) {

@@ -224,6 +224,22 @@ static void set_result(struct line *l)
 		jsonout_null(&l->o, "result");
 }
 
+/* Nothing is said where nothing was. */
+static void set_refused(struct line *l, const struct outcome *out)
+{
+	if (!out->n_refused)
+		return;
+	jsonout_array(&l->o, "refused");
+	for (size_t i = 0; i < out->n_refused; i++) {
+		jsonout_object(&l->o, NULL);
+		set_text(l, "what", out->refused[i].what);
+		jsonout_word(&l->o, "why", out->refused[i].why);
+		jsonout_count(&l->o, "times", out->refused[i].times);
+		jsonout_end(&l->o);
+	}
+	jsonout_end(&l->o);
+}
+
 static void on_end(struct line *l)
 {
 	const struct task *t = l->e->task;
@@ -245,6 +261,7 @@ static void on_end(struct line *l)
 		set_saved(l, out);
 	else if (t->kind == TASK_AGENT)
 		set_usage(l, out);
+	set_refused(l, out);
 	jsonout_text(&l->o, "log", failure_log(&log, t, out) ? sbuf_view(&log) : STR_NONE);
 	set_result(l);
 	sbuf_free(&log);

@@ -203,6 +203,8 @@ static void on_end(struct ledger *l, struct ledger_entry *e, const struct event 
 	e->signal = o->signaled ? o->status : -1;
 	if (failed)
 		take_failure(l, e, o);
+	for (size_t i = 0; i < o->n_refused; i++)
+		vec_push(&l->arena, &e->refused, ((struct refused){ledger_masked(l, o->refused[i].what), o->refused[i].why, o->refused[i].times}));
 	if (failure_log(&log, ev->task, o))
 		e->log = ledger_masked(l, sbuf_view(&log));
 	if (ev->task->kind == TASK_AGENT && outcome_asked(o))

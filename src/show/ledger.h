@@ -50,6 +50,7 @@ struct ledger_entry {
 	const char *class; /* of a failure; NULL: none */
 	struct str provider, log, tail, session;
 	VEC(struct ledger_try) tries;
+	VEC(struct refused) refused; /* by its sandbox */
 	bool running;      /* its last try has not ended */
 	int status, signal; /* of its last try; -1: none */
 	uint32_t n_tries;

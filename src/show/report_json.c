@@ -73,6 +73,21 @@ static void add_tries(struct jsonout *o, const struct report *r, const struct le
 	jsonout_end(o);
 }
 
+static void add_refused(struct jsonout *o, const struct ledger_entry *e)
+{
+	if (!e->refused.n)
+		return;
+	jsonout_array(o, "refused");
+	for (size_t i = 0; i < e->refused.n; i++) {
+		jsonout_object(o, NULL);
+		jsonout_text(o, "what", e->refused.p[i].what);
+		jsonout_word(o, "why", e->refused.p[i].why);
+		jsonout_count(o, "times", e->refused.p[i].times);
+		jsonout_end(o);
+	}
+	jsonout_end(o);
+}
+
 static void add_saved(struct jsonout *o, int64_t ns, int64_t tokens, double cost)
 {
 	jsonout_object(o, "saved");
@@ -144,6 +159,7 @@ void report_add_task(struct jsonout *o, const struct report *r, const struct led
 	jsonout_end(o);
 	jsonout_real(o, "cost_usd", e->cost_usd);
 	add_saved(o, e->saved_ns, e->saved_tokens, e->saved_usd);
+	add_refused(o, e);
 	jsonout_known(o, "log", e->log);
 	jsonout_known(o, "tail", e->tail);
 }

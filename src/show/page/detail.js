@@ -61,6 +61,10 @@ function tries(t) {
 		el("tbody", {}, ...t.tries.map((x, i) => el("tr", {}, ...cells(x, i).map((c) => el("td", {}, c))))))));
 }
 
+function refused(t) {
+	return t.refused && section("Refused by its sandbox", true, el("ul", {class: "paths"}, ...t.refused.map((r) => el("li", {}, r.what, el("span", {class: "muted"}, " " + r.why + (r.times > 1 ? ", " + r.times + " times" : ""))))));
+}
+
 function promptSection(t, x) {
 	const from = {run: "", earlier: "As its agent was last asked, in an earlier run.", workflow: "As the workflow has it: nobody was asked in this run."}[x.prompt_from];
 	return x.prompt && section("Prompt", t.state !== "failed", from && el("p", {class: "muted"}, from), block(x.prompt, "Prompt", t.file + ":" + t.line));
@@ -135,6 +139,7 @@ function allOf(t) {
 		...whySentences(t),
 		facts(t),
 		last,
+		refused(t),
 		t.tries.length > 1 && tries(t),
 		...(x ? [answerSection(t, x), promptSection(t, x), scriptSection(t, x), x.check && section("Check", false, block(x.check, "Check", t.file + ":" + t.line)), logSection(t, x), filesSection(x)] : []),
 		!x && t.kind !== "group" && el("p", {class: "muted"}, "Its texts are still being read."),
