@@ -43,6 +43,7 @@ struct sandbox {
 	struct text_list read, write; /* paths, absolute or below "~/" */
 	uint64_t disk;               /* bytes that it may write, in all and in any file */
 	uint32_t processes;          /* at once, threads too */
+	bool watch;                  /* is it looked at what it refuses? */
 };
 
 enum on_edit { ON_EDIT_DEFAULT, ON_EDIT_KEEP, ON_EDIT_RERUN, ON_EDIT_FAIL };

@@ -58,6 +58,7 @@ static void read_parts(struct reader *r, const struct node *value, struct sandbo
 	    {"write", 2, read_paths, offsetof(struct sandbox, write), false},
 	    {"disk", 3, read_disk, 0, false},
 	    {"processes", 4, read_processes, 0, false},
+	    {"watch", 5, read_bool, offsetof(struct sandbox, watch), false},
 	};
 	static const struct key_table table = {"'sandbox'", rows, sizeof rows / sizeof *rows, NULL, NULL};
 	struct slots slots;
@@ -74,7 +75,7 @@ void read_sandbox(struct reader *r, const struct key_row *row, const struct node
 	struct str text;
 
 	(void)row;
-	*s = (struct sandbox){.network = true, .disk = DISK_UNLESS_SAID, .processes = PROCESSES_UNLESS_SAID};
+	*s = (struct sandbox){.network = true, .disk = DISK_UNLESS_SAID, .processes = PROCESSES_UNLESS_SAID, .watch = true};
 	if (value->kind == NODE_MAP)
 		read_parts(r, value, s);
 	else if (reader_scalar(r, key->text, value, wants, &text) && !value_bool(text, &yes))

@@ -4,7 +4,7 @@
 
 #include "load/reader.h"
 
-/* sandbox: true|false|{network: false, read: [..], write: [..], disk: 10G, processes: 500}, into a struct task_def. */
+/* sandbox: true|false|{network: false, read: [..], write: [..], disk: 10G, processes: 500, watch: false}, into a struct task_def. */
 key_read_fn read_sandbox;
 
 #endif
