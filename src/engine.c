@@ -14,6 +14,7 @@
 #include "notify.h"
 #include "reports.h"
 #include "round.h"
+#include "run/pidgroup.h"
 #include "run/previous.h"
 #include "run/process.h"
 #include "run/sched.h"
@@ -174,8 +175,10 @@ void engine_end_previous(const struct program *g)
 	if (far.failed || far.err)
 		fprintf(stderr, "%s: warning: what an earlier run left to executors could not all be cancelled%s%s; the next run tries again\n", g->name, far.err ? ": " : "",
 			far.err ? os_error(far.err) : "");
-	if (g->project.killed_run)
+	if (g->project.killed_run) {
 		store_tidy(&g->project.store);
+		pidgroup_sweep(g->project.store.fd);
+	}
 	int left = previous_views(&g->project.store);
 	if (left)
 		fprintf(stderr, "%s: warning: cannot remove what an earlier run left in .axmake/views: %s\n", g->name, os_error(left));

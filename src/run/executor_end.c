@@ -128,7 +128,7 @@ static bool start_cancel(struct job *j, const struct executor *e)
 	if (!w.of.p[0] || !executor_find(&j->arena, s->c->root, s->path_env, w.of.p[0], &file) || s->null_fd < 0)
 		return false;
 	j->elsewhere.status = j->status;
-	struct spawn sp = {file.p, w.of.p, s->base_env, NULL, NULL, s->null_fd, s->null_fd, s->null_fd, {-1, -1}, NULL, 0, NULL};
+	struct spawn sp = {file.p, w.of.p, s->base_env, NULL, NULL, s->null_fd, s->null_fd, s->null_fd, {-1, -1}, NULL, 0, NULL, NULL};
 	if (process_spawn(&sp, &j->pid))
 		return false;
 	j->phase = PHASE_CANCELLING;

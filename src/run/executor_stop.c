@@ -17,7 +17,7 @@ static bool start_words(struct job *j)
 	vec_push(&j->arena, &w.of, NULL);
 	if (!w.of.p[0] || !executor_find(&j->arena, s->c->root, s->path_env, w.of.p[0], &file) || s->null_fd < 0)
 		return false;
-	struct spawn sp = {file.p, w.of.p, s->base_env, NULL, NULL, s->null_fd, s->null_fd, s->null_fd, {-1, -1}, NULL, 0, NULL};
+	struct spawn sp = {file.p, w.of.p, s->base_env, NULL, NULL, s->null_fd, s->null_fd, s->null_fd, {-1, -1}, NULL, 0, NULL, NULL};
 	if (process_spawn(&sp, &pid))
 		return false;
 	vec_push(NULL, &s->strangers.pids, pid); /* it may end after all tasks have */

@@ -257,7 +257,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 	int highest = child[0] > child[1] ? child[0] : child[1];
 	inherited_make_room(highest);
 	admission_crowd(s->admission, inherited_is_short(highest));
-	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1], sandbox_notes(j)}, isolate_place(j), sandbox_file_size(j), &j->step};
+	struct spawn sp = {call->file, call->argv, env, call->plain_file, call->plain_argv, in, child[0], child[1], {je->keep[0], je->keep[1], sandbox_notes(j)}, isolate_place(j), sandbox_file_size(j), &j->step, &j->group};
 	err = j->checking ? 0 : salvage_begin(j); /* now that no earlier output stands there */
 	if (!err)
 		err = process_spawn(&sp, &j->pid);
@@ -294,6 +294,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		without_shell(j, call->script, call, env);
 	int err = spawn(j, call, &je, env);
 	if (err) {
+		sandbox_ended(j);
 		j->scarce = err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
 		executor_unstarted(j);
 		if (!j->checking)
@@ -438,7 +439,7 @@ struct job *job_make(struct sched *s, struct task *t)
 	if (t->id < s->c->graph->tasks.n)
 		j->taken = usual_taken(s->c->log, s->c->graph->workflow->file, t);
 	j->timer.self = j;
-	j->hold.fd = j->place.fd = -1;
+	j->hold.fd = j->place.fd = j->group.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};
 	s->jobs[t->id] = j;
 	return j;

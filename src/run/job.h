@@ -8,6 +8,7 @@
 #include "run/capture.h"
 #include "run/left.h"
 #include "run/mask.h"
+#include "run/pidgroup.h"
 #include "run/process.h"
 #include "run/sched.h"
 #include "run/live.h"
@@ -85,6 +86,8 @@ struct job {
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
+	struct pidgroup group;  /* in which its sandbox's processes are counted, */
+	uint32_t unforked, unforked_told; /* and how many more were refused in all tries; as was told last */
 	struct loop_timer disk_timer; /* looks at what it has written, in a sandbox */
 	uint64_t disk_before;   /* bytes that stood in its view */
 	struct notes *notes;    /* of what its sandbox refused; NULL: there are none */
@@ -226,6 +229,7 @@ struct sched {
 	VEC(struct executor_host) hosts;
 	VEC(struct executor_lane) lanes;
 	uint64_t lanes_given;
+	struct pidgroups groups;         /* of sandboxes */
 	struct executor_places *executor_places; /* NULL: nobody asked yet */
 	VEC(const struct executor *) to_end; /* those used in this run that have an `end` */
 	struct left_list left;           /* tries of `leave` tasks that ended well */
@@ -396,6 +400,8 @@ bool sandbox_possible(struct sched *s);              /* as isolate_possible */
 /* Puts the call into the task's sandbox, if it is to have one. keep: descriptors that stay open; env: what the program will find, NULL-terminated. false with *why. */
 bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *const *env, struct str *why);
 uint64_t sandbox_file_size(const struct job *j);     /* bytes that its program may write into any file; 0: as many as axmake may */
+void sandbox_ended(struct job *j);                   /* its program has ended, or was never started: its group goes */
+void sandbox_end_run(struct sched *s);
 void sandbox_attend(struct job *j);                  /* its program runs: what it writes into its view is measured, and too much ends it */
 struct str sandbox_disk_full(struct job *j);         /* what is said then */
 /* What a sandbox refuses. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "run/inherited.h"
+#include "run/pidgroup.h"
 
 int process_become_reaper(void)
 {
@@ -101,6 +102,8 @@ static int child_start(const struct spawn *s, const struct inherited *in, pid_t 
 		return ESRCH; /* it died before the signal was asked for: nobody reads this */
 	if (setsid() < 0)
 		return errno;
+	if (s->group && s->group->fd >= 0)
+		pidgroup_join(s->group->fd); /* where that cannot be, a limit of its own is left to it */
 	/* Before the descriptors: those of namespaces may be in the way of 0-2. */
 	int err = s->place ? child_place(s->place, step) : 0;
 	if (!err)

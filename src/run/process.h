@@ -17,6 +17,8 @@ struct place {
 	const char *folder;    /* NULL: this process's own */
 };
 
+struct pidgroup;
+
 struct spawn {
 	const char *file;      /* the program: a path with '/', found before */
 	char *const *argv, *const *envp;
@@ -27,6 +29,7 @@ struct spawn {
 	const struct place *place; /* NULL: where this process is */
 	uint64_t file_size;    /* bytes that it may write into any file (RLIMIT_FSIZE); 0: as this process */
 	const char **step;     /* where an error came on the way to that place: which step it was. NULL: nobody asks */
+	const struct pidgroup *group; /* in which it is counted, if it can be; NULL: none */
 };
 
 /* Makes this process the reaper of its orphaned descendants (PR_SET_CHILD_SUBREAPER). 0 or errno. Once, before the first spawn. */

@@ -128,6 +128,7 @@ static void drain_on(void *job)
 static void all_ended(struct job *j)
 {
 	struct sched *s = j->sched;
+	sandbox_ended(j);
 	if (j->failed) {
 		finish_failed(j);
 		return;

@@ -214,17 +214,32 @@ static int free_descriptor(const int keep[2])
 	return fd;
 }
 
-/* A limit on processes counts those of the namespace only from within it. And what is left when the sandbox's first program ends is killed: that is a shell, which waits for
+/* Outside are bubblewrap and, where it is watched, the guard and its watcher. In there are another bubblewrap and the shell below. */
+static uint64_t most_in_group(const struct job *j)
+{
+	uint64_t most = sandbox_of(j)->processes < 2 ? 2 : sandbox_of(j)->processes;
+	return most + (j->notes ? 3 : 1);
+}
+
+/* No more than axmake itself may have: that could not be set. */
+static uint64_t process_limit(const struct sandbox *s, bool grouped)
+{
+	uint64_t most = (uint64_t)s->processes + (grouped ? 2 : 0);
+	struct rlimit own;
+	return getrlimit(RLIMIT_NPROC, &own) || most < own.rlim_max ? most : own.rlim_max;
+}
+
+/* A limit on processes counts those of the namespace only from within it; where a group counts them, that is to be the one that refuses, since it tells. And what is left when the sandbox's first program ends is killed: that is a shell, which waits for
  * the task's own, and once it has been told to end for all others too. What it has to say itself of their ends nobody wants to read. */
-static void push_program(struct arena *a, struct words_list *w, const struct sandbox *s, const struct call *call, const int keep[2])
+static void push_program(struct arena *a, struct words_list *w, const struct sandbox *s, const struct call *call, const int keep[2], bool grouped)
 {
 	static const char text[] = "exec %1$d>&2 2>/dev/null\n"
-				   "ulimit -p %2$u || ulimit -u %2$u || exit\n"
+				   "ulimit -p %2$llu || ulimit -u %2$llu || exit\n"
 				   "trap 'while set -- /proc/[0-9]*; [ $# -gt 2 ]; do sleep 0.05; done' TERM\n"
 				   "(exec \"$@\" 2>&%1$d %1$d>&-)\n"
 				   "status=$?\n"
 				   "exit $status";
-	const char *const first[] = {"--", "/bin/sh", "-c", arena_printf(a, text, free_descriptor(keep), s->processes).p, "sh", call->file, NULL};
+	const char *const first[] = {"--", "/bin/sh", "-c", arena_printf(a, text, free_descriptor(keep), (unsigned long long)process_limit(s, grouped)).p, "sh", call->file, NULL};
 	add_words(a, w, first);
 	for (char **word = call->argv + 1; *word; word++)
 		vec_push(a, &w->of, *word);
@@ -259,10 +274,23 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 	mounts_words(&m, s->disk, &w);
 	vec_push(m.a, &w.of, (char *)"--chdir");
 	vec_push(m.a, &w.of, (char *)isolate_root(j).p);
-	push_program(m.a, &w, s, call, keep);
+	bool grouped = pidgroup_make(&j->sched->groups, m.a, j->mark, most_in_group(j), &j->group);
+	push_program(m.a, &w, s, call, keep, grouped);
 	call->file = j->notes ? j->sched->guard : bwrap.p;
 	call->argv = w.of.p;
 	return true;
+}
+
+void sandbox_ended(struct job *j)
+{
+	uint64_t sum = j->unforked + pidgroup_end(&j->sched->groups, &j->group);
+	j->unforked = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+}
+
+void sandbox_end_run(struct sched *s)
+{
+	if (s->groups.noted)
+		pidgroup_sweep(s->c->store->fd);
 }
 
 static const struct task *wants_sandbox(const struct graph *g)

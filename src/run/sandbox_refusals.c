@@ -93,27 +93,32 @@ static struct str what_said(struct job *j, const struct refusal *r)
 	return arena_copy(a, mask_copy(&j->sched->mask, a, str_starts(what, STR("/")) ? path_said(j, what) : what));
 }
 
-/* All that is noted by now. */
+/* All that is noted by now, and last what the kernel has counted, if it has. */
 static void take(struct job *j, const struct refusals *from)
 {
 	static const char *const whys[N_REFUSAL_WHYS] = {
 		[REFUSED_HIDDEN] = "hidden", [REFUSED_READ_ONLY] = "not to be written", [REFUSED_NETWORK] = "no network", [REFUSED_PROCESS] = "outside"};
-	uint32_t n = from->n < REFUSALS_MOST ? from->n : REFUSALS_MOST;
+	uint32_t n = !from ? 0 : from->n < REFUSALS_MOST ? from->n : REFUSALS_MOST;
 	struct refused *all = arena_array(&j->arena, struct refused, n + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct refusal *r = &from->all[i];
 		all[i] = (struct refused){what_said(j, r), whys[r->why % N_REFUSAL_WHYS], r->times};
 	}
+	if (j->unforked)
+		all[n++] = (struct refused){arena_printf(&j->arena, "processes beyond %u", j->task->def->sandbox->processes), "too many", j->unforked};
 	j->outcome.refused = all;
 	j->outcome.n_refused = n;
 }
 
-static void warn_of(struct job *j, uint32_t first, bool more)
+/* Of what is noted, those from `first` to `end`; of what is counted, what has grown. */
+static void warn_of(struct job *j, uint32_t first, uint32_t end, bool more)
 {
 	const struct outcome *o = &j->outcome;
 	struct sbuf b = {0};
 	for (size_t i = first; i < o->n_refused; i++) {
 		const struct refused *r = &o->refused[i];
+		if (i >= end && j->unforked == j->unforked_told)
+			break;
 		sbuf_printf(&b, "%s%.*s (%s", b.n ? ", " : "", STR_ARG(r->what), r->why);
 		if (r->times > 1)
 			sbuf_printf(&b, ", %u times", r->times);
@@ -127,11 +132,15 @@ static void warn_of(struct job *j, uint32_t first, bool more)
 void sandbox_tell(struct job *j)
 {
 	struct notes *n = j->notes;
+	if (!n && !j->unforked)
+		return;
+	take(j, n ? n->map : NULL);
+	uint32_t end = (uint32_t)j->outcome.n_refused - (j->unforked != 0);
+	warn_of(j, n ? n->told : 0, end, n && n->map->more);
+	j->unforked_told = j->unforked;
 	if (!n)
 		return;
-	take(j, n->map);
-	warn_of(j, n->told, n->map->more);
-	n->told = (uint32_t)j->outcome.n_refused;
+	n->told = end;
 	if (n->map->watch == WATCH_IMPOSSIBLE)
 		tell_unwatched(j, n->map->error);
 	if (n->map->watch == WATCH_LOST && !n->lost) {

@@ -339,7 +339,7 @@ static bool go_on(struct sched *s)
 
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 {
-	struct sched s = {.c = c, .arena = a, .watched_fd = -1, .spent = c->spent};
+	struct sched s = {.c = c, .arena = a, .groups = {.a = a, .notes = c->store->fd, .run_id = c->run_id}, .watched_fd = -1, .spent = c->spent};
 	childenv_base(&s);
 	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
@@ -359,6 +359,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	reaper_last(&s);
 	executor_end_run(&s);
 	isolate_tidy(&s);
+	sandbox_end_run(&s);
 	follow_end(&s);
 	sharing_end(&s);
 	choice_free(s.choice);
