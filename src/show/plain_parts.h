@@ -1,4 +1,4 @@
-/* Private to plain*.c, after plain.h: a run as plain lines while it goes on (plain.c), and at its end (plain_end.c). */
+/* Private to plain*.c, after plain.h: a run as plain lines while it goes on (plain.c), each task's end (plain_task.c), and its own (plain_end.c). */
 #ifndef AXMAKE_SHOW_PLAIN_PARTS_H
 #define AXMAKE_SHOW_PLAIN_PARTS_H
 
@@ -31,5 +31,17 @@ struct plain {
 
 /* Are only failures, warnings and outputs wanted? */
 bool plain_quiet(const struct plain *p);
+
+/* Gives the task its number, unless it has one: the N of "[N/M] name: ", which plain_name adds. */
+void plain_number(struct plain *p, const struct task *t);
+void plain_name(struct plain *p, const struct task *t);
+/* Above a task's output: what is called; or "[N/M] name:" alone, where other tasks' lines have come between. */
+void plain_head(struct plain *p, const struct event *e);
+void plain_short_head(struct plain *p, const struct task *t);
+/* What config.why says, once. */
+void plain_say_why(struct plain *p);
+
+void plain_on_end(struct plain *p, const struct event *e);
+void plain_on_retry(struct plain *p, const struct event *e);
 
 #endif

@@ -1,23 +1,15 @@
-/* Two files a provider. NAME.state holds a bucket's text; a lock on its first byte is the right to change it, one on byte TICKETS + n is turn n in the queue.
- * NAME.places holds in each 16 bytes, locked as a whole, the pid of a call's process. All locks belong to open file descriptions. */
 #include "state/limits.h"
+#include "state/limits_parts.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/os.h"
 #include "base/path.h"
-#include "base/vec.h"
 #include "state/limits_folder.h"
 #include "state/store.h"
 
@@ -28,247 +20,6 @@
 /* A descriptor that is closed by its holder's death tells so a moment before its locks go. */
 #define GRACE_NS (50 * NS_PER_MS)
 #define BLIND_NS (250 * NS_PER_MS) /* without inotify */
-#define MUTEX_TRIES 20
-
-struct limit {
-	struct limits *of;
-	struct str state_name, places_name;
-	int state_fd, places_fd; /* places_fd only asks */
-	int state_watch, places_watch;
-	bool queued; /* holds `ticket` */
-	uint64_t ticket;
-	bool closed_lately; /* a descriptor was closed; locks may be about to go */
-};
-
-struct limits {
-	struct arena *arena;
-	struct str path;
-	int folder_fd, inotify_fd;
-	char boot[BUCKET_BOOT_MAX];
-	VEC(struct limit *) all;
-};
-
-static void read_boot(char boot[BUCKET_BOOT_MAX])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, boot, BUCKET_BOOT_MAX - 1);
-
-	if (fd >= 0)
-		close(fd);
-	boot[n > 0 ? n : 0] = '\0';
-	boot[strcspn(boot, " \n")] = '\0';
-	if (!*boot)
-		strcpy(boot, "-");
-}
-
-struct limits *limits_open(struct arena *a, struct str *problem)
-{
-	struct str path;
-	int fd = limits_folder_open(a, &path, problem);
-	struct limits *l;
-
-	if (fd < 0)
-		return NULL;
-	l = arena_new(a, struct limits);
-	l->arena = a;
-	l->path = path;
-	l->folder_fd = fd;
-	l->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	read_boot(l->boot);
-	return l;
-}
-
-static void close_files(struct limit *l)
-{
-	if (l->state_fd >= 0)
-		close(l->state_fd);
-	if (l->places_fd >= 0)
-		close(l->places_fd);
-	l->state_fd = l->places_fd = -1;
-	l->queued = false;
-	if (l->of->inotify_fd < 0)
-		return;
-	inotify_rm_watch(l->of->inotify_fd, l->state_watch);
-	inotify_rm_watch(l->of->inotify_fd, l->places_watch);
-}
-
-void limits_close(struct limits *l)
-{
-	if (!l)
-		return;
-	for (size_t i = 0; i < l->all.n; i++)
-		close_files(l->all.p[i]);
-	close(l->folder_fd);
-	if (l->inotify_fd >= 0)
-		close(l->inotify_fd);
-}
-
-int limits_fd(const struct limits *l)
-{
-	return l->inotify_fd;
-}
-
-static void note_event(struct limits *l, const struct inotify_event *e)
-{
-	for (size_t i = 0; i < l->all.n; i++)
-		if ((e->mask & IN_CLOSE_WRITE) && (l->all.p[i]->state_watch == e->wd || l->all.p[i]->places_watch == e->wd))
-			l->all.p[i]->closed_lately = true;
-}
-
-void limits_drain(struct limits *l)
-{
-	_Alignas(struct inotify_event) char events[4096];
-	ssize_t n;
-
-	while (l->inotify_fd >= 0 && (n = read(l->inotify_fd, events, sizeof events)) > 0)
-		for (ssize_t at = 0; at < n;) {
-			const struct inotify_event *e = (const void *)(events + at);
-
-			note_event(l, e);
-			at += (ssize_t)(sizeof *e + e->len);
-		}
-}
-
-/* A file of the folder, and nothing that somebody put in its place. */
-static int open_own(const struct limits *l, struct str name, int how)
-{
-	assert(name.p);
-	int fd = openat(l->folder_fd, name.p, how | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-	struct stat st;
-
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
-		close(fd);
-		errno = EINVAL;
-		return -1;
-	}
-	return fd;
-}
-
-static int watch(const struct limits *l, struct str name, uint32_t events)
-{
-	char path[4096];
-
-	if (l->inotify_fd < 0 || snprintf(path, sizeof path, "%.*s/%.*s", STR_ARG(l->path), STR_ARG(name)) >= (int)sizeof path)
-		return -1;
-	return inotify_add_watch(l->inotify_fd, path, events);
-}
-
-/* 0 or errno. */
-static int open_files(struct limit *l)
-{
-	l->state_fd = open_own(l->of, l->state_name, O_RDWR);
-	if (l->state_fd < 0)
-		return errno;
-	l->places_fd = open_own(l->of, l->places_name, O_RDONLY);
-	if (l->places_fd < 0)
-		return errno;
-	l->state_watch = watch(l->of, l->state_name, IN_MODIFY | IN_CLOSE_WRITE);
-	l->places_watch = watch(l->of, l->places_name, IN_CLOSE_WRITE);
-	return 0;
-}
-
-struct limit *limit_of(struct limits *ls, struct str provider)
-{
-	struct str name = path_escape_name(ls->arena, provider), state = arena_printf(ls->arena, "%.*s.state", STR_ARG(name));
-	struct limit *l;
-	int err;
-
-	for (size_t i = 0; i < ls->all.n; i++)
-		if (str_eq(ls->all.p[i]->state_name, state))
-			return ls->all.p[i];
-	l = arena_new(ls->arena, struct limit);
-	*l = (struct limit){.of = ls, .state_name = state, .state_fd = -1, .places_fd = -1, .state_watch = -1, .places_watch = -1};
-	l->places_name = arena_printf(ls->arena, "%.*s.places", STR_ARG(name));
-	err = open_files(l);
-	if (err) {
-		close_files(l);
-		errno = err;
-		return NULL;
-	}
-	vec_push(ls->arena, &ls->all, l);
-	return l;
-}
-
-/* 0, EAGAIN when somebody else has some of it, or another errno. */
-static int lock_range(int fd, short type, int64_t start, int64_t length)
-{
-	struct flock fl = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-
-	while (fcntl(fd, F_OFD_SETLK, &fl))
-		if (errno != EINTR)
-			return errno == EACCES ? EAGAIN : errno;
-	return 0;
-}
-
-static bool is_locked(int fd, int64_t start, int64_t length)
-{
-	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-
-	return length > 0 && !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type != F_UNLCK;
-}
-
-/* The right to change the state is held for microseconds; but its holder may have been stopped, and is not waited for. */
-static int lock_state(const struct limit *l)
-{
-	const struct timespec pause = {0, NS_PER_MS};
-	int err = lock_range(l->state_fd, F_WRLCK, 0, 1);
-
-	for (int i = 0; err == EAGAIN && i < MUTEX_TRIES; i++) {
-		nanosleep(&pause, NULL);
-		err = lock_range(l->state_fd, F_WRLCK, 0, 1);
-	}
-	return err;
-}
-
-/* Does the folder still have the files that are open? */
-static bool still_there(const struct limit *l)
-{
-	struct stat state, places;
-
-	return !fstat(l->state_fd, &state) && !fstat(l->places_fd, &places) && state.st_nlink && places.st_nlink;
-}
-
-/* Locks and reads. 0, EAGAIN or errno. */
-static int enter(struct limit *l, struct bucket *b)
-{
-	char text[BUCKET_TEXT];
-	ssize_t n;
-	int err;
-
-	for (int i = 0; i < 2; i++) {
-		err = l->state_fd < 0 ? open_files(l) : 0;
-		if (!err)
-			err = lock_state(l);
-		if (err)
-			return err;
-		if (still_there(l))
-			break;
-		close_files(l);
-	}
-	if (l->state_fd < 0)
-		return EAGAIN;
-	n = TEMP_FAILURE_RETRY(pread(l->state_fd, text, sizeof text, 0));
-	if (n < 0) {
-		err = errno;
-		lock_range(l->state_fd, F_UNLCK, 0, 1);
-		return err;
-	}
-	bucket_parse((struct str){text, (size_t)n}, b);
-	return 0;
-}
-
-static int leave(struct limit *l, const struct bucket *b, bool changed)
-{
-	char text[BUCKET_TEXT];
-	int err = 0;
-
-	if (changed) {
-		bucket_print(b, text);
-		err = os_pwrite_all(l->state_fd, text, sizeof text, 0);
-	}
-	lock_range(l->state_fd, F_UNLCK, 0, 1);
-	return err;
-}
 
 static int64_t boot_now(void)
 {
@@ -311,7 +62,7 @@ static bool is_closed(struct look *k)
 		wait_for(k, k->b.until_ms - k->wall_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : (k->b.until_ms - k->wall_ms) * NS_PER_MS);
 		return true;
 	}
-	if (!k->b.probe_ns || since >= patience || !is_locked(k->l->places_fd, PROBE, 1))
+	if (!k->b.probe_ns || since >= patience || !limits_locked(k->l->places_fd, PROBE, 1))
 		return false;
 	k->answer.lack = LIMIT_LACKS_REST;
 	wait_for(k, patience - since);
@@ -336,7 +87,7 @@ static bool all_ancestors(const struct look *k)
 static int64_t free_place(const struct look *k)
 {
 	for (uint32_t i = 0; i < k->rule->max_concurrent; i++)
-		if (!is_locked(k->l->places_fd, (int64_t)i * PLACE, PLACE))
+		if (!limits_locked(k->l->places_fd, (int64_t)i * PLACE, PLACE))
 			return i;
 	return k->rule->max_concurrent ? -1 : 0;
 }
@@ -344,7 +95,7 @@ static int64_t free_place(const struct look *k)
 /* Does nobody stand before this process? */
 static bool is_first(const struct look *k)
 {
-	return !is_locked(k->l->state_fd, TICKETS, k->l->queued ? (int64_t)k->l->ticket : INT64_MAX - TICKETS);
+	return !limits_locked(k->l->state_fd, TICKETS, k->l->queued ? (int64_t)k->l->ticket : INT64_MAX - TICKETS);
 }
 
 /* It could go but for its turn. True when it may all the same, since the one before it slept too long. */
@@ -363,7 +114,7 @@ static bool overtakes(struct look *k)
 
 static void queue_up(struct look *k)
 {
-	if (k->l->queued || lock_range(k->l->state_fd, F_WRLCK, TICKETS + (int64_t)k->b.next_ticket, 1))
+	if (k->l->queued || limits_lock(k->l->state_fd, F_WRLCK, TICKETS + (int64_t)k->b.next_ticket, 1))
 		return;
 	if (is_first(k))
 		k->b.free_since_ns = 0; /* left by a queue that is no more */
@@ -375,7 +126,7 @@ static void queue_up(struct look *k)
 static void drop_ticket(struct limit *l)
 {
 	if (l->queued)
-		lock_range(l->state_fd, F_UNLCK, TICKETS + (int64_t)l->ticket, 1);
+		limits_lock(l->state_fd, F_UNLCK, TICKETS + (int64_t)l->ticket, 1);
 	l->queued = false;
 }
 
@@ -388,15 +139,15 @@ static int take_place(struct look *k, int64_t place, struct limit_hold *hold)
 	hold->probe = k->b.why != LIMIT_IS_OPEN;
 	if (!k->rule->max_concurrent && !hold->probe)
 		return 0;
-	hold->fd = open_own(k->l->of, k->l->places_name, O_RDWR);
+	hold->fd = limits_open_own(k->l->of, k->l->places_name, O_RDWR);
 	if (hold->fd < 0)
 		return errno;
 	if (k->rule->max_concurrent) {
-		err = lock_range(hold->fd, F_WRLCK, place * PLACE, PLACE);
+		err = limits_lock(hold->fd, F_WRLCK, place * PLACE, PLACE);
 		if (!err)
 			err = os_pwrite_all(hold->fd, pid, (size_t)n, place * PLACE);
 	}
-	if (!err && hold->probe && !lock_range(hold->fd, F_WRLCK, PROBE, 1))
+	if (!err && hold->probe && !limits_lock(hold->fd, F_WRLCK, PROBE, 1))
 		k->b.probe_ns = k->now_ns;
 	return err;
 }
@@ -450,7 +201,7 @@ static void close_fd(int *fd)
 struct limit_answer limit_take(struct limit *l, const struct limit_rule *rule, struct limit_hold *hold)
 {
 	struct look k = {.l = l, .rule = rule};
-	int err = enter(l, &k.b);
+	int err = limit_enter(l, &k.b);
 
 	*hold = (struct limit_hold){.fd = -1};
 	k.answer = (struct limit_answer){.kind = LIMIT_WAIT, .again_ns = INT64_MAX};
@@ -468,7 +219,7 @@ struct limit_answer limit_take(struct limit *l, const struct limit_rule *rule, s
 	if (k.answer.kind == LIMIT_WAIT && (l->closed_lately || l->of->inotify_fd < 0))
 		wait_for(&k, l->closed_lately ? GRACE_NS : BLIND_NS);
 	l->closed_lately = false;
-	err = leave(l, &k.b, k.changed);
+	err = limit_put(l, &k.b, k.changed);
 	if (err && k.answer.kind == LIMIT_TAKEN)
 		k.answer = (struct limit_answer){.kind = LIMIT_FAILED, .err = err};
 	if (k.answer.kind != LIMIT_TAKEN) {
@@ -486,8 +237,8 @@ void limit_leave(struct limit *l)
 		return;
 	drop_ticket(l);
 	/* Written, though unchanged: so those behind hear of it. */
-	if (!enter(l, &b))
-		leave(l, &b, true);
+	if (!limit_enter(l, &b))
+		limit_put(l, &b, true);
 }
 
 void limit_give(struct limit_hold *hold, bool answered)
@@ -496,16 +247,16 @@ void limit_give(struct limit_hold *hold, bool answered)
 
 	if (!hold->limit)
 		return;
-	if (answered && hold->probe && !enter(hold->limit, &b)) {
+	if (answered && hold->probe && !limit_enter(hold->limit, &b)) {
 		bool opens = b.why && clock_wall_ns() / NS_PER_MS >= b.until_ms;
 
 		if (opens)
 			b.why = LIMIT_IS_OPEN;
-		leave(hold->limit, &b, opens);
+		limit_put(hold->limit, &b, opens);
 	}
 	/* Unlocked before it is closed, because closing is what wakes the others. */
 	if (hold->fd >= 0)
-		lock_range(hold->fd, F_UNLCK, 0, 0);
+		limits_lock(hold->fd, F_UNLCK, 0, 0);
 	close_fd(&hold->fd);
 	hold->limit = NULL;
 }
@@ -513,7 +264,7 @@ void limit_give(struct limit_hold *hold, bool answered)
 int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
 {
 	struct bucket b = {0};
-	int err = enter(l, &b);
+	int err = limit_enter(l, &b);
 	bool longer;
 
 	if (err)
@@ -525,7 +276,7 @@ int limit_close(struct limit *l, int64_t until_ms, enum limit_closed why)
 		b.closed_ms = clock_wall_ns() / NS_PER_MS;
 		b.probe_ns = 0;
 	}
-	return leave(l, &b, longer);
+	return limit_put(l, &b, longer);
 }
 
 int64_t limits_out_of_quota(struct arena *a, struct str provider, struct str *file)
