@@ -172,7 +172,8 @@ static void find_slice(struct looking *l, const struct store *s, struct arena *a
 
 static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *seal, struct str *word, struct slice *slice)
 {
-	struct looking l = {.seal = seal, .root_fd = s->root_fd, .now_ns = clock_wall_ns(), .slicing = slice && seal->head.slices > seal->head.end};
+	/* The root is the current folder. By its descriptor threads would look dearer: each look counts who holds that, and they share the count. */
+	struct looking l = {.seal = seal, .root_fd = AT_FDCWD, .now_ns = clock_wall_ns(), .slicing = slice && seal->head.slices > seal->head.end};
 	struct reader texts = seal->texts;
 
 	if (!hash_eq(seal->head.key, key) || seal->head.log != seal_log_fact(s) || !store_at_rest(s))

@@ -18,7 +18,7 @@
 enum {
 	SEAL_MAX = 1 << 28,                       /* bytes: a larger one would be no gain */
 	SEAL_START = 20,                          /* magic, checksum and length of the head */
-	SEAL_BLOCK = 32 << 10,                    /* bytes of every block but the last */
+	SEAL_BLOCK = 16 << 10,                    /* bytes of every block but the last */
 	SEAL_BLOCK_START = 8 + 8 + 4 + 4 + 4 + 1, /* checksum, the seal's number, the block's, bytes in use, number of the first path, is it the last */
 	SEAL_SLACK = 256,                         /* bytes of each block that are left for what is put in later */
 	/* Flags of a path. */
@@ -29,7 +29,7 @@ enum {
 };
 
 /* The last byte is the format's version. */
-#define SEAL_MAGIC "ax seal\x04"
+#define SEAL_MAGIC "ax seal\x05"
 
 /* The log is never changed but by axmake, under the lock, and grows or becomes another file by that: a young stamp does no harm.
  * 0: there is none. */
