@@ -433,6 +433,17 @@ static bool is_program(const char *path)
 	return !stat(path, &st) && S_ISREG(st.st_mode) && !faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
 }
 
+int os_here(int fd)
+{
+	enum { WANTED = STATX_INO | STATX_MNT_ID };
+	struct statx a, b;
+
+	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &a) || statx(AT_FDCWD, "", AT_EMPTY_PATH, WANTED, &b) || (a.stx_mask & b.stx_mask & WANTED) != WANTED)
+		return fd;
+	/* A folder that is mounted twice has other things mounted in it. */
+	return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor && a.stx_mnt_id == b.stx_mnt_id ? AT_FDCWD : fd;
+}
+
 bool os_find_program(struct arena *a, const char *word, const char *path_env, struct str *out)
 {
 	struct sbuf b = {0};

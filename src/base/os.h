@@ -21,6 +21,8 @@ int os_read_at(int fd, void *p, size_t *n, uint64_t from);
 int os_open_file(int at, const char *path, int flags, int *fd, uint64_t *size);
 bool os_read_exactly_at(int fd, char *p, size_t n, uint64_t at); /* the same, from offset `at` */
 bool os_write_exactly_at(int fd, const char *p, size_t n, uint64_t at);
+/* AT_FDCWD where `fd` is the current folder for certain, else fd: threads that look at paths by a descriptor share a count of who holds it. */
+int os_here(int fd);
 /* Whole content, NUL-terminated in the arena. `limit`: EFBIG beyond that many bytes. EISDIR for a folder, EINVAL for what is no file either: nobody is waited for. */
 int os_read_file(struct arena *a, int at, const char *path, size_t limit, struct str *out);
 /* The same; *st is what the file was when it was opened, and set whenever it could be. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "base/pool.h"
 #include "state/filehash.h"
 #include "state/filehash_entry.h"
@@ -23,6 +24,7 @@ struct asked {
 
 struct asking {
 	struct filehash *fh;
+	int at; /* the root */
 	struct asked *of;
 	size_t n;
 	bool outputs;
@@ -31,17 +33,15 @@ struct asking {
 static bool ask(void *self, size_t from, size_t to)
 {
 	const struct asking *k = self;
-	int at = k->fh->root_fd;
-
 	for (size_t i = from; i < to; i++) {
 		struct asked *x = &k->of[i];
 
 		if (x->large)
 			continue;
 		if (x->read)
-			file_find_content(at, x->file->path.p, k->outputs ? O_NOFOLLOW : 0, LARGE, &x->found);
+			file_find_content(k->at, x->file->path.p, k->outputs ? O_NOFOLLOW : 0, LARGE, &x->found);
 		else
-			file_find(at, x->file->path.p, k->outputs ? AT_SYMLINK_NOFOLLOW : 0, &x->found);
+			file_find(k->at, x->file->path.p, k->outputs ? AT_SYMLINK_NOFOLLOW : 0, &x->found);
 	}
 	return true;
 }
@@ -51,7 +51,7 @@ static bool ask_large(void *self, size_t from, size_t to)
 	const struct asking *k = self;
 
 	for (size_t i = from; i < to; i++)
-		file_find_content(k->fh->root_fd, k->of[i].file->path.p, k->outputs ? O_NOFOLLOW : 0, UINT64_MAX, &k->of[i].found);
+		file_find_content(k->at, k->of[i].file->path.p, k->outputs ? O_NOFOLLOW : 0, UINT64_MAX, &k->of[i].found);
 	return true;
 }
 
@@ -133,6 +133,7 @@ void filehash_ahead(struct filehash *fh, const struct filehash_wish *wishes, siz
 	if (n < 2)
 		return;
 	fh->ahead++;
+	k.at = n < POOL_WORTH * PIECE ? fh->root_fd : os_here(fh->root_fd);
 	k.of = xcalloc(n < CHUNK ? n : CHUNK, sizeof *k.of);
 	for (size_t i = 0; i < n;) {
 		for (k.n = 0; i < n && k.n < CHUNK; i++)

@@ -246,6 +246,17 @@ static void programs_are_found_as_execvp_finds_them(void **state)
 	assert_int_equal(chdir("/"), 0);
 }
 
+static void only_the_current_folder_is_here(void **state)
+{
+	struct folder *f = *state;
+	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(os_here(here), AT_FDCWD);
+	assert_int_equal(os_here(f->fd), f->fd);
+	assert_int_equal(os_here(-1), -1);
+	close(here);
+}
+
 static void every_descriptor_is_closed_on_exec_but_the_first_three(void **state)
 {
 	int fd = dup(0), high = fcntl(0, F_DUPFD, 500);
@@ -314,6 +325,7 @@ int main(void)
 	    cmocka_unit_test(writing_waits_where_there_is_no_room),
 	    cmocka_unit_test(a_full_disk_is_an_error),
 	    cmocka_unit_test(programs_are_found_as_execvp_finds_them),
+	    cmocka_unit_test_setup_teardown(only_the_current_folder_is_here, make_folder, drop_folder),
 	    cmocka_unit_test(every_descriptor_is_closed_on_exec_but_the_first_three),
 	    cmocka_unit_test(no_memory_runs_the_hook_once_and_exits_2),
 	    cmocka_unit_test(errors_have_words),
