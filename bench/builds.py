@@ -54,6 +54,9 @@ class Site:
     def look(self, *then):
         return self.b.run([self.b.least, "stat", "../list", *then], self.folders["limit"])
 
+    def look_by_two(self):
+        return self.b.run([self.b.least, "stat2", "../list"], self.folders["limit"])
+
     def edit(self, name, text):
         """The source of the last task, which no other waits for."""
         with open(f"{self.folders[name]}/src/{self.n - 1}", "w") as f:
@@ -104,14 +107,17 @@ def noop_rows(site):
     b = site.b
     large = site.n >= b.args.large
     steps = {name: lambda name=name: site.run(name) for name in site.tools}
-    seen = b.rounds(f"no-op, {site.title}", b.args.rounds * (1 if large else 3), {**steps, "stat": site.look})
-    mib = {name: v for name, v in medians(seen, "mib").items() if name != "stat"}
+    limits = {"stat": site.look, "two": site.look_by_two}
+    seen = b.rounds(f"no-op, {site.title}", b.args.rounds * (1 if large else 3), {**steps, **limits})
+    mib = {name: v for name, v in medians(seen, "mib").items() if name not in limits}
     site.keep(NOOP, medians(seen, "wall"))
     site.keep(NOOP_MIB, mib)
     if not site.shown:
         return
     goals = [Goal(0.25, "ninja"), Goal(0.33, "samurai")] if large else [Goal(0.3, "ninja")]
     b.row(f"no-op, {site.title}", medians(seen, "wall"), "s", goals if site.n <= b.args.large else (), ("stat", f"`stat` of the {number(2 * site.n)} files"))
+    row = b.rows[-1]
+    row.note = f"the same `stat`s by two threads, and nothing else, take {shown(row.values['two'], 's')} ({row.ratio('two'):.2f}×)"
     if large:
         b.row(f"no-op, {site.title}: memory", mib, "MiB", [Goal(0.5, "ninja")] if site.n <= b.args.large else ())
 
@@ -197,7 +203,7 @@ def growth(b):
     """{figure: {tool: [(n, value)]}} with the exponents"""
     out = {}
     for figure, by_size in b.figures.items():
-        names = [name for name in ("axmake", "ninja", "samurai", "make", "bare", "stat") if any(name in values for values in by_size.values())]
+        names = [name for name in ("axmake", "ninja", "samurai", "make", "bare", "stat", "two") if any(name in values for values in by_size.values())]
         out[figure] = {name: sorted((n, values[name]) for n, values in by_size.items() if name in values) for name in names}
     return out
 

@@ -4,11 +4,11 @@ import shutil
 import statistics
 
 from measured import medians, write
-from rows import Goal, number
+from rows import Goal, number, shown
 
 
-def hashing(b, title, n, size, reader, goal, how, more=None):
-    """A run whose one task has the files as inputs and does nothing. reader, more: {name: command}."""
+def hashing(b, title, n, size, reader, goal, how, more=None, walk=False):
+    """A run whose one task has the files as inputs and does nothing. reader, more: {name: command}. walk: beside a walk through the folders, too."""
     top = b.fresh("hash")
     block = os.urandom(size)
     for i in range(n):
@@ -21,10 +21,15 @@ def hashing(b, title, n, size, reader, goal, how, more=None):
         return b.run([b.axmake, "-s"], top)
 
     steps = {"axmake": ours, **{name: lambda c=c: b.run(c, top) for name, c in {**reader, **(more or {})}.items()}}
+    if walk:
+        steps["walk"] = lambda: b.run([b.least, "walk", "in"], top)
     for step in steps.values():
         step()
     seen = b.rounds(title, b.args.rounds, steps)
     b.row(title, medians(seen, "wall"), "s", [goal], (next(iter(reader)), how))
+    if walk:
+        row = b.rows[-1]
+        row.note = f"to list the folders, and to read what is found there in the order found, takes {shown(row.values['walk'], 's')} ({row.ratio('walk'):.2f}×)"
     if more:
         goal = Goal(0.5, "b2sum", "≥ 2× the rate of `b2sum`, CPU")
         cpu = medians(seen, "cpu")
@@ -37,7 +42,7 @@ def hash_rows(b):
     cat = {"cat": ["sh", "-c", "cat in/*/* > /dev/null"]}
     hashing(b, f"hashing {mib} MiB in 4 files", 4, mib << 18, cat, Goal(1 / 0.9, "cat", "≥ 0.9× the rate of `cat`"), "`cat` to nowhere")
     b2sum = {"b2sum": ["sh", "-c", "xargs b2sum < list"]}
-    hashing(b, f"hashing {number(small)} files of 4 KiB", small, 4096, {"read": [b.least, "read", "list"]}, Goal(1.3, "read", "≤ 1.3× reading"), "`open` and `read` of each", b2sum)
+    hashing(b, f"hashing {number(small)} files of 4 KiB", small, 4096, {"read": [b.least, "read", "list"]}, Goal(1.3, "read", "≤ 1.3× reading"), "`open` and `read` of each", b2sum, walk=True)
 
 
 def cache_rows(b):

@@ -1,11 +1,15 @@
-/* usage: least stat LIST [COMMAND ...]
- *        least read LIST [COMMAND ...]
+/* usage: least stat|stat2|read LIST [COMMAND ...]
+ *        least walk FOLDER
  *        least change FOLDER TIMES COMMAND ...
  *
- * The least that somebody has to pay who wants what axmake does: to look at each file of a list (one path a line), or to open and read it, and then to
- * run a command, if one is given; or to wait until a file in a folder was written, and to run a command then, so many times. */
+ * The least that somebody has to pay who wants what axmake does: to look at each file of a list (one path a line), by one thread or by two, or to open and
+ * read it, and then to run a command, if one is given; to list a folder with all below it, and to read each file as it is found; or to wait until a file in a
+ * folder was written, and to run a command then, so many times. */
 #include <fcntl.h>
+#include <fts.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +59,11 @@ static int swallow(const char *path)
 	return close(fd) || n < 0 ? -1 : 0;
 }
 
-static int each(char *list, int (*fn)(const char *path))
+/* fn of each line of a list, which ends with one. */
+static int each(char *list, const char *behind, int (*fn)(const char *path))
 {
-	for (char *end; (end = strchr(list, '\n')); list = end + 1) {
+	for (char *end; list < behind; list = end + 1) {
+		end = strchr(list, '\n');
 		*end = 0;
 		if (fn(list)) {
 			perror(list);
@@ -65,6 +71,47 @@ static int each(char *list, int (*fn)(const char *path))
 		}
 	}
 	return 0;
+}
+
+enum { PIECES = 64 };
+
+/* A list in pieces of whole lines, and the first of them that nobody has taken. */
+struct pieces {
+	char *from[PIECES + 1];
+	atomic_int next, failed;
+};
+
+static void *look_at_pieces(void *pieces)
+{
+	struct pieces *p = pieces;
+	for (int i; (i = atomic_fetch_add(&p->next, 1)) < PIECES;)
+		if (each(p->from[i], p->from[i + 1], look))
+			p->failed = 1;
+	return NULL;
+}
+
+static int look_by_two(char *list, size_t n)
+{
+	struct pieces p = {.from = {list}};
+	pthread_t other;
+	for (int i = 1; i <= PIECES; i++) {
+		char *at = list + n / PIECES * (size_t)i;
+		p.from[i] = i < PIECES && at > list ? strchr(at - 1, '\n') + 1 : list + n;
+	}
+	if (pthread_create(&other, NULL, look_at_pieces, &p))
+		return 1;
+	look_at_pieces(&p);
+	pthread_join(other, NULL);
+	return p.failed;
+}
+
+static int walk(char *folder)
+{
+	FTS *found = fts_open((char *[]){folder, NULL}, FTS_PHYSICAL | FTS_NOSTAT | FTS_NOCHDIR, NULL);
+	int failed = !found;
+	for (FTSENT *e; !failed && (e = fts_read(found));)
+		failed = e->fts_info != FTS_D && e->fts_info != FTS_DP && swallow(e->fts_path);
+	return failed;
 }
 
 static int change(const char *folder, int times, char **command)
@@ -82,12 +129,18 @@ static int change(const char *folder, int times, char **command)
 int main(int argc, char **argv)
 {
 	char *list;
+	size_t n;
+	int failed;
 	if (argc > 4 && !strcmp(argv[1], "change"))
 		return change(argv[2], atoi(argv[3]), argv + 4);
-	if (argc < 3 || (strcmp(argv[1], "stat") && strcmp(argv[1], "read")))
+	if (argc == 3 && !strcmp(argv[1], "walk"))
+		return walk(argv[2]);
+	if (argc < 3 || (strncmp(argv[1], "stat", 4) && strcmp(argv[1], "read")))
 		return 2;
 	list = content(argv[2]);
-	if (!list || each(list, argv[1][0] == 's' ? look : swallow))
+	if (!list)
 		return 1;
-	return argc > 3 && run(argv + 3);
+	n = strlen(list);
+	failed = !strcmp(argv[1], "stat2") ? look_by_two(list, n) : each(list, list + n, argv[1][0] == 's' ? look : swallow);
+	return failed || (argc > 3 && run(argv + 3));
 }
