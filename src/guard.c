@@ -135,6 +135,17 @@ static void let_go(const struct guard *g)
 	close_range((unsigned)least + (g->listener < 0 ? 0 : 1), ~0U, 0);
 }
 
+/* As long as nothing of what is inside could be read, nothing is known. Of a program that hides its own memory that is so, and of others not. */
+static void note_reading(struct refusals *notes, const struct judge *judge, const struct heard *h)
+{
+	if (judge->root >= 0 && notes->watch == WATCH_IMPOSSIBLE)
+		notes->watch = WATCH_ON;
+	if (judge->root < 0 && (judge->error || h->error)) {
+		notes->error = EACCES;
+		notes->watch = WATCH_IMPOSSIBLE;
+	}
+}
+
 static _Noreturn void watch(const struct guard *g, const char *wall, bool network)
 {
 	static struct judge judge;
@@ -157,6 +168,7 @@ static _Noreturn void watch(const struct guard *g, const char *wall, bool networ
 		g->shared->heard++;
 		if (known && !first)
 			judge_call(&judge, &heard);
+		note_reading(g->notes, &judge, &heard);
 	}
 	_exit(0);
 }

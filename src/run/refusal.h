@@ -22,7 +22,7 @@ enum refusal_why {
 enum refusal_watch {
 	WATCH_NOT_BEGUN,
 	WATCH_ON,
-	WATCH_IMPOSSIBLE, /* `error` says why, once the sandbox has begun */
+	WATCH_IMPOSSIBLE, /* `error` says why, once the sandbox has begun. EACCES: what is asked for cannot be read */
 	WATCH_LOST,       /* up to then: who watched is gone */
 };
 

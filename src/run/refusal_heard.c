@@ -42,21 +42,23 @@ void heard_continue(int listener, uint64_t id)
 		;
 }
 
-static ssize_t read_memory(pid_t pid, uint64_t from, void *to, size_t n)
+static ssize_t read_memory(struct heard *h, uint64_t from, void *to, size_t n)
 {
 	struct iovec own = {to, n}, theirs = {(void *)(uintptr_t)from, n};
-	return process_vm_readv(pid, &own, 1, &theirs, 1, 0);
+	ssize_t got = process_vm_readv(h->pid, &own, 1, &theirs, 1, 0);
+	h->error = got < 0 ? errno : 0;
+	return got;
 }
 
 /* A page at a time: what follows the text may not be there. */
-static bool read_text(pid_t pid, uint64_t from, char to[PATH_MAX])
+static bool read_text(struct heard *h, uint64_t from, char to[PATH_MAX])
 {
 	const size_t page = 4096;
 	for (size_t have = 0; have < PATH_MAX;) {
 		size_t piece = page - (from + have) % page;
 		if (piece > PATH_MAX - have)
 			piece = PATH_MAX - have;
-		ssize_t n = read_memory(pid, from + have, to + have, piece);
+		ssize_t n = read_memory(h, from + have, to + have, piece);
 		if (n <= 0)
 			return false;
 		if (memchr(to + have, '\0', (size_t)n))
@@ -81,14 +83,14 @@ static bool start_of(pid_t pid, int folder, char *to, size_t room)
 	return true;
 }
 
-static bool read_path(pid_t pid, int folder, uint64_t from, char to[HEARD_PATH])
+static bool read_path(struct heard *h, int folder, uint64_t from, char to[HEARD_PATH])
 {
 	char text[PATH_MAX];
-	if (!read_text(pid, from, text) || !*text)
+	if (!read_text(h, from, text) || !*text)
 		return false;
 	*to = '\0';
 	if (*text != '/') {
-		if (!start_of(pid, folder, to, PATH_MAX))
+		if (!start_of(h->pid, folder, to, PATH_MAX))
 			return false;
 		strcat(to, "/");
 	}
@@ -108,13 +110,13 @@ static bool read_address(struct heard *h, const uint64_t *args)
 		return false;
 	memset(&h->address, 0, sizeof h->address);
 	h->length = (socklen_t)length;
-	return read_memory(h->pid, args[h->call->at], &h->address, length) == (ssize_t)length;
+	return read_memory(h, args[h->call->at], &h->address, length) == (ssize_t)length;
 }
 
 static bool read_flags(struct heard *h, const uint64_t *args)
 {
 	struct open_how how = {0};
-	if (h->call->kind == CALL_OPEN_HOW && read_memory(h->pid, args[h->call->also], &how, sizeof how) != sizeof how)
+	if (h->call->kind == CALL_OPEN_HOW && read_memory(h, args[h->call->also], &how, sizeof how) != sizeof how)
 		return false;
 	h->flags = h->call->kind == CALL_OPEN_HOW ? how.flags : h->call->kind == CALL_CREAT ? O_CREAT | O_WRONLY | O_TRUNC : h->call->kind == CALL_OPEN ? args[h->call->also] : 0;
 	return true;
@@ -124,7 +126,7 @@ static bool read_second(struct heard *h, const struct seccomp_notif *notif)
 {
 	const struct refusal_call *c = h->call;
 	int folder = c->also < 0 ? CALL_HERE : c->also, at = c->also < 0 ? c->at + 1 : c->also + 1;
-	return read_path(h->pid, folder_of(notif, folder), notif->data.args[at], h->second);
+	return read_path(h, folder_of(notif, folder), notif->data.args[at], h->second);
 }
 
 static bool read_call(const struct seccomp_notif *notif, struct heard *h)
@@ -146,13 +148,14 @@ static bool read_call(const struct seccomp_notif *notif, struct heard *h)
 	case CALL_CHANGE:
 		break;
 	}
-	return read_flags(h, args) && read_path(h->pid, folder_of(notif, h->call->folder), args[h->call->at], h->path) &&
+	return read_flags(h, args) && read_path(h, folder_of(notif, h->call->folder), args[h->call->at], h->path) &&
 	       (h->call->kind != CALL_RENAME || read_second(h, notif));
 }
 
 bool heard_read(int listener, const struct seccomp_notif *notif, struct heard *h)
 {
 	uint64_t id = notif->id;
+	h->error = 0;
 	h->pid = (pid_t)notif->pid;
 	h->call = refusal_call(notif->data.nr);
 	/* Its number may be a stranger's by now. */

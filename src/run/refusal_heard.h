@@ -17,6 +17,7 @@ enum { HEARD_PATH = 2 * PATH_MAX };
 struct heard {
 	pid_t pid; /* of the caller's thread, as seen from here */
 	const struct refusal_call *call;
+	int error;                /* why its memory could not be read; 0: it was, or was not asked for */
 	uint64_t flags;           /* of what opens: O_…; of a signal: its number */
 	int64_t target;           /* of a signal: the process, as the caller names it */
 	char path[HEARD_PATH];    /* absolute, as seen by the caller; not normal */

@@ -43,9 +43,10 @@ static bool is_built(struct judge *j, pid_t pid)
 		return false;
 	snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
 	j->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	j->error = j->root < 0 ? errno : 0;
 	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
 	j->mounts = open(path, O_RDONLY | O_CLOEXEC);
-	for (int i = 0; !j->network && i < 2; i++) {
+	for (int i = 0; j->root >= 0 && !j->network && i < 2; i++) {
 		snprintf(path, sizeof path, "/proc/%d/net/%s", (int)pid, listeners[i]);
 		j->tcp[i] = open(path, O_RDONLY | O_CLOEXEC);
 		snprintf(path, sizeof path, "/proc/self/net/%s", listeners[i]);

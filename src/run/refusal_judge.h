@@ -14,7 +14,8 @@ struct judge {
 	struct refusals *notes;
 	const char *wall;  /* the program that builds the sandbox: until another one calls, nothing is refused */
 	bool network;      /* does the sandbox leave the network? */
-	int root;          /* the sandbox's; -1: it does not stand yet */
+	int root;          /* the sandbox's; -1: it does not stand yet, or `error` says why it cannot be looked into */
+	int error;
 	int mounts;        /* its mount namespace, without which what is mounted below that would be gone with its last process */
 	int tcp[2], own_tcp[2]; /* who listens in it, and here; without a network only. -1: not known */
 	uint64_t seen[JUDGE_SEEN]; /* what was not refused, by its hash */

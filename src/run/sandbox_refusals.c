@@ -45,6 +45,7 @@ static void tell_unwatched(struct job *j, int error)
 {
 	struct sched *s = j->sched;
 	const char *why = !s->guard ? "'" GUARD "' is not installed beside axmake, or does not work here"
+			: error == EACCES ? "the memory of its programs may not be read"
 			: error == EBUSY ? "axmake itself runs in what is watched so"
 			: error == ENOSYS || error == EINVAL ? "this kernel does not tell" : os_error(error);
 	if (s->unwatched_told)
