@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		die("usage", "axmake-guard NOTES network|none PROGRAM WORDS...");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (strcmp(argv[1], "-")) {
+	if (strcmp(argv[1], "-") != 0) {
 		int fd = atoi(argv[1]);
 		g.notes = refusals_map(fd);
 		close(fd);

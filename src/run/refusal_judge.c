@@ -30,29 +30,42 @@ bool judge_first(const struct heard *h)
 	return kind == CALL_REMOVE || kind == CALL_RENAME || kind == CALL_ADDRESS || kind == CALL_SIGNAL;
 }
 
-/* Does the sandbox stand? It does when the first program other than its builder calls. */
-static bool is_built(struct judge *j, pid_t pid)
+static int open_of(const char *pid, const char *name, int flags)
 {
-	static const char *const listeners[] = {"tcp", "tcp6"};
 	char path[64];
+	snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* Does the sandbox stand? It does when the first program other than its builder calls. */
+static bool is_built(struct judge *j, pid_t caller)
+{
+	char path[64], pid[16];
 	struct stat own, its;
 	if (j->root >= 0)
 		return true;
-	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-	if (stat(j->wall, &own) || stat(path, &its) || (own.st_dev == its.st_dev && own.st_ino == its.st_ino))
+	snprintf(pid, sizeof pid, "%d", (int)caller);
+	snprintf(path, sizeof path, "/proc/%s/exe", pid);
+	j->error = 0;
+	if (stat(j->wall, &own) || stat(path, &its)) {
+		j->error = errno;
 		return false;
-	snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
-	j->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	j->error = j->root < 0 ? errno : 0;
-	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-	j->mounts = open(path, O_RDONLY | O_CLOEXEC);
-	for (int i = 0; j->root >= 0 && !j->network && i < 2; i++) {
-		snprintf(path, sizeof path, "/proc/%d/net/%s", (int)pid, listeners[i]);
-		j->tcp[i] = open(path, O_RDONLY | O_CLOEXEC);
-		snprintf(path, sizeof path, "/proc/self/net/%s", listeners[i]);
-		j->own_tcp[i] = open(path, O_RDONLY | O_CLOEXEC);
 	}
-	return j->root >= 0;
+	if (own.st_dev == its.st_dev && own.st_ino == its.st_ino)
+		return false;
+	j->root = open_of(pid, "root", O_PATH | O_DIRECTORY);
+	if (j->root < 0) {
+		j->error = errno;
+		return false;
+	}
+	j->mounts = open_of(pid, "ns/mnt", O_RDONLY);
+	if (!j->network) {
+		j->tcp[0] = open_of(pid, "net/tcp", O_RDONLY);
+		j->tcp[1] = open_of(pid, "net/tcp6", O_RDONLY);
+		j->own_tcp[0] = open_of("self", "net/tcp", O_RDONLY);
+		j->own_tcp[1] = open_of("self", "net/tcp6", O_RDONLY);
+	}
+	return true;
 }
 
 /* A path as the sandbox has it, or as it is here. -1 with errno, or a descriptor that stands for it. */
