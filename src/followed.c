@@ -14,6 +14,7 @@
 #define FOLLOWED "followed"
 #define MAGIC "ax foll\x01" /* the last byte is the format's version */
 #define FOLLOWED_MAX ((off_t)1 << 20)
+#define IN_WORD 2 /* in place of a number, which is odd: what else would stand in the file, of events alone, which nothing puts right, stands in the word */
 
 extern char **environ;
 
@@ -124,15 +125,18 @@ bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str s
 {
 	struct followed *f = g->followed;
 	struct sbuf b = {0};
-	uint64_t number = f ? os_random64() | 1 : 0;
+	uint64_t number = !f ? 0 : f->files.n ? os_random64() | 1 : IN_WORD;
 	bool well = !f || !f->unfit;
 	bytes_put_u64(word, number);
+	if (f && well) {
+		f->run.sealed = (struct eventline_sealed){true, fresh, skipped};
+		put_all(&b, f, number, secrets(g));
+	}
+	if (number == IN_WORD)
+		bytes_put_str(word, sbuf_view(&b));
+	else if (f && well)
+		well = !os_replace_file(g->project.store.fd, FOLLOWED, 0600, sbuf_view(&b));
 	sbuf_str(word, said);
-	if (!f || !well)
-		return well;
-	f->run.sealed = (struct eventline_sealed){true, fresh, skipped};
-	put_all(&b, f, number, secrets(g));
-	well = !os_replace_file(g->project.store.fd, FOLLOWED, 0600, sbuf_view(&b));
 	sbuf_free(&b);
 	return well;
 }
@@ -235,11 +239,14 @@ bool followed_hold(struct program *g, struct str word, struct str *said)
 	struct reader r = reader_of(word);
 	struct stat st;
 	uint64_t number = reader_u64(&r);
+	struct str here = number == IN_WORD ? reader_str(&r) : STR_NONE;
 	if (r.bad)
 		return false;
-	*said = str_sub(word, 8, word.n);
+	*said = str_sub(word, word.n - reader_left(&r), word.n);
 	if (!number)
 		return true;
+	if (number == IN_WORD)
+		return take_all(here, g, number, of(g)) && !of(g)->files.n;
 	int fd = openat(g->project.store.fd, FOLLOWED, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return false;

@@ -113,6 +113,7 @@ bool listeners_sealed(struct program *g)
 	this.run_id = os_random64();
 	this.id = runs_id(&g->arena, clock_wall_ns(), this.run_id);
 	this.version = AXMAKE_VERSION;
+	sbuf_reserve(&b, 1024);
 	struct eventline *lines = eventline_new(&this, NULL);
 	eventline_add(lines, &b, &(struct event){.kind = EVENT_RUN_BEGIN, .count = run->sealed.fresh + run->sealed.skipped}, true);
 	eventline_end(lines, &b, 0, 0);

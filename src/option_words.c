@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #include "load/makeflags.h"
 #include "load/value.h"
@@ -33,14 +34,21 @@ struct str option_name(const struct row *row)
 	return name;
 }
 
+static bool is_among(const char *names, struct str wanted)
+{
+	for (const char *end; *names; names = *end ? end + 1 : end) {
+		end = strchrnul(names, ' ');
+		if (*names == *wanted.p && (size_t)(end - names) == wanted.n && !memcmp(names, wanted.p, wanted.n))
+			return true;
+	}
+	return false;
+}
+
 const struct row *option_named(struct str wanted)
 {
-	struct str name;
-
-	for (size_t i = 0; i < option_rows_n; i++)
-		for (const char *names = option_rows[i].names; next_name(&names, &name);)
-			if (str_eq(name, wanted))
-				return &option_rows[i];
+	for (size_t i = 0; wanted.n && i < option_rows_n; i++)
+		if (is_among(option_rows[i].names, wanted))
+			return &option_rows[i];
 	return NULL;
 }
 

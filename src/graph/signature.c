@@ -76,14 +76,19 @@ static void put_content(struct writer *w, enum field_kind kind, struct str label
 
 bool signature_secret_name(struct str name)
 {
-	static const char *const ends[] = {"_KEY", "_TOKEN", "_SECRET", "_PASSWORD"};
 	/* All variables are asked for, and few of them end so. */
-	if (!name.n || !memchr("YNTD", name.p[name.n - 1], 4))
+	switch (name.n ? name.p[name.n - 1] : '\0') {
+	case 'Y':
+		return str_ends(name, STR("_KEY"));
+	case 'N':
+		return str_ends(name, STR("_TOKEN"));
+	case 'T':
+		return str_ends(name, STR("_SECRET"));
+	case 'D':
+		return str_ends(name, STR("_PASSWORD"));
+	default:
 		return false;
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-		if (str_ends(name, str_of(ends[i])))
-			return true;
-	return false;
+	}
 }
 
 static bool words_name_task(const struct words *w)
