@@ -10,9 +10,10 @@
 #define LONGEST_NUMBER 32
 
 /* What of a string's bytes may not stand for itself. */
-enum { PLAIN, ESCAPED, MARKUP, SEPARATOR };
+enum { PLAIN, ESCAPED, MARKUP, SEPARATOR, BEYOND };
 static const unsigned char classes[256] = {
-	[0 ... 0x1f] = ESCAPED, ['"'] = ESCAPED, ['\\'] = ESCAPED, ['<'] = MARKUP, ['>'] = MARKUP, ['&'] = MARKUP, [0xe2] = SEPARATOR,
+	[0 ... 0x1f] = ESCAPED, ['"'] = ESCAPED, ['\\'] = ESCAPED, ['<'] = MARKUP, ['>'] = MARKUP, ['&'] = MARKUP,
+	[0x80 ... 0xe1] = BEYOND, [0xe2] = SEPARATOR, [0xe3 ... 0xff] = BEYOND, /* plain, if it is UTF-8 */
 };
 
 /* Puts the key; behind it is room for so much more. */
@@ -94,7 +95,7 @@ static bool is_separator(struct str s, size_t at)
 static bool is_special(const struct jsonout *o, struct str s, size_t at)
 {
 	unsigned char class = classes[(unsigned char)s.p[at]];
-	return class == ESCAPED || (class && o->element && (class == MARKUP || is_separator(s, at)));
+	return class == ESCAPED || (o->element && (class == MARKUP || (class == SEPARATOR && is_separator(s, at))));
 }
 
 /* Returns where it ends. */
@@ -122,11 +123,31 @@ static void add_string(struct jsonout *o, struct str s)
 	sbuf_add(o->b, s.p + from, s.n - from);
 }
 
+/* Nearly all texts are plain ASCII. */
+static bool is_plain(struct str s)
+{
+	size_t i = 0;
+	while (i < s.n && classes[(unsigned char)s.p[i]] == PLAIN)
+		i++;
+	return i == s.n;
+}
+
 void jsonout_text(struct jsonout *o, const char *key, struct str s)
 {
 	struct sbuf visible = {0};
 	if (!s.p) {
 		jsonout_null(o, key);
+		return;
+	}
+	if (is_plain(s)) {
+		begin(o, key, s.n + 2);
+		char *p = o->b->p + o->b->n;
+		*p++ = '"';
+		memcpy(p, s.p, s.n);
+		p += s.n;
+		*p++ = '"';
+		*p = '\0';
+		o->b->n += s.n + 2;
 		return;
 	}
 	if (utf8_invalid(s) < s.n) {

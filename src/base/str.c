@@ -136,7 +136,10 @@ void sbuf_lit(struct sbuf *b, const char *s)
 
 void sbuf_char(struct sbuf *b, char c)
 {
-	sbuf_add(b, &c, 1);
+	if (b->n + 1 >= b->cap)
+		sbuf_reserve(b, 1);
+	b->p[b->n++] = c;
+	b->p[b->n] = '\0';
 }
 
 void sbuf_printf(struct sbuf *b, const char *fmt, ...)

@@ -17,6 +17,14 @@
 /* What an agent does is told so often at most. */
 #define ACTIVITY_NS NS_PER_S
 
+/* How a line of that name begins: of many lines one after another it differs in the time alone, which is always as long. */
+struct opening {
+	const char *name; /* NULL: none yet */
+	size_t n, time;   /* bytes, and where the time begins */
+	char text[96];
+	struct jsonout o; /* behind it */
+};
+
 struct eventline {
 	struct eventline_run run;
 	struct arena arena;
@@ -24,6 +32,7 @@ struct eventline {
 	int64_t began_ns;
 	int64_t second; /* wall clock, of the line before; its time: */
 	char at[sizeof "2026-11-24T06:48:46.123Z"];
+	struct opening opening;
 	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never */
 	size_t n_told;
 	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
@@ -86,13 +95,36 @@ static struct str time_now(struct eventline *l)
 	return at;
 }
 
+static void open_anew(struct line *l, const char *name, struct str at)
+{
+	struct sbuf *b = l->o.b;
+	size_t from = b->n;
+	jsonout_object(&l->o, NULL);
+	set_count(l, "v", EVENTLINE_VERSION);
+	jsonout_word(&l->o, "ev", name);
+	jsonout_text(&l->o, "at", at);
+	struct opening *known = &l->of->opening;
+	*known = (struct opening){.n = b->n - from, .o = l->o};
+	if (at.n != sizeof l->of->at - 1 || known->n > sizeof known->text)
+		return;
+	known->name = name;
+	known->time = known->n - at.n - 1;
+	memcpy(known->text, b->p + from, known->n);
+}
+
 static struct line line_begin(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
 	struct line l = {.of = of, .e = e, .o = {.b = b}};
-	jsonout_object(&l.o, NULL);
-	set_count(&l, "v", EVENTLINE_VERSION);
-	jsonout_word(&l.o, "ev", name);
-	jsonout_text(&l.o, "at", time_now(of));
+	struct opening *known = &of->opening;
+	struct str at = time_now(of);
+	if (known->name == name && at.n == sizeof of->at - 1) {
+		memcpy(known->text + known->time, at.p, at.n);
+		sbuf_add(b, known->text, known->n);
+		l.o = known->o;
+		l.o.b = b;
+	} else {
+		open_anew(&l, name, at);
+	}
 	jsonout_count(&l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
 	if (e && e->task)
 		jsonout_text(&l.o, "task", e->task->name);
@@ -104,6 +136,15 @@ static void line_end(struct line *l)
 	jsonout_end(&l->o);
 	sbuf_char(l->o.b, '\n');
 	arena_free(&l->arena);
+}
+
+static void set_hex(struct line *l, const char *key, uint64_t n)
+{
+	char text[16], *p = text + sizeof text;
+	do
+		*--p = "0123456789abcdef"[n % 16];
+	while (n /= 16);
+	jsonout_text(&l->o, key, (struct str){p, (size_t)(text + sizeof text - p)});
 }
 
 static void set_reason(struct line *l)
@@ -317,7 +358,7 @@ static void set_options(struct line *l, const struct eventline_run *r)
 static void on_begin(struct line *l)
 {
 	const struct eventline_run *r = &l->of->run;
-	jsonout_text(&l->o, "run", arena_printf(&l->arena, "%llx", (unsigned long long)r->run_id));
+	set_hex(l, "run", r->run_id);
 	set_text(l, "id", r->id);
 	set_text(l, "what", r->what);
 	jsonout_word(&l->o, "version", r->version);

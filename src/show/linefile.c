@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define LAST_WAIT_NS (2 * NS_PER_S)
+#define PIECE ((size_t)64 << 10)
 
 /* Which of standard output and error leads to this file; -1: neither. */
 static int standard_stream(const struct stat *st)
@@ -53,9 +54,10 @@ int linefile_open(struct linefile *l, const char *path, bool anew)
 int linefile_open_over(struct linefile *l, const char *path, size_t n)
 {
 	struct stat st;
-	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666)};
+	/* To make it where it is missing would cost more, also where it is not: its folder would be locked. */
+	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
 	if (l->fd < 0)
-		return errno;
+		return linefile_open(l, path, true);
 	bool own = !fstat(l->fd, &st) && S_ISREG(st.st_mode) && standard_stream(&st) < 0;
 	if (own && (st.st_size <= (off_t)n || !ftruncate(l->fd, (off_t)n)))
 		return 0;
@@ -73,8 +75,13 @@ static void give_up(struct linefile *l, int err)
 
 void linefile_add(struct linefile *l, struct str lines)
 {
-	if (l->fd >= 0)
-		sbuf_str(&l->waiting, lines);
+	size_t before = l->waiting.n;
+	if (l->fd < 0)
+		return;
+	sbuf_str(&l->waiting, lines);
+	/* Many lines at once are not gathered in memory. Whoever reads slowly is not asked again for each. */
+	if (l->waiting.n / PIECE > before / PIECE)
+		linefile_flush(l);
 }
 
 void linefile_flush(struct linefile *l)

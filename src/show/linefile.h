@@ -22,7 +22,7 @@ struct linefile {
 int linefile_open(struct linefile *l, const char *path, bool anew);
 /* The same, anew, for n bytes in all: a file is written over and not emptied first, for which ext4 would wait for the disk when it is closed. */
 int linefile_open_over(struct linefile *l, const char *path, size_t n);
-/* Lines, whole ones. They go out with linefile_flush. */
+/* Lines, whole ones. They go out with linefile_flush, or before where they are many. */
 void linefile_add(struct linefile *l, struct str lines);
 /* Writes what can be written at once, in as few writes as there is room for: always whole lines to a file. */
 void linefile_flush(struct linefile *l);
