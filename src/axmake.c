@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,11 +134,12 @@ static void directory_line(const struct program *g, const char *what, struct str
 	fflush(stdout); /* what tasks print goes out another way */
 }
 
+/* The C library's own room for it would be two more pages. */
 static struct str current_folder(struct program *g)
 {
-	char *cwd = getcwd(NULL, 0);
-	struct str s = arena_copy(&g->arena, cwd ? str_of(cwd) : STR("?"));
-	free(cwd);
+	char room[PATH_MAX], *cwd = getcwd(room, sizeof room), *longer = cwd ? NULL : getcwd(NULL, 0);
+	struct str s = arena_copy(&g->arena, cwd ? str_of(cwd) : longer ? str_of(longer) : STR("?"));
+	free(longer);
 	return s;
 }
 

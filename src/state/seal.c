@@ -16,7 +16,10 @@
 #include "state/seal_parts.h"
 #include "state/slicefile.h"
 
-enum { MOST_CHANGED = 64 }; /* paths for which a slice is looked for */
+enum {
+	MOST_CHANGED = 64,     /* paths for which a slice is looked for */
+	SHORT_BLOCK = 2 << 10, /* bytes */
+};
 
 /* What stands at a path now, as a number: 0 for nothing. false: it cannot be told, or, with `sure`, a change might not show. */
 static bool find_fact(int at, const char *path, bool link, bool sure, int64_t now_ns, uint64_t *fact)
@@ -100,9 +103,8 @@ static bool note_change(struct looking *l, const struct seal_path *p, uint32_t n
 	return n < MOST_CHANGED;
 }
 
-static bool block_holds(struct looking *l, size_t number, bool extra)
+static bool paths_hold(struct looking *l, size_t number, bool extra, char *bytes)
 {
-	char bytes[SEAL_BLOCK];
 	struct seal_path p;
 	struct reader r;
 	uint32_t at;
@@ -114,6 +116,26 @@ static bool block_holds(struct looking *l, size_t number, bool extra)
 		if (!seal_take_path(&r, &p) || (!path_holds(l, &p, &now) && (extra || !note_change(l, &p, at, now))))
 			return false;
 	return true;
+}
+
+__attribute__((noinline)) static bool short_block_holds(struct looking *l, size_t number, bool extra)
+{
+	char bytes[SHORT_BLOCK];
+
+	return paths_hold(l, number, extra, bytes);
+}
+
+__attribute__((noinline)) static bool long_block_holds(struct looking *l, size_t number, bool extra)
+{
+	char bytes[SEAL_BLOCK];
+
+	return paths_hold(l, number, extra, bytes);
+}
+
+/* A guarded stack touches each page of a large buffer, and in the seal of a small workflow the only block is short. */
+static bool block_holds(struct looking *l, size_t number, bool extra)
+{
+	return seal_block_span(l->seal, number).n > SHORT_BLOCK ? long_block_holds(l, number, extra) : short_block_holds(l, number, extra);
 }
 
 static bool some_hold(void *self, size_t from, size_t to)
