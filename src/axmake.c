@@ -20,6 +20,7 @@
 #include "look.h"
 #include "sealed.h"
 #include "show/phrase.h"
+#include "standby.h"
 #include "state/seal.h"
 #include "version.h"
 #include "watch.h"
@@ -189,10 +190,20 @@ static bool build_slice(struct program *g, int *status)
 	bool fits = project_slice_fits(p, mark);
 	if (fits)
 		*status = engine_build(g);
-	if (fits && !p->slice_lost)
+	if (fits && !p->lost)
 		return true;
-	project_slice_forget(p, mark);
+	project_forget(p, mark);
 	g->options = as_given; /* what settings have added is read again */
+	return false;
+}
+
+/* A round that was prepared. false: all has to be looked at after all. */
+static bool build_ready(struct program *g, int *status)
+{
+	*status = dispatch(g);
+	if (!g->project.lost)
+		return true;
+	standby_forget(g);
 	return false;
 }
 
@@ -200,6 +211,8 @@ static int build(struct program *g)
 {
 	int status;
 	if (g->project.slice && build_slice(g, &status))
+		return status;
+	if (g->project.ready && build_ready(g, &status))
 		return status;
 	project_load(&g->project, &g->options);
 	return dispatch(g);

@@ -231,6 +231,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 	struct project *p = &g->project;
 	const struct options *o = &g->options;
 	struct jobserver *j = open_jobserver(g);
+	const struct saving *saving;
+	size_t fresh = project_beside(p, &saving);
 	struct sched_config c = {
 		.graph = p->graph,
 		.stale = &p->stale,
@@ -255,8 +257,8 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.parallel_delegation = p->config.parallel_delegation,
 		.load_limited = o->max_load >= 0,
 		.max_load = o->max_load,
-		.fresh = p->slice ? p->slice->fresh : 0,
-		.saving = p->slice ? &p->slice->saving : NULL,
+		.fresh = fresh,
+		.saving = saving,
 		.max_agents = program_agents(g),
 		.agents_of_j = !g->project.config.max_concurrent_agents,
 		.budget = program_budget(g),
@@ -406,7 +408,7 @@ int engine_build(struct program *g)
 	/* Where nothing is known yet, what lacks can be said before anything is written. */
 	bool first = p->store.fd < 0 && !g->options.touch;
 	if ((first && !providers_there(p, listeners_observer(&all))) || !project_open(p, true, run_id))
-		return p->slice_lost ? end_lost(g, plain, &all) : end_refused(g, plain, &all);
+		return p->lost ? end_lost(g, plain, &all) : end_refused(g, plain, &all);
 	engine_end_previous(g);
 	project_cache(p, true, false);
 	int err = process_become_reaper();

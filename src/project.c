@@ -167,6 +167,7 @@ static bool take_lock(struct project *p, uint64_t run_id)
 	if (r == LOCK_BUSY) {
 		fprintf(stderr, "axmake: waiting for another run in '%.*s' (pid %ld)\n", STR_ARG(p->root), (long)h.pid);
 		r = store_lock(&p->store, run_id, true, &h, &err, p->arena);
+		p->waited = true;
 		filehash_forget(p->filehash);
 	}
 	p->own_ancestor = r == LOCK_OWN_ANCESTOR;
@@ -195,6 +196,12 @@ static bool recall(struct project *p, bool writable)
 		return false;
 	if (log_of_other_boot(p->log) && !(writable && !store_sift_results(&p->store)))
 		p->store.doubts = true;
+	project_remember(p, writable);
+	return true;
+}
+
+void project_remember(struct project *p, bool writable)
+{
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	graph_recall(p->graph, p->log);
 	p->stale = (struct stale){
@@ -208,7 +215,6 @@ static bool recall(struct project *p, bool writable)
 		.old_files = p->options->old_files.n ? &p->old_files : NULL,
 		.planning = !writable,
 	};
-	return true;
 }
 
 bool project_open(struct project *p, bool writable, uint64_t run_id)
@@ -219,7 +225,9 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
 		return false;
 	}
-	if ((writable && !take_lock(p, run_id)) || !recall(p, writable))
+	if (writable && !take_lock(p, run_id))
+		return false;
+	if (p->ready ? !project_ready_begin(p) : !recall(p, writable))
 		return false;
 	if (p->slice && !project_slice_begin(p))
 		return false;

@@ -40,7 +40,9 @@ struct project {
 	struct hash128 seal_key;
 	struct str seal_word;     /* p != NULL: project_close leaves a seal with this word (state/seal.h) */
 	struct slice *slice;      /* set by the caller before project_load: what alone is read and judged; NULL: all is */
-	bool slice_lost;          /* project_open failed since another run has changed what the slice is of */
+	struct ready *ready;      /* from project_make_ready on: all that is wanted was judged, and is judged again only where a change reaches it; NULL: nothing was */
+	bool waited;              /* project_open has waited for another run */
+	bool lost;                /* project_open failed since another run has changed what the slice, or what is ready, is of */
 	bool judge_again;         /* something was done: the seal that project_close makes, or renews where there is a slice, is of what stands there after it */
 	size_t n_loaded;          /* of what was noted in `seen`, so much by project_load; 0: nothing can be built on it */
 	bool told;                /* something was said that is no part of a verdict, and that a run by a seal would not say */
@@ -119,7 +121,24 @@ bool project_judge_again(struct project *p, struct seal_looks *looks);
 /* For project_close: what is on record of the tasks now, for a seal; NULL: none is to be judged apart. */
 const struct slice_whole *project_whole(struct project *p);
 /* Back to where nothing was loaded, to load all. */
-void project_slice_forget(struct project *p, size_t mark);
+void project_forget(struct project *p, size_t mark);
+
+/* Of ready.c: a run that is prepared long before it is asked for. */
+
+/* After project_load: judges all that is wanted, so that a run that is told later which files have changed has little left to look at. Takes no lock and writes nothing. false: there were mistakes, or it is no workflow
+ * of which that can be told; project_forget is to follow. */
+bool project_make_ready(struct project *p);
+/* These files have changed since, and nothing else has. false: more hangs on it than can be told; project_forget is to follow. */
+bool project_ready_for(struct project *p, const struct str *paths, size_t n);
+/* Is what may run by that short, unpaid, and soon done again? (graph/reached.h) */
+bool project_ready_is_quick(const struct project *p);
+/* For project_open, which has the lock: goes on with what was found ready. false: it is of no use. */
+bool project_ready_begin(struct project *p);
+/* So many tasks are up to date beside those that the run judges, and what they took. */
+size_t project_beside(const struct project *p, const struct saving **saving);
+
+/* For ready.c: what the log, which is open, says of each task. */
+void project_remember(struct project *p, bool writable);
 
 /* Closes the log and makes the seal that is asked for. 0 or errno, of the log. */
 int project_close(struct project *p);

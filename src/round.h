@@ -8,10 +8,17 @@
 #include "run/attempts.h"
 #include "run/observer.h"
 
+/* How it was before anything was loaded. */
+struct round_before {
+	struct options options;
+	size_t mark; /* of the diag */
+};
+
 struct round {
 	/* For the round. */
 	bool hush;      /* nobody knows whether there is anything to do: where nothing is, nothing is said */
 	struct str why; /* what has changed; said before the first start of such a round */
+	struct round_before *before; /* of one that was prepared; else NULL */
 	/* From round to round. */
 	struct attempts attempts;
 	struct spent spent;

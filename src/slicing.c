@@ -14,7 +14,7 @@ struct log *project_slice_log(struct project *p)
 {
 	const struct slice *s = p->slice;
 	struct log *l = seal_is_current(&p->store, s) ? log_open_sparse(p->arena, p->store.fd, s->places, s->n_places, s->log_seq) : NULL;
-	p->slice_lost = !l;
+	p->lost = !l;
 	return l;
 }
 
@@ -36,8 +36,8 @@ bool project_slice_begin(struct project *p)
 	struct saving here = {0};
 	add_savings(p, &here);
 	p->slice->saving.ns -= here.ns; /* they are scripts */
-	p->slice_lost = !apart_begin(&p->stale, p->slice);
-	return !p->slice_lost;
+	p->lost = !apart_begin(&p->stale, p->slice);
+	return !p->lost;
 }
 
 /* What was looked at to read the workflow counts as well: inputs of tasks that nobody wants have to be there. */
@@ -91,12 +91,16 @@ const struct slice_whole *project_whole(struct project *p)
 	return w;
 }
 
-void project_slice_forget(struct project *p, size_t mark)
+void project_forget(struct project *p, size_t mark)
 {
 	struct project whole = {.arena = p->arena, .diag = p->diag, .may_seal = p->may_seal, .seal_key = p->seal_key};
+	void (*closing)(void *self, struct project *p) = p->closing;
+	whole.closing_self = p->closing_self;
 	p->judge_again = false;
+	p->closing = NULL; /* there will be another end */
 	project_close(p);
 	diag_rewind(p->diag, mark);
 	*p = whole;
+	p->closing = closing;
 	p->seen = seen_new(p->arena);
 }

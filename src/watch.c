@@ -17,8 +17,10 @@
 #include "round.h"
 #include "run/loop.h"
 #include "run/watcher.h"
+#include "standby.h"
 
 #define QUIET_NS (50 * NS_PER_MS)  /* without an edit: then a burst of them is over */
+#define SHORT_NS (5 * NS_PER_MS)   /* without an edit: then what costs nothing may be begun */
 #define LONGEST_NS (2 * NS_PER_S)  /* that a burst is waited for */
 
 enum { ROUNDS_MOST = 8 }; /* one after another, each for what changed while the one before ran */
@@ -35,35 +37,54 @@ struct watch {
 	int signal;
 	struct loop_timer quiet;
 	int64_t burst_ns; /* when it began; 0: there is none */
+	int64_t last_ns;  /* the last edit of it */
 	bool over_quiet;  /* a burst is over */
+	bool over_short;  /* it has paused, and nobody has asked yet what it has come to */
+	bool asked;       /* in this burst that was asked */
+	uint64_t count;   /* of what had happened then */
+	struct standby standby;
+	bool is_round;    /* this process has become one */
+	int round_status; /* its exit status */
 };
 
 static void on_signal(void *self, const struct signalfd_siginfo *si)
 {
 	struct watch *w = self;
 	if (si->ssi_signo == SIGCHLD)
-		return;
+		return; /* also of a standby that could not be made: it is missed when it is needed */
 	w->signal = (int)si->ssi_signo;
 	/* It may have come to the round as well, from a terminal say. That takes the two for one. */
 	if (w->child)
 		sigqueue(w->child, w->signal, (union sigval){0});
 }
 
+/* At which a burst is taken to be over, if it has not gone on by then. */
+static void set_quiet(struct watch *w, int64_t at)
+{
+	if (at > w->burst_ns + LONGEST_NS)
+		at = w->burst_ns + LONGEST_NS;
+	loop_timer_set(w->loop, &w->quiet, at);
+}
+
 static void burst_over(void *self)
 {
 	struct watch *w = self;
+	if (w->standby.pid && !w->asked) {
+		w->over_short = true;
+		return;
+	}
 	w->over_quiet = true;
 	w->burst_ns = 0;
 }
 
 static void go_on_burst(struct watch *w)
 {
-	int64_t now = clock_ns(), at = now + QUIET_NS;
-	if (!w->burst_ns)
-		w->burst_ns = now;
-	if (at > w->burst_ns + LONGEST_NS)
-		at = w->burst_ns + LONGEST_NS;
-	loop_timer_set(w->loop, &w->quiet, at);
+	w->last_ns = clock_ns();
+	if (!w->burst_ns) {
+		w->burst_ns = w->last_ns;
+		w->asked = false;
+	}
+	set_quiet(w, w->last_ns + (w->standby.pid && !w->asked ? SHORT_NS : QUIET_NS));
 }
 
 static void something_happened(void *self, uint32_t events)
@@ -74,23 +95,74 @@ static void something_happened(void *self, uint32_t events)
 		go_on_burst(w);
 }
 
+static void answered(void *self, uint32_t events)
+{
+	struct watch *w = self;
+	(void)events;
+	bool yes = standby_says_yes(&w->standby);
+	if (events & (EPOLLHUP | EPOLLERR))
+		loop_unwatch(w->loop, w->standby.fd); /* it is gone, and missed when it is to go */
+	if (!yes || !w->asked || !w->burst_ns)
+		return;
+	watcher_read(w->watcher);
+	if (watcher_count(w->watcher) != w->count) { /* it has gone on meanwhile */
+		go_on_burst(w);
+		return;
+	}
+	w->over_quiet = true;
+	w->burst_ns = 0;
+}
+
+static bool any(const struct changes *c)
+{
+	return c->paths.n || c->maybe || c->log;
+}
+
+/* The burst has paused. Only where all that it reaches is soon done, at nobody's cost, need its end not be waited for. A file that is still open was perhaps not written to the end. */
+static void ask_standby(struct watch *w)
+{
+	struct changes c;
+	w->over_short = false;
+	w->asked = true;
+	w->count = watcher_count(w->watcher);
+	if (!watcher_knows_where(w->watcher)) {
+		set_quiet(w, w->last_ns + QUIET_NS);
+		return;
+	}
+	if (watcher_look(w->watcher, &c) || !any(&c)) {
+		w->over_quiet = true; /* whoever waits for that looks again */
+		w->burst_ns = 0;
+	} else {
+		if (c.files && !c.writing)
+			standby_ask(&w->standby, &c);
+		set_quiet(w, w->last_ns + QUIET_NS);
+	}
+	vec_free(&c.paths);
+}
+
 /* Until no more edits come. false: a signal has. */
 static bool wait_for_quiet(struct watch *w)
 {
-	w->over_quiet = false;
-	while (!w->over_quiet && !w->signal)
+	w->over_quiet = w->over_short = false;
+	while (!w->over_quiet && !w->signal) {
 		if (loop_turn(w->loop, true))
 			return false;
+		if (w->over_short)
+			ask_standby(w);
+	}
 	return !w->signal;
 }
 
 /* Rounds */
 
-/* The rest of the process is the round. */
-static int be_round(struct watch *w, int fd, pid_t parent, int (*build)(struct program *g))
+/* The rest of the process is the round. asked_by: of one that is yet to be asked for; else -1. */
+static int be_round(struct watch *w, int fd, int asked_by, pid_t parent, int (*build)(struct program *g))
 {
 	struct program *g = w->g;
 	struct round *r = &w->round;
+	w->is_round = true;
+	r->listed = r->ran = false;
+	sbuf_clear(&r->list);
 	loop_free(w->loop);
 	watcher_free(w->watcher);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -101,6 +173,8 @@ static int be_round(struct watch *w, int fd, pid_t parent, int (*build)(struct p
 	g->project.seen = seen_new(&g->arena);
 	g->project.closing = round_list;
 	g->project.closing_self = r;
+	if (asked_by >= 0)
+		standby_wait(g, r, asked_by);
 	r->spoke = !r->hush;
 	int status = build(g);
 	round_list(r, &g->project);
@@ -118,8 +192,6 @@ static void next_round(struct watch *w, bool hush, struct str why)
 	struct round *r = &w->round;
 	r->hush = hush;
 	r->why = why;
-	r->listed = r->ran = r->spoke = false;
-	sbuf_clear(&r->list);
 }
 
 static bool hear_round(struct watch *w, int fd)
@@ -135,15 +207,27 @@ static bool hear_round(struct watch *w, int fd)
 	return well;
 }
 
-/* false: in the round itself, whose exit status is *status. Else w->status is the round's wait status, and w->round.listed tells whether it was heard. */
-static bool run_round(struct watch *w, int (*build)(struct program *g), int *status)
+/* Waits for the round to end. w->status is its wait status, and w->round.listed tells whether it was heard. */
+static void attend_round(struct watch *w, pid_t pid, int fd)
+{
+	w->child = pid;
+	while (waitpid(pid, &w->status, WNOHANG) == 0)
+		if (loop_turn(w->loop, true))
+			break;
+	w->child = 0;
+	hear_round(w, fd);
+	close(fd);
+}
+
+/* false: in the round itself. */
+static bool run_round(struct watch *w, int (*build)(struct program *g))
 {
 	int fd = memfd_create("axmake-round", MFD_CLOEXEC);
 	pid_t self = getpid(), pid;
 	fflush(stdout);
 	pid = fd < 0 ? -1 : fork();
 	if (pid == 0) {
-		*status = be_round(w, fd, self, build);
+		w->round_status = be_round(w, fd, -1, self, build);
 		return false;
 	}
 	w->status = 0;
@@ -153,13 +237,21 @@ static bool run_round(struct watch *w, int (*build)(struct program *g), int *sta
 		w->status = W_EXITCODE(EXIT_TROUBLE, 0);
 		return true;
 	}
-	w->child = pid;
-	while (waitpid(pid, &w->status, WNOHANG) == 0)
-		if (loop_turn(w->loop, true))
-			break;
-	w->child = 0;
-	hear_round(w, fd);
-	close(fd);
+	attend_round(w, pid, fd);
+	return true;
+}
+
+/* Has the next one prepared, if it can be. false: in that round itself. */
+static bool prepare_round(struct watch *w, int (*build)(struct program *g))
+{
+	int fd, tell_fd;
+	pid_t self = getpid();
+	if (standby_start(&w->standby, w->g, &fd, &tell_fd) == 0) {
+		w->round_status = be_round(w, tell_fd, fd, self, build);
+		return false;
+	}
+	if (w->standby.pid && loop_watch(w->loop, w->standby.fd, EPOLLIN, answered, w))
+		standby_end(&w->standby);
 	return true;
 }
 
@@ -189,11 +281,6 @@ static bool cannot_watch(const struct watch *w, int err)
 	return false;
 }
 
-static bool any(const struct changes *c)
-{
-	return c->paths.n || c->maybe || c->log;
-}
-
 static void say_watching(const struct watch *w)
 {
 	struct sbuf b = {0};
@@ -221,7 +308,7 @@ static bool goes_on(struct watch *w, const struct changes *c)
 }
 
 /* Waits until there is something to run for. false: that will not be. */
-static bool wait_for_change(struct watch *w, struct changes *c)
+static bool wait_for_change(struct watch *w, struct changes *c, int (*build)(struct program *g))
 {
 	int err = watcher_look(w->watcher, c);
 	if (err)
@@ -234,10 +321,13 @@ static bool wait_for_change(struct watch *w, struct changes *c)
 	}
 	w->in_a_row = 0;
 	say_watching(w);
+	if (!prepare_round(w, build))
+		return false;
 	do {
 		vec_free(&c->paths);
 		if (!wait_for_quiet(w))
 			return false;
+		watcher_read(w->watcher); /* as much as there is to be told */
 		err = watcher_look(w->watcher, c);
 		if (err)
 			return cannot_watch(w, err);
@@ -245,8 +335,8 @@ static bool wait_for_change(struct watch *w, struct changes *c)
 	return true;
 }
 
-/* Events of the round itself are left where they are until it has ended. */
-static void begin_round(struct watch *w, const struct changes *c)
+/* Events of the round itself are left where they are until it has ended. The round that was prepared has begun, if there is one that hears: w->standby has no pid then, and *pid and *fd are its. */
+static void begin_round(struct watch *w, const struct changes *c, pid_t *pid, int *fd)
 {
 	struct sbuf b = {0};
 	add_paths(&b, c);
@@ -257,27 +347,51 @@ static void begin_round(struct watch *w, const struct changes *c)
 	loop_timer_clear(w->loop, &w->quiet);
 	w->burst_ns = 0;
 	loop_unwatch(w->loop, watcher_fd(w->watcher));
-	watcher_run_begins(w->watcher);
+	*pid = w->standby.pid;
+	*fd = w->standby.tell_fd;
+	if (*pid)
+		loop_unwatch(w->loop, w->standby.fd);
+	if (*pid && !standby_go(&w->standby, c, w->round.hush, w->round.why)) {
+		standby_end(&w->standby);
+		*pid = 0;
+	}
+	watcher_run_begins(w->watcher, *pid && c->files);
 }
 
-/* false: there is no next round. */
-static bool between_rounds(struct watch *w)
+/* Until there is another round. false: there is none, or this process is a round itself. */
+static bool between_rounds(struct watch *w, int (*build)(struct program *g), pid_t *pid, int *fd)
 {
 	struct changes c = {.maybe = false};
 	if (w->signal || !w->round.listed)
 		return false;
 	watcher_run_ended(w->watcher, sbuf_view(&w->round.list));
-	bool again = wait_for_change(w, &c);
+	bool again = wait_for_change(w, &c, build);
 	if (again)
-		begin_round(w, &c);
+		begin_round(w, &c, pid, fd);
 	vec_free(&c.paths);
 	return again;
+}
+
+/* One round after another. */
+static void go_round(struct watch *w, int (*build)(struct program *g))
+{
+	pid_t prepared = 0;
+	int fd = -1;
+	do {
+		w->status = 0;
+		w->round.listed = false;
+		if (prepared)
+			attend_round(w, prepared, fd);
+		else if (!run_round(w, build))
+			return;
+	} while (between_rounds(w, build, &prepared, &fd));
 }
 
 static int end(struct watch *w)
 {
 	int ended_by = WIFSIGNALED(w->status) ? WTERMSIG(w->status) : 0;
 	bool asked = ended_by == SIGINT || ended_by == SIGTERM || ended_by == SIGHUP || ended_by == SIGQUIT;
+	standby_end(&w->standby);
 	loop_free(w->loop);
 	watcher_free(w->watcher);
 	round_free(&w->round);
@@ -307,7 +421,6 @@ static bool may_watch(struct program *g)
 int watch(struct program *g, int (*build)(struct program *g))
 {
 	struct watch *w = arena_new(&g->arena, struct watch);
-	int status;
 	if (!may_watch(g))
 		return EXIT_TROUBLE;
 	w->g = g;
@@ -321,9 +434,7 @@ int watch(struct program *g, int (*build)(struct program *g))
 	loop_on_signal(w->loop, on_signal, w);
 	w->quiet = (struct loop_timer){.fn = burst_over, .self = w};
 	w->round.attempts.arena = &w->arena;
-	do {
-		if (!run_round(w, build, &status))
-			return status;
-	} while (between_rounds(w));
-	return end(w);
+	w->standby.fd = -1;
+	go_round(w, build);
+	return w->is_round ? w->round_status : end(w);
 }

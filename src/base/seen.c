@@ -88,6 +88,41 @@ static void note(struct seen *s, const struct sight *now)
 	sbuf_free(&key);
 }
 
+static struct sight *find(const struct seen *s, enum sight_kind kind, struct str name)
+{
+	struct sbuf key = {0};
+	struct sight *known;
+
+	sbuf_char(&key, (char)('0' + kind));
+	sbuf_str(&key, name);
+	known = map_get(&s->by_name, sbuf_view(&key));
+	sbuf_free(&key);
+	return known;
+}
+
+bool seen_more_than_folder(const struct seen *s, struct str path)
+{
+	bool more = find(s, SIGHT_REAL, path) != NULL;
+
+	for (enum sight_kind kind = SIGHT_PATH; kind <= SIGHT_LINK; kind++) {
+		const struct sight *known = find(s, kind, path);
+
+		more = more || (known && !known->folder);
+	}
+	return more;
+}
+
+void seen_renew_folder(struct seen *s, int at, struct str folder)
+{
+	for (enum sight_kind kind = SIGHT_PATH; kind <= SIGHT_LINK; kind++) {
+		struct sight *known = find(s, kind, folder);
+		struct stat st;
+
+		if (known && known->folder && !fstatat(at, known->name.p, &st, kind == SIGHT_LINK ? AT_SYMLINK_NOFOLLOW : 0) && S_ISDIR(st.st_mode))
+			known->stat = file_stat_of(&st);
+	}
+}
+
 struct seen *seen_before(const struct seen *s, size_t n)
 {
 	struct seen *before = seen_new(s->arena);

@@ -49,6 +49,10 @@ void seen_free(struct seen *s); /* what lies outside the arena */
 void seen_spoil(struct seen *s);
 /* A recorder that has noted only the first n of what s has: as it was then. */
 struct seen *seen_before(const struct seen *s, size_t n);
+/* Was anything of the path looked at but, of a folder, how it stands? */
+bool seen_more_than_folder(const struct seen *s, struct str path);
+/* The names in that folder are those that were listed, whatever its stamps tell: it counts as it stands now. Does nothing where it was not looked at. */
+void seen_renew_folder(struct seen *s, int at, struct str folder);
 /* Is all that was looked at, paths below the folder `at`, as it was, for certain? NULL: no. */
 bool seen_stands(const struct seen *s, int at);
 

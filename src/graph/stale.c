@@ -404,6 +404,14 @@ void stale_take_fresh(struct stale *s, struct task *t)
 	t->ended = true;
 }
 
+void stale_begin_anew(struct stale *s)
+{
+	stale_free(s);
+	s->orphans = NULL;
+	s->observer = (struct stale_observer){0};
+	orphans_of(s);
+}
+
 void stale_free(struct stale *s)
 {
 	if (s->orphans)

@@ -83,6 +83,8 @@ void stale_take_fresh(struct stale *s, struct task *t);
 /* Planning: may t, of which `v` says that it is stale, turn out up to date, or skipped, when what runs first has ended? */
 bool stale_may_be_fresh(struct stale *s, const struct task *t, const struct verdict *v);
 
+/* Forgets what was found out while judging, and looks up now what verdicts may need of the log beyond tasks' own records; after that s->planning stays as it is. */
+void stale_begin_anew(struct stale *s);
 /* What lies outside the arena. */
 void stale_free(struct stale *s);
 

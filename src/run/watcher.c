@@ -30,6 +30,7 @@ struct place {
 	struct entry *first; /* NULL: none */
 	bool step;           /* others are reached through it: when it changes, so may all */
 	bool touched;
+	bool writing;        /* somebody has written, and not closed it since */
 };
 
 struct watcher {
@@ -44,6 +45,8 @@ struct watcher {
 	VEC(struct str) asked;   /* those of which the run that is on its way will tell */
 	bool all;  /* look at everything */
 	bool lost; /* events were lost: folders too */
+	bool told; /* the last run has looked at no more than it was told to */
+	uint64_t n; /* events that may matter */
 	int err;   /* of watching a folder */
 	struct arena dull_arena;
 	struct map dull; /* strange ones that a run has passed over, see dull_key */
@@ -65,7 +68,7 @@ struct watcher *watcher_new(void)
 static void forget_events(struct watcher *w)
 {
 	for (size_t i = 0; i < w->touched.n; i++)
-		w->touched.p[i]->touched = false;
+		w->touched.p[i]->touched = w->touched.p[i]->writing = false;
 	w->touched.n = 0;
 	vec_free(&w->strange);
 	map_free(&w->strange_set);
@@ -273,8 +276,9 @@ static void take_list(struct watcher *w, struct str list)
 	}
 }
 
-void watcher_run_begins(struct watcher *w)
+void watcher_run_begins(struct watcher *w, bool told)
 {
+	w->told = told;
 	for (size_t i = 0; i < w->strange.n; i++)
 		vec_push(NULL, &w->asked, arena_copy(&w->asked_arena, w->strange.p[i]));
 	forget_events(w);
@@ -302,9 +306,14 @@ void watcher_run_ended(struct watcher *w, struct str list)
 
 /* What happens */
 
-static void touch(struct watcher *w, struct place *p)
+static void touch(struct watcher *w, struct place *p, uint32_t mask)
 {
+	w->n++;
 	w->all = w->all || p->step;
+	if (mask & (IN_MODIFY | IN_CREATE))
+		p->writing = true;
+	else if (!(mask & IN_ATTRIB))
+		p->writing = false;
 	if (!p->first || p->touched)
 		return;
 	p->touched = true;
@@ -327,6 +336,7 @@ static void note_strange(struct watcher *w, struct str path)
 {
 	struct str own;
 
+	w->n++;
 	if (map_get(&w->strange_set, path))
 		return;
 	own = arena_copy(&w->strange_arena, path);
@@ -340,6 +350,7 @@ static void happened(void *self, struct folder *in, struct str name, uint32_t ma
 	bool known = false;
 
 	if (!in) {
+		w->n++;
 		w->all = w->lost = true;
 		return;
 	}
@@ -351,7 +362,7 @@ static void happened(void *self, struct folder *in, struct str name, uint32_t ma
 		struct place *p = map_get(&w->places, name_in(w, f, name));
 
 		if (p)
-			touch(w, p);
+			touch(w, p, mask);
 		known = known || p;
 	}
 	for (struct folder *f = in; f && !known && mask & (IN_CREATE | IN_MOVED_TO); f = f->same)
@@ -363,6 +374,16 @@ bool watcher_read(struct watcher *w)
 {
 	folders_read(w->folders, happened, w);
 	return w->all || w->touched.n || w->strange.n;
+}
+
+bool watcher_knows_where(const struct watcher *w)
+{
+	return !w->all;
+}
+
+uint64_t watcher_count(const struct watcher *w)
+{
+	return w->n;
 }
 
 /* Looking */
@@ -423,6 +444,21 @@ static void look_at_strange(struct watcher *w, struct changes *out)
 	w->strange.n = kept;
 }
 
+/* Is it of files alone, of which it is known how they were? */
+static bool only_files(const struct watcher *w, const struct changes *c, bool *writing)
+{
+	bool only = !c->maybe && !c->log;
+
+	for (size_t i = 0; i < w->touched.n; i++) {
+		const struct place *p = w->touched.p[i];
+
+		*writing = *writing || p->writing;
+		for (const struct entry *e = p->first; e; e = e->same)
+			only = only && !(e->seen.flags & (WATCH_FOLDER | WATCH_LOG));
+	}
+	return only;
+}
+
 int watcher_look(struct watcher *w, struct changes *out)
 {
 	bool news = w->all;
@@ -436,6 +472,9 @@ int watcher_look(struct watcher *w, struct changes *out)
 	for (size_t i = 0; !news && i < w->touched.n; i++)
 		compare(w, w->touched.p[i], false, out);
 	look_at_strange(w, out);
+	if (w->lost && w->told)
+		maybe(out, STR("."));
+	out->files = !news && only_files(w, out, &out->writing);
 	if (!out->paths.n && !out->maybe && !out->log)
 		forget_events(w);
 	return 0;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "base/vec.h"
@@ -16,13 +17,17 @@ void watcher_free(struct watcher *w);
 int watcher_fd(const struct watcher *w); /* readable when something has happened */
 size_t watcher_folders(const struct watcher *w);
 
-/* A run begins that will see all that has happened. */
-void watcher_run_begins(struct watcher *w);
+/* A run begins that will see all that has happened. told: it looks again only at what it is told to have changed; should events be lost meanwhile, another one is needed. */
+void watcher_run_begins(struct watcher *w, bool told);
 /* It has ended, and this is what it saw (copied). From the next watcher_look on this is watched; that compares all of it. */
 void watcher_run_ended(struct watcher *w, struct str list);
 
 /* Takes notice of what has happened. true: some of it may matter. */
 bool watcher_read(struct watcher *w);
+/* Is it known of each thing that has happened to which path that was? Then to look is cheap. */
+bool watcher_knows_where(const struct watcher *w);
+/* So often something has happened that may matter, since ever. */
+uint64_t watcher_count(const struct watcher *w);
 
 /* What has changed until now is let be. */
 void watcher_accept(struct watcher *w);
@@ -32,6 +37,8 @@ struct changes {
 	bool maybe;            /* something has come or gone of which only a run can tell whether it matters */
 	struct str what;       /* a path of that kind */
 	bool log;              /* what is on record is another thing now */
+	bool files;            /* nothing but what happened to the files of these paths could make a difference */
+	bool writing;          /* one of them is being written to, as far as is known */
 };
 
 /* What has changed since the list was made; where that is nothing, it is as if nothing had happened. Free paths by vec_free. 0, or the errno for which a folder cannot be watched:

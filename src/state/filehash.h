@@ -78,6 +78,9 @@ struct filehash_sight {
 /* Tells every path and how it was found last. */
 void filehash_sights(const struct filehash *fh, void (*fn)(void *self, const struct filehash_sight *s), void *self);
 void filehash_free(struct filehash *fh); /* what lies outside the arena; NULL: nothing */
+/* Somebody has changed that file, or names in that folder, since it was looked at: it counts as it is found now, as if it had not been looked at before. false: it is not known, it is no file or folder any more, or
+ * a link. */
+bool filehash_renew(struct filehash *fh, struct str path);
 /* What was looked at may have changed meanwhile: look again. */
 void filehash_forget(struct filehash *fh);
 /* Another root descriptor and log from now on; what was looked at stays known. */

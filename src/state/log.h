@@ -33,6 +33,8 @@ struct log;
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note);
 /* The same in that boot of the machine, see base/boot.h. */
 struct log *log_open_in(struct arena *a, int store_fd, bool read_only, struct hash128 boot, struct str *note);
+/* Of one that was opened to be read, whole and well: it is for writing from now on, if nobody has written to it since; store_fd is the folder as it was opened for writing. false: it is as before. */
+bool log_go_on(struct log *l, int store_fd);
 /* Where a frame of the file begins, and its length. */
 struct log_place {
 	uint64_t at;

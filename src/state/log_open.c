@@ -169,6 +169,7 @@ static struct log *mend(struct log *l, const struct frame_scan *s, struct str *n
 	int err;
 
 	/* A reader may just see another process's write before its end. */
+	l->cut = only_cut;
 	if (l->file.read_only && only_cut)
 		return l;
 	l->damaged = true;
@@ -239,6 +240,11 @@ struct log *log_open_in(struct arena *a, int store_fd, bool read_only, struct ha
 struct log *log_open(struct arena *a, int store_fd, bool read_only, struct str *note)
 {
 	return log_open_in(a, store_fd, read_only, boot_id(), note);
+}
+
+bool log_go_on(struct log *l, int store_fd)
+{
+	return !l->damaged && !l->cut && l->file.fd >= 0 && logfile_go_on(&l->file, store_fd);
 }
 
 bool log_of_other_boot(const struct log *l)

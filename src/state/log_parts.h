@@ -18,6 +18,7 @@ struct log {
 	unsigned char *data; /* the file as it was opened */
 	size_t data_n;
 	bool damaged;
+	bool cut;    /* read-only: its end may have been about to be written */
 	bool sparse; /* only some of what is in the file was read */
 	bool moved;  /* it was written anew: frames do not stand where they did */
 	bool other_boot, boot_due; /* it was of another; that it is of this one is yet to be written */

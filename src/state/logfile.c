@@ -50,6 +50,24 @@ enum logfile_state logfile_open(struct logfile *f, int dir_fd, bool read_only, i
 	return LOGFILE_OPEN;
 }
 
+bool logfile_go_on(struct logfile *f, int dir_fd)
+{
+	int fd = openat(dir_fd, LOG, APPEND_FLAGS);
+	struct stat now, was;
+
+	/* It only ever grows or is replaced, and one that is open is not replaced by another of the same number. */
+	if (fd < 0 || fstat(fd, &now) || fstat(f->fd, &was) || now.st_dev != was.st_dev || now.st_ino != was.st_ino || (uint64_t)now.st_size != f->size) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	logfile_close(f);
+	f->fd = fd;
+	f->dir_fd = dir_fd;
+	f->read_only = false;
+	return true;
+}
+
 void logfile_close(struct logfile *f)
 {
 	if (f->fd >= 0)

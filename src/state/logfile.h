@@ -28,6 +28,9 @@ enum logfile_state {
 enum logfile_state logfile_open(struct logfile *f, int dir_fd, bool read_only, int *err);
 void logfile_close(struct logfile *f);
 
+/* Of one that was opened to be read, and loaded: it is for writing from now on, where it stands in that folder as it was then. false: something else does, and f is as before. */
+bool logfile_go_on(struct logfile *f, int dir_fd);
+
 /* The whole content, in memory of its own (a mapping would die with SIGBUS when the file is cut meanwhile). Freed by
  * logfile_unload. */
 int logfile_load(struct logfile *f, unsigned char **data, size_t *n);

@@ -138,6 +138,65 @@ static void a_log_that_was_read_in_parts_comes_back_whole(void **state)
 	log_close(l);
 }
 
+static void a_log_that_was_read_is_written_on(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	struct log *l = open_log(b, true);
+	assert_true(log_go_on(l, b->fd));
+	assert_done(l, STR("left"), 1);
+	done(l, STR("new"), 7);
+	assert_int_equal(log_close(l), 0);
+	l = open_log(b, false);
+	assert_int_equal(b->note.n, 0);
+	assert_done(l, STR("left"), 1);
+	assert_done(l, STR("new"), 7);
+	log_close(l);
+}
+
+static void a_log_that_others_have_written_to_is_not_written_on(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	struct log *read = open_log(b, true), *l = open_log(b, false);
+	done(l, STR("new"), 7);
+	log_close(l);
+	assert_false(log_go_on(read, b->fd));
+	log_close(read);
+	/* One that was put in its place is another, though it has as many bytes. */
+	read = open_log(b, true);
+	assert_int_equal(renameat(b->fd, "log", b->fd, "aside"), 0);
+	struct str bytes;
+	assert_int_equal(os_read_file(&b->arena, b->fd, "aside", 1 << 20, &bytes), 0);
+	assert_int_equal(os_replace_file(b->fd, "log", 0600, bytes), 0);
+	assert_false(log_go_on(read, b->fd));
+	assert_int_equal(unlinkat(b->fd, "log", 0), 0);
+	assert_false(log_go_on(read, b->fd));
+	log_close(read);
+}
+
+static void a_log_whose_end_is_cut_is_not_written_on(void **state)
+{
+	struct box *b = *state;
+	struct placed all = {0};
+	struct stat st;
+	uint64_t seq;
+
+	write_three(b, &all, &seq);
+	int fd = openat(b->fd, "log", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0 && !fstat(fd, &st) && !ftruncate(fd, st.st_size - 1));
+	close(fd);
+	struct log *l = open_log(b, true);
+	assert_false(log_go_on(l, b->fd));
+	log_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +204,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_order_of_places_does_not_matter, box_setup, box_teardown),
 	    cmocka_unit_test_setup_teardown(places_where_nothing_stands_are_found_out, box_setup, box_teardown),
 	    cmocka_unit_test_setup_teardown(a_log_that_was_read_in_parts_comes_back_whole, box_setup, box_teardown),
+	    cmocka_unit_test_setup_teardown(a_log_that_was_read_is_written_on, box_setup, box_teardown),
+	    cmocka_unit_test_setup_teardown(a_log_that_others_have_written_to_is_not_written_on, box_setup, box_teardown),
+	    cmocka_unit_test_setup_teardown(a_log_whose_end_is_cut_is_not_written_on, box_setup, box_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

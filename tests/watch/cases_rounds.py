@@ -403,7 +403,7 @@ def silent_it_says_nothing_between_rounds(box):
     write(box.path("root", "in"), "1\n")
     with Watch(box, "-s", workflow="tasks:\n  - {name: t, inputs: [in], run: cat in}\n") as w:
         w.until("^1$")
-        wait_for(lambda: not read(f"/proc/{w.process.pid}/task/{w.process.pid}/children").strip(), "the round has ended")
+        w.ready()
         w.put("in", "2\n")
         equal(w.until("^2$"), "2\n")
 

@@ -66,6 +66,20 @@ class Watch:
             edit()
         self.process.send_signal(signal.SIGCONT)
 
+    def standby(self):
+        """The process that holds the next round ready, asleep, where no round is on its way (it waits in recvfrom); else None."""
+        children = read(f"/proc/{self.process.pid}/task/{self.process.pid}/children").split()
+        try:
+            asleep = len(children) == 1 and read(f"/proc/{children[0]}/syscall").startswith(("45 ", "207 "))
+        except OSError:
+            return None
+        return int(children[0]) if asleep else None
+
+    def ready(self):
+        """Until the next round is ready."""
+        wait_for(self.standby, "the next round is ready")
+        return self.standby()
+
     # What comes of it
 
     def until(self, pattern):
