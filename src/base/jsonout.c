@@ -9,11 +9,11 @@
 
 #define LONGEST_NUMBER 32
 
-/* What of a string's bytes may not stand for itself. */
-enum { PLAIN, ESCAPED, MARKUP, SEPARATOR, BEYOND };
+/* What of a string's bytes may not stand for itself. Control characters may come to a terminal: DEL, and those that a byte 0xc2 begins, are also some. */
+enum { PLAIN, ESCAPED, MARKUP, SEPARATOR, HIGH, BEYOND };
 static const unsigned char classes[256] = {
-	[0 ... 0x1f] = ESCAPED, ['"'] = ESCAPED, ['\\'] = ESCAPED, ['<'] = MARKUP, ['>'] = MARKUP, ['&'] = MARKUP,
-	[0x80 ... 0xe1] = BEYOND, [0xe2] = SEPARATOR, [0xe3 ... 0xff] = BEYOND, /* plain, if it is UTF-8 */
+	[0 ... 0x1f] = ESCAPED, ['"'] = ESCAPED, ['\\'] = ESCAPED, ['<'] = MARKUP, ['>'] = MARKUP, ['&'] = MARKUP, [0x7f] = ESCAPED, [0xc2] = HIGH, [0xe2] = SEPARATOR,
+	[0x80 ... 0xc1] = BEYOND, [0xc3 ... 0xe1] = BEYOND, [0xe3 ... 0xff] = BEYOND, /* plain, if it is UTF-8 */
 };
 
 /* Puts the key; behind it is room for so much more. */
@@ -92,10 +92,15 @@ static bool is_separator(struct str s, size_t at)
 	return s.n - at >= 3 && s.p[at + 1] == '\x80' && ((unsigned char)s.p[at + 2] | 1) == 0xa9;
 }
 
+static bool is_control(struct str s, size_t at)
+{
+	return s.n - at >= 2 && (unsigned char)s.p[at + 1] >= 0x80 && (unsigned char)s.p[at + 1] < 0xa0;
+}
+
 static bool is_special(const struct jsonout *o, struct str s, size_t at)
 {
 	unsigned char class = classes[(unsigned char)s.p[at]];
-	return class == ESCAPED || (o->element && (class == MARKUP || (class == SEPARATOR && is_separator(s, at))));
+	return class == ESCAPED || (class == HIGH && is_control(s, at)) || (o->element && (class == MARKUP || (class == SEPARATOR && is_separator(s, at))));
 }
 
 /* Returns where it ends. */
@@ -104,9 +109,11 @@ static size_t add_special(struct sbuf *b, struct str s, size_t at)
 	unsigned char c = (unsigned char)s.p[at], class = classes[c];
 	if (class == ESCAPED)
 		add_escape(b, c);
+	else if (class == HIGH)
+		add_escape(b, (unsigned char)s.p[at + 1]);
 	else
 		sbuf_printf(b, "\\u%04x", class == MARKUP ? c : 0x2000u + ((unsigned char)s.p[at + 2] & 0x3f));
-	return at + (class == SEPARATOR ? 3 : 1);
+	return at + (class == SEPARATOR ? 3 : class == HIGH ? 2 : 1);
 }
 
 static void add_string(struct jsonout *o, struct str s)
