@@ -1,10 +1,12 @@
 /* A wall around the programs of an isolated task, by bubblewrap. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,6 +48,19 @@ static void push_walls(struct arena *a, struct words_list *w, bool network)
 		vec_push(a, &w->of, (char *)"--unshare-net");
 }
 
+/* In /proc the kernel's settings and switches belong to root, whatever rights he has given up: a program named there would be run outside. Those of processes are their own. */
+static void add_settings(struct mounts *m)
+{
+	DIR *d = geteuid() ? NULL : opendir("/proc");
+	struct stat st;
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (*e->d_name != '.' && !strchr("0123456789", *e->d_name) && !fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
+		    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_mode & 0222)))
+			mounts_add(m, MOUNT_READ, arena_printf(m->a, "/proc/%s", e->d_name));
+	if (d)
+		closedir(d);
+}
+
 /* The system, to be read, without what speaks for the user: his home, and sockets of services. */
 static void add_system(struct mounts *m)
 {
@@ -56,6 +71,7 @@ static void add_system(struct mounts *m)
 	mounts_add(m, MOUNT_READ, STR("/"));
 	mounts_add(m, MOUNT_DEV, STR("/dev"));
 	mounts_add(m, MOUNT_PROC, STR("/proc"));
+	add_settings(m);
 	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
 		mounts_hide(m, str_of(hidden[i]));
 	for (size_t i = 0; i < sizeof homes / sizeof *homes; i++)
