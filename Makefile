@@ -177,6 +177,21 @@ check-oracle:
 	+@$(AGAIN) all
 	@python3 tests/oracle/run.py --axmake $(OUT)/axmake --steps 10000
 
+# Hostile names and paths, answers, and programs in sandboxes: random rounds, some ten minutes each. `make check` plays a few of them.
+.PHONY: check-paths check-answers check-sandbox
+check-paths:
+	@.ci/setup.sh make check
+	+@$(AGAIN) all
+	@python3 tests/paths/run.py --rounds 1000 --axmake $(OUT)/axmake
+check-answers:
+	@.ci/setup.sh make check
+	+@$(AGAIN) all
+	@python3 tests/answers/run.py --rounds 500 --axmake $(OUT)/axmake
+check-sandbox:
+	@.ci/setup.sh make check
+	+@$(AGAIN) all
+	@python3 tests/sandbox/run.py --rounds 200 --axmake $(OUT)/axmake
+
 # Clients without end, killed with tokens in hand.
 .PHONY: check-jobserver
 check-jobserver:

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ORDER = ("unit", "project", "fuzz", "cost", "cli", "watch", "jobserver", "model", "examples", "executors", "readme", "guide", "terminal", "completions", "integrations", "package", "browser", "http", "agents", "slurm", "crash", "faults", "secrets", "load", "oracle")
+ORDER = ("unit", "project", "fuzz", "cost", "cli", "watch", "jobserver", "model", "examples", "executors", "readme", "guide", "terminal", "completions", "integrations", "package", "browser", "http", "agents", "slurm", "crash", "faults", "secrets", "paths", "answers", "sandbox", "load", "oracle")
 UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
