@@ -22,6 +22,18 @@ static bool is_whole(const struct project *p)
 	return whole;
 }
 
+static void count(struct project *p)
+{
+	struct ready *r = p->ready;
+	for (size_t i = 0; i < p->graph->tasks.n; i++) {
+		const struct task *t = p->graph->tasks.p[i];
+		if (!t->ended || t->kind == TASK_GROUP)
+			continue;
+		r->fresh++;
+		saving_add(&r->saving, t, t->record);
+	}
+}
+
 bool project_make_ready(struct project *p)
 {
 	struct str note = STR_NONE;
@@ -34,6 +46,7 @@ bool project_make_ready(struct project *p)
 	p->ready = arena_new(p->arena, struct ready);
 	project_remember(p, false);
 	reached_judge(&p->ready->reached, &p->stale);
+	count(p);
 	return true;
 }
 
@@ -47,15 +60,15 @@ bool project_ready_is_quick(const struct project *p)
 	return p->ready && reached_is_quick(&p->ready->reached, QUICK_MS * NS_PER_MS);
 }
 
-static void count(struct project *p)
+/* What has been reached counts no more. */
+static void count_out(struct ready *r)
 {
-	struct ready *r = p->ready;
-	for (size_t i = 0; i < p->graph->tasks.n; i++) {
-		const struct task *t = p->graph->tasks.p[i];
-		if (!t->ended || t->kind == TASK_GROUP)
+	for (size_t i = r->reached.n_first; i < r->reached.open.n; i++) {
+		const struct task *t = r->reached.open.p[i];
+		if (t->kind == TASK_GROUP)
 			continue;
-		r->fresh++;
-		saving_add(&r->saving, t, t->record);
+		r->fresh--;
+		saving_take(&r->saving, t, t->record);
 	}
 }
 
@@ -67,7 +80,7 @@ bool project_ready_begin(struct project *p)
 	p->store.seen = p->seen;
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	p->may_seal = false; /* not all was looked at just now */
-	count(p);
+	count_out(p->ready);
 	return true;
 }
 

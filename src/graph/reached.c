@@ -50,8 +50,6 @@ static void judge(struct reached *r, struct task *t)
 /* As if it had not been judged. */
 static void put_back(struct task *t)
 {
-	if (t->ended)
-		return;
 	t->state = STATE_READY;
 	t->has_result = false;
 	t->out_hash = NULL;
@@ -80,9 +78,14 @@ void reached_judge(struct reached *r, struct stale *s)
 	for (size_t i = 0; i < g->order.n; i++)
 		if (g->order.p[i]->wanted)
 			judge(r, g->order.p[i]);
-	for (size_t i = 0; i < g->order.n; i++)
-		if (g->order.p[i]->wanted)
-			put_back(g->order.p[i]);
+	for (size_t i = 0; i < g->order.n; i++) {
+		struct task *t = g->order.p[i];
+		if (!t->wanted || t->ended)
+			continue;
+		put_back(t);
+		vec_push(s->arena, &r->open, t);
+	}
+	r->n_first = r->open.n;
 	sort_asked(r);
 	graph_recall(g, s->log);
 	s->planning = false;
@@ -97,6 +100,8 @@ static void reach(struct reached *r, struct task *first)
 		struct task *t = todo.p[--todo.n];
 		if (!t->wanted || (!t->ended && !r->idle[t->id]))
 			continue;
+		if (t->ended)
+			vec_push(r->s->arena, &r->open, t);
 		r->idle[t->id] = t->ended = false;
 		put_back(t);
 		for (size_t i = 0; i < t->users.n; i++)
@@ -130,11 +135,10 @@ static bool is_harmless(const struct task *t)
 
 bool reached_is_quick(const struct reached *r, int64_t most_ns)
 {
-	const struct graph *g = r->s->hashing.g;
 	int64_t all_ns = 0;
-	for (size_t i = 0; i < g->tasks.n && all_ns <= most_ns; i++) {
-		const struct task *t = g->tasks.p[i];
-		if (!t->wanted || t->ended || r->idle[t->id])
+	for (size_t i = 0; i < r->open.n && all_ns <= most_ns; i++) {
+		const struct task *t = r->open.p[i];
+		if (r->idle[t->id])
 			continue;
 		if (!is_harmless(t))
 			return false;
@@ -145,11 +149,10 @@ bool reached_is_quick(const struct reached *r, int64_t most_ns)
 
 bool reached_has_results(const struct reached *r)
 {
-	const struct graph *g = r->s->hashing.g;
 	bool all = true;
-	for (size_t i = 0; all && i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
-		for (size_t k = 0; all && t->wanted && !t->ended && k < t->deps.n; k++) {
+	for (size_t i = 0; all && i < r->open.n; i++) {
+		const struct task *t = r->open.p[i];
+		for (size_t k = 0; all && k < t->deps.n; k++) {
 			const struct task *d = t->deps.p[k].task;
 			all = !d->ended || !d->has_result || !d->result_size || store_has_result(r->s->hashing.store, d->result, d->result_size);
 		}

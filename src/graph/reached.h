@@ -10,6 +10,8 @@ struct reached {
 	uint32_t *who;   /* tasks, by id */
 	size_t n_paths;
 	bool *idle;      /* by id: it has nothing to run for, nor has what it needs */
+	VEC(struct task *) open; /* all that is wanted and has not ended: few, so that nobody need go through all */
+	size_t n_first;          /* of them, those that had not ended from the beginning; behind them what was reached */
 };
 
 /* Judges all that is wanted, planning, and looks at all that this hangs on. What is up to date, with all that it needs, has ended from then on (task.ended); of the others it is as if they had not been judged, and to be

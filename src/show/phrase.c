@@ -352,6 +352,19 @@ void saving_add(struct saving *s, const struct task *t, const struct task_record
 		usage_add(&s->usage, r->input_tokens, r->output_tokens, r->cost_usd);
 }
 
+void saving_take(struct saving *s, const struct task *t, const struct task_record *r)
+{
+	struct saving one = {.ns = 0};
+	saving_add(&one, t, r);
+	s->ns -= one.ns;
+	s->usage.agents -= one.usage.agents;
+	s->usage.tokens_known -= one.usage.tokens_known;
+	s->usage.costs_known -= one.usage.costs_known;
+	s->usage.input_tokens -= one.usage.input_tokens;
+	s->usage.output_tokens -= one.usage.output_tokens;
+	s->usage.cost_usd -= one.usage.cost_usd;
+}
+
 void usage_phrase(struct sbuf *b, const struct usage *u)
 {
 	if (!u->agents)

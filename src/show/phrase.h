@@ -59,6 +59,8 @@ void phrase_bytes(struct sbuf *b, uint64_t n);
 void usage_add(struct usage *u, int64_t input, int64_t output, double usd);
 /* A task that is not run again, as it succeeded. */
 void saving_add(struct saving *s, const struct task *t, const struct task_record *r);
+/* It may be run after all: takes away what saving_add has added. */
+void saving_take(struct saving *s, const struct task *t, const struct task_record *r);
 /* " (812+96 tokens, $0.01)", " (812+96 tokens, cost not reported)"; nothing where no agent ran. */
 void usage_phrase(struct sbuf *b, const struct usage *u);
 
