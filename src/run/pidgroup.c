@@ -131,7 +131,7 @@ static void look(struct pidgroups *all)
 	all->unified = !all->folder.n;
 	if (all->unified)
 		all->folder = own_folder(all->a, true);
-	bool counts = !all->unified || (all->folder.n && has_word(read_from(all->a, all->folder, "cgroup.controllers"), CONTROLLER));
+	bool counts = all->folder.n && (!all->unified || has_word(read_from(all->a, all->folder, "cgroup.controllers"), CONTROLLER));
 	if (!counts || access(all->folder.p, W_OK))
 		all->folder = STR_NONE;
 }
