@@ -191,21 +191,22 @@ def becomes(w, rng):
 
 
 def traces(w, rng):
-    for pid in [*w["victims"], w["runner"]]:
+    for pid in w["victims"]:
         if pid > 300 and not libc.ptrace(PTRACE_ATTACH, pid, None, None):
-            return not os.path.exists(f"/proc/{pid}")
+            return b"999.5" in reads(f"/proc/{pid}/cmdline")
     return False
 
 
 def kills(w, rng):
-    for pid in [*w["victims"], w["runner"]]:
-        if not os.path.exists(f"/proc/{pid}"):  # else it is one of its own
-            for sig in (signal.SIGKILL, signal.SIGSTOP):
-                try:
-                    os.kill(pid, sig)
-                    return True
-                except OSError:
-                    pass
+    for pid in w["victims"]:
+        if reads(f"/proc/{pid}/cmdline") not in (b"", b"sleep\0" + b"999.5\0"):  # one of its own has that number
+            continue
+        for sig in (0, signal.SIGSTOP, signal.SIGKILL):
+            try:
+                os.kill(pid, sig)
+                return True
+            except OSError:
+                pass
     return False
 
 

@@ -35,7 +35,7 @@ class Outside:
 
     def __init__(self, r):
         self.r, self.sockets = r, []
-        self.victims = [subprocess.Popen(["sleep", "1000"], start_new_session=True, preexec_fn=r.become, env={"PATH": os.environ["PATH"]}) for _ in range(2)]
+        self.victims = [subprocess.Popen(["sleep", "999.5"], start_new_session=True, preexec_fn=r.become, env={"PATH": os.environ["PATH"]}) for _ in range(2)]
         self.tcp = self.listen(socket.AF_INET, ("127.0.0.1", 0))
         self.named = self.listen(socket.AF_UNIX, r.path("home", "socket"))
         self.abstract = self.listen(socket.AF_UNIX, "\0" + r.mark)
