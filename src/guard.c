@@ -103,8 +103,17 @@ static int receive_listener(int from, int *error)
 	return fd;
 }
 
-static _Noreturn void build(int to, char *const *argv)
+/* With who started it, whatever comes in between. */
+static void die_with(pid_t parent)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(CANNOT);
+}
+
+static _Noreturn void build(pid_t keeper, int to, char *const *argv)
+{
+	die_with(keeper);
 	int fd = refusal_filter();
 	send_listener(to, fd, fd < 0 ? errno : 0);
 	execv(argv[0], argv + 1);
@@ -113,6 +122,7 @@ static _Noreturn void build(int to, char *const *argv)
 
 static void start_builder(struct guard *g, char *const *argv)
 {
+	pid_t own = getpid();
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		die("cannot make sockets", os_error(errno));
@@ -120,7 +130,7 @@ static void start_builder(struct guard *g, char *const *argv)
 	if (g->builder < 0)
 		die("cannot fork", os_error(errno));
 	if (!g->builder)
-		build(ends[1], argv);
+		build(own, ends[1], argv);
 	close(ends[1]);
 	g->listener = receive_listener(ends[0], &g->error);
 	close(ends[0]);
@@ -175,8 +185,10 @@ static _Noreturn void watch(const struct guard *g, const char *wall, bool networ
 
 static void start_watcher(struct guard *g, const char *wall, bool network)
 {
+	pid_t own = getpid();
 	g->watcher = fork();
 	if (!g->watcher) {
+		die_with(own);
 		let_go(g);
 		watch(g, wall, network);
 	}
@@ -195,29 +207,41 @@ static bool has_ended(pid_t *pid, int *status, bool wait)
 	return true;
 }
 
-/* The watcher is gone, or does not come back from something: calls go on without it. What it was at is not told again, but its number stands. */
-static void take_over(const struct guard *g)
+/* A descriptor that poll passes over where there can be none: then it is looked for each LOOK_MS. */
+static struct pollfd end_of(pid_t pid)
+{
+	return (struct pollfd){.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+}
+
+/* The watcher is gone, or does not come back from something: calls go on without it. What it was at is not told again, but its number stands. Until the builder has ended: before
+ * Linux 6.11 the listener hears of no end as long as that is not waited for. */
+static void take_over(struct guard *g, int *status)
 {
 	static struct shared own;
-	int come;
+	struct pollfd p[] = {end_of(g->builder), {.fd = g->listener, .events = POLLIN}};
 	if (g->notes->watch == WATCH_ON)
 		g->notes->watch = WATCH_LOST;
 	heard_continue(g->listener, g->shared->u.notif.id);
-	while ((come = heard_wait(g->listener, &own.u.notif)) >= 0)
-		if (come)
+	for (;;) {
+		int ready = poll(p, 2, LOOK_MS);
+		if (ready > 0 && p[1].revents & POLLIN && heard_take(g->listener, &own.u.notif))
 			heard_continue(g->listener, own.u.notif.id);
+		if ((!ready || p[0].revents || p[1].revents & POLLHUP) && has_ended(&g->builder, status, p[1].revents & POLLHUP))
+			return;
+	}
 }
 
+/* One that the watcher has begun to look at waits as well. */
 static bool is_waited_for(const struct guard *g)
 {
-	struct pollfd p = {.fd = g->listener, .events = POLLIN};
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+	struct pollfd p = {.fd = g->listener, .events = POLLIN | POLLOUT};
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLIN | POLLOUT));
 }
 
 /* Until the builder has ended, or the watcher no longer does its part. */
 static void attend(struct guard *g, int *status)
 {
-	struct pollfd p[] = {{.fd = (int)syscall(SYS_pidfd_open, g->builder, 0), .events = POLLIN}, {.fd = (int)syscall(SYS_pidfd_open, g->watcher, 0), .events = POLLIN}};
+	struct pollfd p[] = {end_of(g->builder), end_of(g->watcher)};
 	uint64_t before = g->shared->heard;
 	int own = 0, stuck = p[0].fd < 0 || p[1].fd < 0 ? LOOKS : 0; /* looks in a row in which somebody waited and nothing was heard */
 	while (stuck < LOOKS) {
@@ -233,8 +257,8 @@ static void attend(struct guard *g, int *status)
 		poll(p + 1, 1, LAST_MS); /* it has a last call to look at */
 	if (g->watcher)
 		kill(g->watcher, SIGKILL);
-	if (g->watcher ? g->builder : own) /* else it has seen the end of all */
-		take_over(g);
+	if (g->builder && (g->watcher || own)) /* else it has seen the end of all */
+		take_over(g, status);
 }
 
 static _Noreturn void end_as(int status)
@@ -271,7 +295,7 @@ int main(int argc, char **argv)
 	if (g.watcher)
 		attend(&g, &status);
 	else if (g.listener >= 0)
-		take_over(&g);
+		take_over(&g, &status);
 	if (g.builder)
 		has_ended(&g.builder, &status, true);
 	end_as(status);

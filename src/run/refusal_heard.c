@@ -20,13 +20,18 @@ void heard_begin(int listener)
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
 }
 
+bool heard_take(int listener, struct seccomp_notif *notif)
+{
+	memset(notif, 0, HEARD_NOTIF);
+	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif); /* else its caller was killed meanwhile */
+}
+
 int heard_wait(int listener, struct seccomp_notif *notif)
 {
 	struct pollfd p = {.fd = listener, .events = POLLIN};
 	if (poll(&p, 1, -1) < 0 || !(p.revents & POLLIN))
 		return p.revents & POLLHUP ? -1 : 0;
-	memset(notif, 0, HEARD_NOTIF);
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) ? 0 : 1; /* else its caller was killed meanwhile */
+	return heard_take(listener, notif);
 }
 
 void heard_continue(int listener, uint64_t id)

@@ -31,6 +31,8 @@ void heard_begin(int listener);
 /* Waits for a call. notif: HEARD_NOTIF bytes, aligned as that struct. 1: it is there, and its caller waits for heard_continue; 0: not this time; -1: nobody is left who could call. */
 enum { HEARD_NOTIF = 1024 };
 int heard_wait(int listener, struct seccomp_notif *notif);
+/* One that poll has told of. false: it is gone again. */
+bool heard_take(int listener, struct seccomp_notif *notif);
 /* Reads what it asks for from its caller's memory. false: it is of no interest, cannot be read, or its caller is gone. */
 bool heard_read(int listener, const struct seccomp_notif *notif, struct heard *h);
 /* The call takes its course. */
