@@ -1,5 +1,8 @@
 /* A run that is prepared before anybody asks for it: everything is read and judged, but without the lock, and nothing is written. What it is then told to have changed is looked at again, and what that reaches judged again,
  * now with the lock; all else stands as it was found. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "graph/reached.h"
 #include "project.h"
@@ -50,9 +53,18 @@ bool project_make_ready(struct project *p)
 	return true;
 }
 
+/* Somebody may have given the root another name, and there may be another one by the old name. */
+static bool is_where_it_was(const struct project *p)
+{
+	char *cwd = getcwd(NULL, 0);
+	bool is = cwd && str_eq(str_of(cwd), p->root);
+	free(cwd);
+	return is;
+}
+
 bool project_ready_for(struct project *p, const struct str *paths, size_t n)
 {
-	return p->ready && reached_by(&p->ready->reached, paths, n);
+	return p->ready && is_where_it_was(p) && reached_by(&p->ready->reached, paths, n);
 }
 
 bool project_ready_is_quick(const struct project *p)

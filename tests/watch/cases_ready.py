@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -237,6 +238,23 @@ def another_run_under_way_is_waited_for(box):
         w.idle()
         w.ready()
         equal(sorted(w.ran()), ["slow"] * 2 + ["t"] * 2)
+
+
+def a_root_that_got_another_name_is_known_by_it(box):
+    """Whatever there may be by the old one."""
+    flow = "tasks:\n  - {name: t, inputs: [in], isolate: copy, outputs: [out], run: 'cat in > out'}\n  - {name: u, inputs: [in], run: 'echo at $PWD $AX_ROOT'}\n"
+    write(box.path("root", "in"), "1")
+    with Watch(box, workflow=flow) as w:
+        w.idle()
+        w.ready()
+        os.rename(w.root, box.path("new"))
+        shutil.copytree(box.path("new"), w.root)
+        time.sleep(3 * QUIET_S)  # it has seen that and found nothing changed
+        w.root = box.path("new")
+        w.put("in", "2")
+        text = w.round("in")
+        check("2 tasks done" in text and f"at {w.root} {w.root}\n" in text, text)
+        equal((read(w.path("out")), read(box.path("root", "out"))), ("2", "1"))
 
 
 def a_result_that_is_gone_is_asked_for_again(box):
