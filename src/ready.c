@@ -1,6 +1,8 @@
 /* A run that is prepared before anybody asks for it: everything is read and judged, but without the lock, and nothing is written. What it is then told to have changed is looked at again, and what that reaches judged again,
  * now with the lock; all else stands as it was found. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +16,7 @@ struct ready {
 	struct reached reached;
 	size_t fresh; /* tasks that have ended before the run, without groups */
 	struct saving saving; /* of these */
+	struct file_stat results; /* the folder in which they are kept */
 };
 
 /* Is it one graph from beginning to end, of a folder that is known? */
@@ -37,6 +40,15 @@ static void count(struct project *p)
 	}
 }
 
+/* Its times tell whether results have come or gone. */
+static struct file_stat results_folder(const struct project *p)
+{
+	struct stat st = {0};
+	if (fstatat(p->store.fd, store_result_folder(&p->store), &st, AT_SYMLINK_NOFOLLOW))
+		st = (struct stat){0};
+	return file_stat_of(&st);
+}
+
 bool project_make_ready(struct project *p)
 {
 	struct str note = STR_NONE;
@@ -47,6 +59,7 @@ bool project_make_ready(struct project *p)
 	if (!p->log || note.n || log_of_other_boot(p->log))
 		return false;
 	p->ready = arena_new(p->arena, struct ready);
+	p->ready->results = results_folder(p);
 	project_remember(p, false);
 	reached_judge(&p->ready->reached, &p->stale);
 	count(p);
@@ -84,9 +97,15 @@ static void count_out(struct ready *r)
 	}
 }
 
+static bool has_other_results(const struct project *p)
+{
+	struct file_stat now = results_folder(p);
+	return !file_stat_same(&now, &p->ready->results);
+}
+
 bool project_ready_begin(struct project *p)
 {
-	p->lost = p->waited || p->killed_run || !log_go_on(p->log, p->store.fd) || !reached_has_results(&p->ready->reached);
+	p->lost = has_other_results(p) || p->waited || p->killed_run || !log_go_on(p->log, p->store.fd) || !reached_has_results(&p->ready->reached);
 	if (p->lost)
 		return false;
 	p->store.seen = p->seen;

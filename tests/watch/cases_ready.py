@@ -273,6 +273,21 @@ def a_result_that_is_gone_is_asked_for_again(box):
         check("2 tasks done" in text, text)
 
 
+def a_result_that_nobody_uses_is_missed_too(box):
+    write(box.path("root", "axmake.ini"), AGENT)
+    write(box.path("root", "in"), "1")
+    write(box.path("root", "other"), "1")
+    flow = "tasks:\n  - {name: t, agent: fake, task: do}\n  - {name: u, inputs: [other], run: cat other}\n"
+    with Watch(box, workflow=flow) as w:
+        w.idle()
+        w.ready()
+        for path in glob.glob(w.path(".axmake/results/*")):
+            os.remove(path)
+        w.put("other", "2")
+        text = w.round("other")
+        check("2 tasks done" in text, text)
+
+
 def without_its_standby_it_goes_on(box):
     write(box.path("root", "in"), "1")
     with Watch(box, workflow="tasks:\n  - {name: t, inputs: [in], run: cat in}\n") as w:
