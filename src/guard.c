@@ -30,7 +30,7 @@
 #include "run/refusal_heard.h"
 #include "run/refusal_judge.h"
 
-enum { CANNOT = 126, LOOK_MS = 1000, LOOKS = 3, LAST_MS = 1000 };
+enum { CANNOT = 126, LOOK_MS = 1000, LOOKS = 3, LAST_MS = 1000, LAST_S = 2 };
 
 /* What keeper and watcher share. */
 struct shared {
@@ -103,17 +103,35 @@ static int receive_listener(int from, int *error)
 	return fd;
 }
 
+/* Without the keeper all that is watched is killed, which the watcher sees the end of: nothing in there is to find that nobody listens any more. Who was stopped goes on. */
+static pid_t keeper;
+
+static void see_end(int sig)
+{
+	(void)sig;
+	if (getppid() != keeper)
+		alarm(LAST_S);
+}
+
+static void end_after_keeper(void)
+{
+	signal(SIGALRM, SIG_DFL);
+	signal(SIGCONT, see_end);
+	prctl(PR_SET_PDEATHSIG, SIGCONT);
+	see_end(SIGCONT);
+}
+
 /* With who started it, whatever comes in between. */
-static void die_with(pid_t parent)
+static void die_with_keeper(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != keeper)
 		_exit(CANNOT);
 }
 
-static _Noreturn void build(pid_t keeper, int to, char *const *argv)
+static _Noreturn void build(int to, char *const *argv)
 {
-	die_with(keeper);
+	die_with_keeper();
 	int fd = refusal_filter();
 	send_listener(to, fd, fd < 0 ? errno : 0);
 	execv(argv[0], argv + 1);
@@ -122,7 +140,6 @@ static _Noreturn void build(pid_t keeper, int to, char *const *argv)
 
 static void start_builder(struct guard *g, char *const *argv)
 {
-	pid_t own = getpid();
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		die("cannot make sockets", os_error(errno));
@@ -130,7 +147,7 @@ static void start_builder(struct guard *g, char *const *argv)
 	if (g->builder < 0)
 		die("cannot fork", os_error(errno));
 	if (!g->builder)
-		build(own, ends[1], argv);
+		build(ends[1], argv);
 	close(ends[1]);
 	g->listener = receive_listener(ends[0], &g->error);
 	close(ends[0]);
@@ -185,10 +202,9 @@ static _Noreturn void watch(const struct guard *g, const char *wall, bool networ
 
 static void start_watcher(struct guard *g, const char *wall, bool network)
 {
-	pid_t own = getpid();
 	g->watcher = fork();
 	if (!g->watcher) {
-		die_with(own);
+		end_after_keeper();
 		let_go(g);
 		watch(g, wall, network);
 	}
@@ -278,6 +294,7 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		die("usage", "axmake-guard NOTES network|none PROGRAM WORDS...");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	keeper = getpid();
 	if (strcmp(argv[1], "-") != 0) {
 		int fd = atoi(argv[1]);
 		g.notes = refusals_map(fd);

@@ -200,11 +200,16 @@ static size_t signal_new(struct look *k, int sig, struct process_ids *done)
 {
 	struct ending *e = k->e;
 	size_t fresh = 0;
-	for (size_t i = 0; i < k->living.of.n; i++) {
-		struct process_id id = k->living.of.p[i];
+	size_t n = k->living.of.n;
+	for (size_t i = 0; i < n; i++) {
+		struct process_id id = k->living.of.p[e->spared ? n - 1 - i : i]; /* the first process last: whose children others are is known as long as it lives */
 		const struct proc_stat st = {.pid = id.pid, .start = id.start};
 		if (process_ids_have(done, &st) || (sig == SIGTERM && is_of_box(e, id.pid)))
 			continue;
+		if (e->spared && id.pid != e->group && is_of_box(e, id.pid)) {
+			vec_push(NULL, &done->of, id);
+			continue;
+		}
 		int err = aim_signal(id.pid, sig, still_same, &id);
 		fresh++;
 		if (err == ESRCH)
@@ -233,7 +238,7 @@ static void signal_all(struct ending *e, const struct pid_list *orphans, bool fi
 		look_all(&k, i ? &fresh : orphans, true);
 		news = signal_new(&k, sig, done);
 		/* The whole group at a stroke: no fork in it can slip through. Its number is nobody else's while it has members. */
-		if (sig == SIGKILL && group_has_members(&k))
+		if (sig == SIGKILL && !e->spared && group_has_members(&k))
 			kill(-e->group, SIGKILL);
 		look_free(&k);
 	}
@@ -250,6 +255,7 @@ void ending_term(struct ending *e, const struct pid_list *orphans, bool first_al
 void ending_kill(struct ending *e, const struct pid_list *orphans, bool first_alive)
 {
 	struct process_ids done = {0};
+	e->spared = e->watched && !e->killed; /* who watches sees all others die, and who builds dies with the first; what is left by the next look is killed as well */
 	e->killed = true;
 	signal_all(e, orphans, first_alive, SIGKILL, KILL_PASSES, &done);
 	vec_free(&done.of);

@@ -303,7 +303,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		return false;
 	}
 	j->phase = PHASE_RUNNING;
-	j->ending = (struct ending){.boxed = j->task->def->sandbox, .group = j->pid, .mark = j->mark, .list = reaper_orphans, .self = j->sched};
+	j->ending = (struct ending){.boxed = j->task->def->sandbox, .watched = j->notes, .group = j->pid, .mark = j->mark, .list = reaper_orphans, .self = j->sched};
 	return true;
 }
 

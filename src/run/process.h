@@ -77,10 +77,12 @@ void process_marked(struct str mark_prefix, struct pid_list *out);
 /* Ending a task: SIGTERM once to each process, a grace for the whole, SIGKILL, until none is left. A state machine that the scheduler turns. */
 struct ending {
 	bool boxed;         /* its first process and the children of that are a sandbox's own, and not told to end: all in it would be killed with them, without a grace. What is ended is not counted */
+	bool watched;       /* and one of these children hears of the calls of all in there: as long as there is somebody to call, it is not killed */
 	pid_t group;        /* the task's first process = its session and group */
 	struct str mark;    /* its own part of AX_RUN */
 	int64_t kill_at_ns; /* monotonic; 0: not begun */
-	bool killed;        /* SIGKILL has been sent */
+	bool killed;        /* SIGKILL has been sent, */
+	bool spared;        /* and not to those children */
 	size_t ended;       /* processes other than the first that had to be ended */
 	struct process_ids told; /* got SIGTERM */
 	struct process_ids own;  /* orphans adopted by axmake that belong to this task */
