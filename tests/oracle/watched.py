@@ -9,6 +9,7 @@ import time
 
 import changes
 import generate
+import meddling
 import workflow as w
 from history import LIMIT_S, History, differences, read, works_in
 
@@ -17,6 +18,7 @@ EDITS = [
     (changes.edit_source, 6), (changes.edit_back, 4), (changes.touch, 1), (changes.add_or_remove, 4), (changes.rename, 2), (changes.swap_names, 1),
     (changes.change_var, 2), (changes.reorder, 1), (changes.say_nothing_new, 1), (changes.change_command, 3), (changes.change_role, 1),
     (changes.change_matrix, 1), (changes.change_plan, 2), (changes.allow_cache, 1),
+    *meddling.ALL,
 ]
 
 
@@ -41,7 +43,7 @@ class Watched(History):
 
     def play(self):
         self.prepare()
-        watch = self.begin()
+        self.watch = watch = self.begin()
         try:
             self.settle(watch)
             for _ in range(self.rng.randint(3, 6)):
@@ -65,6 +67,8 @@ class Watched(History):
 
     def edit(self):
         """A few, at once or one after another while tasks run."""
+        if self.rng.random() < 0.5:
+            self.rng.choice(meddling.AT_REST)(self)
         for _ in range(self.rng.randint(1, 6)):
             self.rng.choices(*zip(*EDITS))[0](self)
             self.n_steps += 1
