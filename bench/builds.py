@@ -144,7 +144,7 @@ def one_size(b, shape, n, first):
     if not b.args.wanted & {"first", "noop", "edit", "memory", "growth"}:
         return
     site = Site(b, shape, n, tools)
-    if first and b.args.wanted & {"first", "memory", "growth"}:
+    if first and b.args.first and b.args.wanted & {"first", "memory", "growth"}:
         first_rows(site)
     else:
         prepare(site)

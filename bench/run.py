@@ -47,7 +47,7 @@ def options():
     p.add_argument("--shapes", default="layered,wide,chain,random")
     p.add_argument("--sizes", help="two numbers of tasks: goals of small, and of large graphs (%s; quick: %s)" % (FULL["sizes"], QUICK["sizes"]))
     p.add_argument("--rounds", type=int, help="of most rows (%d; quick: %d)" % (FULL["rounds"], QUICK["rounds"]))
-    p.add_argument("--first", type=int, help="rounds of first runs (%d; quick: %d)" % (FULL["first"], QUICK["first"]))
+    p.add_argument("--first", type=int, help="rounds of first runs (%d; quick: %d; 0: none is measured)" % (FULL["first"], QUICK["first"]))
     p.add_argument("--many", type=int, help="rounds of what takes a millisecond (%d; quick: %d)" % (FULL["many"], QUICK["many"]))
     p.add_argument("--graphs", type=int, help="of the makespan (%d; quick: %d)" % (FULL["graphs"], QUICK["graphs"]))
     p.add_argument("--seconds", type=float, help="which such a graph takes at the least (%g; quick: %g)" % (FULL["seconds"], QUICK["seconds"]))

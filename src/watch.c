@@ -10,18 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include "burst.h"
 #include "engine.h"
 #include "round.h"
 #include "run/loop.h"
 #include "run/watcher.h"
 #include "standby.h"
-
-#define QUIET_NS (50 * NS_PER_MS)  /* without an edit: then a burst of them is over */
-#define SHORT_NS (5 * NS_PER_MS)   /* without an edit: then what costs nothing may be begun */
-#define LONGEST_NS (2 * NS_PER_S)  /* that a burst is waited for */
 
 enum { ROUNDS_MOST = 8 }; /* one after another, each for what changed while the one before ran */
 
@@ -35,13 +31,7 @@ struct watch {
 	pid_t child; /* 0: no round is on its way */
 	int status;
 	int signal;
-	struct loop_timer quiet;
-	int64_t burst_ns; /* when it began; 0: there is none */
-	int64_t last_ns;  /* the last edit of it */
-	bool over_quiet;  /* a burst is over */
-	bool over_short;  /* it has paused, and nobody has asked yet what it has come to */
-	bool asked;       /* in this burst that was asked */
-	uint64_t count;   /* of what had happened then */
+	struct burst burst;
 	struct standby standby;
 	bool is_round;    /* this process has become one */
 	int round_status; /* its exit status */
@@ -56,101 +46,6 @@ static void on_signal(void *self, const struct signalfd_siginfo *si)
 	/* It may have come to the round as well, from a terminal say. That takes the two for one. */
 	if (w->child)
 		sigqueue(w->child, w->signal, (union sigval){0});
-}
-
-/* At which a burst is taken to be over, if it has not gone on by then. */
-static void set_quiet(struct watch *w, int64_t at)
-{
-	if (at > w->burst_ns + LONGEST_NS)
-		at = w->burst_ns + LONGEST_NS;
-	loop_timer_set(w->loop, &w->quiet, at);
-}
-
-static void burst_over(void *self)
-{
-	struct watch *w = self;
-	if (w->standby.pid && !w->asked) {
-		w->over_short = true;
-		return;
-	}
-	w->over_quiet = true;
-	w->burst_ns = 0;
-}
-
-static void go_on_burst(struct watch *w)
-{
-	w->last_ns = clock_ns();
-	if (!w->burst_ns) {
-		w->burst_ns = w->last_ns;
-		w->asked = false;
-	}
-	set_quiet(w, w->last_ns + (w->standby.pid && !w->asked ? SHORT_NS : QUIET_NS));
-}
-
-static void something_happened(void *self, uint32_t events)
-{
-	struct watch *w = self;
-	(void)events;
-	if (watcher_read(w->watcher))
-		go_on_burst(w);
-}
-
-static void answered(void *self, uint32_t events)
-{
-	struct watch *w = self;
-	(void)events;
-	bool yes = standby_says_yes(&w->standby);
-	if (events & (EPOLLHUP | EPOLLERR))
-		loop_unwatch(w->loop, w->standby.fd); /* it is gone, and missed when it is to go */
-	if (!yes || !w->asked || !w->burst_ns)
-		return;
-	watcher_read(w->watcher);
-	if (watcher_count(w->watcher) != w->count) { /* it has gone on meanwhile */
-		go_on_burst(w);
-		return;
-	}
-	w->over_quiet = true;
-	w->burst_ns = 0;
-}
-
-static bool any(const struct changes *c)
-{
-	return c->paths.n || c->maybe || c->log;
-}
-
-/* The burst has paused. Only where all that it reaches is soon done, at nobody's cost, need its end not be waited for. A file that is still open was perhaps not written to the end. */
-static void ask_standby(struct watch *w)
-{
-	struct changes c;
-	w->over_short = false;
-	w->asked = true;
-	w->count = watcher_count(w->watcher);
-	if (!watcher_knows_where(w->watcher)) {
-		set_quiet(w, w->last_ns + QUIET_NS);
-		return;
-	}
-	if (watcher_look(w->watcher, &c) || !any(&c)) {
-		w->over_quiet = true; /* whoever waits for that looks again */
-		w->burst_ns = 0;
-	} else {
-		if (c.files && !c.writing)
-			standby_ask(&w->standby, &c);
-		set_quiet(w, w->last_ns + QUIET_NS);
-	}
-	vec_free(&c.paths);
-}
-
-/* Until no more edits come. false: a signal has. */
-static bool wait_for_quiet(struct watch *w)
-{
-	w->over_quiet = w->over_short = false;
-	while (!w->over_quiet && !w->signal) {
-		if (loop_turn(w->loop, true))
-			return false;
-		if (w->over_short)
-			ask_standby(w);
-	}
-	return !w->signal;
 }
 
 /* Rounds */
@@ -250,7 +145,7 @@ static bool prepare_round(struct watch *w, int (*build)(struct program *g))
 		w->round_status = be_round(w, tell_fd, fd, self, build);
 		return false;
 	}
-	if (w->standby.pid && loop_watch(w->loop, w->standby.fd, EPOLLIN, answered, w))
+	if (w->standby.pid && loop_watch(w->loop, w->standby.fd, EPOLLIN, burst_answered, &w->burst))
 		standby_end(&w->standby);
 	return true;
 }
@@ -295,7 +190,7 @@ static void say_watching(const struct watch *w)
 static bool goes_on(struct watch *w, const struct changes *c)
 {
 	struct sbuf b = {0};
-	if (!any(c))
+	if (!changes_any(c))
 		return false;
 	if (++w->in_a_row < ROUNDS_MOST)
 		return true;
@@ -313,11 +208,11 @@ static bool wait_for_change(struct watch *w, struct changes *c, int (*build)(str
 	int err = watcher_look(w->watcher, c);
 	if (err)
 		return cannot_watch(w, err);
-	if (loop_watch(w->loop, watcher_fd(w->watcher), EPOLLIN, something_happened, w))
+	if (loop_watch(w->loop, watcher_fd(w->watcher), EPOLLIN, burst_something_happened, &w->burst))
 		return cannot_watch(w, ENOMEM);
 	if (goes_on(w, c)) {
-		go_on_burst(w);
-		return wait_for_quiet(w);
+		burst_goes_on(&w->burst);
+		return burst_wait(&w->burst);
 	}
 	w->in_a_row = 0;
 	say_watching(w);
@@ -325,13 +220,12 @@ static bool wait_for_change(struct watch *w, struct changes *c, int (*build)(str
 		return false;
 	do {
 		vec_free(&c->paths);
-		if (!wait_for_quiet(w))
+		if (!burst_wait(&w->burst))
 			return false;
-		watcher_read(w->watcher); /* as much as there is to be told */
 		err = watcher_look(w->watcher, c);
 		if (err)
 			return cannot_watch(w, err);
-	} while (!any(c));
+	} while (!changes_any(c));
 	return true;
 }
 
@@ -344,8 +238,7 @@ static void begin_round(struct watch *w, const struct changes *c, pid_t *pid, in
 		say(w, &b);
 	next_round(w, !c->paths.n, arena_copy(&w->arena, sbuf_view(&b)));
 	sbuf_free(&b);
-	loop_timer_clear(w->loop, &w->quiet);
-	w->burst_ns = 0;
+	burst_forget(&w->burst);
 	loop_unwatch(w->loop, watcher_fd(w->watcher));
 	*pid = w->standby.pid;
 	*fd = w->standby.tell_fd;
@@ -432,7 +325,7 @@ int watch(struct program *g, int (*build)(struct program *g))
 		return EXIT_TROUBLE;
 	}
 	loop_on_signal(w->loop, on_signal, w);
-	w->quiet = (struct loop_timer){.fn = burst_over, .self = w};
+	burst_init(&w->burst, w->loop, w->watcher, &w->standby, &w->signal);
 	w->round.attempts.arena = &w->arena;
 	w->standby.fd = -1;
 	go_round(w, build);

@@ -41,6 +41,12 @@ struct changes {
 	bool writing;          /* one of them is being written to, as far as is known */
 };
 
+/* Is there anything for which a run is needed? */
+static inline bool changes_any(const struct changes *c)
+{
+	return c->paths.n || c->maybe || c->log;
+}
+
 /* What has changed since the list was made; where that is nothing, it is as if nothing had happened. Free paths by vec_free. 0, or the errno for which a folder cannot be watched:
  * ENOSPC where the system allows no more watches, ENOENT where the current folder is gone. */
 int watcher_look(struct watcher *w, struct changes *out);
