@@ -82,7 +82,7 @@ static struct str seen_at(struct arena *a, char *line, struct str group, bool un
 		if (!(words[i] = strtok_r(i ? NULL : line, " ", &rest)))
 			return STR_NONE;
 	const char *type = strtok_r(end + 3, " ", &rest), *options = type && strtok_r(NULL, " ", &rest) ? strtok_r(NULL, " \n", &rest) : NULL;
-	if (!options || strcmp(type, unified ? "cgroup2" : "cgroup") || (!unified && !has_word(str_of(options), CONTROLLER)))
+	if (!options || strcmp(type, unified ? "cgroup2" : "cgroup") != 0 || (!unified && !has_word(str_of(options), CONTROLLER)))
 		return STR_NONE;
 	struct str root = unescaped(a, words[3]), at = unescaped(a, words[4]);
 	if (!path_under(group, root))

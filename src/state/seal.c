@@ -207,7 +207,7 @@ static bool holds(const struct store *s, struct arena *a, struct hash128 key, st
 	if (seal->head.log != seal_log_fact(s))
 		return false;
 	*word = arena_copy(a, seal->head.word);
-	if (l.n)
+	if (slice && l.n)
 		find_slice(&l, s, a, slice);
 	return !l.n;
 }
