@@ -55,7 +55,7 @@ def options():
     p.add_argument("--idle", type=int, help="seconds in which --watch is to do nothing (%d; quick: %d)" % (FULL["idle"], QUICK["idle"]))
     p.add_argument("--minutes", type=float, help="after which no row begins any more (%g; quick: %g)" % (FULL["minutes"], QUICK["minutes"]))
     p.add_argument("-j", "--jobs", type=int, default=2, help="of builds (%(default)s)")
-    p.add_argument("--million", action="store_true", help="a graph of 1 000 000 tasks, too: half an hour and 20 GB more")
+    p.add_argument("--million", action="store_true", help="a graph of 1 000 000 tasks, too, for axmake alone: half an hour and 20 GB more; with --first 0 some minutes, since its outputs are then noted, not made")
     p.add_argument("--quick", action="store_true", help="small graphs, few rounds")
     p.add_argument("--folder", help="where to work: the file system that is measured (TMPDIR)")
     p.add_argument("--out", default=os.path.join(HERE, "../build/bench"), help="where the table and the plot go")
