@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/beneath.h"
 #include "base/glob.h"
 #include "base/os.h"
 #include "base/path.h"
@@ -41,50 +42,11 @@ static struct str not_its_own(const struct task *t, struct str dir)
 	return dir;
 }
 
-static ssize_t where_is(int fd, char out[PATH_MAX])
-{
-	char name[64];
-	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-	return readlink(name, out, PATH_MAX);
-}
-
-/* A link that was made since the workflow was read may lead anywhere. */
-static bool is_inside(int root_fd, int fd)
-{
-	char root[PATH_MAX], path[PATH_MAX];
-	ssize_t n = where_is(root_fd, root), m = where_is(fd, path);
-	return n < 0 || m < 0 || path_under((struct str){path, (size_t)m}, (struct str){root, (size_t)n});
-}
-
-/* The innermost folder on the way to the base that is there. -1 with errno. */
-static int enter_base(struct destination *p, int root_fd, struct str *at)
-{
-	int fd = -1;
-	for (*at = p->base; fd < 0; *at = path_dir(*at)) {
-		fd = openat(root_fd, arena_copy(p->a, *at).p, FOLDER_FLAGS);
-		if (fd >= 0 || errno != ENOENT || str_eq(*at, STR(".")))
-			break;
-	}
-	if (fd < 0 || str_eq(*at, STR(".")) || is_inside(root_fd, fd))
-		return fd;
-	close(fd);
-	errno = EXDEV;
-	return -1;
-}
-
 int destination_open(struct destination *p, struct arena *a, int root_fd, const struct task *t, const struct pattern *output)
 {
 	*p = (struct destination){.a = a, .base = arena_copy(a, not_its_own(t, base_of(output))), .base_fd = -1, .dir_fd = -1};
-	struct str at;
-	int fd = enter_base(p, root_fd, &at), err = fd < 0 ? errno : 0;
-	if (!err && !str_eq(at, p->base)) {
-		close(fd);
-		err = os_mkdirs(root_fd, p->base.p, 0777);
-		fd = err ? -1 : openat(root_fd, p->base.p, FOLDER_FLAGS);
-		err = err ? err : fd < 0 ? errno : 0;
-	}
-	p->base_fd = fd;
-	return err;
+	p->base_fd = beneath_open(root_fd, p->base.p, true);
+	return p->base_fd < 0 ? errno : 0;
 }
 
 static void close_dir(struct destination *p)

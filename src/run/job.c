@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/beneath.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -43,9 +44,9 @@ static bool make_folders(struct job *j, struct str *why)
 		if (j->task->outputs.p[i].kind == PATTERN_GLOB || str_eq(dir, STR(".")) || str_eq(dir, last))
 			continue;
 		last = dir;
-		int err = os_mkdirs(j->sched->c->store->root_fd, arena_copy(&j->arena, dir).p, 0777);
+		int err = beneath_mkdirs(j->sched->c->store->root_fd, arena_copy(&j->arena, dir).p);
 		if (err) {
-			*why = arena_printf(&j->arena, "cannot make folder '%.*s': %s", STR_ARG(dir), os_error(err));
+			*why = arena_printf(&j->arena, "cannot make folder '%.*s': %s", STR_ARG(dir), err == EXDEV ? "a link leads out of the root there" : os_error(err));
 			return false;
 		}
 	}
