@@ -130,8 +130,7 @@ static void add_string(struct jsonout *o, struct str s)
 	sbuf_add(o->b, s.p + from, s.n - from);
 }
 
-/* Nearly all texts are plain ASCII. */
-static bool is_plain(struct str s)
+bool jsonout_is_plain(struct str s)
 {
 	size_t i = 0;
 	while (i < s.n && classes[(unsigned char)s.p[i]] == PLAIN)
@@ -146,7 +145,7 @@ void jsonout_text(struct jsonout *o, const char *key, struct str s)
 		jsonout_null(o, key);
 		return;
 	}
-	if (is_plain(s)) {
+	if (jsonout_is_plain(s)) {
 		begin(o, key, s.n + 2);
 		char *p = o->b->p + o->b->n;
 		*p++ = '"';

@@ -25,6 +25,8 @@ void jsonout_end(struct jsonout *o);
 
 /* Bytes that are no UTF-8 are made visible. null for STR_NONE. */
 void jsonout_text(struct jsonout *o, const char *key, struct str s);
+/* Is each byte of it ASCII that stands for itself, in an element of HTML too? Of nearly all texts that is so. */
+bool jsonout_is_plain(struct str s);
 /* null where it is empty. */
 void jsonout_known(struct jsonout *o, const char *key, struct str s);
 void jsonout_word(struct jsonout *o, const char *key, const char *s); /* null for NULL */

@@ -17,11 +17,12 @@
 /* What an agent does is told so often at most. */
 #define ACTIVITY_NS NS_PER_S
 
-/* How a line of that name begins: of many lines one after another it differs in the time alone, which is always as long. */
+/* How the line before began, with its times: of many lines one after another of one name and millisecond all begin so. */
 struct opening {
 	const char *name; /* NULL: none yet */
-	size_t n, time;   /* bytes, and where the time begins */
-	char text[96];
+	int64_t ms;       /* since the run began */
+	size_t n;         /* bytes; more than there is room for: it is not known */
+	char text[112];
 	struct jsonout o; /* behind it */
 };
 
@@ -95,46 +96,86 @@ static struct str time_now(struct eventline *l)
 	return at;
 }
 
-static void open_anew(struct line *l, const char *name, struct str at)
+static void open_anew(struct eventline *of, struct jsonout *o, const char *name, int64_t ms)
 {
-	struct sbuf *b = l->o.b;
-	size_t from = b->n;
-	jsonout_object(&l->o, NULL);
-	set_count(l, "v", EVENTLINE_VERSION);
-	jsonout_word(&l->o, "ev", name);
-	jsonout_text(&l->o, "at", at);
-	struct opening *known = &l->of->opening;
-	*known = (struct opening){.n = b->n - from, .o = l->o};
-	if (at.n != sizeof l->of->at - 1 || known->n > sizeof known->text)
+	size_t from = o->b->n;
+	jsonout_object(o, NULL);
+	jsonout_number(o, "v", EVENTLINE_VERSION);
+	jsonout_word(o, "ev", name);
+	jsonout_text(o, "at", time_now(of));
+	jsonout_number(o, "ms", ms);
+	struct opening *known = &of->opening;
+	*known = (struct opening){.name = name, .ms = ms, .n = o->b->n - from, .o = *o};
+	if (known->n <= sizeof known->text)
+		memcpy(known->text, o->b->p + from, known->n);
+	else
+		known->name = NULL;
+}
+
+static int64_t ms_of(const struct eventline *l, const struct event *e)
+{
+	return ((e && e->at_ns ? e->at_ns : clock_ns()) - l->began_ns) / NS_PER_MS;
+}
+
+/* With its task, if it has one. */
+static struct jsonout opened(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
+{
+	const struct opening *known = &of->opening;
+	struct jsonout o = {.b = b};
+	int64_t ms = ms_of(of, e);
+	if (known->name == name && known->ms == ms) {
+		sbuf_add(b, known->text, known->n);
+		o = known->o;
+		o.b = b;
+	} else {
+		open_anew(of, &o, name, ms);
+	}
+	if (e && e->task)
+		jsonout_text(&o, "task", e->task->name);
+	return o;
+}
+
+static void close_line(struct jsonout *o)
+{
+	jsonout_end(o);
+	sbuf_char(o->b, '\n');
+}
+
+static void put(char **p, const char *bytes, size_t n)
+{
+	memcpy(*p, bytes, n);
+	*p += n;
+}
+
+/* A line that says its task alone, of which there may be as many as tasks: most begin as the one before, and have a name that stands for itself. */
+static void add_bare(struct eventline *l, struct sbuf *b, const struct event *e, const char *name)
+{
+	static const char key[] = ",\"task\":\"", end[] = "\"}\n";
+	const struct opening *known = &l->opening;
+	struct str task = e->task->name;
+	if (known->name != name || known->ms != ms_of(l, e) || !jsonout_is_plain(task)) {
+		struct jsonout o = opened(l, e, name, b);
+		close_line(&o);
 		return;
-	known->name = name;
-	known->time = known->n - at.n - 1;
-	memcpy(known->text, b->p + from, known->n);
+	}
+	sbuf_reserve(b, known->n + sizeof key + task.n + sizeof end);
+	char *p = b->p + b->n;
+	put(&p, known->text, known->n);
+	put(&p, key, sizeof key - 1);
+	put(&p, task.p, task.n);
+	put(&p, end, sizeof end - 1);
+	*p = '\0';
+	b->n = (size_t)(p - b->p);
 }
 
 static struct line line_begin(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
-	struct line l = {.of = of, .e = e, .o = {.b = b}};
-	struct opening *known = &of->opening;
-	struct str at = time_now(of);
-	if (known->name == name && at.n == sizeof of->at - 1) {
-		memcpy(known->text + known->time, at.p, at.n);
-		sbuf_add(b, known->text, known->n);
-		l.o = known->o;
-		l.o.b = b;
-	} else {
-		open_anew(&l, name, at);
-	}
-	jsonout_count(&l.o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
-	if (e && e->task)
-		jsonout_text(&l.o, "task", e->task->name);
-	return l;
+	return (struct line){.of = of, .e = e, .o = opened(of, e, name, b)};
 }
 
 static void line_end(struct line *l)
 {
-	jsonout_end(&l->o);
-	sbuf_char(l->o.b, '\n');
+	close_line(&l->o);
 	arena_free(&l->arena);
 }
 
@@ -151,11 +192,6 @@ static void set_reason(struct line *l)
 {
 	if (l->e->verdict)
 		set_text(l, "reason", stale_reason(&l->arena, l->e->verdict));
-}
-
-static void on_fresh(struct line *l)
-{
-	(void)l; /* its task is all */
 }
 
 static void on_held(struct line *l)
@@ -376,11 +412,11 @@ static void on_more(struct line *l)
 
 static const struct {
 	const char *name; /* NULL: it has no line */
-	void (*fill)(struct line *l);
+	void (*fill)(struct line *l); /* NULL: its task is all */
 	enum eventline_kind kind;
 } kinds[] = {
 	[EVENT_RUN_BEGIN] = {"begin", on_begin, EVENTLINE_FACT},
-	[EVENT_FOUND_FRESH] = {"fresh", on_fresh, EVENTLINE_DETAIL},
+	[EVENT_FOUND_FRESH] = {"fresh", NULL, EVENTLINE_DETAIL},
 	[EVENT_SKIPPED] = {"skipped", set_reason, EVENTLINE_FACT},
 	[EVENT_HELD] = {"held", on_held, EVENTLINE_FACT},
 	[EVENT_NOT_RUN] = {"not-run", on_not_run, EVENTLINE_FACT},
@@ -449,6 +485,10 @@ enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const str
 	count(l, e);
 	if (!kind || (kind == EVENTLINE_DETAIL && !details) || (e->kind == EVENT_ACTIVITY && too_soon(l, e)))
 		return EVENTLINE_NONE;
+	if (!kinds[e->kind].fill) {
+		add_bare(l, b, e, kinds[e->kind].name);
+		return kind;
+	}
 	struct line line = line_begin(l, e, kinds[e->kind].name, b);
 	kinds[e->kind].fill(&line);
 	line_end(&line);

@@ -11,7 +11,7 @@
 struct journal {
 	struct journal_config config;
 	struct eventline *writer;
-	struct sbuf line;  /* just made */
+	struct sbuf line;  /* just made, where nobody follows */
 	bool recorded;     /* a record is to be kept */
 	int state_fd, run_fd;
 	struct sbuf lines; /* of the record, not written yet */
@@ -46,13 +46,15 @@ static void make_record(struct journal *j)
 static void hear(void *self, const struct event *e)
 {
 	struct journal *j = self;
-	struct linefile *file = j->config.file;
+	struct linefile *file = j->config.file && j->config.file->fd >= 0 ? j->config.file : NULL;
+	struct sbuf *to = file ? &file->waiting : &j->line;
 	sbuf_clear(&j->line);
-	enum eventline_kind kind = eventline_add(j->writer, &j->line, e, file);
-	if (kind && file)
-		linefile_add(file, sbuf_view(&j->line));
+	size_t before = to->n;
+	enum eventline_kind kind = eventline_add(j->writer, to, e, file);
 	if (kind == EVENTLINE_FACT && !j->err)
-		sbuf_str(&j->lines, sbuf_view(&j->line));
+		sbuf_add(&j->lines, to->p + before, to->n - before);
+	if (kind && file)
+		linefile_added(file, before);
 	if (kind && (e->kind == EVENT_START || e->kind == EVENT_END))
 		make_record(j);
 }

@@ -22,6 +22,27 @@ static int standard_stream(const struct stat *st)
 	return -1;
 }
 
+/* Where a file was emptied, ext4 has all that is written to it brought to the disk when it is closed next, for which the run would wait. So that is done before anything is written. */
+static void close_emptied(struct linefile *l)
+{
+	struct sbuf path = {0};
+	sbuf_printf(&path, "/proc/self/fd/%d", l->fd);
+	int fd = open(path.p, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	sbuf_free(&path);
+	if (fd < 0)
+		return;
+	close(l->fd);
+	l->fd = fd;
+}
+
+static int empty(struct linefile *l)
+{
+	if (ftruncate(l->fd, 0))
+		return errno;
+	close_emptied(l);
+	return 0;
+}
+
 /* Emptied only now: O_TRUNC would also take what was printed before from a log that is both. There all writers have to share one place to write at. */
 static int take_file(struct linefile *l, bool anew)
 {
@@ -32,7 +53,7 @@ static int take_file(struct linefile *l, bool anew)
 		return 0;
 	int stream = standard_stream(&st);
 	if (stream < 0)
-		return anew && ftruncate(l->fd, 0) ? errno : 0;
+		return anew && st.st_size ? empty(l) : 0;
 	close(l->fd);
 	l->fd = fcntl(stream, F_DUPFD_CLOEXEC, 3);
 	return l->fd < 0 ? errno : 0;
@@ -73,15 +94,20 @@ static void give_up(struct linefile *l, int err)
 	sbuf_free(&l->waiting);
 }
 
+void linefile_added(struct linefile *l, size_t before)
+{
+	/* Many lines at once are not gathered in memory. Whoever reads slowly is not asked again for each. */
+	if (l->waiting.n / PIECE > before / PIECE)
+		linefile_flush(l);
+}
+
 void linefile_add(struct linefile *l, struct str lines)
 {
 	size_t before = l->waiting.n;
 	if (l->fd < 0)
 		return;
 	sbuf_str(&l->waiting, lines);
-	/* Many lines at once are not gathered in memory. Whoever reads slowly is not asked again for each. */
-	if (l->waiting.n / PIECE > before / PIECE)
-		linefile_flush(l);
+	linefile_added(l, before);
 }
 
 void linefile_flush(struct linefile *l)
