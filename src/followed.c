@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,7 +11,7 @@
 #include "state/bytes.h"
 
 #define FOLLOWED "followed"
-#define MAGIC "ax foll\x01" /* the last byte is the format's version */
+#define MAGIC "ax foll\x02" /* the last byte is the format's version */
 #define FOLLOWED_MAX ((off_t)1 << 20)
 #define IN_WORD 2 /* in place of a number, which is odd: what else would stand in the file, of events alone, which nothing puts right, stands in the word */
 
@@ -27,9 +26,10 @@ struct file {
 struct followed {
 	VEC(struct file) files;
 	struct str events; /* n == 0: nobody reads them */
-	struct eventline_run run;
-	struct hash128 hidden; /* once it was asked for */
-	bool unfit, knows_hidden, hides;
+	struct eventline_run run; /* this one, where it may leave a seal */
+	struct sealedlines lines; /* of one that this answers */
+	struct hash128 hidden;    /* once it was asked for */
+	bool unfit, knows_hidden;
 };
 
 static struct followed *of(struct program *g)
@@ -80,22 +80,15 @@ static struct hash128 secrets(struct program *g)
 		bytes_put_str(&b, m.values.p[i]);
 	f->hidden = hash_bytes(b.n ? b.p : "", b.n);
 	f->knows_hidden = true;
-	f->hides = m.values.n > 0;
 	sbuf_free(&b);
 	return f->hidden;
 }
 
-static void put_run(struct sbuf *b, const struct eventline_run *r)
+static void put_lines(struct sbuf *b, const struct sealedlines *l)
 {
-	bytes_put_str(b, r->what);
-	bytes_put_u64(b, r->jobs);
-	bytes_put_u64(b, r->agents);
-	bytes_put_u8(b, r->keep_going);
-	bytes_put_u64(b, r->sealed.fresh);
-	bytes_put_u64(b, r->sealed.skipped);
-	bytes_put_u32(b, (uint32_t)r->n_targets);
-	for (size_t i = 0; i < r->n_targets; i++)
-		bytes_put_str(b, r->targets[i]);
+	bytes_put_str(b, l->text);
+	for (size_t i = 0; i < SEALEDLINES_GAPS; i++)
+		bytes_put_u32(b, l->gaps[i]);
 }
 
 static void put_all(struct sbuf *b, const struct followed *f, uint64_t word, struct hash128 hidden)
@@ -116,7 +109,7 @@ static void put_all(struct sbuf *b, const struct followed *f, uint64_t word, str
 	}
 	bytes_put_str(b, f->events);
 	bytes_put_u8(b, 0);
-	put_run(b, &f->run);
+	put_lines(b, &f->lines);
 	uint64_t sum = htole64(hash64_bytes(b->p + at + sizeof MAGIC - 1 + 8, b->n - at - (sizeof MAGIC - 1 + 8)));
 	memcpy(b->p + at + sizeof MAGIC - 1, &sum, sizeof sum);
 }
@@ -130,6 +123,8 @@ bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str s
 	bytes_put_u64(word, number);
 	if (f && well) {
 		f->run.sealed = (struct eventline_sealed){true, fresh, skipped};
+		if (f->events.n)
+			f->lines = sealedlines_make(&g->arena, &f->run);
 		put_all(&b, f, number, secrets(g));
 	}
 	if (number == IN_WORD)
@@ -141,34 +136,23 @@ bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str s
 	return well;
 }
 
-/* A string with a NUL behind it, in the arena. */
-static struct str take_text(struct reader *r, struct arena *a)
+/* A string with a NUL behind it. It lies in what is read. */
+static struct str take_text(struct reader *r)
 {
-	struct str s = arena_copy(a, reader_str(r));
+	struct str s = reader_str(r);
 	r->bad = r->bad || reader_u8(r);
 	return s;
 }
 
-static void take_run(struct reader *r, struct arena *a, struct eventline_run *run)
+static void take_lines(struct reader *r, struct sealedlines *l)
 {
-	run->what = arena_copy(a, reader_str(r));
-	run->jobs = reader_u64(r);
-	run->agents = reader_u64(r);
-	run->keep_going = reader_u8(r);
-	run->sealed.yes = true;
-	run->sealed.fresh = reader_u64(r);
-	run->sealed.skipped = reader_u64(r);
-	size_t n = reader_u32(r);
-	if (r->bad || n > reader_left(r))
-		return;
-	struct str *targets = arena_array(a, struct str, n + 1);
-	for (size_t i = 0; i < n; i++)
-		targets[i] = arena_copy(a, reader_str(r));
-	run->targets = targets;
-	run->n_targets = n;
+	l->text = reader_str(r);
+	for (size_t i = 0; i < SEALEDLINES_GAPS; i++)
+		l->gaps[i] = reader_u32(r);
+	r->bad = r->bad || !sealedlines_fit(l);
 }
 
-/* Of the seal with that word? */
+/* Of the seal with that word? What is taken lies in the bytes. */
 static bool take_all(struct str bytes, struct program *g, uint64_t word, struct followed *f)
 {
 	struct reader r = reader_of(bytes);
@@ -179,14 +163,14 @@ static bool take_all(struct str bytes, struct program *g, uint64_t word, struct 
 	if (!hash_eq(reader_hash(&r), secrets(g)))
 		return false;
 	for (uint32_t n = reader_u32(&r); n && !r.bad; n--) {
-		struct file x = {.path = take_text(&r, &g->arena)};
+		struct file x = {.path = take_text(&r)};
 		x.fact = reader_u64(&r);
 		x.time.at = reader_u64(&r);
 		x.time.n = reader_u32(&r);
 		vec_push(&g->arena, &f->files, x);
 	}
-	f->events = take_text(&r, &g->arena);
-	take_run(&r, &g->arena, &f->run);
+	f->events = take_text(&r);
+	take_lines(&r, &f->lines);
 	return reader_at_end(&r);
 }
 
@@ -222,15 +206,14 @@ static bool rewrite(int fd, const struct followed *f, struct program *g, uint64_
 static bool renew(int fd, struct program *g, uint64_t word, size_t size, struct followed *f)
 {
 	struct sbuf now = {0};
-	char *p = malloc(size);
-	bool well = p && os_read_exactly(fd, p, size) && take_all((struct str){p, size}, g, word, f);
+	char *p = arena_array(&g->arena, char, size);
+	bool well = os_read_exactly(fd, p, size) && take_all((struct str){p, size}, g, word, f);
 	clock_iso_ms(&now, clock_wall_ns());
 	for (size_t i = 0; well && i < f->files.n; i++)
 		well = renew_file(&f->files.p[i], sbuf_view(&now));
 	if (well && f->files.n)
 		well = rewrite(fd, f, g, word, size);
 	sbuf_free(&now);
-	free(p);
 	return well;
 }
 
@@ -257,13 +240,11 @@ bool followed_hold(struct program *g, struct str word, struct str *said)
 	return well;
 }
 
-const struct eventline_run *followed_run(const struct program *g, const char **path)
+const struct sealedlines *followed_lines(const struct program *g, const char **path)
 {
-	static const char *const no_secrets[] = {NULL};
-	struct followed *f = g->followed;
+	const struct followed *f = g->followed;
 	if (!f || !f->events.n)
 		return NULL;
 	*path = f->events.p;
-	f->run.environ = f->hides ? (const char *const *)environ : no_secrets;
-	return &f->run;
+	return &f->lines;
 }

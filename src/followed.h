@@ -11,6 +11,7 @@
 #include "program.h"
 #include "show/eventline.h"
 #include "show/report.h"
+#include "show/sealedlines.h"
 
 /* A file was written by rename; `written` is its open descriptor's, `time` where it says when the run began. */
 void followed_file(struct program *g, const char *path, const struct stat *written, const struct report_time *time);
@@ -24,6 +25,6 @@ bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str s
 /* A seal holds, and this is its word. Takes *said out of it. Are all files as they were left, and do they say by now that this run began now? */
 bool followed_hold(struct program *g, struct str word, struct str *said);
 /* Where events of the run that followed_hold has taken up are to go, and what they tell; NULL: nowhere. */
-const struct eventline_run *followed_run(const struct program *g, const char **path);
+const struct sealedlines *followed_lines(const struct program *g, const char **path);
 
 #endif

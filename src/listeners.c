@@ -106,24 +106,18 @@ bool listeners_sealed(struct program *g)
 	struct listeners l = {.followed = true};
 	struct sbuf b = {0};
 	const char *path;
-	const struct eventline_run *run = followed_run(g, &path);
-	if (!run)
+	const struct sealedlines *lines = followed_lines(g, &path);
+	if (!lines)
 		return true;
-	struct eventline_run this = *run;
-	this.run_id = os_random64();
-	this.id = runs_id(&g->arena, clock_wall_ns(), this.run_id);
-	this.version = AXMAKE_VERSION;
-	sbuf_reserve(&b, 1024);
-	struct eventline *lines = eventline_new(&this, NULL);
-	eventline_add(lines, &b, &(struct event){.kind = EVENT_RUN_BEGIN, .count = run->sealed.fresh + run->sealed.skipped}, true);
-	eventline_end(lines, &b, 0, 0);
-	eventline_free(lines);
+	int64_t now = clock_wall_ns();
+	uint64_t run_id = os_random64() | UINT64_C(1) << 63; /* as many digits as the one before had: a file that stays as long is the cheapest */
+	sealedlines_fill(&b, lines, now, run_id, runs_id(&g->arena, now, run_id));
 	bool opened = !linefile_open_over(&l.events, path, b.n);
-	if (opened)
-		linefile_add(&l.events, sbuf_view(&b));
-	sbuf_free(&b);
-	if (opened)
+	if (opened) {
+		linefile_give(&l.events, &b);
 		close_events(&l, g);
+	}
+	sbuf_free(&b);
 	return opened;
 }
 

@@ -44,8 +44,17 @@ static bool is_among(const char *names, struct str wanted)
 	return false;
 }
 
+static bool is_first(const char *names, struct str wanted)
+{
+	return *names == *wanted.p && !strncmp(names, wanted.p, wanted.n) && (!names[wanted.n] || names[wanted.n] == ' ');
+}
+
+/* Most are called by their first name, for which no row has to be read to its end. */
 const struct row *option_named(struct str wanted)
 {
+	for (size_t i = 0; wanted.n && i < option_rows_n; i++)
+		if (is_first(option_rows[i].names, wanted))
+			return &option_rows[i];
 	for (size_t i = 0; wanted.n && i < option_rows_n; i++)
 		if (is_among(option_rows[i].names, wanted))
 			return &option_rows[i];

@@ -76,7 +76,6 @@ static void put_content(struct writer *w, enum field_kind kind, struct str label
 
 bool signature_secret_name(struct str name)
 {
-	/* All variables are asked for, and few of them end so. */
 	switch (name.n ? name.p[name.n - 1] : '\0') {
 	case 'Y':
 		return str_ends(name, STR("_KEY"));

@@ -22,6 +22,11 @@ void signature_compute(struct hashing *h, struct arena *a, struct task *t, const
 
 /* Variables of this name hold what is not to be seen: *_KEY, *_TOKEN, *_SECRET, *_PASSWORD. */
 bool signature_secret_name(struct str name);
+/* May such a name end so? All variables are asked for, and few of them do. */
+static inline bool signature_secret_end(char last)
+{
+	return last == 'Y' || last == 'N' || last == 'T' || last == 'D';
+}
 /* Does what would be shown of a value, its first 80 bytes, hold the beginning of such a secret? It may have come by `${env.X}` or by a result. */
 bool signature_shows_secret(struct hashing *h, struct str value);
 

@@ -89,7 +89,7 @@ void mask_read(struct mask *m, struct arena *a, const char *const *env)
 {
 	for (size_t i = 0; env[i]; i++) {
 		const char *eq = strchr(env[i], '=');
-		if (!eq || !signature_secret_name((struct str){env[i], (size_t)(eq - env[i])}))
+		if (!eq || eq == env[i] || !signature_secret_end(eq[-1]) || !signature_secret_name((struct str){env[i], (size_t)(eq - env[i])}))
 			continue;
 		struct str value = str_of(eq + 1);
 		if (value.n < SHORTEST)

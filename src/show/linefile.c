@@ -110,6 +110,12 @@ void linefile_add(struct linefile *l, struct str lines)
 	linefile_added(l, before);
 }
 
+void linefile_give(struct linefile *l, struct sbuf *lines)
+{
+	l->waiting = *lines;
+	*lines = (struct sbuf){0};
+}
+
 void linefile_flush(struct linefile *l)
 {
 	while (l->fd >= 0 && l->written < l->waiting.n) {
@@ -123,6 +129,11 @@ void linefile_flush(struct linefile *l)
 	}
 	if (l->fd < 0 || !l->written)
 		return;
+	if (l->written == l->waiting.n) {
+		sbuf_clear(&l->waiting);
+		l->written = 0;
+		return;
+	}
 	memmove(l->waiting.p, l->waiting.p + l->written, l->waiting.n - l->written);
 	l->waiting.n -= l->written;
 	l->written = 0;
@@ -130,8 +141,8 @@ void linefile_flush(struct linefile *l)
 
 int linefile_close(struct linefile *l)
 {
-	int64_t until = clock_ns() + LAST_WAIT_NS;
 	linefile_flush(l);
+	int64_t until = l->waiting.n ? clock_ns() + LAST_WAIT_NS : 0;
 	for (int64_t left; l->fd >= 0 && l->waiting.n && (left = until - clock_ns()) > 0; linefile_flush(l)) {
 		struct pollfd p = {.fd = l->fd, .events = POLLOUT};
 		if (poll(&p, 1, (int)(left / NS_PER_MS) + 1) < 0 && errno != EINTR)

@@ -24,6 +24,8 @@ int linefile_open(struct linefile *l, const char *path, bool anew);
 int linefile_open_over(struct linefile *l, const char *path, size_t n);
 /* Lines, whole ones. They go out with linefile_flush, or before where they are many. */
 void linefile_add(struct linefile *l, struct str lines);
+/* The same, where nothing waits yet; the buffer is taken over, and empty then. */
+void linefile_give(struct linefile *l, struct sbuf *lines);
 /* Lines have been put behind the `before` bytes that waited, by the caller, who looked whether there is a file. */
 void linefile_added(struct linefile *l, size_t before);
 /* Writes what can be written at once, in as few writes as there is room for: always whole lines to a file. */
