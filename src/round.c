@@ -1,5 +1,6 @@
 #include "round.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,7 +95,7 @@ int round_tell(const struct round *r, int fd)
 	return err;
 }
 
-static bool take(struct round *r, struct arena *a, struct str bytes)
+static void take(struct round *r, struct arena *a, struct str bytes)
 {
 	struct reader in = reader_of(bytes);
 	uint8_t bits = reader_u8(&in);
@@ -107,18 +108,20 @@ static bool take(struct round *r, struct arena *a, struct str bytes)
 	attempts_take(&r->attempts, &in);
 	sbuf_str(&r->list, reader_str(&in));
 	r->listed = reader_at_end(&in);
-	return r->listed;
 }
 
-bool round_hear(struct round *r, struct arena *a, int fd)
+int round_hear(struct round *r, struct arena *a, int fd)
 {
 	struct stat st;
-	if (fstat(fd, &st) || st.st_size <= 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return false;
-	char *p = malloc((size_t)st.st_size);
-	bool heard_all = p && os_read_exactly(fd, p, (size_t)st.st_size) && take(r, a, (struct str){p, (size_t)st.st_size});
+	if (fstat(fd, &st))
+		return errno;
+	size_t n = (size_t)st.st_size;
+	char *p = n ? malloc(n) : NULL;
+	int err = n && !p ? ENOMEM : n ? os_read_at(fd, p, &n, 0) : 0;
+	if (!err && n)
+		take(r, a, (struct str){p, n});
 	free(p);
-	return heard_all;
+	return err;
 }
 
 void round_free(struct round *r)

@@ -37,8 +37,8 @@ struct observer round_observer(struct round *r);
 
 /* Writes it where the other process reads it. 0 or errno. */
 int round_tell(const struct round *r, int fd);
-/* Reads it; what outlives the call lies in a. false where the round could not tell. */
-bool round_hear(struct round *r, struct arena *a, int fd);
+/* Reads it; what outlives the call lies in a. 0 or errno; r->listed is false also where the round could not tell. */
+int round_hear(struct round *r, struct arena *a, int fd);
 void round_free(struct round *r); /* what lies outside the arena */
 
 #endif

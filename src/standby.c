@@ -89,10 +89,10 @@ void standby_end(struct standby *s)
 	if (!s->pid)
 		return;
 	kill(s->pid, SIGKILL);
+	close(s->fd); /* which by itself ends it when it listens */
+	close(s->tell_fd);
 	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	close(s->fd);
-	close(s->tell_fd);
 	*s = (struct standby){.fd = -1};
 }
 
@@ -119,14 +119,16 @@ static bool take(struct message *m, struct arena *a, struct str bytes)
 	return reader_at_end(&r);
 }
 
-static bool hear(int fd, struct message *m, struct arena *a)
+/* Where it is not wanted, or cannot hear, it ends here. */
+static void hear(int fd, struct message *m, struct arena *a)
 {
 	char bytes[MESSAGE_MOST];
 	ssize_t n;
 	do
 		n = recv(fd, bytes, sizeof bytes, 0);
 	while (n < 0 && errno == EINTR);
-	return n > 0 && take(m, a, (struct str){bytes, (size_t)n});
+	if (n <= 0 || !take(m, a, (struct str){bytes, (size_t)n}))
+		_exit(n ? STANDBY_DEAF : 0);
 }
 
 static bool fits(struct program *g, const struct message *m)
@@ -162,8 +164,7 @@ void standby_wait(struct program *g, struct round *r, int fd)
 		standby_forget(g);
 	for (;;) {
 		struct message m = {0};
-		if (!hear(fd, &m, &g->arena))
-			_exit(0);
+		hear(fd, &m, &g->arena);
 		if (ready && !fits(g, &m)) {
 			standby_forget(g);
 			ready = false;

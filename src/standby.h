@@ -6,6 +6,8 @@
 #include "round.h"
 #include "run/watcher.h"
 
+enum { STANDBY_DEAF = 125 }; /* exit status of one that has not heard what it was told: it has done nothing */
+
 /* For the one that watches. */
 struct standby {
 	pid_t pid;      /* 0: there is none */
@@ -26,7 +28,7 @@ bool standby_go(struct standby *s, const struct changes *c, bool hush, struct st
 void standby_end(struct standby *s);
 
 /* In the process itself: prepares what can be prepared, and returns when it is to be the round, with r->hush and r->why. Ends the process where it
- * is not wanted. */
+ * is not wanted, or by STANDBY_DEAF. */
 void standby_wait(struct program *g, struct round *r, int fd);
 /* What was prepared is of no use after all: nothing is loaded any more. */
 void standby_forget(struct program *g);

@@ -26,6 +26,7 @@ struct watch {
 	struct loop *loop;
 	struct watcher *watcher;
 	struct arena arena; /* of the last round */
+	struct sbuf missed; /* the last folder of which it was told that it cannot be watched */
 	struct round round; /* the last one */
 	size_t in_a_row;
 	pid_t child; /* 0: no round is on its way */
@@ -89,28 +90,37 @@ static void next_round(struct watch *w, bool hush, struct str why)
 	r->why = why;
 }
 
-static bool hear_round(struct watch *w, int fd)
+static void hear_round(struct watch *w, int fd)
 {
 	struct round heard = {.hush = false};
 	struct arena a = {0};
-	bool well = round_hear(&heard, &a, fd);
+	int err = round_hear(&heard, &a, fd);
+	if (err)
+		fprintf(stderr, "axmake: *** cannot hear what is to be watched: %s\n", os_error(err));
 	round_free(&w->round);
 	arena_free(&w->arena);
 	w->arena = a;
 	w->round = heard;
 	w->round.attempts.arena = &w->arena;
-	return well;
+}
+
+static bool was_deaf(const struct watch *w)
+{
+	return WIFEXITED(w->status) && WEXITSTATUS(w->status) == STANDBY_DEAF;
 }
 
 /* Waits for the round to end. w->status is its wait status, and w->round.listed tells whether it was heard. */
 static void attend_round(struct watch *w, pid_t pid, int fd)
 {
 	w->child = pid;
-	while (waitpid(pid, &w->status, WNOHANG) == 0)
-		if (loop_turn(w->loop, true))
+	for (;;) {
+		pid_t ended = waitpid(pid, &w->status, WNOHANG);
+		if (ended == pid || (ended < 0 && errno != EINTR) || (!ended && loop_turn(w->loop, true)))
 			break;
+	}
 	w->child = 0;
-	hear_round(w, fd);
+	if (!was_deaf(w)) /* else w->round is still what the next one is to know */
+		hear_round(w, fd);
 	close(fd);
 }
 
@@ -176,6 +186,25 @@ static bool cannot_watch(const struct watch *w, int err)
 	return false;
 }
 
+/* Once, while it is so. */
+static void say_missed(struct watch *w)
+{
+	struct str folder;
+	int err;
+	size_t n = watcher_missed(w->watcher, &folder, &err);
+	struct sbuf b = {0};
+	if (n && !str_eq(folder, sbuf_view(&w->missed))) {
+		utf8_escape(&b, folder);
+		if (n > 1)
+			sbuf_printf(&b, " and %zu more folders", n - 1);
+		fprintf(stderr, "%s: warning: cannot watch %.*s: %s; an edit there is not noticed\n", w->g->name, (int)b.n, b.p,
+		        os_error(err));
+	}
+	sbuf_clear(&w->missed);
+	sbuf_str(&w->missed, folder);
+	sbuf_free(&b);
+}
+
 static void say_watching(const struct watch *w)
 {
 	struct sbuf b = {0};
@@ -208,6 +237,7 @@ static bool wait_for_change(struct watch *w, struct changes *c, int (*build)(str
 	int err = watcher_look(w->watcher, c);
 	if (err)
 		return cannot_watch(w, err);
+	say_missed(w);
 	if (loop_watch(w->loop, watcher_fd(w->watcher), EPOLLIN, burst_something_happened, &w->burst))
 		return cannot_watch(w, ENOMEM);
 	if (goes_on(w, c)) {
@@ -275,7 +305,7 @@ static void go_round(struct watch *w, int (*build)(struct program *g))
 		w->round.listed = false;
 		if (prepared)
 			attend_round(w, prepared, fd);
-		else if (!run_round(w, build))
+		if ((!prepared || was_deaf(w)) && !run_round(w, build))
 			return;
 	} while (between_rounds(w, build, &prepared, &fd));
 }
@@ -289,6 +319,7 @@ static int end(struct watch *w)
 	watcher_free(w->watcher);
 	round_free(&w->round);
 	arena_free(&w->arena);
+	sbuf_free(&w->missed);
 	if (w->signal || asked)
 		engine_raise(w->signal ? w->signal : ended_by);
 	if (ended_by)

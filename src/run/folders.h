@@ -15,6 +15,7 @@ struct folder {
 	int wd;              /* -1: not watched, err says why */
 	int err;
 	bool listed;         /* whoever uses this: new names in it matter */
+	bool missed;         /* and: it has been told that this is not watched */
 	bool fresh;          /* not watched before the last folders_begin */
 	struct folder *same; /* another path to the same folder; NULL: no more */
 };

@@ -48,6 +48,8 @@ struct watcher {
 	bool told; /* the last run has looked at no more than it was told to */
 	uint64_t n; /* events that may matter */
 	int err;   /* of watching a folder */
+	const struct folder *missed; /* the first of those that watcher_missed tells */
+	size_t n_missed;
 	struct arena dull_arena;
 	struct map dull; /* strange ones that a run has passed over, see dull_key */
 	struct sbuf scratch;
@@ -140,6 +142,16 @@ static struct folder *watch(struct watcher *w, struct str path)
 	return f;
 }
 
+/* What happens in it will not be told. */
+static void miss(struct watcher *w, struct folder *f)
+{
+	if (f->wd >= 0 || f->err == ENOENT || f->err == ENOTDIR || f->missed)
+		return;
+	f->missed = true;
+	w->missed = w->missed ? w->missed : f;
+	w->n_missed++;
+}
+
 static void reach(struct watcher *w, struct str folder, int links);
 
 /* Where the link leads, events happen under another name. */
@@ -156,7 +168,7 @@ static void follow(struct watcher *w, struct str link, int links)
 	to = to.p[0] == '/' ? arena_copy(&w->arena, to) : arena_printf(&w->arena, "%.*s/%.*s", STR_ARG(path_dir(link)), STR_ARG(to));
 	place_of(w, to)->step = true;
 	reach(w, path_dir(to), links + 1);
-	watch(w, path_dir(to));
+	miss(w, watch(w, path_dir(to)));
 	struct stat st;
 	if (!lstat(to.p, &st) && S_ISLNK(st.st_mode))
 		follow(w, to, links + 1);
@@ -191,36 +203,44 @@ static void reach(struct watcher *w, struct str folder, int links)
 
 static void watch_place(struct watcher *w, const struct place *p)
 {
-	bool through = false, listed = false;
+	bool through = false, listed = false, there = false; /* there: something was seen */
 	struct stat st;
 
 	for (const struct entry *e = p->first; e; e = e->same) {
 		through = through || !(e->seen.flags & WATCH_LINK);
 		listed = listed || e->seen.flags & WATCH_FOLDER;
+		there = there || e->seen.fact;
 	}
 	reach(w, path_dir(p->path), 0);
-	watch(w, path_dir(p->path));
+	struct folder *in = watch(w, path_dir(p->path)), *itself = NULL;
+	if (there)
+		miss(w, in);
 	if (through && !lstat(p->path.p, &st) && S_ISLNK(st.st_mode))
 		follow(w, p->path, 0);
 	if (listed) {
 		reach(w, p->path, 0);
-		watch(w, p->path)->listed = true;
+		itself = watch(w, p->path);
+		itself->listed = true;
+		if (there)
+			miss(w, itself);
 	}
 }
 
 /* A folder that was removed can be watched still, and nothing will ever happen in it. */
-static bool is_gone(void)
+static int root_error(void)
 {
 	struct stat st;
 
-	return stat(".", &st) || !st.st_nlink;
+	return stat(".", &st) ? errno : st.st_nlink ? 0 : ENOENT;
 }
 
 static int watch_all(struct watcher *w)
 {
 	size_t n = w->order.n; /* what is added on the way is only reached */
 
-	w->err = is_gone() ? ENOENT : 0;
+	w->err = root_error();
+	w->missed = NULL;
+	w->n_missed = 0;
 	for (size_t i = 0; i < n; i++)
 		w->order.p[i]->step = false;
 	folders_begin(w->folders);
@@ -478,6 +498,13 @@ int watcher_look(struct watcher *w, struct changes *out)
 	if (!out->paths.n && !out->maybe && !out->log)
 		forget_events(w);
 	return 0;
+}
+
+size_t watcher_missed(const struct watcher *w, struct str *first, int *err)
+{
+	*first = w->missed ? w->missed->path : STR_NONE;
+	*err = w->missed ? w->missed->err : 0;
+	return w->n_missed;
 }
 
 void watcher_accept(struct watcher *w)

@@ -32,6 +32,10 @@ uint64_t watcher_count(const struct watcher *w);
 /* What has changed until now is let be. */
 void watcher_accept(struct watcher *w);
 
+/* Folders of what the run has seen that cannot be watched, so that nobody would notice an edit there: how many, with the first
+ * one and why. Valid until the next watcher_look. */
+size_t watcher_missed(const struct watcher *w, struct str *first, int *err);
+
 struct changes {
 	VEC(struct str) paths; /* that stand otherwise than the run saw them. They lie in the watcher, until watcher_run_ended */
 	bool maybe;            /* something has come or gone of which only a run can tell whether it matters */
