@@ -10,7 +10,8 @@ one without a fault and one with nothing to do. Of each is asked:
 - where it says that all is done, all is done; what stands there after the next run is what a run without faults makes;
 - the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
 
-Three more faults are played: a read or write that moves one byte only (SHORT, by short.c, no fault for axmake), and a disk with so many pages or names left (full.py).
+Three more faults are played: a read or write that moves one byte only (SHORT, by strike.c, no fault for axmake), and a disk with so many pages or names left (full.py). Those of
+a watch and of the rounds that it forks are told in watched.py.
 
 --all: every call of every scene with every error, of those that look alike the first and the last, and of them what --only names. --only alone: all that
 it names. Otherwise some of them, by the seed.
@@ -32,7 +33,8 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from scenes import SCENES, WALLS, made  # noqa: E402
+import watched  # noqa: E402
+from scenes import SCENES, made  # noqa: E402
 
 LIMIT_S = 40
 CALL = re.compile(r"^(\w+)\((.*)")
@@ -56,7 +58,7 @@ ERRORS = {
 HARMLESS = {"EINTR", "SHORT"}  # is no fault: the run has to succeed
 SHORTENED = ("read", "pread64", "write", "pwrite64", "copy_file_range", "sendfile")
 FULL = {"pages": range(0, 64), "names": range(0, 96)}  # what a disk has left
-# What was found here once is played each time: scene, call, a part of its arguments, error.
+# What was found here once is played each time: scene, call, a pattern in its arguments, error.
 FOUND = [
     ("nothing to do", "newfstatat", '"results/', "EIO"),
     ("an edit", "newfstatat", '"results/', "EACCES"),
@@ -70,6 +72,11 @@ FOUND = [
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
     ("sandboxed", "wait4", "WNOHANG", "EINTR"),
+    ("watched", "wait4@watch", "", "EINTR"),
+    ("watched", "inotify_add_watch@watch", "watch src$", "EACCES"),
+    ("watched", "recvfrom@standby", "", "ECONNRESET"),
+    ("watched", "kill@watch", "", "EPERM"),
+    ("watched", "newfstatat@watch", r"watch \.?$", "EIO"),
 ]
 
 
@@ -91,19 +98,24 @@ class Suite:
         with open(self.axmake, "rb") as f:
             self.sanitized = b"__asan_init" in f.read()
         self.beside = None  # where else than beside a scene's folder its counts are kept
-        self.short = None  # the program that shortens calls
+        self.strike, self.shortened = None, SHORTENED  # the program that shortens calls, and fails those of forked processes
+        self.met = 0  # faults of watches that the run has met
         self.home = os.path.join(top, "home")
         os.makedirs(self.home, exist_ok=True)
 
     def near(self, folder, ending):
         return (self.beside or folder) + ending
 
-    def call(self, folder, words, strace=()):
+    def env(self, folder):
         env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "TMPDIR": self.top}
         env.update(CALLS=self.near(folder, ".calls"), XDG_RUNTIME_DIR=self.near(folder, ".limits"))
         env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # which strace does not let it do
         os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
+        return env
+
+    def call(self, folder, words, strace=()):
+        env = self.env(folder)
         with tempfile.TemporaryFile() as out:
             p = subprocess.Popen([*strace, self.axmake, *words], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
             try:
@@ -142,28 +154,32 @@ class Suite:
                 if not m:
                     continue
                 counts[m[1]] += 1
-                if started and m[1] in ERRORS and not (self.sanitized and m[1] in MEMORY) and (m[1] != "fcntl" or "SETLK" in m[2]):  # the kernel has no other way to refuse one
+                if started and m[1] in ERRORS and self.may_fail(m[1]) and (m[1] != "fcntl" or "SETLK" in m[2]):  # the kernel has no other way to refuse one
                     calls.append((m[1], counts[m[1]], m[2].strip()))
                 started = started or m[1] == "rt_sigaction" or "/proc/self/exe" in m[2] or "RLIMIT_CORE" in m[2]  # the program's own first call
         shutil.rmtree(folder)
         return calls
 
+    def may_fail(self, call):
+        return not (self.sanitized and call in MEMORY)
+
     def faults(self):
         found = []
         for scene in SCENES:
             for call, nth, what in self.record(scene):
-                short = ["SHORT"] if call in SHORTENED and self.short else []
+                short = ["SHORT"] if call in SHORTENED and self.strike else []
                 found += [Fault(scene, call, nth, error, what) for error in ERRORS[call].split() + short]
         full = [Fault(scene, what, n, "FULL", f"{n}") for scene in SCENES if scene.writes for what in FULL for n in FULL[what]] if self.full else []
-        return found + full
+        watches = [f for scene in watched.WATCHED for f in watched.record(self, scene, ERRORS, self.may_fail)] if self.strike else []
+        return found + full + watches
 
     def tools(self):
         """What more than strace may do here; what may not, in words."""
-        self.short = os.path.join(self.top, "short")
+        self.strike = os.path.join(self.top, "strike")
         lacks = []
-        if subprocess.run(["cc", "-O1", "-o", self.short, os.path.join(HERE, "short.c")], stderr=subprocess.DEVNULL, check=False).returncode:
-            self.short = None
-            lacks.append("no reads and writes of one byte: short.c cannot be compiled here")
+        if subprocess.run(["cc", "-O1", "-o", self.strike, os.path.join(HERE, "strike.c")], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.strike = None
+            lacks.append("no reads and writes of one byte, and no watch: strike.c cannot be compiled here")
         self.full = next((u for u in (["unshare", "-m"], ["unshare", "-Urm"]) if subprocess.run([*u, "mount", "-t", "tmpfs", "tmpfs", self.home], stderr=subprocess.DEVNULL, check=False).returncode == 0), None)
         if not self.full:
             lacks.append("no full disk: no file system may be mounted here")
@@ -171,7 +187,7 @@ class Suite:
 
     def prefix(self, fault, trace):
         if fault.error == "SHORT":
-            return ["sh", "-c", 'exec 3>"$0"; exec "$@"', trace, self.short, fault.call, str(fault.nth)]
+            return [self.strike, trace, "0", fault.call, "*", str(fault.nth), "0"]
         return ["strace", "-o", trace, "-e", "signal=none", "-e", f"inject={fault.call}:error={fault.error}:when={fault.nth}"]
 
     def judge_full(self, fault):
@@ -182,6 +198,8 @@ class Suite:
         """What is wrong after this fault, in words; empty where nothing is."""
         if fault.error == "FULL":
             return self.judge_full(fault)
+        if fault.scene in watched.WATCHED:
+            return watched.judge(self, fault)
         folder = tempfile.mkdtemp(dir=self.top, prefix="root-")
         try:
             self.lay(fault.scene, folder)
@@ -193,11 +211,20 @@ class Suite:
                 return []  # this time it was another of that name, which cannot fail so
             return [f"{w}\n-- failed: {injected[-1] if injected else 'nothing'}\n{hit.text}" for w in self.wrong(fault, folder, hit, bool(injected))]
         finally:
-            for path in (folder, folder + ".limits"):
-                shutil.rmtree(path, ignore_errors=True)
-            for path in (folder + ".calls", folder + ".trace"):
-                if os.path.exists(path):
-                    os.unlink(path)
+            self.clear(folder)
+
+    def clear(self, folder):
+        for path in (folder, folder + ".limits"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (folder + ".calls", folder + ".trace"):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def asked_in(self, folder):
+        return calls_of(self.near(folder, ".calls"))
+
+    def difference(self, seen, wanted):
+        return difference(seen, wanted)
 
     def wrong(self, fault, folder, hit, injected):
         if not isinstance(hit.status, int):
@@ -215,20 +242,25 @@ class Suite:
         wanted = self.wanted[fault.scene.name]
         if hit.status == 0 and made(folder) != wanted:
             yield "it said that all is done, and it is not: " + difference(made(folder), wanted)
-        after = self.call(folder, fault.scene.command)
+        yield from self.after(fault.scene, folder)
+
+    def after(self, scene, folder):
+        """What is wrong in the runs that follow, without faults."""
+        wanted = self.wanted[scene.name]
+        after = self.call(folder, scene.command)
         if after.status:
             yield f"the next run failed with {after.status}\n{after.text}"
         elif made(folder) != wanted:
             yield f"the next run left something else: {difference(made(folder), wanted)}\n{after.text}"
         elif self.call(folder, ["-q"]).status:
             yield "the run after the next has something to do\n" + self.call(folder, ["--explain"]).text
-        elif fault.scene.sealed:
-            fault.scene.sealed(folder)
-            last = self.call(folder, fault.scene.command)
-            if last.status or made(folder) != self.later[fault.scene.name]:
-                yield f"an edit after that was not followed: {difference(made(folder), self.later[fault.scene.name])}\n{last.text}"
+        elif scene.sealed:
+            scene.sealed(folder)
+            last = self.call(folder, scene.command)
+            if last.status or made(folder) != self.later[scene.name]:
+                yield f"an edit after that was not followed: {difference(made(folder), self.later[scene.name])}\n{last.text}"
         twice = calls_of(self.near(folder, ".calls"))
-        if any(n > self.asked[fault.scene.name].get(task, 0) for task, n in twice.items()):
+        if any(n > self.asked[scene.name].get(task, 0) for task, n in twice.items()):
             yield f"an answer was paid for twice: {dict(twice)}"
         left = [n for n in leftovers(folder)]
         if left:
@@ -250,6 +282,8 @@ class Suite:
             shutil.rmtree(folder)
             if self.beside and os.path.exists(self.beside + ".calls"):
                 os.unlink(self.beside + ".calls")
+        for scene in () if scenes else watched.WATCHED:
+            self.wanted[scene.name], self.asked[scene.name] = watched.learn(self, scene)
 
 
 def difference(seen, wanted):
@@ -289,6 +323,14 @@ def unlike(faults):
     return [f for of in alike.values() for f in of[:1] + of[1:][-1:]]
 
 
+def of_each_kind(rng, faults, n):
+    by_kind = collections.defaultdict(list)
+    for f in faults:
+        by_kind[f.call, f.error].append(f)
+    kinds = sorted(by_kind)
+    return [rng.choice(by_kind[kinds[i % len(kinds)]]) for i in rng.sample(range(max(n, len(kinds))), n)] if kinds else []
+
+
 def chosen(faults, args):
     if args.only:
         parts = args.only.split(":")
@@ -299,13 +341,10 @@ def chosen(faults, args):
         which, of = (int(n) for n in args.part.split("/"))
         return unlike(faults)[which - 1 :: of]
     rng = random.Random(args.seed)
-    found = [f for f in faults for scene, call, part, error in FOUND if (f.scene.name, f.call, f.error) == (scene, call, error) and part in f.what]
-    by_kind = collections.defaultdict(list)
-    for f in faults:
-        by_kind[f.call, f.error].append(f)
-    kinds = sorted(by_kind)
-    some = [rng.choice(by_kind[kinds[i % len(kinds)]]) for i in rng.sample(range(max(args.rounds, len(kinds))), args.rounds)]
-    return rng.sample(found, min(len(found), args.rounds // 4)) + some
+    found = [f for f in faults for scene, call, part, error in FOUND if (f.scene.name, f.call, f.error) == (scene, call, error) and re.search(part, f.what)]
+    watches = [f for f in faults if f.scene in watched.WATCHED]
+    plain = [f for f in faults if f.scene not in watched.WATCHED]
+    return rng.sample(found, min(len(found), args.rounds // 3)) + of_each_kind(rng, plain, args.rounds) + of_each_kind(rng, watches, args.rounds // 3)
 
 
 def main():

@@ -1,0 +1,238 @@
+"""Faults of a watch: of the process that watches, of the round that it begins with, of the one that stands by and becomes the next, each call fails once (strike.c).
+
+The watch is started, gets one edit as soon as it rests and the next round is ready, and an interrupt when it rests again. Calls of such a run come as time will have it: they are told apart by
+the process, their name, and the path that they are about, and counted among those. A fault that is not met in the run is none, and the run has to go well.
+"""
+
+import collections
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+
+sys.dont_write_bytecode = True
+from scenes import Scene, edit, made  # noqa: E402
+
+LIMIT_S = 20
+WAITS = re.compile(r"232 0x\w+ 0x\w+ 0x\w+ 0xffffffff ")  # epoll_wait without an end
+EXCUSED_S = 1
+FAILURE = re.compile(r"\*\*\*|: error: |cannot watch")
+ROLES = ("watch", "round", "standby", "next")
+HARMLESS = ("EINTR", "SHORT")
+
+WORKFLOW = """tasks:
+  - {name: first, run: "cat src/a >first.txt", inputs: [src/a], outputs: [first.txt]}
+  - {name: draft, agent: helper, task: "Write it", inputs: [src/b], outputs: [draft.txt]}
+  - {name: tree, run: "rm -rf tree; mkdir -p tree/d; cat src/* >tree/d/x; ln -s d/x tree/l", outputs: [tree/], inputs: ["src/*"]}
+  - {name: join, run: "cat first.txt draft.txt >join.txt", inputs: [first.txt, draft.txt], outputs: [join.txt], dependencies: [tree]}
+"""
+
+
+def new_file(folder):
+    with open(os.path.join(folder, "src/c"), "w", encoding="utf-8") as f:
+        f.write("c\n")
+
+
+class Watched(Scene):
+    """roles: whose calls fail; edit: what happens while it rests."""
+
+    def __init__(self, name, roles, edit, words=()):
+        super().__init__(name, ["-j2"], workflow=WORKFLOW)
+        self.roles, self.edit, self.words = roles, edit, ["--watch", "-j2", *words]
+
+
+WATCHED = [
+    Watched("watched", ("watch", "round", "standby"), edit),
+    Watched("watched, a new file", ("watch", "standby"), new_file),
+    Watched("watched and followed", ("watch",), edit, words=["--events", "events.jsonl"]),
+]
+
+
+class Strike(collections.namedtuple("Strike", "scene call nth error what")):
+    """call: CALL@ROLE. nth: what the call is about, and which of those."""
+
+    def __str__(self):
+        return f"{self.scene.name}:{self.call}:{self.nth}:{self.error}"
+
+    def words(self):
+        call, role = self.call.split("@")
+        about, nth = self.nth.rsplit(",", 1)
+        return [str(ROLES.index(role)), call, about, nth, "0" if self.error == "SHORT" else str(getattr(errno, self.error))]
+
+
+def call_of(pid):
+    """The system call in which a process is, as the kernel tells it; empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="utf-8") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+class Run:
+    """A watch under strike.c: what it prints, and what strike.c tells."""
+
+    def __init__(self, suite, folder, scene, words):
+        read, write = os.pipe()
+        command = [suite.strike, f"/dev/fd/{write}", *words, suite.axmake, *scene.words]
+        self.text, self.told = "", ""
+        self.process = subprocess.Popen(command, cwd=folder, env=suite.env(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[write], start_new_session=True)
+        os.close(write)
+        self.threads = [threading.Thread(target=self.take, args=a, daemon=True) for a in ((self.process.stdout.fileno(), "text"), (read, "told"))]
+        self.read = read
+        for t in self.threads:
+            t.start()
+
+    def take(self, fd, name):
+        while True:
+            more = os.read(fd, 65536)
+            if not more:
+                return
+            setattr(self, name, getattr(self, name) + more.decode(errors="replace"))
+
+    def until(self, condition, limit=LIMIT_S):
+        end = time.monotonic() + limit
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def over(self):
+        return self.process.poll() is not None
+
+    def pid(self):
+        m = re.search(r"^pid (\d+)$", self.told, re.M)
+        return int(m[1]) if m else 0
+
+    def rests(self):
+        """It waits for whatever may come, and no other process is there but one that waits to be told something."""
+        told = self.told
+        alive = [p for role, p in re.findall(r"^forked (\d+) (\d+)$", told, re.M) if f"\nended {role}\n" not in told]
+        return "forked 1 " in told and WAITS.match(call_of(self.pid())) and all(call_of(p).startswith("45 ") for p in alive) and told == self.told
+
+    def has_rested(self):
+        """Also a moment later."""
+        if not self.rests():
+            return False
+        told = self.told
+        time.sleep(0.01)
+        return told == self.told and self.rests()
+
+    def interrupt(self):
+        if self.pid() and not self.over():
+            os.kill(self.pid(), signal.SIGINT)
+
+    def end(self):
+        """Nothing is left of it."""
+        if not self.over():
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for t in self.threads:
+            t.join(LIMIT_S)
+        os.close(self.read)
+        self.process.stdout.close()
+
+
+def played(suite, folder, scene, words, wanted):
+    """The run, ended; and what it has not done in time."""
+    run, late = Run(suite, folder, scene, words), None
+    try:
+        if not run.until(lambda: run.over() or run.has_rested()):
+            late = "it has not come to rest"
+        before = run.text
+        scene.edit(folder)
+        # What failed before may be waited for elsewhere.
+        excused = bool(FAILURE.search(before))
+        done = run.until(lambda: run.over() or (run.has_rested() and (made(folder) == wanted or FAILURE.search(run.text[len(before) :]))), EXCUSED_S if excused else LIMIT_S)
+        if not late and not done and not (excused and run.has_rested()):
+            late = "it has not followed the edit"
+        run.by_itself = run.over()
+        run.made = made(folder)
+        run.interrupt()
+        if not run.until(run.over) and not late:
+            late = "an interrupt has not ended it"
+    finally:
+        run.end()
+    run.status = run.process.returncode
+    return run, late
+
+
+def record(suite, scene, errors, may_fail):
+    """The faults of a scene."""
+    folder = tempfile.mkdtemp(dir=suite.top)
+    scene.lay(folder)
+    run, late = played(suite, folder, scene, ["-"], suite.wanted[scene.name])
+    if late or run.status != -signal.SIGINT:
+        sys.exit(f"faults: the scene '{scene.name}' does not work without faults: {late or run.status}\n{run.text}")
+    shutil.rmtree(folder)
+    counts, found = collections.Counter(), []
+    for line in run.told.splitlines():
+        if not line.startswith("call "):
+            continue
+        _, role, call, about = line.split(" ", 3)
+        role = ROLES[int(role)]
+        if role not in scene.roles or call not in errors or not may_fail(call):
+            continue
+        counts[role, call, about] += 1
+        kinds = errors[call].split()
+        if role == "round" or role == "standby" and scene is not WATCHED[0]:  # what plain runs do as well
+            kinds = [kinds[zlib.crc32(f"{call} {about} {counts[role, call, about]}".encode()) % len(kinds)]]
+        short = ["SHORT"] if call in suite.shortened and re.match(r"/|pipe|[^/]*/|\w+\.\w+$", about) and "anon_inode" not in about else []
+        found += [Strike(scene, f"{call}@{role}", f"{about},{counts[role, call, about]}", error, f"{role} {about}") for error in kinds + short]
+    return found
+
+
+def wrong(suite, fault, folder, run, late):
+    """What is wrong in the run with the fault and after it, in words."""
+    scene, injected = fault.scene, "(INJECTED)" in run.told
+    harmless = not injected or fault.error in HARMLESS
+    wanted = suite.wanted[scene.name]
+    if late:
+        yield late
+    if not run.by_itself and not late and run.status != -signal.SIGINT:
+        yield f"interrupted, it ended with {run.status}"
+    if run.by_itself and (run.status < 1 or run.status > 100):
+        yield f"it ended by itself with {run.status}"
+    if run.by_itself and harmless:
+        yield f"{fault.error} made it end with {run.status}"
+    if run.by_itself and not re.search(r"axmake: |: error: ", run.text):
+        yield "it ended by itself without a word"
+    if run.by_itself and injected and not harmless and os.strerror(getattr(errno, fault.error)) not in run.text:
+        yield "it ended by itself and did not say by what"
+    if not run.by_itself and not late and run.made != wanted and (harmless or not FAILURE.search(run.text)):
+        yield f"it rests, and not all is done: {suite.difference(run.made, wanted)}"
+    for role in re.findall(r"^left (\d)$", run.told, re.M):
+        yield f"a process is left ({ROLES[int(role)] if int(role) < len(ROLES) else role})"
+    yield from suite.after(scene, folder)
+
+
+def judge(suite, fault):
+    folder = tempfile.mkdtemp(dir=suite.top, prefix="root-")
+    try:
+        fault.scene.lay(folder)
+        run, late = played(suite, folder, fault.scene, fault.words(), suite.wanted[fault.scene.name])
+        suite.met += "(INJECTED)" in run.told
+        failed = next((line for line in run.told.splitlines() if "(INJECTED)" in line), "nothing")
+        return [f"{w}\n-- failed: {failed}\n{run.text}" for w in wrong(suite, fault, folder, run, late)]
+    finally:
+        suite.clear(folder)
+
+
+def learn(suite, scene):
+    """What the scene makes, and whom it asks how often, when nothing fails."""
+    folder = tempfile.mkdtemp(dir=suite.top)
+    scene.lay(folder)
+    suite.call(folder, scene.command)
+    scene.edit(folder)
+    suite.call(folder, scene.command)
+    result = made(folder), suite.asked_in(folder)
+    suite.clear(folder)
+    return result
