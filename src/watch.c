@@ -238,8 +238,9 @@ static bool wait_for_change(struct watch *w, struct changes *c, int (*build)(str
 	if (err)
 		return cannot_watch(w, err);
 	say_missed(w);
-	if (loop_watch(w->loop, watcher_fd(w->watcher), EPOLLIN, burst_something_happened, &w->burst))
-		return cannot_watch(w, ENOMEM);
+	err = loop_watch(w->loop, watcher_fd(w->watcher), EPOLLIN, burst_something_happened, &w->burst);
+	if (err)
+		return cannot_watch(w, err);
 	if (goes_on(w, c)) {
 		burst_goes_on(&w->burst);
 		return burst_wait(&w->burst);

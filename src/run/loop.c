@@ -121,7 +121,8 @@ int loop_watch(struct loop *l, int fd, uint32_t events, void (*fn)(void *self, u
 	struct watch *w = &l->watches.p[fd];
 	struct epoll_event ev = {.events = events, .data.u64 = (uint64_t)(w->gen + 1) << 32 | (uint32_t)fd};
 	int op = w->fn ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-	if (epoll_ctl(l->epoll_fd, op, fd, &ev) < 0)
+	/* It is still there where the kernel could not take it away. */
+	if (epoll_ctl(l->epoll_fd, op, fd, &ev) < 0 && (errno != EEXIST || epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, fd, &ev) < 0))
 		return errno;
 	*w = (struct watch){.fn = fn, .self = self, .gen = w->gen + 1};
 	return 0;

@@ -259,10 +259,11 @@ static struct str dull_key(struct watcher *w, struct str path)
 
 	sbuf_clear(&w->scratch);
 	sbuf_str(&w->scratch, path);
-	if (lstat(w->scratch.p, &st))
+	bool seen = !lstat(w->scratch.p, &st);
+	if (!seen && (errno == ENOENT || errno == ENOTDIR))
 		return STR_NONE;
 	sbuf_char(&w->scratch, '\0');
-	sbuf_char(&w->scratch, S_ISDIR(st.st_mode) ? 'd' : S_ISLNK(st.st_mode) ? 'l' : 'f');
+	sbuf_char(&w->scratch, !seen ? '?' : S_ISDIR(st.st_mode) ? 'd' : S_ISLNK(st.st_mode) ? 'l' : 'f');
 	return sbuf_view(&w->scratch);
 }
 

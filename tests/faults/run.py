@@ -76,6 +76,8 @@ FOUND = [
     ("watched", "inotify_add_watch@watch", "watch src$", "EACCES"),
     ("watched", "recvfrom@standby", "", "ECONNRESET"),
     ("watched", "kill@watch", "", "EPERM"),
+    ("watched and followed", "epoll_ctl@watch", "", "ENOSPC"),
+    ("watched, a new file", "newfstatat@watch", "watch src/c$", "EIO"),
     ("watched", "newfstatat@watch", r"watch \.?$", "EIO"),
 ]
 
