@@ -63,8 +63,8 @@ static void *share(size_t n)
 	return p;
 }
 
-/* The listener, or the error that there is in its place. */
-static void send_listener(int to, int fd, int error)
+/* The listener, or the error that there is in its place. false: it has not been sent. */
+static bool send_listener(int to, int fd, int error)
 {
 	union {
 		struct cmsghdr h;
@@ -79,10 +79,13 @@ static void send_listener(int to, int fd, int error)
 		control.h = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(&control.h), &fd, sizeof fd);
 	}
-	while (sendmsg(to, &m, MSG_NOSIGNAL) < 0 && errno == EINTR)
+	ssize_t n;
+	while ((n = sendmsg(to, &m, MSG_NOSIGNAL)) < 0 && errno == EINTR)
 		;
+	return n > 0;
 }
 
+/* -1: there is none, and *error is why; 0 there: there is one, and it is lost. */
 static int receive_listener(int from, int *error)
 {
 	union {
@@ -99,7 +102,7 @@ static int receive_listener(int from, int *error)
 	if (c && c->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(c), sizeof fd);
 	else if (n <= 0)
-		*error = EPROTO;
+		*error = 0;
 	return fd;
 }
 
@@ -129,13 +132,40 @@ static void die_with_keeper(void)
 		_exit(CANNOT);
 }
 
+/* to: where the listener is sent; -1: there is to be none. */
 static _Noreturn void build(int to, char *const *argv)
 {
 	die_with_keeper();
-	int fd = refusal_filter();
-	send_listener(to, fd, fd < 0 ? errno : 0);
+	int fd = to < 0 ? -1 : refusal_filter();
+	if (to >= 0 && !send_listener(to, fd, fd < 0 ? errno : 0))
+		_exit(CANNOT);
 	execv(argv[0], argv + 1);
 	die(argv[0], os_error(errno));
+}
+
+static bool has_ended(pid_t *pid, int *status, bool wait)
+{
+	pid_t got;
+	while ((got = waitpid(*pid, status, wait ? 0 : WNOHANG)) < 0 && errno == EINTR)
+		;
+	if (!got)
+		return false;
+	*pid = 0;
+	return true;
+}
+
+/* What it asks would be refused with a filter whose listener is lost: another one begins without. The first has got nowhere, since it asks before it does anything. */
+static void begin_again(struct guard *g, char *const *argv)
+{
+	int status;
+	kill(g->builder, SIGKILL);
+	has_ended(&g->builder, &status, true);
+	g->error = EPROTO;
+	g->builder = fork();
+	if (!g->builder)
+		build(-1, argv);
+	if (g->builder < 0)
+		die("cannot fork", os_error(errno));
 }
 
 static void start_builder(struct guard *g, char *const *argv)
@@ -151,6 +181,8 @@ static void start_builder(struct guard *g, char *const *argv)
 	close(ends[1]);
 	g->listener = receive_listener(ends[0], &g->error);
 	close(ends[0]);
+	if (g->listener < 0 && !g->error)
+		begin_again(g, argv);
 }
 
 /* What belongs to the task is not held here: it waits for its pipes to end. */
@@ -210,17 +242,6 @@ static void start_watcher(struct guard *g, const char *wall, bool network)
 	}
 	if (g->watcher < 0)
 		g->watcher = 0;
-}
-
-static bool has_ended(pid_t *pid, int *status, bool wait)
-{
-	pid_t got;
-	while ((got = waitpid(*pid, status, wait ? 0 : WNOHANG)) < 0 && errno == EINTR)
-		;
-	if (!got)
-		return false;
-	*pid = 0;
-	return true;
 }
 
 /* A descriptor that poll passes over where there can be none: then it is looked for each LOOK_MS. */

@@ -11,7 +11,7 @@ one without a fault and one with nothing to do. Of each is asked:
 - the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
 
 Three more faults are played: a read or write that moves one byte only (SHORT, by strike.c, no fault for axmake), and a disk with so many pages or names left (full.py). Those of
-a watch and of the rounds that it forks are told in watched.py.
+a watch and of the rounds that it forks are told in watched.py, those of axmake-guard in guarded.py.
 
 --all: every call of every scene with every error, of those that look alike the first and the last, and of them what --only names. --only alone: all that
 it names. Otherwise some of them, by the seed.
@@ -33,6 +33,7 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import guarded  # noqa: E402
 import watched  # noqa: E402
 from scenes import SCENES, made  # noqa: E402
 
@@ -54,7 +55,9 @@ ERRORS = {
     "vfork": "EAGAIN ENOMEM", "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN", "wait4": "EINTR", "waitid": "EINTR", "kill": "EPERM", "getrandom": "EINTR EAGAIN",
     "fchmodat": "EPERM EIO EACCES", "fchmod": "EPERM EIO", "utimensat": "EIO EACCES", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO EAGAIN EINTR", "fallocate": "ENOSPC",
     "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "nanosleep": "EINTR",
+    "seccomp": "EBUSY EINVAL", "sendmsg": "ENOBUFS EINTR", "recvmsg": "ENOBUFS EINTR", "process_vm_readv": "EPERM ESRCH", "close_range": "ENOSYS", "execve": "ENOMEM EACCES",
 }  # fmt: skip
+OTHERS = [(watched, watched.WATCHED), (guarded, guarded.GUARDED)]  # by strike.c
 HARMLESS = {"EINTR", "SHORT"}  # is no fault: the run has to succeed
 SHORTENED = ("read", "pread64", "write", "pwrite64", "copy_file_range", "sendfile")
 FULL = {"pages": range(0, 64), "names": range(0, 96)}  # what a disk has left
@@ -78,6 +81,8 @@ FOUND = [
     ("watched", "kill@watch", "", "EPERM"),
     ("watched and followed", "epoll_ctl@watch", "", "ENOSPC"),
     ("watched, a new file", "newfstatat@watch", "watch src/c$", "EIO"),
+    ("guarded", "recvmsg@keeper", "", "ENOBUFS"),
+    ("guarded", "sendmsg@builder", "", "ENOBUFS"),
     ("watched", "newfstatat@watch", r"watch \.?$", "EIO"),
 ]
 
@@ -101,7 +106,8 @@ class Suite:
             self.sanitized = b"__asan_init" in f.read()
         self.beside = None  # where else than beside a scene's folder its counts are kept
         self.strike, self.shortened = None, SHORTENED  # the program that shortens calls, and fails those of forked processes
-        self.met = 0  # faults of watches that the run has met
+        self.copy = os.path.join(top, "axmake")
+        self.met = 0  # faults by strike.c that the run has met
         self.home = os.path.join(top, "home")
         os.makedirs(self.home, exist_ok=True)
 
@@ -116,10 +122,10 @@ class Suite:
         os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
         return env
 
-    def call(self, folder, words, strace=()):
+    def call(self, folder, words, strace=(), program=None):
         env = self.env(folder)
         with tempfile.TemporaryFile() as out:
-            p = subprocess.Popen([*strace, self.axmake, *words], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+            p = subprocess.Popen([*strace, program or self.axmake, *words], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
             try:
                 status = p.wait(LIMIT_S)
             except subprocess.TimeoutExpired:
@@ -172,8 +178,8 @@ class Suite:
                 short = ["SHORT"] if call in SHORTENED and self.strike else []
                 found += [Fault(scene, call, nth, error, what) for error in ERRORS[call].split() + short]
         full = [Fault(scene, what, n, "FULL", f"{n}") for scene in SCENES if scene.writes for what in FULL for n in FULL[what]] if self.full else []
-        watches = [f for scene in watched.WATCHED for f in watched.record(self, scene, ERRORS, self.may_fail)] if self.strike else []
-        return found + full + watches
+        others = [f for part, scenes in OTHERS for scene in scenes for f in part.record(self, scene, ERRORS, self.may_fail)] if self.strike else []
+        return found + full + others
 
     def tools(self):
         """What more than strace may do here; what may not, in words."""
@@ -182,6 +188,9 @@ class Suite:
         if subprocess.run(["cc", "-O1", "-o", self.strike, os.path.join(HERE, "strike.c")], stderr=subprocess.DEVNULL, check=False).returncode:
             self.strike = None
             lacks.append("no reads and writes of one byte, and no watch: strike.c cannot be compiled here")
+        if guarded.GUARDED and not (self.strike and guarded.watches(self)):
+            guarded.GUARDED.clear()
+            lacks.append("no watched sandbox: axmake-guard was not built, or cannot hear of calls here")
         self.full = next((u for u in (["unshare", "-m"], ["unshare", "-Urm"]) if subprocess.run([*u, "mount", "-t", "tmpfs", "tmpfs", self.home], stderr=subprocess.DEVNULL, check=False).returncode == 0), None)
         if not self.full:
             lacks.append("no full disk: no file system may be mounted here")
@@ -200,8 +209,9 @@ class Suite:
         """What is wrong after this fault, in words; empty where nothing is."""
         if fault.error == "FULL":
             return self.judge_full(fault)
-        if fault.scene in watched.WATCHED:
-            return watched.judge(self, fault)
+        for part, scenes in OTHERS:
+            if fault.scene in scenes:
+                return part.judge(self, fault)
         folder = tempfile.mkdtemp(dir=self.top, prefix="root-")
         try:
             self.lay(fault.scene, folder)
@@ -271,7 +281,7 @@ class Suite:
     def learn(self, scenes=None):
         """What each scene makes, and whom it asks how often, when nothing fails."""
         self.wanted, self.asked, self.later = {}, {}, {}
-        for scene in scenes or SCENES:
+        for scene in scenes or SCENES + guarded.GUARDED:
             folder = tempfile.mkdtemp(dir=self.top)
             self.lay(scene, folder)
             self.call(folder, scene.command)
@@ -344,9 +354,9 @@ def chosen(faults, args):
         return unlike(faults)[which - 1 :: of]
     rng = random.Random(args.seed)
     found = [f for f in faults for scene, call, part, error in FOUND if (f.scene.name, f.call, f.error) == (scene, call, error) and re.search(part, f.what)]
-    watches = [f for f in faults if f.scene in watched.WATCHED]
-    plain = [f for f in faults if f.scene not in watched.WATCHED]
-    return rng.sample(found, min(len(found), args.rounds // 3)) + of_each_kind(rng, plain, args.rounds) + of_each_kind(rng, watches, args.rounds // 3)
+    others = [f for f in faults if any(f.scene in scenes for _, scenes in OTHERS)]
+    plain = [f for f in faults if not any(f.scene in scenes for _, scenes in OTHERS)]
+    return rng.sample(found, min(len(found), args.rounds // 3)) + of_each_kind(rng, plain, args.rounds) + of_each_kind(rng, others, args.rounds // 3)
 
 
 def main():
@@ -379,6 +389,9 @@ def main():
                 failed += bool(wrong)
                 for what in wrong:
                     print(f"FAILED   --only '{fault}': {what}", flush=True)
+    by_strike = sum(any(f.scene in scenes for _, scenes in OTHERS) for f in todo)
+    if by_strike:
+        print(f"of {by_strike} faults of watches and guards {suite.met} were met")
     print(f"seed {args.seed}\n{len(todo) - failed} passed, {failed} failed" + (f", {len(lacks)} skipped" if lacks else ""))
     return 1 if failed else 0
 

@@ -4,12 +4,12 @@
  *     strike FILE - PROGRAM [WORD...]         fails none, and writes them all down
  *
  * ROLE is 0 for the program and n for the nth process that it forks; what they start by vfork, to run another program, is left
- * alone, and so is what forked ones fork. Counted, from the first action for a signal on, are calls of that name by that process
- * about WHAT: the path, or what the descriptor leads to, without the current folder, ^ for the one above that, with N for
- * numbers; *: any. ERRNO 0: short. Only calls on files and pipes are shortened: others (signalfd, inotify) are read whole or not
+ * alone, and so is what forked ones fork, or run in their place. Counted, from the first action for a signal or prctl on, are
+ * calls of that name by that process about WHAT: the path, or what the descriptor leads to, without the current folder, ^ for the one above that, with N for
+ * numbers, and of ioctl what it asks; *: any. ERRNO 0: short. Only calls on files and pipes are shortened: others (signalfd, inotify) are read whole or not
  * at all.
  *
- * FILE gets, a line each: "pid PID", "forked ROLE PID", "ended ROLE", "call ROLE CALL WHAT", "(INJECTED) CALL WHAT", and of what
+ * FILE gets, a line each: "pid PID", "forked ROLE PID", "ended ROLE", "exec ROLE", "call ROLE CALL WHAT", "(INJECTED) CALL WHAT", and of what
  * outlives the program by two seconds "left ROLE". Ends as the program does. x86-64. */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -107,6 +107,12 @@ static const struct call {
     CALL(wait4, NONE),
     CALL(waitid, NONE),
     CALL(kill, NONE),
+    CALL(seccomp, NONE),
+    CALL(sendmsg, NONE),
+    CALL(recvmsg, NONE),
+    CALL(process_vm_readv, NONE),
+    CALL(close_range, NONE),
+    CALL(execve, 0),
     CALL(getrandom, NONE),
     CALL(fchmodat, 1),
     CALL(fchmod, FD),
@@ -249,7 +255,7 @@ static void call_begins(struct tracee *t, const struct __ptrace_syscall_info *in
 {
 	const struct call *c = call_of((long)info->entry.nr);
 	char text[TEXT_MOST] = "", line[TEXT_MOST + 64];
-	begun = begun || info->entry.nr == SYS_rt_sigaction;
+	begun = begun || info->entry.nr == SYS_rt_sigaction || info->entry.nr == SYS_prctl;
 	if (!begun || !c || (!all && (c != wanted || t->role != role)))
 		return;
 	if (c->path == FD)
@@ -258,6 +264,9 @@ static void call_begins(struct tracee *t, const struct __ptrace_syscall_info *in
 		text_at(t->pid, info->entry.args[c->path], text);
 	bool file = is_file(text);
 	without_numbers(text);
+	size_t n = strlen(text);
+	if (c->number == SYS_ioctl)
+		snprintf(text + n, sizeof text - n, "/%u", (unsigned)info->entry.args[1] & 0xff);
 	if (all) {
 		snprintf(line, sizeof line, "call %d %s %s\n", t->role, c->name, text);
 		tell(line);
@@ -317,6 +326,16 @@ static void forked(const struct tracee *by)
 		go_on(t, 0);
 }
 
+/* It is another program now. */
+static void exec_ed(struct tracee *t)
+{
+	char line[64];
+	snprintf(line, sizeof line, "exec %d\n", t->role);
+	tell(line);
+	ptrace(PTRACE_DETACH, t->pid, 0, 0);
+	*t = tracees[--n_tracees];
+}
+
 static void stopped(struct tracee *t, int status)
 {
 	int sig = WSTOPSIG(status);
@@ -324,6 +343,10 @@ static void stopped(struct tracee *t, int status)
 		at_call(t);
 	else if (status >> 16 == PTRACE_EVENT_FORK)
 		forked(t);
+	if (status >> 16 == PTRACE_EVENT_EXEC && t->role) {
+		exec_ed(t);
+		return;
+	}
 	go_on(t, sig == (SIGTRAP | 0x80) || sig == SIGTRAP || sig == SIGSTOP ? 0 : sig);
 }
 
@@ -408,7 +431,7 @@ int main(int argc, char **argv)
 	snprintf(line, sizeof line, "pid %d\n", (int)pid);
 	tell(line);
 	waitpid(pid, &status, 0);
-	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK))
+	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEEXEC))
 		return 125;
 	go_on(add(pid, 0), 0);
 	status = attend(pid);

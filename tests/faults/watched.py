@@ -4,8 +4,6 @@ The watch is started, gets one edit as soon as it rests and the next round is re
 the process, their name, and the path that they are about, and counted among those. A fault that is not met in the run is none, and the run has to go well.
 """
 
-import collections
-import errno
 import os
 import re
 import shutil
@@ -19,13 +17,13 @@ import zlib
 
 sys.dont_write_bytecode = True
 from scenes import Scene, edit, made  # noqa: E402
+from strikes import HARMLESS, Strike, calls_in, failed_in  # noqa: E402
 
 LIMIT_S = 20
 WAITS = re.compile(r"232 0x\w+ 0x\w+ 0x\w+ 0xffffffff ")  # epoll_wait without an end
 EXCUSED_S = 1
 FAILURE = re.compile(r"\*\*\*|: error: |cannot watch")
 ROLES = ("watch", "round", "standby", "next")
-HARMLESS = ("EINTR", "SHORT")
 
 WORKFLOW = """tasks:
   - {name: first, run: "cat src/a >first.txt", inputs: [src/a], outputs: [first.txt]}
@@ -43,6 +41,8 @@ def new_file(folder):
 class Watched(Scene):
     """roles: whose calls fail; edit: what happens while it rests."""
 
+    processes = ROLES
+
     def __init__(self, name, roles, edit, words=()):
         super().__init__(name, ["-j2"], workflow=WORKFLOW)
         self.roles, self.edit, self.words = roles, edit, ["--watch", "-j2", *words]
@@ -53,18 +53,6 @@ WATCHED = [
     Watched("watched, a new file", ("watch", "standby"), new_file),
     Watched("watched and followed", ("watch",), edit, words=["--events", "events.jsonl"]),
 ]
-
-
-class Strike(collections.namedtuple("Strike", "scene call nth error what")):
-    """call: CALL@ROLE. nth: what the call is about, and which of those."""
-
-    def __str__(self):
-        return f"{self.scene.name}:{self.call}:{self.nth}:{self.error}"
-
-    def words(self):
-        call, role = self.call.split("@")
-        about, nth = self.nth.rsplit(",", 1)
-        return [str(ROLES.index(role)), call, about, nth, "0" if self.error == "SHORT" else str(getattr(errno, self.error))]
 
 
 def call_of(pid):
@@ -173,20 +161,15 @@ def record(suite, scene, errors, may_fail):
     if late or run.status != -signal.SIGINT:
         sys.exit(f"faults: the scene '{scene.name}' does not work without faults: {late or run.status}\n{run.text}")
     shutil.rmtree(folder)
-    counts, found = collections.Counter(), []
-    for line in run.told.splitlines():
-        if not line.startswith("call "):
+    found = []
+    for role, call, about, nth in calls_in(run.told, scene, errors, may_fail):
+        if role not in scene.roles:
             continue
-        _, role, call, about = line.split(" ", 3)
-        role = ROLES[int(role)]
-        if role not in scene.roles or call not in errors or not may_fail(call):
-            continue
-        counts[role, call, about] += 1
         kinds = errors[call].split()
         if role == "round" or role == "standby" and scene is not WATCHED[0]:  # what plain runs do as well
-            kinds = [kinds[zlib.crc32(f"{call} {about} {counts[role, call, about]}".encode()) % len(kinds)]]
+            kinds = [kinds[zlib.crc32(f"{call} {about} {nth}".encode()) % len(kinds)]]
         short = ["SHORT"] if call in suite.shortened and re.match(r"/|pipe|[^/]*/|\w+\.\w+$", about) and "anon_inode" not in about else []
-        found += [Strike(scene, f"{call}@{role}", f"{about},{counts[role, call, about]}", error, f"{role} {about}") for error in kinds + short]
+        found += [Strike(scene, f"{call}@{role}", f"{about},{nth}", error, f"{role} {about}") for error in kinds + short]
     return found
 
 
@@ -205,7 +188,7 @@ def wrong(suite, fault, folder, run, late):
         yield f"{fault.error} made it end with {run.status}"
     if run.by_itself and not re.search(r"axmake: |: error: ", run.text):
         yield "it ended by itself without a word"
-    if run.by_itself and injected and not harmless and os.strerror(getattr(errno, fault.error)) not in run.text:
+    if run.by_itself and injected and not harmless and not fault.said(run.text):
         yield "it ended by itself and did not say by what"
     if not run.by_itself and not late and run.made != wanted and (harmless or not FAILURE.search(run.text)):
         yield f"it rests, and not all is done: {suite.difference(run.made, wanted)}"
@@ -220,8 +203,7 @@ def judge(suite, fault):
         fault.scene.lay(folder)
         run, late = played(suite, folder, fault.scene, fault.words(), suite.wanted[fault.scene.name])
         suite.met += "(INJECTED)" in run.told
-        failed = next((line for line in run.told.splitlines() if "(INJECTED)" in line), "nothing")
-        return [f"{w}\n-- failed: {failed}\n{run.text}" for w in wrong(suite, fault, folder, run, late)]
+        return [f"{w}\n-- failed: {failed_in(run.told)}\n{run.text}" for w in wrong(suite, fault, folder, run, late)]
     finally:
         suite.clear(folder)
 
