@@ -95,9 +95,9 @@ static struct slices slices_of(pid_t pid)
 
 static struct slices child_slices(void)
 {
-	pid_t pid = start_sh("m", "sleep 1000", NULL);
+	pid_t pid = start_sh("m", "exec sleep 1000", NULL);
 	struct slices s = slices_of(pid);
-	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
 	assert_true(WIFSIGNALED(wait_status(pid)));
 	return s;
 }
