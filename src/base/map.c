@@ -72,7 +72,7 @@ void map_reserve(struct map *m, size_t n)
 
 	if (n > SIZE_MAX / 4)
 		mem_exhausted();
-	while (n > cap / 8 * 7) /* a look at a table that full still ends after a few places, since each holds a hash */
+	while (n > cap / 8 * 7)
 		cap *= 2;
 	if (cap != m->cap)
 		resize(m, cap);
