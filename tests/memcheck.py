@@ -25,9 +25,11 @@ LIMIT_S = 1200
 VFORK = "vfork is fork there: nobody waits until the child has started, or learns why it could not"
 UNIT_OUT = {
     "test_admission": {"many_waiting_tasks_are_no_burden": "asks for a time"},
+    "test_live": {"an_endless_line_is_passed_over": "asks for a time"},
     "test_lock": {"a_waiter_can_be_ended_by_a_signal": "a signal does not end a wait for F_OFD_SETLKW there"},
     "test_probe": {"what_is_no_answer_is_said": VFORK},
     "test_process": {"a_child_leads_a_session_of_its_own": VFORK, "descriptors_may_overlap_in_every_way": VFORK, "a_failed_start_gives_the_errno_and_leaves_no_child": VFORK},
+    "test_refusal": {"hidden_is_what_is_there_outside_alone": "it knows no openat2, without which nothing is told"},
 }
 CASES_OUT = {"seal-gives-way": "asks for a time"}
 CASES = ("bad-*", "log-*", "cache-damaged*", "seal-*", "yaml-*", "answer*", "agent-status*", "values-*", "matrix*", "when*", "rule-*")
