@@ -4,11 +4,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "store_fixture.h"
 
-#define ENOUGH 500 /* of each that may come of it */
+#define ENOUGH 100 /* of each that may come of it */
 
 static void sh(const char *script)
 {
@@ -93,8 +94,10 @@ static void nothing_is_made_beyond_the_root(void **state)
 
 static void *exchange(void *over)
 {
-	while (!__atomic_load_n((bool *)over, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n((bool *)over, __ATOMIC_ACQUIRE)) {
 		renameat2(AT_FDCWD, "d", AT_FDCWD, "aside", RENAME_EXCHANGE);
+		sched_yield();
+	}
 	return NULL;
 }
 
@@ -111,6 +114,7 @@ static void a_link_that_comes_in_between_leads_nobody_out(void **state)
 	for (int i = 0; made < ENOUGH || refused < ENOUGH; i++) {
 		snprintf(name, sizeof name, "d/%d/x", i);
 		err = i % 2 ? beneath_mkdirs(fd, name) : opened(fd, name, true);
+		sched_yield();
 		made += err == 0;
 		refused += err == EXDEV;
 		/* ENOENT: made in the folder, and looked for by the link's name */
