@@ -48,14 +48,24 @@ int hash_cmp(struct hash128 a, struct hash128 b)
 	return (a.lo > b.lo) - (a.lo < b.lo);
 }
 
+/* Eight digits at once: each half byte to a byte of its own, the highest first, and what is above 9 to a letter. */
+static void put_hex(char *p, uint32_t n)
+{
+	uint64_t x = n;
+	x = (x << 16 | x) & 0x0000ffff0000ffff;
+	x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+	x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
+	uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	x = htobe64(x + 0x3030303030303030 + letters * ('a' - '9' - 1));
+	memcpy(p, &x, sizeof x);
+}
+
 char *hash_hex(struct hash128 h, char out[HASH_HEX])
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (unsigned i = 0; i < 16; i++) {
-		out[i] = digits[h.hi >> (60 - 4 * i) & 15];
-		out[16 + i] = digits[h.lo >> (60 - 4 * i) & 15];
-	}
+	put_hex(out, (uint32_t)(h.hi >> 32));
+	put_hex(out + 8, (uint32_t)h.hi);
+	put_hex(out + 16, (uint32_t)(h.lo >> 32));
+	put_hex(out + 24, (uint32_t)h.lo);
 	out[32] = '\0';
 	return out;
 }

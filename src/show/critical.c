@@ -22,7 +22,7 @@ static const struct ledger_entry *before(const struct ledger *l, const struct le
 			if (*slot)
 				continue;
 			*slot = (void *)d;
-			const struct ledger_entry *of = ledger_find(l, d->name);
+			const struct ledger_entry *of = ledger_find(l, d);
 			if (!of || !of->tries.n)
 				vec_push(NULL, &todo, d);
 			else if (end_of(of) <= e->tries.p[0].began_ns && (!latest || end_of(of) > end_of(latest)))

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "graph/stale.h"
 #include "run/mask.h"
@@ -14,7 +13,7 @@ struct ledger {
 	const struct graph *graph;
 	struct arena arena;
 	struct mask mask;
-	struct map by_name; /* struct ledger_entry * */
+	struct ledger_entry **by_id; /* of the graph's tasks; NULL: not heard of yet */
 	VEC(struct ledger_entry *) order;
 	VEC(struct ledger_warning) warnings;
 	VEC(bool) lanes;    /* taken */
@@ -39,6 +38,8 @@ struct str ledger_shown(const struct ledger *l, struct str text)
 
 struct str ledger_masked(const struct ledger *l, struct str text)
 {
+	if (!text.n)
+		return text;
 	struct str masked = ledger_shown(l, text);
 	return masked.p == text.p ? arena_copy(&((struct ledger *)l)->arena, text) : masked;
 }
@@ -54,16 +55,27 @@ struct ledger_entry ledger_blank(const struct task *t)
 				     .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN, .saved_ns = -1, .saved_tokens = -1, .saved_usd = NAN};
 }
 
+/* Of a task of another graph: the place of the one of its name. */
+static struct ledger_entry **place_of(const struct ledger *l, const struct task *t)
+{
+	const struct graph *g = l->graph;
+	if (t->id >= g->tasks.n || g->tasks.p[t->id] != t)
+		t = graph_task(g, t->name);
+	return t ? &l->by_id[t->id] : NULL;
+}
+
 static struct ledger_entry *entry_of(struct ledger *l, const struct task *t)
 {
-	struct ledger_entry **e = (struct ledger_entry **)map_slot(&l->by_name, t->name);
-	if (!*e) {
-		*e = arena_new(&l->arena, struct ledger_entry);
-		**e = ledger_blank(t);
-		vec_push(&l->arena, &l->order, *e);
+	struct ledger_entry **place = place_of(l, t), *e = place ? *place : NULL;
+	if (!e) {
+		e = arena_new(&l->arena, struct ledger_entry);
+		*e = ledger_blank(t);
+		vec_push(&l->arena, &l->order, e);
+		if (place)
+			*place = e;
 	}
-	(*e)->task = t;
-	return *e;
+	e->task = t;
+	return e;
 }
 
 /* A task is counted in one state: the last one. */
@@ -281,14 +293,22 @@ static void on_task(struct ledger *l, const struct event *ev)
 	}
 }
 
+static void take_graph(struct ledger *l, const struct graph *g)
+{
+	l->graph = g;
+	l->by_id = arena_array(&l->arena, struct ledger_entry *, g->tasks.n + 1);
+}
+
 /* What had ended is the same task of another graph. */
 static void on_go_on(struct ledger *l, const struct graph *g)
 {
-	l->graph = g;
+	take_graph(l, g);
 	for (size_t i = 0; i < l->order.n; i++) {
 		const struct task *t = graph_task(g, l->order.p[i]->task->name);
-		if (t)
+		if (t) {
 			l->order.p[i]->task = t;
+			l->by_id[t->id] = l->order.p[i];
+		}
 	}
 }
 
@@ -334,7 +354,7 @@ static void nothing_to_flush(void *self)
 struct ledger *ledger_new(const struct graph *g, const char *const *environ)
 {
 	struct ledger *l = xcalloc(1, sizeof *l);
-	l->graph = g;
+	take_graph(l, g);
 	l->sums.began_wall_ns = clock_wall_ns();
 	l->sums.began_ns = l->sums.ended_ns = clock_ns();
 	mask_read(&l->mask, &l->arena, environ);
@@ -348,7 +368,6 @@ struct observer ledger_observer(struct ledger *l)
 
 void ledger_free(struct ledger *l)
 {
-	map_free(&l->by_name);
 	arena_free(&l->arena);
 	free(l);
 }
@@ -372,14 +391,18 @@ static int by_place(const void *a, const void *b)
 struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n)
 {
 	*n = l->order.n;
-	if (l->order.n)
+	size_t in_order = 1;
+	while (in_order < l->order.n && by_place(&l->order.p[in_order - 1], &l->order.p[in_order]) <= 0)
+		in_order++;
+	if (in_order < l->order.n)
 		qsort(l->order.p, l->order.n, sizeof *l->order.p, by_place);
 	return l->order.p;
 }
 
-const struct ledger_entry *ledger_find(const struct ledger *l, struct str name)
+const struct ledger_entry *ledger_find(const struct ledger *l, const struct task *t)
 {
-	return map_get(&l->by_name, name);
+	struct ledger_entry *const *place = place_of(l, t);
+	return place ? *place : NULL;
 }
 
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n)

@@ -88,7 +88,7 @@ const struct ledger_sums *ledger_sums(const struct ledger *l);
 const struct graph *ledger_graph(const struct ledger *l);
 /* All tasks that were heard of, in the order of the file. */
 struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n);
-const struct ledger_entry *ledger_find(const struct ledger *l, struct str name); /* NULL: none */
+const struct ledger_entry *ledger_find(const struct ledger *l, const struct task *t); /* NULL: none */
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n);
 /* A text with its secrets masked, in the ledger's arena. */
 struct str ledger_masked(const struct ledger *l, struct str text);

@@ -39,7 +39,7 @@ static void gather(struct page_making *p)
 	for (size_t i = 0; i < n; i++)
 		vec_push(&p->lasting, &p->tasks, *all[i]);
 	for (size_t i = 0; i < g->tasks.n; i++)
-		if (g->tasks.p[i]->wanted && !ledger_find(p->r->ledger, g->tasks.p[i]->name)) {
+		if (g->tasks.p[i]->wanted && !ledger_find(p->r->ledger, g->tasks.p[i])) {
 			struct ledger_entry e = ledger_blank(g->tasks.p[i]);
 			e.state = LEDGER_NOT_RUN;
 			vec_push(&p->lasting, &p->tasks, e);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/jsonout.h"
 #include "base/utf8.h"
 #include "show/report.h"
 
@@ -20,6 +21,10 @@ static bool is_reference(int32_t c, bool attribute)
 
 static void add_characters(struct sbuf *b, struct str s, bool attribute)
 {
+	if (jsonout_is_plain(s)) { /* none of what follows is among that */
+		sbuf_str(b, s);
+		return;
+	}
 	size_t plain = 0; /* where what was not added yet begins */
 	for (size_t i = 0, at = 0; i < s.n; at = i) {
 		int32_t c = utf8_next(s, &i);
@@ -44,7 +49,9 @@ static void add_text(struct sbuf *b, struct str s)
 
 static void add_attribute(struct sbuf *b, const char *name, struct str value)
 {
-	sbuf_printf(b, " %s=\"", name);
+	sbuf_char(b, ' ');
+	sbuf_lit(b, name);
+	sbuf_lit(b, "=\"");
 	add_characters(b, value, true);
 	sbuf_char(b, '"');
 }
@@ -57,7 +64,11 @@ static void add_count(struct sbuf *b, const char *name, size_t n)
 /* Seconds; without regard to a locale. */
 static void add_time(struct sbuf *b, int64_t ns)
 {
-	int64_t ms = ns < 0 ? 0 : ns / NS_PER_MS;
+	if (ns < NS_PER_MS) { /* as of all that did not run */
+		sbuf_lit(b, " time=\"0.000\"");
+		return;
+	}
+	int64_t ms = ns / NS_PER_MS;
 	sbuf_printf(b, " time=\"%" PRId64 ".%03d\"", ms / 1000, (int)(ms % 1000));
 }
 
