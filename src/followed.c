@@ -11,7 +11,7 @@
 #include "state/bytes.h"
 
 #define FOLLOWED "followed"
-#define MAGIC "ax foll\x02" /* the last byte is the format's version */
+#define MAGIC "ax foll\x03" /* the last byte is the format's version */
 #define FOLLOWED_MAX ((off_t)1 << 20)
 #define IN_WORD 2 /* in place of a number, which is odd: what else would stand in the file, of events alone, which nothing puts right, stands in the word */
 
@@ -28,6 +28,7 @@ struct followed {
 	struct str events; /* n == 0: nobody reads them */
 	struct eventline_run run; /* this one, where it may leave a seal */
 	struct sealedlines lines; /* of one that this answers */
+	struct hash128 says;      /* what the files' text hangs on; zeros: that was not told */
 	struct hash128 hidden;    /* once it was asked for */
 	bool unfit, knows_hidden;
 };
@@ -60,6 +61,11 @@ void followed_events(struct program *g, const char *path, const struct eventline
 {
 	of(g)->events = arena_copy(&g->arena, str_of(path));
 	of(g)->run = *run;
+}
+
+void followed_says(struct program *g, struct hash128 key)
+{
+	of(g)->says = key;
 }
 
 void followed_unfit(struct program *g)
@@ -98,6 +104,7 @@ static void put_all(struct sbuf *b, const struct followed *f, uint64_t word, str
 	bytes_put_u64(b, 0);
 	bytes_put_u64(b, word);
 	bytes_put_hash(b, hidden);
+	bytes_put_hash(b, f->says);
 	bytes_put_u32(b, (uint32_t)f->files.n);
 	for (size_t i = 0; i < f->files.n; i++) {
 		const struct file *x = &f->files.p[i];
@@ -152,16 +159,20 @@ static void take_lines(struct reader *r, struct sealedlines *l)
 	r->bad = r->bad || !sealedlines_fit(l);
 }
 
-/* Of the seal with that word? What is taken lies in the bytes. */
+/* Of the seal with that word, or, where that is 0, of any? What is taken lies in the bytes. */
 static bool take_all(struct str bytes, struct program *g, uint64_t word, struct followed *f)
 {
 	struct reader r = reader_of(bytes);
 	const unsigned char *magic = reader_take(&r, sizeof MAGIC - 1);
 	uint64_t sum = reader_u64(&r);
-	if (r.bad || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0 || sum != hash64_bytes(r.at, reader_left(&r)) || reader_u64(&r) != word)
+	if (r.bad || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0 || sum != hash64_bytes(r.at, reader_left(&r)))
+		return false;
+	uint64_t number = reader_u64(&r);
+	if (word && number != word)
 		return false;
 	if (!hash_eq(reader_hash(&r), secrets(g)))
 		return false;
+	f->says = reader_hash(&r);
 	for (uint32_t n = reader_u32(&r); n && !r.bad; n--) {
 		struct file x = {.path = take_text(&r)};
 		x.fact = reader_u64(&r);
@@ -203,24 +214,41 @@ static bool rewrite(int fd, const struct followed *f, struct program *g, uint64_
 	return well;
 }
 
-static bool renew(int fd, struct program *g, uint64_t word, size_t size, struct followed *f)
+/* The whole file, in the arena. STR_NONE: it is none of ours, or not to be read. */
+static struct str read_all(int fd, struct program *g)
+{
+	struct stat st;
+	bool ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && st.st_size > 0 && st.st_size <= FOLLOWED_MAX;
+	char *p = ours ? arena_array(&g->arena, char, (size_t)st.st_size) : NULL;
+	return p && os_read_exactly(fd, p, (size_t)st.st_size) ? (struct str){p, (size_t)st.st_size} : STR_NONE;
+}
+
+static bool renew_files(struct followed *f, int64_t began_wall_ns)
 {
 	struct sbuf now = {0};
-	char *p = arena_array(&g->arena, char, size);
-	bool well = os_read_exactly(fd, p, size) && take_all((struct str){p, size}, g, word, f);
-	clock_iso_ms(&now, clock_wall_ns());
+	bool well = true;
+	clock_iso_ms(&now, began_wall_ns);
 	for (size_t i = 0; well && i < f->files.n; i++)
 		well = renew_file(&f->files.p[i], sbuf_view(&now));
-	if (well && f->files.n)
-		well = rewrite(fd, f, g, word, size);
 	sbuf_free(&now);
 	return well;
+}
+
+static bool renew(int fd, struct program *g, uint64_t word)
+{
+	struct followed *f = of(g);
+	struct str bytes = read_all(fd, g);
+	return bytes.n && take_all(bytes, g, word, f) && renew_files(f, clock_wall_ns()) && (!f->files.n || rewrite(fd, f, g, word, bytes.n));
+}
+
+static int open_followed(const struct program *g, int flags)
+{
+	return openat(g->project.store.fd, FOLLOWED, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
 bool followed_hold(struct program *g, struct str word, struct str *said)
 {
 	struct reader r = reader_of(word);
-	struct stat st;
 	uint64_t number = reader_u64(&r);
 	struct str here = number == IN_WORD ? reader_str(&r) : STR_NONE;
 	if (r.bad)
@@ -230,14 +258,36 @@ bool followed_hold(struct program *g, struct str word, struct str *said)
 		return true;
 	if (number == IN_WORD)
 		return take_all(here, g, number, of(g)) && !of(g)->files.n;
-	int fd = openat(g->project.store.fd, FOLLOWED, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = open_followed(g, O_RDWR);
 	if (fd < 0)
 		return false;
-	bool ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && st.st_size > 0 && st.st_size <= FOLLOWED_MAX;
-	struct followed *f = of(g);
-	bool well = ours && renew(fd, g, number, (size_t)st.st_size, f);
+	bool well = renew(fd, g, number);
 	close(fd);
 	return well;
+}
+
+static bool are_these(const struct followed *f, const char *const *paths, size_t n)
+{
+	size_t i = 0;
+	while (i < n && i < f->files.n && str_eq(f->files.p[i].path, str_of(paths[i])))
+		i++;
+	return i == n && i == f->files.n;
+}
+
+bool followed_again(struct program *g, struct hash128 key, const char *const *paths, size_t n, int64_t began_wall_ns)
+{
+	struct followed old = {0};
+	int fd = open_followed(g, O_RDONLY);
+	if (fd < 0)
+		return false;
+	struct str bytes = read_all(fd, g);
+	close(fd);
+	if (!bytes.n || !take_all(bytes, g, 0, &old) || !hash_eq(old.says, key) || !are_these(&old, paths, n) || !renew_files(&old, began_wall_ns))
+		return false;
+	of(g)->files.n = 0;
+	for (size_t i = 0; i < n; i++)
+		vec_push(&g->arena, &of(g)->files, old.files.p[i]);
+	return true;
 }
 
 const struct sealedlines *followed_lines(const struct program *g, const char **path)

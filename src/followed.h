@@ -17,6 +17,10 @@
 void followed_file(struct program *g, const char *path, const struct stat *written, const struct report_time *time);
 /* Somebody follows by events; `run` is what its first line says. */
 void followed_events(struct program *g, const char *path, const struct eventline_run *run);
+/* What the files say but for their times hangs on this. */
+void followed_says(struct program *g, struct hash128 key);
+/* Do the files of an earlier run stand as they were left, say what hangs on that key, and are they these? Then they say by now that this run began then, and are as followed_file would have them. */
+bool followed_again(struct program *g, struct hash128 key, const char *const *paths, size_t n, int64_t began_wall_ns);
 /* Something went to somewhere else than a file, or not at all: the next run is to try anew. */
 void followed_unfit(struct program *g);
 

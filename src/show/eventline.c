@@ -16,12 +16,13 @@
 
 /* What an agent does is told so often at most. */
 #define ACTIVITY_NS NS_PER_S
+#define MOST_DIGITS 20
 
 /* How the line before began, with its times: of many lines one after another of one name and millisecond all begin so. */
 struct opening {
 	const char *name; /* NULL: none yet */
 	int64_t ms;       /* since the run began */
-	size_t n;         /* bytes; more than there is room for: it is not known */
+	size_t n, at, digits; /* bytes, and where the time and those of `ms`, the last ones, begin */
 	char text[112];
 	struct jsonout o; /* behind it */
 };
@@ -99,17 +100,46 @@ static struct str time_now(struct eventline *l)
 static void open_anew(struct eventline *of, struct jsonout *o, const char *name, int64_t ms)
 {
 	size_t from = o->b->n;
+	struct str at = time_now(of);
 	jsonout_object(o, NULL);
 	jsonout_number(o, "v", EVENTLINE_VERSION);
 	jsonout_word(o, "ev", name);
-	jsonout_text(o, "at", time_now(of));
+	jsonout_text(o, "at", at);
+	size_t behind = o->b->n - from;
 	jsonout_number(o, "ms", ms);
 	struct opening *known = &of->opening;
-	*known = (struct opening){.name = name, .ms = ms, .n = o->b->n - from, .o = *o};
-	if (known->n <= sizeof known->text)
-		memcpy(known->text, o->b->p + from, known->n);
-	else
+	*known = (struct opening){.ms = ms, .n = o->b->n - from, .at = behind - at.n - 1, .digits = behind + sizeof ",\"ms\":" - 1, .o = *o};
+	if (at.n != sizeof of->at - 1 || ms < 0 || known->digits + MOST_DIGITS > sizeof known->text)
+		return;
+	known->name = name;
+	memcpy(known->text, o->b->p + from, known->n);
+}
+
+/* Where that is known, but of another time. */
+static void renew_opening(struct eventline *of, int64_t ms)
+{
+	struct opening *known = &of->opening;
+	struct str at = time_now(of);
+	char digits[MOST_DIGITS], *end = digits + sizeof digits, *p = end;
+	if (at.n != sizeof of->at - 1 || ms < 0) {
 		known->name = NULL;
+		return;
+	}
+	known->ms = ms;
+	memcpy(known->text + known->at, at.p, at.n);
+	do
+		*--p = (char)('0' + ms % 10);
+	while (ms /= 10);
+	memcpy(known->text + known->digits, p, (size_t)(end - p));
+	known->n = known->digits + (size_t)(end - p);
+}
+
+/* Does a line of that name and time begin as is known by now? */
+static bool is_known(struct eventline *of, const char *name, int64_t ms)
+{
+	if (of->opening.name == name && of->opening.ms != ms)
+		renew_opening(of, ms);
+	return of->opening.name == name;
 }
 
 static int64_t ms_of(const struct eventline *l, const struct event *e)
@@ -123,7 +153,7 @@ static struct jsonout opened(struct eventline *of, const struct event *e, const 
 	const struct opening *known = &of->opening;
 	struct jsonout o = {.b = b};
 	int64_t ms = ms_of(of, e);
-	if (known->name == name && known->ms == ms) {
+	if (is_known(of, name, ms)) {
 		sbuf_add(b, known->text, known->n);
 		o = known->o;
 		o.b = b;
@@ -153,7 +183,7 @@ static void add_bare(struct eventline *l, struct sbuf *b, const struct event *e,
 	static const char key[] = ",\"task\":\"", end[] = "\"}\n";
 	const struct opening *known = &l->opening;
 	struct str task = e->task->name;
-	if (known->name != name || known->ms != ms_of(l, e) || !jsonout_is_plain(task)) {
+	if (!is_known(l, name, ms_of(l, e)) || !jsonout_is_plain(task)) {
 		struct jsonout o = opened(l, e, name, b);
 		close_line(&o);
 		return;

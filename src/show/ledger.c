@@ -15,6 +15,7 @@ struct ledger {
 	struct mask mask;
 	struct ledger_entry **by_id; /* of the graph's tasks; NULL: not heard of yet */
 	VEC(struct ledger_entry *) order;
+	VEC(const struct task *) fresh; /* told of behind those of `order`, and only as up to date: where nothing else is, nobody may ask for their entries */
 	VEC(struct ledger_warning) warnings;
 	VEC(bool) lanes;    /* taken */
 	struct ledger_sums sums;
@@ -235,6 +236,14 @@ static void on_fresh(struct ledger *l, struct ledger_entry *e)
 	add_saved(l, e, r->duration_ns, sum_of(r->input_tokens, r->output_tokens), r->cost_usd);
 }
 
+/* Gives those an entry that have none yet. */
+static void take_fresh(struct ledger *l)
+{
+	for (size_t i = 0; i < l->fresh.n; i++)
+		on_fresh(l, entry_of(l, l->fresh.p[i]));
+	l->fresh.n = 0;
+}
+
 static void on_not_run(struct ledger *l, struct ledger_entry *e, const struct event *ev)
 {
 	end_try(l, e, ev->at_ns, NULL, true);
@@ -251,6 +260,11 @@ static bool is_of_task(const struct event *ev)
 
 static void on_task(struct ledger *l, const struct event *ev)
 {
+	if (ev->kind == EVENT_FOUND_FRESH) {
+		vec_push(&l->arena, &l->fresh, ev->task);
+		return;
+	}
+	take_fresh(l);
 	struct ledger_entry *e = entry_of(l, ev->task);
 	switch (ev->kind) {
 	case EVENT_START:
@@ -266,9 +280,6 @@ static void on_task(struct ledger *l, const struct event *ev)
 		break;
 	case EVENT_END:
 		(ev->outcome->restored ? on_restored : on_end)(l, e, ev);
-		break;
-	case EVENT_FOUND_FRESH:
-		on_fresh(l, e);
 		break;
 	case EVENT_NOT_RUN:
 		on_not_run(l, e, ev);
@@ -302,6 +313,7 @@ static void take_graph(struct ledger *l, const struct graph *g)
 /* What had ended is the same task of another graph. */
 static void on_go_on(struct ledger *l, const struct graph *g)
 {
+	take_fresh(l);
 	take_graph(l, g);
 	for (size_t i = 0; i < l->order.n; i++) {
 		const struct task *t = graph_task(g, l->order.p[i]->task->name);
@@ -374,7 +386,13 @@ void ledger_free(struct ledger *l)
 
 const struct ledger_sums *ledger_sums(const struct ledger *l)
 {
+	take_fresh((struct ledger *)l);
 	return &l->sums;
+}
+
+int64_t ledger_began_wall_ns(const struct ledger *l)
+{
+	return l->sums.began_wall_ns;
 }
 
 const struct graph *ledger_graph(const struct ledger *l)
@@ -390,6 +408,7 @@ static int by_place(const void *a, const void *b)
 
 struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n)
 {
+	take_fresh((struct ledger *)l);
 	*n = l->order.n;
 	size_t in_order = 1;
 	while (in_order < l->order.n && by_place(&l->order.p[in_order - 1], &l->order.p[in_order]) <= 0)
@@ -401,8 +420,15 @@ struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n)
 
 const struct ledger_entry *ledger_find(const struct ledger *l, const struct task *t)
 {
+	take_fresh((struct ledger *)l);
 	struct ledger_entry *const *place = place_of(l, t);
 	return place ? *place : NULL;
+}
+
+const struct task *const *ledger_all_fresh(const struct ledger *l, size_t *n)
+{
+	*n = l->fresh.n;
+	return l->order.n || l->warnings.n || l->sums.has_budget ? NULL : l->fresh.p;
 }
 
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n)
@@ -418,6 +444,7 @@ bool ledger_did_something(const struct ledger *l)
 
 void ledger_counts(struct sbuf *b, const struct ledger *l)
 {
+	take_fresh((struct ledger *)l);
 	static const char *const names[N_LEDGER_STATES] = {"failed", "refused", "held", "failed and ignored", "not run", "left running", "done", "recorded as up to date", "restored", "skipped", "up to date"};
 	const char *gap = "";
 	for (size_t s = 0; s < N_LEDGER_STATES; s++)

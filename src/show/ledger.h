@@ -90,6 +90,10 @@ const struct graph *ledger_graph(const struct ledger *l);
 struct ledger_entry *const *ledger_entries(const struct ledger *l, size_t *n);
 const struct ledger_entry *ledger_find(const struct ledger *l, const struct task *t); /* NULL: none */
 const struct ledger_warning *ledger_warnings(const struct ledger *l, size_t *n);
+/* Those tasks, in the order in which they were heard of, where all are up to date and nothing else was told, nor asked of the ledger; else NULL. */
+const struct task *const *ledger_all_fresh(const struct ledger *l, size_t *n);
+/* When the run began, by the wall clock. */
+int64_t ledger_began_wall_ns(const struct ledger *l);
 /* A text with its secrets masked, in the ledger's arena. */
 struct str ledger_masked(const struct ledger *l, struct str text);
 /* The text itself where nothing of it is a secret, else as above. */

@@ -47,6 +47,8 @@ struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_plac
 int log_settle(struct log *l, bool *moves);
 /* The highest number of a record. */
 uint64_t log_seq(const struct log *l);
+/* The highest number of a record of a task, none of those of files: nothing was done, tried or said of a task since it was the same. */
+uint64_t log_task_seq(const struct log *l);
 uint64_t log_size(const struct log *l);
 /* Of a task that has a success. */
 struct log_places {

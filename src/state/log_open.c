@@ -363,6 +363,11 @@ uint64_t log_seq(const struct log *l)
 	return l->ix.seq;
 }
 
+uint64_t log_task_seq(const struct log *l)
+{
+	return l->ix.task_seq;
+}
+
 uint64_t log_size(const struct log *l)
 {
 	return l->file.size;

@@ -289,6 +289,8 @@ bool log_index_apply(struct log_index *ix, struct str payload, uint64_t at)
 		return false;
 	if (h.seq > ix->seq)
 		ix->seq = h.seq;
+	if (h.seq > ix->task_seq)
+		ix->task_seq = h.seq;
 	if (h.type == RECORD_DONE || h.type == RECORD_RENAMED)
 		task_of(ix, &h)->done_at = place_of(at);
 	else if (h.type == RECORD_TAKEN)

@@ -38,6 +38,7 @@ struct log_index {
 	struct map files;           /* path -> entry */
 	VEC(struct log_task *) all; /* heap */
 	uint64_t seq;               /* the highest seen or given */
+	uint64_t task_seq;          /* the highest seen of what is said of a task */
 	struct hash128 boot;        /* of the last record of one; zeros: none */
 	const unsigned char *boot_frame; /* its payload */
 	uint64_t live;              /* bytes of what counts */

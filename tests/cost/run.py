@@ -340,6 +340,32 @@ def followers_of_nothing_to_do_take_few_system_calls(box):
     shares_of_followers(box, 1000, "calls", "calls", prepare, lambda folder, *words: calls(box, folder, "-s", *words))
 
 
+def followers_of_what_is_judged_take_few_instructions(box):
+    """Of each task that no seal answers for, and that is up to date: events tell of it, and reports of the run before say the same."""
+    kind, by = compiler(box.axmake), counter(box)
+
+    def prepare(folder, *words):
+        if isinstance(by, Callgrind):
+            by.count(box, folder, "-s", *words, counts=False)
+        else:
+            box.call(" ".join(["axmake -s", *words]), folder).ok()
+
+    def count(n, *words):
+        folder = graph(box, n, True)
+        for _ in range(2):
+            unseal(folder)
+            prepare(folder, *words)
+        unseal(folder)
+        seen = by.count(box, folder, "-s", *words)
+        shutil.rmtree(folder)
+        return seen
+    alone = slope((1000, 2000), count)
+    for name in ("events", "json"):  # where nothing is written anew all reports are alike
+        more = slope((1000, 2000), lambda n, words=FOLLOWERS[name]: count(n, *words)) - alone
+        check(more < SHARE * alone, f"{name}: {more} more than {alone} a task")
+        print(f"        {name}: {more:.1f} more than {alone:.1f} a task")
+
+
 def followers_of_a_run_take_few_instructions(box):
     """Of axmake's own, for each task: their time is less than a fiftieth of what the shortest of tasks takes in all."""
     kind, by = compiler(box.axmake), counter(box)
@@ -391,6 +417,7 @@ CASES = [
     running_agents_takes_few_system_calls,
     followers_of_nothing_to_do_take_few_instructions,
     followers_of_nothing_to_do_take_few_system_calls,
+    followers_of_what_is_judged_take_few_instructions,
     followers_of_a_run_take_few_instructions,
 ]
 OF_ITSELF = [what_costs_a_tenth_more_is_found, perf_is_understood]
