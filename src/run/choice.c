@@ -298,18 +298,18 @@ static unsigned failures_enough(struct choice *c, const struct job *j, const str
 	return class == TRY_TRANSIENT || another_serves(c, j, v) ? 2 : 3;
 }
 
-enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name)
+enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t again_ns, struct str *name)
 {
 	struct choice *c = j->sched->choice;
 	struct served *v = j->provider ? served_of(c, j->provider) : NULL;
-	bool again = delay_ns >= 0;
+	bool again = again_ns >= 0;
 	if (!v)
 		return CHOICE_SAME;
 	served_blame(v, &c->arena, j->task->model, class, class == TRY_STALL ? silence(c, j) : j->outcome.error, failures_enough(c, j, v, class, again));
 	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again))
 		*tries_with(j, j->provider) = NO_MORE;
 	else if (class == TRY_TRANSIENT)
-		served_cool_down(v, delay_ns);
+		served_cool_down(v, again_ns);
 	bool out = v->gone.n || served_closed(v) || class == TRY_AUTH || class == TRY_TRANSIENT;
 	const struct served *next = out ? first_serving(c, j) : v;
 	if (next == v)

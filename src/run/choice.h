@@ -51,9 +51,9 @@ enum choice_next {
 	CHOICE_OTHER, /* another provider takes the task over at once, with tries of its own; *name says which */
 	CHOICE_OVER,  /* this provider will not serve again, and there is no other */
 };
-/* After choice_ended with a failure; `delay_ns`: until another try with the same provider, -1: there is none. After a transient failure so long every start on it waits, and a task
+/* After choice_ended with a failure; `again_ns`: when it is tried again with the same provider, -1: it is not. After a transient failure every start on it waits until then, and a task
  * that would wait for more than some seconds goes to another that serves now. */
-enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t delay_ns, struct str *name);
+enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t again_ns, struct str *name);
 /* Why none serves it, in the choice's memory. That a provider is out of quota is said on the way, once. */
 struct choice_none choice_why_none(const struct job *j);
 

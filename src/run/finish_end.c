@@ -124,14 +124,15 @@ void finish_end(struct job *j, enum try_class class)
 	sched_job_gone(j);
 }
 
-static void try_later(struct job *j, enum try_class class, int64_t delay, struct str other)
+/* delay: as it is told; at_ns: its end. */
+static void try_later(struct job *j, enum try_class class, int64_t delay, int64_t at_ns, struct str other)
 {
 	j->outcome.class = class;
 	j->outcome.tries = j->tries;
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
 	sched_release(j);
 	isolate_failed(j, class);
-	sched_retry_later(j, delay);
+	sched_retry_at(j, at_ns);
 }
 
 void finish_fail(struct job *j, enum try_class class)
@@ -146,8 +147,8 @@ void finish_fail(struct job *j, enum try_class class)
 		return;
 	}
 	bool again = worth_another(j, class);
-	int64_t delay = again ? delay_before_next(j, class) : -1;
-	enum choice_next next = j->cause == END_INTERRUPT || class == TRY_LOST ? CHOICE_SAME : choice_after_failure(j, class, delay, &other);
+	int64_t delay = again ? delay_before_next(j, class) : -1, at_ns = clock_ns() + delay;
+	enum choice_next next = j->cause == END_INTERRUPT || class == TRY_LOST ? CHOICE_SAME : choice_after_failure(j, class, again ? at_ns : -1, &other);
 	if (next == CHOICE_OVER && class == TRY_QUOTA && may_go_on(j)) {
 		struct choice_none none = choice_why_none(j);
 		finish_unprovided(j, &none);
@@ -161,7 +162,7 @@ void finish_fail(struct job *j, enum try_class class)
 	if (lost)
 		sched_state_lost(j->sched, lost);
 	j->tries_before += class == TRY_LOST; /* that was no try of the task's own */
-	try_later(j, class, next == CHOICE_OTHER ? 0 : delay, other);
+	try_later(j, class, next == CHOICE_OTHER ? 0 : delay, next == CHOICE_OTHER ? 0 : at_ns, other);
 }
 
 bool finish_judged_again(struct job *j, enum try_class class)
@@ -188,7 +189,7 @@ bool finish_judged_again(struct job *j, enum try_class class)
 	j->paid_before = j->counted = j->checked = false;
 	j->feedback = j->session = STR_NONE;
 	j->asks_again = true;
-	sched_retry_later(j, 0);
+	sched_retry_at(j, 0);
 	return false;
 }
 
@@ -228,7 +229,8 @@ void finish_scarce(struct job *j, struct str error)
 	note_unstarted(j, error);
 	j->tries_before++;
 	j->outcome.unstarted = true;
-	try_later(j, TRY_TRANSIENT, with_jitter(SCARCE_DELAY_NS), STR_NONE);
+	int64_t delay = with_jitter(SCARCE_DELAY_NS);
+	try_later(j, TRY_TRANSIENT, delay, clock_ns() + delay, STR_NONE);
 	j->outcome.unstarted = false;
 }
 

@@ -136,7 +136,7 @@ static void delay_over(void *job)
 	sched_offer(j->sched, j->task);
 }
 
-void sched_retry_later(struct job *j, int64_t delay_ns)
+void sched_retry_at(struct job *j, int64_t at_ns)
 {
 	if (j->capture)
 		capture_free(j->capture);
@@ -146,5 +146,9 @@ void sched_retry_later(struct job *j, int64_t delay_ns)
 	j->sched->retrying++;
 	j->timer.fn = delay_over;
 	j->timer.self = j;
-	loop_timer_set(j->sched->c->loop, &j->timer, clock_ns() + delay_ns);
+	/* Others that may start by then have not been looked at yet: it comes among them. */
+	if (at_ns <= clock_ns())
+		sched_offer(j->sched, j->task);
+	else
+		loop_timer_set(j->sched->c->loop, &j->timer, at_ns);
 }

@@ -121,16 +121,16 @@ void served_blame(struct served *v, struct arena *a, struct str model, enum try_
 		set_aside(v, a, why);
 }
 
-void served_cool_down(struct served *v, int64_t delay_ns)
+void served_cool_down(struct served *v, int64_t until_ns)
 {
-	int64_t until = clock_ns() + delay_ns;
-	if (delay_ns <= 0)
+	int64_t left = until_ns - clock_ns();
+	if (left <= 0)
 		return;
-	if (until > v->cool_ns)
-		v->cool_ns = until;
+	if (until_ns > v->cool_ns)
+		v->cool_ns = until_ns;
 	v->probe = NULL;
 	if (v->limit)
-		limit_close(v->limit, clock_wall_ns() / NS_PER_MS + delay_ns / NS_PER_MS, LIMIT_COOLING);
+		limit_close(v->limit, clock_wall_ns() / NS_PER_MS + left / NS_PER_MS, LIMIT_COOLING);
 }
 
 void served_why_not(const struct served *v, struct str model, struct arena *a, struct sbuf *b)

@@ -53,8 +53,8 @@ void served_close(struct served *v, struct arena *a, int64_t until_ms, struct st
 void served_answered(struct served *v, enum try_class class, int64_t began_ns);
 /* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? `enough`: failures in a row for that. */
 void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, unsigned enough);
-/* The next try waits that long: so does every start on that provider. */
-void served_cool_down(struct served *v, int64_t delay_ns);
+/* The next try waits until then, on the clock of timers: so does every start on that provider. */
+void served_cool_down(struct served *v, int64_t until_ns);
 
 /* Those that wait do so for `lack`, until again_ns, or INT64_MAX: it is told once, and only where it takes longer than a moment. Is it to be told now? */
 bool served_waits(struct served *v, enum limit_lack lack, int64_t again_ns);
