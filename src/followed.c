@@ -121,6 +121,27 @@ static void put_all(struct sbuf *b, const struct followed *f, uint64_t word, str
 	memcpy(b->p + at + sizeof MAGIC - 1, &sum, sizeof sum);
 }
 
+static int open_followed(const struct program *g, int flags)
+{
+	return openat(g->project.store.fd, FOLLOWED, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+}
+
+static bool is_ours(int fd, struct stat *st)
+{
+	return !fstat(fd, st) && S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1;
+}
+
+/* Over what stands there, where that is a file of ours: a new one in its place ext4 would bring to the disk at once. Cut short it is of no seal. */
+static bool keep(const struct program *g, struct str bytes)
+{
+	struct stat st;
+	int fd = open_followed(g, O_WRONLY);
+	bool well = fd >= 0 && is_ours(fd, &st) && pwrite(fd, bytes.p, bytes.n, 0) == (ssize_t)bytes.n && ((size_t)st.st_size <= bytes.n || !ftruncate(fd, (off_t)bytes.n));
+	if (fd >= 0)
+		close(fd);
+	return well || !os_replace_file(g->project.store.fd, FOLLOWED, 0600, bytes);
+}
+
 bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str said, struct sbuf *word)
 {
 	struct followed *f = g->followed;
@@ -137,7 +158,7 @@ bool followed_seal(struct program *g, size_t fresh, size_t skipped, struct str s
 	if (number == IN_WORD)
 		bytes_put_str(word, sbuf_view(&b));
 	else if (f && well)
-		well = !os_replace_file(g->project.store.fd, FOLLOWED, 0600, sbuf_view(&b));
+		well = keep(g, sbuf_view(&b));
 	sbuf_str(word, said);
 	sbuf_free(&b);
 	return well;
@@ -218,8 +239,7 @@ static bool rewrite(int fd, const struct followed *f, struct program *g, uint64_
 static struct str read_all(int fd, struct program *g)
 {
 	struct stat st;
-	bool ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && st.st_size > 0 && st.st_size <= FOLLOWED_MAX;
-	char *p = ours ? arena_array(&g->arena, char, (size_t)st.st_size) : NULL;
+	char *p = is_ours(fd, &st) && st.st_size > 0 && st.st_size <= FOLLOWED_MAX ? arena_array(&g->arena, char, (size_t)st.st_size) : NULL;
 	return p && os_read_exactly(fd, p, (size_t)st.st_size) ? (struct str){p, (size_t)st.st_size} : STR_NONE;
 }
 
@@ -239,11 +259,6 @@ static bool renew(int fd, struct program *g, uint64_t word)
 	struct followed *f = of(g);
 	struct str bytes = read_all(fd, g);
 	return bytes.n && take_all(bytes, g, word, f) && renew_files(f, clock_wall_ns()) && (!f->files.n || rewrite(fd, f, g, word, bytes.n));
-}
-
-static int open_followed(const struct program *g, int flags)
-{
-	return openat(g->project.store.fd, FOLLOWED, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
 bool followed_hold(struct program *g, struct str word, struct str *said)
