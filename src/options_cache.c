@@ -1,8 +1,10 @@
 /* Settings of the cache, which are no options. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/beside.h"
+#include "base/os.h"
 #include "load/value.h"
 #include "options.h"
 #include "state/wire.h"
@@ -76,12 +78,15 @@ static void set_url(struct reading *r)
 	struct server_setting *to = &r->o->server;
 	struct str url = r->s->value.s;
 	struct pos at = r->s->value.at;
+	int lacks = beside_find(r->arena, STR(WIRE_PROGRAM), &to->program) ? 0 : errno;
 
 	if (str_find(url, STR("@"), 0) < url.n)
 		at.line = 0;
 	if (!split_url(r->arena, url, to))
 		diag_error(r->diag, at, "as in http://host/path or https://host:8443/path", "'cache_url' wants a URL of http or https, without spaces, '?' and '#'");
-	else if (!beside_find(r->arena, STR(WIRE_PROGRAM), &to->program))
+	else if (lacks && lacks != ENOENT)
+		diag_error(r->diag, at, NULL, "'cache_url' needs the program " WIRE_PROGRAM ", which cannot be run beside axmake: %s", os_error(lacks));
+	else if (lacks)
 		diag_error(r->diag, at, "build axmake where libcurl and libcrypto are (libcurl4-openssl-dev and libssl-dev), or remove it",
 			   "'cache_url' needs the program " WIRE_PROGRAM ", which is not installed beside axmake");
 }

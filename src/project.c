@@ -1,6 +1,7 @@
 #include "project.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,9 @@ static void load_state(struct project *p, struct options *o)
 {
 	struct store_error err = {0};
 	project_load_settings(p, o);
-	store_open(&p->store, p->arena, false, &err);
+	/* What is wrong is said by who opens it for good. Until then the root is looked at all the same. */
+	if (!store_open(&p->store, p->arena, false, &err))
+		p->store.root_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 void project_load(struct project *p, struct options *o)

@@ -309,7 +309,8 @@ bool content_result(struct hashing *h, struct arena *a, const struct task *t, st
 	if (ahead)
 		*text = *ahead;
 	else if (!store_read_result(h->store, a, t->result, text)) {
-		*problem = arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
+		*problem = errno && errno != ENOENT ? arena_printf(a, "the kept result of task '%.*s' cannot be read: %s", STR_ARG(t->name), os_error(errno)) :
+		           arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
 					STR_ARG(t->name));
 		return false;
 	}

@@ -175,7 +175,7 @@ bool isolate_begin(struct job *j, struct str *why)
 	if (!err)
 		err = views_begin(store, v->dir, v->kind, j->start_id);
 	if (!err && !views_began(store, v->dir, v->kind, j->start_id, &v->copying, &v->since))
-		err = EIO;
+		err = errno;
 	if (err) {
 		*why = arena_printf(&j->arena, "cannot make its view in .axmake/%.*s: %s", STR_ARG(v->dir), os_error(err));
 		return false;

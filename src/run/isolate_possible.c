@@ -106,19 +106,19 @@ static int make_lower(const struct store *s)
 	return err;
 }
 
-/* Did the layer keep what was done in it? */
-static bool layer_is_good(struct arena *a, const struct store *s)
+/* Did the layer keep what was done in it? 0 or errno. */
+static int layer_error(struct arena *a, const struct store *s)
 {
 	struct changes c = {0};
 	struct str bad;
-	int fd = views_open(s, STR(TRY), VIEW_OVERLAY);
-	bool good = fd >= 0 && !changes_of_layer(a, fd, &c, &bad);
-	const struct change *file = good ? changes_get(&c, STR(OVERLAY_TEST_FILE)) : NULL, *folder = good ? changes_get(&c, STR(OVERLAY_TEST_FOLDER)) : NULL;
-	good = file && file->kind == CHANGE_GONE && folder && folder->opaque;
+	int fd = views_open(s, STR(TRY), VIEW_OVERLAY), err = fd < 0 ? errno : changes_of_layer(a, fd, &c, &bad);
+	const struct change *file = err ? NULL : changes_get(&c, STR(OVERLAY_TEST_FILE)), *folder = err ? NULL : changes_get(&c, STR(OVERLAY_TEST_FOLDER));
+	if (!err && !(file && file->kind == CHANGE_GONE && folder && folder->opaque))
+		err = EOPNOTSUPP;
 	changes_free(&c);
 	if (fd >= 0)
 		close(fd);
-	return good;
+	return err;
 }
 
 /* In a folder of its own, where things may be removed; then over the root, with a fresh upper layer. */
@@ -136,11 +136,12 @@ static bool try_overlay(struct sched *s, struct arena *a, struct overlay_fault *
 	if (!overlay_make(&plan, &place, f))
 		return false;
 	overlay_close(&place);
-	if (!layer_is_good(a, s->c->store)) {
-		*f = (struct overlay_fault){"keep in the upper layer what was removed", NULL, EOPNOTSUPP};
+	int err = layer_error(a, s->c->store);
+	if (err) {
+		*f = (struct overlay_fault){"keep in the upper layer what was removed", NULL, err};
 		return false;
 	}
-	int err = make_lower(s->c->store);
+	err = make_lower(s->c->store);
 	if (err) {
 		*f = (struct overlay_fault){"make a folder in .axmake/views", NULL, err};
 		return false;

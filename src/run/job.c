@@ -181,8 +181,10 @@ static int open_stdin(struct job *j, const struct call *call)
 {
 	if (j->elsewhere.sent.n)
 		return executor_stdin(j, call->prompt_on_stdin ? call->stdin_text : STR_NONE);
-	if (!call->prompt_on_stdin)
+	if (!call->prompt_on_stdin) {
+		errno = j->sched->null_error;
 		return j->sched->null_fd;
+	}
 	struct str prompt = arena_printf(&j->arena, "%.*s/prompt", STR_ARG(j->dir));
 	return openat(j->sched->c->store->fd, prompt.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
@@ -249,7 +251,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 	};
 	int child[2], in = open_stdin(j, call);
 	if (in < 0)
-		return call->prompt_on_stdin && errno ? errno : EMFILE; /* /dev/null could not be opened at the start */
+		return errno ? errno : EMFILE;
 	int err = capture_open(&cc, &j->capture, child);
 	if (err) {
 		close_stdin(j, in);

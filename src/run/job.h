@@ -198,7 +198,7 @@ struct sched {
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */
 	size_t n_base_env;
 	const char *pwd;                 /* the entry PWD=… among them; NULL: the root is not known */
-	int null_fd;                     /* /dev/null, the standard input of most */
+	int null_fd, null_error;         /* /dev/null, the standard input of most; -1, and why */
 	uint64_t next_start_id;          /* counts on from a random number */
 	VEC(struct view *) views;        /* of all isolated tasks on their way */
 	struct mask mask;                /* values that are not to be seen */

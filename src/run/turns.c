@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -346,6 +347,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	s.watch = capture_watch_new(c->loop);
 	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	s.null_error = s.null_fd < 0 ? errno : 0;
 	s.next_start_id = os_random64() | 1;
 	take_graph(&s);
 	prepare(&s, EVENT_RUN_BEGIN);

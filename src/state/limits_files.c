@@ -105,11 +105,13 @@ int limits_open_own(const struct limits *l, struct str name, int how)
 	int fd = openat(l->folder_fd, name.p, how | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	struct stat st;
 
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+	int err = fd < 0 ? errno : fstat(fd, &st) ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+
+	if (fd >= 0 && err) {
 		close(fd);
-		errno = EINVAL;
-		return -1;
+		fd = -1;
 	}
+	errno = err;
 	return fd;
 }
 

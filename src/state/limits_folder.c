@@ -52,10 +52,11 @@ static int open_private(struct str path)
 		return -1;
 	}
 	/* One that others may look into, made under a strange umask, is closed to them. */
-	if (!fstat(fd, &st) && st.st_uid == geteuid() && !fchmod(fd, 0700))
+	err = fstat(fd, &st) ? errno : st.st_uid != geteuid() ? EPERM : fchmod(fd, 0700) ? errno : 0;
+	if (!err)
 		return fd;
 	close(fd);
-	errno = EPERM;
+	errno = err;
 	return -1;
 }
 

@@ -94,9 +94,9 @@ static int open_regular(int at, const char *path, struct stat *st)
 
 	if (fd < 0)
 		return -1;
-	if (!fstat(fd, st) && S_ISREG(st->st_mode))
+	err = fstat(fd, st) ? errno : S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
+	if (!err)
 		return fd;
-	err = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
 	close(fd);
 	errno = err;
 	return -1;
@@ -107,7 +107,7 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 	char name[NAME_ROOM], *p;
 	struct stat st;
 	bool ok;
-	int fd;
+	int fd, err;
 
 	*out = STR("");
 	if (is_empty_hash(h))
@@ -115,14 +115,21 @@ bool store_read_result(const struct store *s, struct arena *a, struct hash128 h,
 	result_name(s, h, name);
 	fd = s->fd < 0 ? -1 : open_regular(s->fd, name, &st);
 	if (fd < 0) {
+		err = s->fd < 0 ? ENOENT : errno;
+		if (err == EISDIR || err == EINVAL || err == ELOOP || err == ENOTDIR || err == ENXIO)
+			err = 0; /* something else stands there */
 		seen_spoil(s->seen);
+		errno = err;
 		return false;
 	}
 	seen_inside(s, name, &st);
 	p = arena_text(a, (size_t)st.st_size + 1);
+	errno = 0;
 	ok = os_read_exactly(fd, p, (size_t)st.st_size);
+	err = ok ? 0 : errno;
 	close(fd);
 	p[st.st_size] = '\0';
+	errno = err;
 	if (!ok || !hash_eq(hash_bytes(p, (size_t)st.st_size), h))
 		return false;
 	*out = (struct str){p, (size_t)st.st_size};
@@ -225,11 +232,13 @@ static int copy_file(int from_at, const char *from, int to_at, const char *to, m
 static int check_name(int at, const char *to)
 {
 	struct stat st;
+	int err = fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
 
-	if (!fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !fchmodat(at, to, 0400, 0))
-		return 0;
-	unlinkat(at, to, 0);
-	return EINVAL;
+	if (!err && fchmodat(at, to, 0400, 0))
+		err = errno;
+	if (err)
+		unlinkat(at, to, 0);
+	return err;
 }
 
 /* A second name for `from`, or a copy where there can be none (another file system, too many names, no such thing there). */

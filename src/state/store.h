@@ -66,7 +66,7 @@ enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct 
 bool store_has_result(const struct store *s, struct hash128 h, uint64_t size); /* there, a regular file and of that size */
 /* Damaged ones go. 0 or errno. */
 int store_sift_results(const struct store *s);
-/* The bytes, checked; false when missing or damaged (a damaged one is not removed). */
+/* The bytes, checked; false when missing, damaged (one is not removed), or not to be read, with errno: ENOENT, 0, or why. */
 bool store_read_result(const struct store *s, struct arena *a, struct hash128 h, struct str *out);
 /* The same in pieces: an open file at its start. 0 or errno; EBADMSG: it is damaged. The file of the empty result need not be there. */
 int store_open_result(const struct store *s, struct hash128 h, int *fd);

@@ -173,12 +173,14 @@ bool views_began(const struct store *s, struct str dir, enum view_kind kind, uin
 	struct arena a = {0};
 	struct str text;
 	struct stat st;
-	bool same = !os_read_file_stat(&a, s->fd, in(&a, dir, "began"), 4096, &text, &st) && str_eq(text, began_text(&a, kind, start_id));
+	int err = os_read_file_stat(&a, s->fd, in(&a, dir, "began"), 4096, &text, &st);
+	bool same = !err && str_eq(text, began_text(&a, kind, start_id));
 	if (same)
 		*copying = *since = st.st_ctim;
 	if (same && kind == VIEW_COPY && !fstatat(s->fd, in(&a, dir, "copying"), &st, AT_SYMLINK_NOFOLLOW))
 		*copying = st.st_ctim;
 	arena_free(&a);
+	errno = err ? err : ESTALE;
 	return same;
 }
 

@@ -27,7 +27,7 @@ int views_open(const struct store *s, struct str dir, enum view_kind kind);
 int views_begin_copy(const struct store *s, struct str dir);
 /* Writes `began`; for a copy it waits until its file system's clock has gone on since. 0 or errno. */
 int views_begin(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id);
-/* Is this the view of that start? *copying: when its copying began, *since: when that was complete and work began. */
+/* Is this the view of that start? false with errno: ESTALE of another's. *copying: when its copying began, *since: when that was complete and work began. */
 bool views_began(const struct store *s, struct str dir, enum view_kind kind, uint64_t start_id, struct timespec *copying, struct timespec *since);
 /* Notes, and tells, that from here on names missing in it say nothing. 0 or errno. */
 int views_set_moving(const struct store *s, struct str dir);

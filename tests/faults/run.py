@@ -6,7 +6,7 @@
 strace says which calls a run makes and fails one of them in the next; what axmake starts is left alone. After the run without luck come
 one without a fault and one with nothing to do. Of each is asked:
 
-- it ends by itself, in time and by no signal; if it failed, it said so in words;
+- it ends by itself, in time and by no signal; if it failed, it said so in words, with the error that there was;
 - where it says that all is done, all is done; what stands there after the next run is what a run without faults makes;
 - the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
 
@@ -20,6 +20,7 @@ it names. Otherwise some of them, by the seed.
 import argparse
 import collections
 import concurrent.futures
+import errno
 import os
 import random
 import re
@@ -75,6 +76,15 @@ FOUND = [
     ("anew", "pread64", "", "SHORT"),
     ("anew", "names", "20", "FULL"),
     ("sandboxed", "wait4", "WNOHANG", "EINTR"),
+    # These were told by another error's name.
+    ("anew", "fchmod", "0700", "EIO"),
+    ("anew", "fchmodat", "", "EIO"),
+    ("anew", "openat", '"/dev/null"', "ENOMEM"),
+    ("an edit", "read", "the answer of plan", "EIO"),
+    ("an edit after a seal", "openat", r'"\.axmake"', "ENOMEM"),
+    ("views", "openat", '/began"', "ENOMEM"),
+    ("sandboxed", "newfstatat", '"folder"', "ENOMEM"),
+    ("to a server", "newfstatat", 'axmake-http"', "ENOMEM"),
     ("watched", "wait4@watch", "", "EINTR"),
     ("watched", "inotify_add_watch@watch", "watch src$", "EACCES"),
     ("watched", "recvfrom@standby", "", "ECONNRESET"),
@@ -249,6 +259,8 @@ class Suite:
             yield f"{fault.error} made it fail with {hit.status}"
         if hit.status and not re.search(r"axmake: |: error: ", hit.text):
             yield f"it ended with {hit.status} and without a word"
+        elif hit.status and injected and fault.error in errno.errorcode.values() and fault.error not in HARMLESS and os.strerror(getattr(errno, fault.error)) not in hit.text:
+            yield f"it ended with {hit.status} and did not say by what"
         if not fault.scene.writes:
             return
         wanted = self.wanted[fault.scene.name]
@@ -280,7 +292,7 @@ class Suite:
 
     def learn(self, scenes=None):
         """What each scene makes, and whom it asks how often, when nothing fails."""
-        self.wanted, self.asked, self.later = {}, {}, {}
+        self.wanted, self.asked, self.later, self.stages = {}, {}, {}, {}
         for scene in scenes or SCENES + guarded.GUARDED:
             folder = tempfile.mkdtemp(dir=self.top)
             self.lay(scene, folder)
@@ -295,7 +307,8 @@ class Suite:
             if self.beside and os.path.exists(self.beside + ".calls"):
                 os.unlink(self.beside + ".calls")
         for scene in () if scenes else watched.WATCHED:
-            self.wanted[scene.name], self.asked[scene.name] = watched.learn(self, scene)
+            self.stages[scene.name], self.asked[scene.name] = watched.learn(self, scene)
+            self.wanted[scene.name] = self.stages[scene.name][-1]
 
 
 def difference(seen, wanted):

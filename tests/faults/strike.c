@@ -33,7 +33,7 @@
 #error "x86-64 only"
 #endif
 
-enum { ROLES_MOST = 4, TRACEES_MOST = 64, TEXT_MOST = 4096 };
+enum { ROLES_MOST = 8, TRACEES_MOST = 64, TEXT_MOST = 4096 };
 enum { NONE = -1, FD = -2 }; /* instead of which argument is a path */
 
 static const struct call {

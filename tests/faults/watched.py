@@ -1,6 +1,6 @@
 """Faults of a watch: of the process that watches, of the round that it begins with, of the one that stands by and becomes the next, each call fails once (strike.c).
 
-The watch is started, gets one edit as soon as it rests and the next round is ready, and an interrupt when it rests again. Calls of such a run come as time will have it: they are told apart by
+The watch is started, gets an edit as soon as it rests and the next round is ready, another one when it rests again, and SIGINT or SIGTERM when it has followed that too. Calls of such a run come as time will have it: they are told apart by
 the process, their name, and the path that they are about, and counted among those. A fault that is not met in the run is none, and the run has to go well.
 """
 
@@ -114,9 +114,9 @@ class Run:
         time.sleep(0.01)
         return told == self.told and self.rests()
 
-    def interrupt(self):
+    def signal(self, number):
         if self.pid() and not self.over():
-            os.kill(self.pid(), signal.SIGINT)
+            os.kill(self.pid(), number)
 
     def end(self):
         """Nothing is left of it."""
@@ -129,24 +129,28 @@ class Run:
         self.process.stdout.close()
 
 
-def played(suite, folder, scene, words, wanted):
+def follows(run, folder, wanted):
+    """Waits until it has followed an edit. None, or that it has not."""
+    before = run.text
+    excused = FAILURE.search(before)  # what failed before may be waited for elsewhere
+    done = run.until(lambda: run.over() or (run.has_rested() and (made(folder) == wanted or FAILURE.search(run.text[len(before) :]))), EXCUSED_S if excused else LIMIT_S)
+    return None if done or (excused and run.has_rested()) else "it has not followed an edit"
+
+
+def played(suite, folder, scene, words, ending=signal.SIGINT):
     """The run, ended; and what it has not done in time."""
     run, late = Run(suite, folder, scene, words), None
     try:
         if not run.until(lambda: run.over() or run.has_rested()):
             late = "it has not come to rest"
-        before = run.text
-        scene.edit(folder)
-        # What failed before may be waited for elsewhere.
-        excused = bool(FAILURE.search(before))
-        done = run.until(lambda: run.over() or (run.has_rested() and (made(folder) == wanted or FAILURE.search(run.text[len(before) :]))), EXCUSED_S if excused else LIMIT_S)
-        if not late and not done and not (excused and run.has_rested()):
-            late = "it has not followed the edit"
+        for change, wanted in zip((scene.edit, edit), suite.stages[scene.name]):
+            change(folder)
+            late = late or follows(run, folder, wanted)
         run.by_itself = run.over()
         run.made = made(folder)
-        run.interrupt()
+        run.signal(ending)
         if not run.until(run.over) and not late:
-            late = "an interrupt has not ended it"
+            late = f"{ending.name} has not ended it"
     finally:
         run.end()
     run.status = run.process.returncode
@@ -157,7 +161,7 @@ def record(suite, scene, errors, may_fail):
     """The faults of a scene."""
     folder = tempfile.mkdtemp(dir=suite.top)
     scene.lay(folder)
-    run, late = played(suite, folder, scene, ["-"], suite.wanted[scene.name])
+    run, late = played(suite, folder, scene, ["-"])
     if late or run.status != -signal.SIGINT:
         sys.exit(f"faults: the scene '{scene.name}' does not work without faults: {late or run.status}\n{run.text}")
     shutil.rmtree(folder)
@@ -168,9 +172,15 @@ def record(suite, scene, errors, may_fail):
         kinds = errors[call].split()
         if role == "round" or role == "standby" and scene is not WATCHED[0]:  # what plain runs do as well
             kinds = [kinds[zlib.crc32(f"{call} {about} {nth}".encode()) % len(kinds)]]
+        alone = "i" * nth + " " if role == "watch" else ""  # each of these counts, not the first and the last alone
         short = ["SHORT"] if call in suite.shortened and re.match(r"/|pipe|[^/]*/|\w+\.\w+$", about) and "anon_inode" not in about else []
-        found += [Strike(scene, f"{call}@{role}", f"{about},{nth}", error, f"{role} {about}") for error in kinds + short]
+        found += [Strike(scene, f"{call}@{role}", f"{about},{nth}", error, alone + f"{role} {about}") for error in kinds + short]
     return found
+
+
+def ending_of(fault):
+    """Each signal for some."""
+    return (signal.SIGINT, signal.SIGTERM)[zlib.crc32(str(fault).encode()) % 2]
 
 
 def wrong(suite, fault, folder, run, late):
@@ -180,7 +190,7 @@ def wrong(suite, fault, folder, run, late):
     wanted = suite.wanted[scene.name]
     if late:
         yield late
-    if not run.by_itself and not late and run.status != -signal.SIGINT:
+    if not run.by_itself and not late and run.status != -ending_of(fault):
         yield f"interrupted, it ended with {run.status}"
     if run.by_itself and (run.status < 1 or run.status > 100):
         yield f"it ended by itself with {run.status}"
@@ -201,7 +211,7 @@ def judge(suite, fault):
     folder = tempfile.mkdtemp(dir=suite.top, prefix="root-")
     try:
         fault.scene.lay(folder)
-        run, late = played(suite, folder, fault.scene, fault.words(), suite.wanted[fault.scene.name])
+        run, late = played(suite, folder, fault.scene, fault.words(), ending_of(fault))
         suite.met += "(INJECTED)" in run.told
         return [f"{w}\n-- failed: {failed_in(run.told)}\n{run.text}" for w in wrong(suite, fault, folder, run, late)]
     finally:
@@ -209,12 +219,15 @@ def judge(suite, fault):
 
 
 def learn(suite, scene):
-    """What the scene makes, and whom it asks how often, when nothing fails."""
+    """What the scene makes after each edit, and whom it asks how often, when nothing fails."""
     folder = tempfile.mkdtemp(dir=suite.top)
     scene.lay(folder)
     suite.call(folder, scene.command)
-    scene.edit(folder)
-    suite.call(folder, scene.command)
-    result = made(folder), suite.asked_in(folder)
+    stages = []
+    for change in (scene.edit, edit):
+        change(folder)
+        suite.call(folder, scene.command)
+        stages.append(made(folder))
+    asked = suite.asked_in(folder)
     suite.clear(folder)
-    return result
+    return stages, asked
