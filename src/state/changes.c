@@ -68,10 +68,18 @@ static int finish(struct looking *k, int err)
 	return err;
 }
 
-static bool is_opaque(int folder_fd)
+/* Makes *opaque true where it is so. 0 or errno: taken for another one, what was removed would stand there again. */
+static int look_opaque(int at, const char *name, bool *opaque)
 {
 	char value[2];
-	return fgetxattr(folder_fd, OPAQUE, value, sizeof value) == 1 && value[0] == 'y';
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	ssize_t n = fgetxattr(fd, OPAQUE, value, sizeof value);
+	int err = n >= 0 || errno == ENODATA || errno == EOPNOTSUPP || errno == ERANGE ? 0 : errno;
+	*opaque = *opaque || (n == 1 && value[0] == 'y');
+	close(fd);
+	return err;
 }
 
 /* `hidden`: nothing of the root's is seen in the folder, and so in none below it. */
@@ -88,13 +96,14 @@ static int layer_entry(struct looking *k, int at, struct str folder, const char 
 	} else if (!S_ISDIR(st.st_mode)) {
 		add(k, path, CHANGE_FILE, false, st.st_mode);
 	} else {
-		int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		hidden = hidden || (fd >= 0 && is_opaque(fd));
+		int err = look_opaque(at, name, &hidden);
+		if (err) {
+			*k->bad = path;
+			return err;
+		}
 		add(k, path, CHANGE_FOLDER, hidden, st.st_mode);
 		vec_push(NULL, &k->folders, path);
 		vec_push(NULL, &k->hidden, hidden);
-		if (fd >= 0)
-			close(fd);
 	}
 	return 0;
 }

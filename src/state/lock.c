@@ -181,8 +181,9 @@ enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct 
 		s->lock_fd = open_lock(s);
 		if (s->lock_fd < 0)
 			return lock_error(s, err, a, "open", errno);
-		if (fstat(s->lock_fd, &st) || !S_ISREG(st.st_mode))
-			return lock_error(s, err, a, "use", EINVAL);
+		code = fstat(s->lock_fd, &st) ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+		if (code)
+			return lock_error(s, err, a, "use", code);
 		code = take(s, false);
 		if (code == EAGAIN) {
 			if (held_by_ancestor(s, holder))

@@ -94,14 +94,19 @@ static int keep_newer_below(struct publish *p, struct str top)
 			break;
 		}
 		while (!err && (errno = 0, e = readdir(d))) {
-			if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 				continue;
+			if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
+				err = errno == ENOENT ? 0 : errno;
+				continue;
+			}
 			struct str path = arena_printf(p->arena, "%.*s/%s", STR_ARG(folders.p[i]), e->d_name);
 			if (S_ISDIR(st.st_mode))
 				vec_push(NULL, &folders, path);
 			else if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
 				err = keep_if_newer(p, path, &st);
 		}
+		err = err ? err : errno;
 		closedir(d);
 	}
 	vec_free(&folders);
@@ -127,18 +132,19 @@ int publish_clear(struct publish *p, const struct changes *c, const struct chang
 	int fd = openat(p->store->root_fd, folder->path.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
-	if (!d && fd >= 0) {
+	if (!d) {
 		err = errno;
-		close(fd);
-		return err;
+		if (fd >= 0)
+			close(fd);
+		return fd < 0 && (err == ENOENT || err == ENOTDIR || err == ELOOP) ? 0 : err; /* no folder stands there */
 	}
-	while (d && !err && (errno = 0, e = readdir(d))) {
+	while (!err && (errno = 0, e = readdir(d))) {
 		struct str path = arena_printf(p->arena, "%.*s/%s", STR_ARG(folder->path), e->d_name);
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !changes_get(c, path))
 			err = publish_remove(p, path);
 	}
-	if (d)
-		closedir(d);
+	err = err ? err : errno;
+	closedir(d);
 	return err;
 }
 
@@ -153,6 +159,8 @@ int publish_folder(struct publish *p, const struct change *folder)
 	if (fchmodat(p->from_fd, folder->path.p, (folder->mode & 07777) | 0700, 0))
 		return errno;
 	bool there = !fstatat(p->to_dir, name, &st, AT_SYMLINK_NOFOLLOW);
+	if (!there && errno != ENOENT)
+		return errno;
 	if (there && S_ISDIR(st.st_mode) && ((st.st_mode ^ folder->mode) & 07777) == 0)
 		return 0;
 	if (there && !S_ISDIR(st.st_mode)) {

@@ -55,7 +55,7 @@ ERRORS = {
     "socketpair": "EMFILE ENFILE", "sendto": "EPIPE ENOBUFS EINTR EAGAIN", "recvfrom": "ECONNRESET EINTR EAGAIN",
     "vfork": "EAGAIN ENOMEM", "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN", "wait4": "EINTR", "waitid": "EINTR", "kill": "EPERM", "getrandom": "EINTR EAGAIN",
     "fchmodat": "EPERM EIO EACCES", "fchmod": "EPERM EIO", "utimensat": "EIO EACCES", "copy_file_range": "EIO ENOSPC EXDEV", "sendfile": "EIO EAGAIN EINTR", "fallocate": "ENOSPC",
-    "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "nanosleep": "EINTR",
+    "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "fgetxattr": "EIO", "nanosleep": "EINTR",
     "seccomp": "EBUSY EINVAL", "sendmsg": "ENOBUFS EINTR", "recvmsg": "ENOBUFS EINTR", "process_vm_readv": "EPERM ESRCH", "close_range": "ENOSYS", "execve": "ENOMEM EACCES",
 }  # fmt: skip
 OTHERS = [(watched, watched.WATCHED), (guarded, guarded.GUARDED)]  # by strike.c
@@ -84,6 +84,9 @@ FOUND = [
     ("an edit after a seal", "openat", r'"\.axmake"', "ENOMEM"),
     ("views", "openat", '/began"', "ENOMEM"),
     ("sandboxed", "newfstatat", '"folder"', "ENOMEM"),
+    ("removed in an overlay", "openat", '"(tree|d)"', "ENFILE"),
+    ("removed in an overlay", "fgetxattr", "", "EIO"),
+    ("removed in an overlay", "newfstatat", '"tree"', "EIO"),
     ("to a server", "newfstatat", 'axmake-http"', "ENOMEM"),
     ("watched", "wait4@watch", "", "EINTR"),
     ("watched", "inotify_add_watch@watch", "watch src$", "EACCES"),

@@ -46,6 +46,11 @@ WITH_WALLS = """tasks:
   - {name: join, sandbox: true, run: "cat left.txt draft.txt >join.txt", inputs: [left.txt, draft.txt], outputs: [join.txt]}
 """
 
+# Its folder is removed and made anew, with another name in it.
+WITH_OVERLAY = """tasks:
+  - {name: tree, isolate: overlay, run: "rm -rf tree; mkdir -p tree/d; cat src/a >tree/d/$(wc -l <src/a)", inputs: [src/a], outputs: [tree/]}
+"""
+
 MAKEFILE = """all: a b
 a b:
 \t@echo $@ >$@.made
@@ -146,6 +151,7 @@ SCENES = [
     Scene("restored", ["-j2"], first=lose),
     Scene("views", ["-j2"], workflow=WITH_VIEWS),
     *([Scene("sandboxed", ["-j2"], workflow=WITH_WALLS)] if WALLS else []),
+    *([Scene("removed in an overlay", ["-j2"], workflow=WITH_OVERLAY, first=edit)] if WALLS else []),
     Scene("make below", ["-j3"], workflow=WITH_MAKE),
     Scene("followed", ["-j2", "--events", "events.jsonl", "--trace-file", "trace.json", "--report", "report.json", "--report", "report.md"]),
     Scene("to a server", ["-j2"], shared=True),
