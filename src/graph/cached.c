@@ -79,6 +79,8 @@ static bool find_for(struct stale *s, struct cache *c, struct arena *a, struct t
 {
 	out->provider = p;
 	signature_compute(&s->hashing, a, t, p, false, false, &out->signing);
+	if (out->signing.problem.n)
+		out->problem = out->signing.problem;
 	if (out->signing.problem.n || !cache_find(c, a, out->signing.hash, &out->entry))
 		return false;
 	if (!fits(t, &out->entry) || !str_eq(out->entry.provider, p ? p->name : STR_NONE))
@@ -87,6 +89,8 @@ static bool find_for(struct stale *s, struct cache *c, struct arena *a, struct t
 	signature_compute(&s->hashing, a, t, p, true, true, &out->signing);
 	if (!out->signing.problem.n && hash_eq(out->signing.hash, out->entry.signature))
 		return true;
+	if (out->signing.problem.n)
+		out->problem = out->signing.problem;
 	sbuf_free(&out->signing.fields);
 	return false;
 }

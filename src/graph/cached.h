@@ -15,6 +15,7 @@ struct cached {
 	const struct provider *provider; /* that answered; NULL for scripts */
 	struct signing signing;          /* with fields: the caller frees them; its problem is empty */
 	struct cache_entry entry;
+	struct str problem; /* nothing is found, since something of the task could not be looked at just now */
 	int out_of_reach; /* somebody's answer may lie there and could not be looked at: see cache_out_of_reach */
 };
 

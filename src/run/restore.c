@@ -158,12 +158,14 @@ enum restored restore_task(struct sched *s, struct task *t, const struct verdict
 		*refused = arena_printf(s->arena, "%.*s; it is not asked again for what it has answered (--no-cache does)", STR_ARG(b->problem));
 	else if (b->problem.n)
 		sched_warn(s, t, "%.*s; it runs instead", STR_ARG(b->problem));
+	else if (!found && r.found.problem.n && t->kind == TASK_AGENT)
+		*refused = arena_printf(s->arena, "%.*s; the cache may hold its answer, so it is not asked (--no-cache does)", STR_ARG(r.found.problem));
 	else if (!found && r.found.out_of_reach && t->kind == TASK_AGENT)
 		*refused = arena_printf(s->arena, "cannot use the cache '%.*s': %s; it may hold its answer, so it is not asked (--no-cache does)",
 		                        STR_ARG(cache_where(s->c->cache)), os_error(r.found.out_of_reach));
 	if (done)
 		end(&r);
-	bool lacks = found ? b->lost : !r.found.out_of_reach;
+	bool lacks = found ? b->lost : !r.found.out_of_reach && !r.found.problem.n;
 	sbuf_free(&j.signing.fields);
 	arena_free(&j.arena);
 	if (done)
