@@ -16,15 +16,12 @@
 
 /* What an agent does is told so often at most. */
 #define ACTIVITY_NS NS_PER_S
-#define MOST_DIGITS 20
+#define GATHERED_MOST ((size_t)4 << 10) /* bytes of a line, about */
 
-/* How the line before began, with its times: of many lines one after another of one name and millisecond all begin so. */
-struct opening {
-	const char *name; /* NULL: none yet */
-	int64_t ms;       /* since the run began */
-	size_t n, at, digits; /* bytes, and where the time and those of `ms`, the last ones, begin */
-	char text[112];
-	struct jsonout o; /* behind it */
+/* Tasks that were up to date one after another share a line. */
+struct gathered {
+	struct sbuf text; /* n == 0: there are none */
+	struct jsonout o;
 };
 
 struct eventline {
@@ -34,7 +31,7 @@ struct eventline {
 	int64_t began_ns;
 	int64_t second; /* wall clock, of the line before; its time: */
 	char at[sizeof "2026-11-24T06:48:46.123Z"];
-	struct opening opening;
+	struct gathered gathered;
 	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never */
 	size_t n_told;
 	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
@@ -97,115 +94,29 @@ static struct str time_now(struct eventline *l)
 	return at;
 }
 
-static void open_anew(struct eventline *of, struct jsonout *o, const char *name, int64_t ms)
-{
-	size_t from = o->b->n;
-	struct str at = time_now(of);
-	jsonout_object(o, NULL);
-	jsonout_number(o, "v", EVENTLINE_VERSION);
-	jsonout_word(o, "ev", name);
-	jsonout_text(o, "at", at);
-	size_t behind = o->b->n - from;
-	jsonout_number(o, "ms", ms);
-	struct opening *known = &of->opening;
-	*known = (struct opening){.ms = ms, .n = o->b->n - from, .at = behind - at.n - 1, .digits = behind + sizeof ",\"ms\":" - 1, .o = *o};
-	if (at.n != sizeof of->at - 1 || ms < 0 || known->digits + MOST_DIGITS > sizeof known->text)
-		return;
-	known->name = name;
-	memcpy(known->text, o->b->p + from, known->n);
-}
-
-/* Where that is known, but of another time. */
-static void renew_opening(struct eventline *of, int64_t ms)
-{
-	struct opening *known = &of->opening;
-	struct str at = time_now(of);
-	char digits[MOST_DIGITS], *end = digits + sizeof digits, *p = end;
-	if (at.n != sizeof of->at - 1 || ms < 0) {
-		known->name = NULL;
-		return;
-	}
-	known->ms = ms;
-	memcpy(known->text + known->at, at.p, at.n);
-	do
-		*--p = (char)('0' + ms % 10);
-	while (ms /= 10);
-	memcpy(known->text + known->digits, p, (size_t)(end - p));
-	known->n = known->digits + (size_t)(end - p);
-}
-
-/* Does a line of that name and time begin as is known by now? */
-static bool is_known(struct eventline *of, const char *name, int64_t ms)
-{
-	if (of->opening.name == name && of->opening.ms != ms)
-		renew_opening(of, ms);
-	return of->opening.name == name;
-}
-
-static int64_t ms_of(const struct eventline *l, const struct event *e)
-{
-	return ((e && e->at_ns ? e->at_ns : clock_ns()) - l->began_ns) / NS_PER_MS;
-}
-
-/* With its task, if it has one. */
 static struct jsonout opened(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
-	const struct opening *known = &of->opening;
 	struct jsonout o = {.b = b};
-	int64_t ms = ms_of(of, e);
-	if (is_known(of, name, ms)) {
-		sbuf_add(b, known->text, known->n);
-		o = known->o;
-		o.b = b;
-	} else {
-		open_anew(of, &o, name, ms);
-	}
-	if (e && e->task)
-		jsonout_text(&o, "task", e->task->name);
+	jsonout_object(&o, NULL);
+	jsonout_number(&o, "v", EVENTLINE_VERSION);
+	jsonout_word(&o, "ev", name);
+	jsonout_text(&o, "at", time_now(of));
+	jsonout_number(&o, "ms", ((e && e->at_ns ? e->at_ns : clock_ns()) - of->began_ns) / NS_PER_MS);
 	return o;
-}
-
-static void close_line(struct jsonout *o)
-{
-	jsonout_end(o);
-	sbuf_char(o->b, '\n');
-}
-
-static void put(char **p, const char *bytes, size_t n)
-{
-	memcpy(*p, bytes, n);
-	*p += n;
-}
-
-/* A line that says its task alone, of which there may be as many as tasks: most begin as the one before, and have a name that stands for itself. */
-static void add_bare(struct eventline *l, struct sbuf *b, const struct event *e, const char *name)
-{
-	static const char key[] = ",\"task\":\"", end[] = "\"}\n";
-	const struct opening *known = &l->opening;
-	struct str task = e->task->name;
-	if (!is_known(l, name, ms_of(l, e)) || !jsonout_is_plain(task)) {
-		struct jsonout o = opened(l, e, name, b);
-		close_line(&o);
-		return;
-	}
-	sbuf_reserve(b, known->n + sizeof key + task.n + sizeof end);
-	char *p = b->p + b->n;
-	put(&p, known->text, known->n);
-	put(&p, key, sizeof key - 1);
-	put(&p, task.p, task.n);
-	put(&p, end, sizeof end - 1);
-	*p = '\0';
-	b->n = (size_t)(p - b->p);
 }
 
 static struct line line_begin(struct eventline *of, const struct event *e, const char *name, struct sbuf *b)
 {
-	return (struct line){.of = of, .e = e, .o = opened(of, e, name, b)};
+	struct line l = {.of = of, .e = e, .o = opened(of, e, name, b)};
+	if (e && e->task)
+		jsonout_text(&l.o, "task", e->task->name);
+	return l;
 }
 
 static void line_end(struct line *l)
 {
-	close_line(&l->o);
+	jsonout_end(&l->o);
+	sbuf_char(l->o.b, '\n');
 	arena_free(&l->arena);
 }
 
@@ -442,7 +353,7 @@ static void on_more(struct line *l)
 
 static const struct {
 	const char *name; /* NULL: it has no line */
-	void (*fill)(struct line *l); /* NULL: its task is all */
+	void (*fill)(struct line *l); /* NULL: it is gathered with others */
 	enum eventline_kind kind;
 } kinds[] = {
 	[EVENT_RUN_BEGIN] = {"begin", on_begin, EVENTLINE_FACT},
@@ -464,6 +375,28 @@ static const struct {
 	[EVENT_GO_ON] = {"more", on_more, EVENTLINE_FACT},
 	[EVENT_RUN_END] = {NULL, NULL, EVENTLINE_NONE},
 };
+
+static void gather(struct eventline *l, const struct event *e)
+{
+	struct gathered *g = &l->gathered;
+	if (!g->text.n) {
+		g->o = opened(l, e, kinds[e->kind].name, &g->text);
+		jsonout_array(&g->o, "tasks");
+	}
+	jsonout_text(&g->o, NULL, e->task->name);
+}
+
+void eventline_gathered(struct eventline *l, struct sbuf *b)
+{
+	struct gathered *g = &l->gathered;
+	if (!g->text.n)
+		return;
+	jsonout_end(&g->o);
+	jsonout_end(&g->o);
+	sbuf_char(&g->text, '\n');
+	sbuf_str(b, sbuf_view(&g->text));
+	sbuf_clear(&g->text);
+}
 
 /* Is it too soon to tell again what the agent does? */
 static bool too_soon(struct eventline *l, const struct event *e)
@@ -516,7 +449,10 @@ enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const str
 	if (!kind || (kind == EVENTLINE_DETAIL && !details) || (e->kind == EVENT_ACTIVITY && too_soon(l, e)))
 		return EVENTLINE_NONE;
 	if (!kinds[e->kind].fill) {
-		add_bare(l, b, e, kinds[e->kind].name);
+		gather(l, e);
+		if (l->gathered.text.n < GATHERED_MOST)
+			return EVENTLINE_NONE;
+		eventline_gathered(l, b);
 		return kind;
 	}
 	struct line line = line_begin(l, e, kinds[e->kind].name, b);
@@ -563,6 +499,7 @@ struct eventline *eventline_new(const struct eventline_run *run, const struct gr
 void eventline_free(struct eventline *l)
 {
 	free(l->told_ns);
+	sbuf_free(&l->gathered.text);
 	arena_free(&l->arena);
 	free(l);
 }

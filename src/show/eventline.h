@@ -35,8 +35,11 @@ struct eventline *eventline_new(const struct eventline_run *run, const struct gr
 void eventline_free(struct eventline *l);
 /* A detail is a line that only a follower wants: of what was up to date already, or of what an agent does just now. */
 enum eventline_kind { EVENTLINE_NONE, EVENTLINE_DETAIL, EVENTLINE_FACT };
-/* Counts the event, and adds its line, if it has one. Without `details` those are left out. */
+/* Counts the event, and adds its line, if it has one. Without `details` those are left out. What is gathered has to be added before the line of another kind: of tasks
+ * that were up to date EVENTLINE_NONE is returned until their line is full. */
 enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const struct event *e, bool details);
+/* Adds the line of the tasks that were gathered, if there are any. */
+void eventline_gathered(struct eventline *l, struct sbuf *b);
 /* The last line. signal: what ended the run, or 0; status: its exit status. */
 void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status);
 

@@ -43,12 +43,20 @@ static void make_record(struct journal *j)
 		close(run_fd);
 }
 
+static void add_gathered(struct journal *j)
+{
+	if (j->config.file && j->config.file->fd >= 0)
+		eventline_gathered(j->writer, &j->config.file->waiting);
+}
+
 static void hear(void *self, const struct event *e)
 {
 	struct journal *j = self;
 	struct linefile *file = j->config.file && j->config.file->fd >= 0 ? j->config.file : NULL;
 	struct sbuf *to = file ? &file->waiting : &j->line;
 	sbuf_clear(&j->line);
+	if (e->kind != EVENT_FOUND_FRESH)
+		add_gathered(j);
 	size_t before = to->n;
 	enum eventline_kind kind = eventline_add(j->writer, to, e, file);
 	if (kind == EVENTLINE_FACT && !j->err)
@@ -63,6 +71,7 @@ static void flush(void *self)
 {
 	struct journal *j = self;
 	write_record(j);
+	add_gathered(j);
 	if (j->config.file)
 		linefile_flush(j->config.file);
 }
@@ -90,6 +99,7 @@ void journal_record(struct journal *j, int state_fd, int run_fd)
 
 int journal_end(struct journal *j, int signal, int status)
 {
+	add_gathered(j);
 	sbuf_clear(&j->line);
 	eventline_end(j->writer, &j->line, signal, status);
 	sbuf_str(&j->lines, sbuf_view(&j->line));
