@@ -380,6 +380,7 @@ static void gather(struct eventline *l, const struct event *e)
 {
 	struct gathered *g = &l->gathered;
 	if (!g->text.n) {
+		sbuf_reserve(&g->text, 2 * GATHERED_MOST);
 		g->o = opened(l, e, kinds[e->kind].name, &g->text);
 		jsonout_array(&g->o, "tasks");
 	}

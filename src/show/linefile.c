@@ -69,6 +69,8 @@ int linefile_open(struct linefile *l, const char *path, bool anew)
 		close(l->fd);
 	if (err)
 		l->fd = -1;
+	else
+		sbuf_reserve(&l->waiting, PIECE);
 	return err;
 }
 
@@ -112,6 +114,7 @@ void linefile_add(struct linefile *l, struct str lines)
 
 void linefile_give(struct linefile *l, struct sbuf *lines)
 {
+	sbuf_free(&l->waiting);
 	l->waiting = *lines;
 	*lines = (struct sbuf){0};
 }
