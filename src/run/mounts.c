@@ -1,5 +1,6 @@
 #include "run/mounts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +14,11 @@ void mounts_add(struct mounts *m, enum mount_kind kind, struct str at)
 struct str mounts_real(struct mounts *m, struct str path)
 {
 	char *real = realpath(arena_copy(m->a, path).p, NULL);
+	/* Where axmake may not go the task may not either. */
+	if (!real && errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP && errno != ENAMETOOLONG) {
+		m->error = errno;
+		m->unseen = path;
+	}
 	struct str out = real ? arena_copy(m->a, str_of(real)) : STR_NONE;
 	free(real);
 	return out;

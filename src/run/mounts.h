@@ -28,6 +28,8 @@ struct mount {
 struct mounts {
 	struct arena *a;
 	VEC(struct mount) all;
+	struct str unseen; /* the last path of which cannot be told whether it is there, and so what is to be hidden or shown; n == 0: none */
+	int error;         /* why */
 };
 
 /* All paths are absolute. Of what is not there nothing is shown. */

@@ -198,8 +198,10 @@ static void add_root(struct mounts *m, struct job *j)
 	struct sched *s = j->sched;
 	struct str root = s->c->graph->root, view = str_of(isolate_place(j)->folder);
 	struct str state = path_join(m->a, root, s->c->store->folder);
-	if (str_eq(view, root))
-		mounts_show(m, MOUNT_WRITE, root);
+	if (str_eq(view, root) && !mounts_show(m, MOUNT_WRITE, root)) {
+		m->error = m->error ? m->error : EACCES;
+		m->unseen = root;
+	}
 	char *real = realpath(state.p, NULL);
 	if (real)
 		state = arena_copy(m->a, str_of(real));
@@ -287,6 +289,10 @@ bool sandbox_wrap(struct job *j, struct call *call, const int keep[2], char *con
 	if (!add_own(&m, s, why))
 		return false;
 	add_root(&m, j);
+	if (m.error) {
+		*why = arena_printf(m.a, "cannot look at '%.*s' for its sandbox: %s", STR_ARG(m.unseen), os_error(m.error));
+		return false;
+	}
 	mounts_words(&m, s->disk, &w);
 	vec_push(m.a, &w.of, (char *)"--chdir");
 	vec_push(m.a, &w.of, (char *)isolate_root(j).p);

@@ -48,7 +48,7 @@ ERRORS = {
     "writev": "ENOSPC EIO EINTR", "fsync": "EIO ENOSPC", "fdatasync": "EIO", "ftruncate": "EIO ENOSPC", "close": "EIO EINTR",
     "renameat": "EIO ENOSPC EACCES", "renameat2": "EIO ENOSPC EINVAL EACCES", "rename": "EIO EACCES", "linkat": "EIO EMLINK EPERM EACCES", "unlinkat": "EIO EACCES", "unlink": "EIO EACCES",
     "mkdirat": "ENOSPC EACCES EIO", "mkdir": "ENOSPC EACCES", "symlinkat": "ENOSPC EIO EACCES", "rmdir": "EIO", "newfstatat": "EIO EACCES ENOMEM", "statx": "EIO EACCES ENOMEM", "fstat": "EIO",
-    "faccessat2": "EACCES EIO", "access": "EACCES", "readlink": "EIO EACCES", "readlinkat": "EIO EACCES", "getdents64": "EIO ENOMEM", "lseek": "EIO", "getcwd": "ENOENT",
+    "faccessat2": "EACCES EIO", "access": "EACCES", "readlink": "EIO EACCES ENOMEM", "readlinkat": "EIO EACCES", "getdents64": "EIO ENOMEM", "lseek": "EIO", "getcwd": "ENOENT",
     "fcntl": "ENOLCK EINTR EAGAIN", "flock": "EINTR ENOLCK EAGAIN", "ioctl": "ENOTTY EIO", "mmap": "ENOMEM EAGAIN", "mprotect": "ENOMEM", "madvise": "ENOMEM EAGAIN",
     "pipe2": "EMFILE ENFILE", "epoll_create1": "EMFILE ENFILE", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM", "inotify_init1": "EMFILE ENFILE",
     "inotify_add_watch": "ENOSPC ENOMEM EACCES", "signalfd4": "EMFILE ENFILE", "memfd_create": "EMFILE ENFILE", "pidfd_open": "EMFILE ENFILE ENOMEM", "pidfd_send_signal": "EPERM",
