@@ -124,7 +124,7 @@ void finish_end(struct job *j, enum try_class class)
 	sched_job_gone(j);
 }
 
-/* delay: as it is told; at_ns: its end. */
+/* delay: as it is told; at_ns: its end, or 0. */
 static void try_later(struct job *j, enum try_class class, int64_t delay, int64_t at_ns, struct str other)
 {
 	j->outcome.class = class;
@@ -162,7 +162,9 @@ void finish_fail(struct job *j, enum try_class class)
 	if (lost)
 		sched_state_lost(j->sched, lost);
 	j->tries_before += class == TRY_LOST; /* that was no try of the task's own */
-	try_later(j, class, next == CHOICE_OTHER ? 0 : delay, next == CHOICE_OTHER ? 0 : at_ns, other);
+	if (next == CHOICE_OTHER)
+		delay = 0;
+	try_later(j, class, delay, delay ? at_ns : 0, other);
 }
 
 bool finish_judged_again(struct job *j, enum try_class class)

@@ -490,7 +490,7 @@ void sched_warn(struct sched *s, const struct task *t, const char *fmt, ...) __a
 void sched_release(struct job *j);                       /* its places and the provider's */
 void sched_offer(struct sched *s, struct task *t);       /* to be started when its turn comes */
 void sched_not_run(struct job *j, struct str because);   /* ends it so; frees it */
-void sched_retry_at(struct job *j, int64_t at_ns);       /* offers it then; in the past: at once */
+void sched_retry_at(struct job *j, int64_t at_ns);       /* offers it then; 0: in the next turn */
 void sched_completed(struct sched *s, struct task *t);   /* state is UPTODATE, DONE, SKIPPED or FAILED */
 void sched_job_gone(struct job *j);                      /* frees it */
 void sched_state_lost(struct sched *s, int err);         /* the log cannot be written */

@@ -146,8 +146,8 @@ void sched_retry_at(struct job *j, int64_t at_ns)
 	j->sched->retrying++;
 	j->timer.fn = delay_over;
 	j->timer.self = j;
-	/* Others that may start by then have not been looked at yet: it comes among them. */
-	if (at_ns <= clock_ns())
+	/* Others that waited for the same moment have not been looked at yet: it comes among them. */
+	if (at_ns && at_ns <= clock_ns())
 		sched_offer(j->sched, j->task);
 	else
 		loop_timer_set(j->sched->c->loop, &j->timer, at_ns);
