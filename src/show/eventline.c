@@ -379,6 +379,7 @@ static const struct {
 static void gather(struct eventline *l, const struct event *e)
 {
 	struct gathered *g = &l->gathered;
+	assert(e->task);
 	if (!g->text.n) {
 		sbuf_reserve(&g->text, 2 * GATHERED_MOST);
 		g->o = opened(l, e, kinds[e->kind].name, &g->text);
