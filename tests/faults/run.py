@@ -85,6 +85,7 @@ FOUND = [
     ("an edit after a seal", "openat", r'"\.axmake"', "ENOMEM"),
     ("views", "openat", '/began"', "ENOMEM"),
     ("sandboxed", "newfstatat", '"folder"', "ENOMEM"),
+    ("sandboxed", "readlink", '/axmake-faults-[^/"]*/tmp[^/"]*", ', "EIO"),  # the root: a sandbox was made without it
     ("removed in an overlay", "openat", '"(tree|d)"', "ENFILE"),
     ("removed in an overlay", "fgetxattr", "", "EIO"),
     ("removed in an overlay", "newfstatat", '"tree"', "EIO"),
