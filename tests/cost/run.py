@@ -323,15 +323,19 @@ def shares_of_followers(box, n, figure, kind, prepare, count):
         hold(kind, f"{figure}, no-op with {name}", more, "a run")
 
 
-def followers_of_nothing_to_do_take_few_instructions(box):
-    kind, by = compiler(box.axmake), counter(box)
-
+def as_counted(box, by):
+    """What runs as those that are counted do, but is not: it leaves what they find."""
     def prepare(folder, *words):
         if isinstance(by, Callgrind):
             by.count(box, folder, "-s", *words, counts=False)
         else:
             box.call(" ".join(["axmake -s", *words]), folder).ok()
-    shares_of_followers(box, 10000, "instructions", kind, prepare, lambda folder, *words: by.count(box, folder, "-s", *words))
+    return prepare
+
+
+def followers_of_nothing_to_do_take_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    shares_of_followers(box, 10000, "instructions", kind, as_counted(box, by), lambda folder, *words: by.count(box, folder, "-s", *words))
 
 
 def followers_of_nothing_to_do_take_few_system_calls(box):
@@ -342,13 +346,8 @@ def followers_of_nothing_to_do_take_few_system_calls(box):
 
 def followers_of_what_is_judged_take_few_instructions(box):
     """Of each task that no seal answers for, and that is up to date: events tell of it, and reports of the run before say the same."""
-    kind, by = compiler(box.axmake), counter(box)
-
-    def prepare(folder, *words):
-        if isinstance(by, Callgrind):
-            by.count(box, folder, "-s", *words, counts=False)
-        else:
-            box.call(" ".join(["axmake -s", *words]), folder).ok()
+    _, by = compiler(box.axmake), counter(box)
+    prepare = as_counted(box, by)
 
     def count(n, *words):
         folder = graph(box, n, True)
