@@ -25,14 +25,15 @@ import builds  # noqa: E402
 import files  # noqa: E402
 import makespan  # noqa: E402
 import plot  # noqa: E402
+import screen  # noqa: E402
 import starts  # noqa: E402
 import watch  # noqa: E402
 from measured import Bench, Failed  # noqa: E402
 from rows import markdown  # noqa: E402
 
-GROUPS = ("cold", "first", "noop", "edit", "memory", "growth", "makespan", "hash", "cache", "agents", "watch")
+GROUPS = ("cold", "first", "noop", "edit", "memory", "growth", "makespan", "hash", "cache", "agents", "watch", "screen")
 BUILDS = {"first", "noop", "edit", "memory", "growth"}
-STEPS = (({"cold"}, starts.cold_row), ({"agents"}, starts.agent_rows), ({"hash"}, files.hash_rows), ({"cache"}, files.cache_rows), ({"watch"}, watch.rows), ({"makespan"}, makespan.rows), (BUILDS, builds.sizes))
+STEPS = (({"cold"}, starts.cold_row), ({"agents"}, starts.agent_rows), ({"hash"}, files.hash_rows), ({"cache"}, files.cache_rows), ({"watch"}, watch.rows), ({"screen"}, screen.screen_row), ({"makespan"}, makespan.rows), (BUILDS, builds.sizes))
 FULL = dict(sizes="10000,100000", rounds=5, first=3, many=201, graphs=200, seconds=2.0, idle=10, minutes=60)
 QUICK = dict(sizes="200,2000", rounds=3, first=1, many=31, graphs=8, seconds=0.8, idle=2, minutes=5)
 
@@ -78,9 +79,10 @@ def machine(b):
     memory = int(open("/proc/meminfo").readline().split()[1]) / 1048576
     system = subprocess.run(["stat", "-f", "-c", "%T", b.folder], capture_output=True, text=True).stdout.strip()
     tools = ", ".join(f"{name} {b.version(name)}" for name in b.tools)
+    page = subprocess.run([b.least, "pages"], capture_output=True, text=True).stdout.strip()
     load = os.getloadavg()[0]
     busy = ", so others were at work: the times are not worth much" if load > os.cpu_count() / 2 else ""
-    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GiB, Linux {platform.release()}, {system}; {tools}; load {load:.1f} at the beginning{busy}"
+    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GiB, Linux {platform.release()}, {system}; a page after rest {page} µs; {tools}; load {load:.1f} at the beginning{busy}"
 
 
 def report(b, about):

@@ -11,136 +11,14 @@ valgrind; compilers differ in them, so each has figures of its own. `--update` p
 
 import json
 import os
-import platform
-import re
 import shutil
-import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "../../bench")]
-from graphs import write_graph  # noqa: E402
-from suite import Failed, Skipped, check, run_cases, write  # noqa: E402
-
-RECORD = os.path.join(HERE, "record.json")
-MARGIN = 1.10
-ENDS = re.compile(r"^(?:\d+ +)?(?:---|\+\+\+)|resumed>", re.M)
-updates = None  # {(kind, figure): value} where they are to be recorded
-
-
-def ask(command, cwd, box):
-    """(exit status, what it said). A script's program is looked for in folders of PATH: so that is the same everywhere."""
-    p = subprocess.run(command, cwd=cwd, env={**box.env, "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return p.returncode, p.stdout.decode(errors="replace")
-
-
-def content_of(program):
-    """Skips where figures would say nothing."""
-    with open(program, "rb") as f:
-        content = f.read()
-    if b"__asan_init" in content or b"__tsan_init" in content:
-        raise Skipped("a program with a sanitizer does other work")
-    return content
-
-
-def compiler(program):
-    """gcc or clang, where this build's instructions may be compared."""
-    if platform.machine() != "x86_64":
-        raise Skipped(f"there are no figures for {platform.machine()}")
-    content = content_of(program)
-    flags = re.search(rb"GNU C11 [^\0]*", content)
-    if flags and not re.search(rb"-O[23]", flags.group()):
-        raise Skipped("it was not compiled with -O2")
-    return "clang" if b"clang version" in content else "gcc"
-
-
-class Perf:
-    """starts: the program starts others, which are not to be counted; then its threads are not, either."""
-
-    def count(self, box, cwd, *words, starts=False):
-        status, text = ask(["perf", "stat", *(["-i"] if starts else []), "-x", ",", "-e", "instructions:u", "-o", box.path("count"), box.axmake, *words], cwd, box)
-        check(status == 0, f"perf stat ended with {status}", text)
-        with open(box.path("count")) as f:
-            return self.read(f.read())
-
-    @staticmethod
-    def read(text):
-        found = re.search(r"^(\d+),[^,]*,instructions", text, re.M)
-        return int(found.group(1)) if found else None
-
-    def prepare(self, box, cwd):
-        box.call("axmake -s", cwd).ok()
-
-
-class Callgrind:
-    """Of threads, but not of other programs."""
-
-    def count(self, box, cwd, *words, counts=True, starts=False):
-        program = box.path("axmake")
-        if not os.path.exists(program):  # some versions cannot read what compilers say for debuggers
-            if ask(["strip", "-o", program, box.axmake], cwd, box)[0]:
-                shutil.copy(box.axmake, program)
-        options = ["--tool=callgrind", f"--callgrind-out-file={os.devnull}", f"--instr-atstart={'yes' if counts else 'no'}"]
-        status, text = ask(["valgrind", *options, program, *words], cwd, box)
-        found = re.search(r"Collected : (\d+)", text)
-        if status and not found and "debuginfo reader" in text:
-            raise Skipped("this valgrind cannot read the program")
-        check(status == 0 and found, f"valgrind ended with {status}", text)
-        return int(found.group(1))
-
-    def prepare(self, box, cwd):
-        self.count(box, cwd, "-s", counts=False)  # a seal is bound to the program that runs, and that is valgrind's
-
-
-def counter(box):
-    """perf, if it may count here, else valgrind."""
-    if shutil.which("perf"):
-        try:
-            if Perf().count(box, box.folder, "--version"):
-                return Perf()
-        except Failed:
-            pass
-    if shutil.which("valgrind"):
-        return Callgrind()
-    raise Skipped("there is neither a perf that may count instructions, nor valgrind")
-
-
-def graph(box, n, made):
-    """Its folder. `made`: all is up to date by the record, without having run."""
-    folder = box.path(f"graph-{n}")
-    write_graph(folder, "axmake", "layered", n)
-    if made:
-        for i in range(n):
-            write(f"{folder}/out/{i}", f"{i}\n")
-        box.call("axmake -t -s", folder).ok()
-        time.sleep(0.05)  # beyond the clock's grain: what is as young as that is hashed again
-    return folder
-
-
-def unseal(folder):
-    seal = os.path.join(folder, ".axmake/seal")
-    if os.path.exists(seal):
-        os.unlink(seal)
-
-
-def slope(sizes, count):
-    low, high = (count(n) for n in sizes)
-    return (high - low) / (sizes[1] - sizes[0])
-
-
-def hold(kind, figure, seen, of="a task"):
-    """Is it at most a tenth above what is on record?"""
-    print(f"        {figure}: {seen:.1f} {of} ({kind})")
-    if updates is not None:
-        updates[kind, figure] = round(seen, 1)
-        return
-    with open(RECORD) as f:
-        known = json.load(f)[kind][figure]
-    check(seen <= known * MARGIN, f"{figure}: {seen:.1f} {of}, and {known} is on record ({kind})", "Either it need not cost that much, or: python3 tests/cost/run.py --update")
-    if seen < known / MARGIN:
-        print(f"        that is less than the {known} on record: python3 tests/cost/run.py --update")
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")]
+import counted  # noqa: E402
+from counted import RECORD, Callgrind, Perf, calls, compiler, counter, graph, hold, slope, unseal  # noqa: E402
+from suite import Failed, check, run_cases, write  # noqa: E402
 
 
 # Instructions
@@ -217,20 +95,6 @@ def a_start_reads_little_of_the_built_in_rules(box):
 
 
 # System calls
-
-
-def calls(box, folder, *words, threads=True):
-    """How many the program makes: with those of its threads, and of programs that it starts, unless `threads` is false."""
-    if not shutil.which("strace"):
-        raise Skipped("there is no strace")
-    content_of(box.axmake)
-    out = box.path("trace")
-    status, text = ask(["strace", "-qq", *(["-f"] if threads else []), "-o", out, box.axmake, *words], folder, box)
-    if status and "ptrace" in text:
-        raise Skipped("strace may not trace here")
-    check(status == 0, f"strace ended with {status}", text)
-    with open(out, errors="replace") as f:
-        return sum(1 for line in f if not ENDS.search(line))
 
 
 def sealed_calls(box, n):
@@ -382,6 +246,28 @@ def followers_of_a_run_take_few_instructions(box):
             hold(kind, f"instructions, run with {name}", more)
 
 
+# The terminal
+
+
+def with_lines(box, n):
+    """A folder whose task prints n lines, each in time for a frame of its own, beside one that takes longer."""
+    folder = box.path(f"lines-{n}")
+    write(f"{folder}/workflow.ax.yaml", f"""tasks:
+- {{name: a, run: "for i in $(seq {n}); do echo line $i; sleep 0.12; done"}}
+- {{name: b, run: "sleep {0.15 * n}"}}
+""")
+    return folder
+
+
+def drawing_a_frame_takes_few_instructions(box):
+    kind, by = compiler(box.axmake), counter(box)
+    hold(kind, "instructions, frame", slope((5, 25), lambda n: by.count(box, with_lines(box, n), "-B", "-j2", starts=True, screen=True)), "a line that is drawn")
+
+
+def drawing_a_frame_takes_few_system_calls(box):
+    hold("calls", "calls, frame", slope((5, 25), lambda n: calls(box, with_lines(box, n), "-B", "-j2", threads=False, screen=True)), "a line that is drawn")
+
+
 # The suite itself
 
 
@@ -418,20 +304,21 @@ CASES = [
     followers_of_nothing_to_do_take_few_system_calls,
     followers_of_what_is_judged_take_few_instructions,
     followers_of_a_run_take_few_instructions,
+    drawing_a_frame_takes_few_instructions,
+    drawing_a_frame_takes_few_system_calls,
 ]
 OF_ITSELF = [what_costs_a_tenth_more_is_found, perf_is_understood]
 
 
 def update():
-    global updates
     sys.argv.remove("--update")
-    updates = {}
+    counted.updates = {}
     status = run_cases(CASES)
     record = {}
     if os.path.exists(RECORD):
         with open(RECORD) as f:
             record = json.load(f)
-    for (kind, figure), seen in updates.items():
+    for (kind, figure), seen in counted.updates.items():
         record.setdefault(kind, {})[figure] = seen
     with open(RECORD, "w") as f:
         json.dump(record, f, indent="\t", sort_keys=True)

@@ -206,7 +206,7 @@ default: [agent]
 def _leaves_no_container(box, containers):
     """After a time-out, Ctrl-C, and by the run after a killed one."""
     with containers(box) as c:
-        at = work(box, "  - {name: late, run: 'trap \"touch told; exit\" TERM; sleep 84.25 & while :; do sleep 0.1; done', timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", f"[executor {c.name}]\nimage = axtest:1\n")
+        at = work(box, "  - {name: late, run: 'trap \"touch told; exit\" TERM; sleep 84.25 & while :; do sleep 0.1 || :; done', timeout: 2s}\n  - {name: stopped, run: 'touch begun; sleep 84.25'}\n  - {name: other, run: echo other}\n", f"[executor {c.name}]\nimage = axtest:1\n")
         edit(box.path("w", "workflow.ax.yaml"), "ssh", c.name)
         seen = box.call("axmake late", at)
         check("Timeout after 2s" in seen.text and "may still run" not in seen.text, seen.text)

@@ -433,25 +433,6 @@ def it_draws_no_more_than_ten_times_a_second(box):
     check(3 <= frames <= 10 * took + 1, f"{frames} frames in {took:.1f} s")
 
 
-def drawing_takes_less_than_a_hundredth_of_a_core(box):
-    """axmake's own time on a processor while a task prints and frames are drawn; no clock on the wall is asked but for how long that was."""
-    workflow(box, ["""{name: a, run: "for i in $(seq 30); do echo line $i; sleep 0.1; done"}""", """{name: b, run: "sleep 3.5"}"""])
-    with Terminal(box) as t:
-        t.type("axmake -j2 & echo $! > pid; fg")
-        t.wait(r"2 running")
-        with open(box.path("w", "pid"), encoding="ascii") as f:
-            schedstat = f"/proc/{int(f.read())}/schedstat"
-
-        def used():
-            with open(schedstat, encoding="ascii") as f:
-                return int(f.read().split()[0]) / 1e9
-        begin, before = time.monotonic(), used()
-        time.sleep(2)
-        share = (used() - before) / (time.monotonic() - begin)
-        check(share < 0.01, f"{share:.2%} of a core")
-        t.wait(r"2 tasks done")
-
-
 def what_scrolls_makes_no_more_frames(box):
     """Many short tasks beside a long one: each scrolls, none draws the block anew, and all that they printed is there."""
     workflow(box, ["""{name: long, run: sleep 2}"""] + [f"""{{name: t{i}, run: "sleep 0.02; echo did {i} ."}}""" for i in range(100)])
@@ -501,7 +482,6 @@ if __name__ == "__main__":
                 views.lists_keep_to_the_terminal,
                 views.a_result_ends_its_line,
                 it_draws_no_more_than_ten_times_a_second,
-                drawing_takes_less_than_a_hundredth_of_a_core,
                 what_scrolls_makes_no_more_frames,
                 a_slow_terminal_gets_no_more_frames,
             ]
