@@ -8,16 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "asbefore.h"
 #include "base/os.h"
 #include "complete.h"
 #include "cacheinfo.h"
 #include "doctor.h"
 #include "engine.h"
 #include "graph/vacant.h"
-#include "followed.h"
 #include "init.h"
 #include "listeners.h"
 #include "look.h"
+#include "reports.h"
 #include "sealed.h"
 #include "show/phrase.h"
 #include "standby.h"
@@ -157,7 +158,7 @@ static bool may_seal(struct program *g, int argc, char **argv, struct str folder
 static bool may_slice(const struct program *g)
 {
 	const struct options *o = &g->options;
-	return o->mode == MODE_BUILD && !o->targets.n && !listeners_wanted(o) && !g->round;
+	return o->mode == MODE_BUILD && !o->targets.n && !g->round;
 }
 
 /* Is nothing to be done, by the seal of an earlier run? Then that is said. */
@@ -165,15 +166,13 @@ static bool sealed(struct program *g)
 {
 	struct project *p = &g->project;
 	struct store_error err;
-	struct str word, said = STR_NONE;
+	struct str word, said;
 	struct slice *slice = may_slice(g) ? arena_new(&g->arena, struct slice) : NULL;
-	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &word, slice) && followed_hold(g, word, &said) && listeners_sealed(g);
+	bool holds = store_open(&p->store, &g->arena, false, &err) && seal_holds(&p->store, &g->arena, p->seal_key, &word, slice) && listeners_sealed(g, word, &said);
 	store_close(&p->store);
-	if (!holds)
-		g->followed = NULL;
-	if (holds && said.n)
+	if (holds)
 		fwrite(said.p, 1, said.n, stdout);
-	else if (!holds)
+	else
 		p->seen = seen_new(&g->arena);
 	if (!holds && slice && slice->n_kept)
 		p->slice = slice;
@@ -187,8 +186,10 @@ static bool build_slice(struct program *g, int *status)
 	struct options as_given = g->options;
 	size_t mark = diag_mark(p->diag);
 	project_load(p, &g->options);
-	bool fits = project_slice_fits(p, mark);
-	if (fits)
+	bool fits = project_slice_fits(p, mark) && listeners_begin_twice(g);
+	if (fits && reports_wanted(&g->options))
+		*status = asbefore(g);
+	else if (fits)
 		*status = engine_build(g);
 	if (fits && !p->lost)
 		return true;

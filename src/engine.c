@@ -290,7 +290,7 @@ static bool is_as_alone(const struct program *g)
 static bool is_little(const struct program *g, const struct sched_result *r)
 {
 	const struct project *p = &g->project;
-	return 8 * (r->done + r->restored) <= r->fresh && !r->skipped && !g->round && !listeners_wanted(&g->options) && p->n_loaded && !p->killed_run && !p->workflow->includes.n;
+	return 8 * (r->done + r->restored) <= r->fresh && !r->skipped && !g->round && !reports_wanted(&g->options) && p->n_loaded && !p->killed_run && !p->workflow->includes.n;
 }
 
 /* Where nothing is left to be done and there was nothing to tell of, project_close is to leave a seal. */

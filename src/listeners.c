@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/os.h"
@@ -101,7 +102,15 @@ static void close_events(struct listeners *l, struct program *g)
 		warn(g, "events", err);
 }
 
-bool listeners_sealed(struct program *g)
+bool listeners_begin_twice(const struct program *g)
+{
+	const struct file_option *file = &g->options.events;
+	struct stat st;
+	return !file->path.n || stat(reports_path(g, file), &st) || S_ISREG(st.st_mode);
+}
+
+/* All events of a run that a seal answers, where somebody follows by them. */
+static bool write_sealed(struct program *g)
 {
 	struct listeners l = {.followed = true};
 	struct sbuf b = {0};
@@ -119,6 +128,14 @@ bool listeners_sealed(struct program *g)
 	}
 	sbuf_free(&b);
 	return opened;
+}
+
+bool listeners_sealed(struct program *g, struct str word, struct str *said)
+{
+	if (followed_hold(g, word, said) && write_sealed(g))
+		return true;
+	g->followed = NULL;
+	return false;
 }
 
 /* Was it a look of a watch that nobody was to see? Its report would wake the watch again. */

@@ -31,8 +31,11 @@ struct listeners_config {
 
 /* Is something to be written of a run even where there was nothing to do? */
 bool listeners_wanted(const struct options *o);
-/* Of a run that a seal answers: all its events, where somebody follows by them. false: they cannot be written. */
-bool listeners_sealed(struct program *g);
+/* Of a run in which all is as the seal with that word says. Takes *said out of it; all files that follow say by now that this run began now, and events have been written. false: that could
+ * not be, and somebody else is to tell of the run. */
+bool listeners_sealed(struct program *g, struct str word, struct str *said);
+/* Can they begin, end without a word, and begin once more, and who reads hears nothing of that? Not where a FIFO would come to its end. */
+bool listeners_begin_twice(const struct program *g);
 /* Adds those that need no open state. false after saying that a file cannot be written: nothing should run then. */
 bool listeners_begin(struct listeners *l, struct program *g, const struct listeners_config *c);
 /* The project is open for writing: adds those that write there. */

@@ -343,6 +343,8 @@ static void on_begin(struct line *l)
 	set_count(l, "tasks", l->e->count);
 	if (r->sealed.yes)
 		jsonout_bool(&l->o, "sealed", true);
+	if (l->e->fresh)
+		set_count(l, "fresh", l->e->fresh);
 	set_options(l, r);
 }
 

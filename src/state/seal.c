@@ -177,7 +177,7 @@ static bool find_files(const struct seal *seal, struct arena *a, struct slice *s
 }
 
 /* Of what has changed: which tasks does it reach? */
-static void find_slice(struct looking *l, const struct store *s, struct arena *a, struct slice *out)
+static void find_slice(struct looking *l, const struct store *s, struct arena *a, struct str word, struct slice *out)
 {
 	const struct seal *seal = l->seal;
 	struct slicefile file = {seal->fd, seal->head.end, seal->head.slices - seal->head.end, seal->head.number};
@@ -190,6 +190,7 @@ static void find_slice(struct looking *l, const struct store *s, struct arena *a
 	}
 	out->log = seal->head.log;
 	out->seal = seal->head.number;
+	out->word = word;
 }
 
 static bool holds(const struct store *s, struct arena *a, struct hash128 key, struct seal *seal, struct str *word, struct slice *slice)
@@ -208,7 +209,7 @@ static bool holds(const struct store *s, struct arena *a, struct hash128 key, st
 		return false;
 	*word = arena_copy(a, seal->head.word);
 	if (slice && l.n)
-		find_slice(&l, s, a, slice);
+		find_slice(&l, s, a, *word, slice);
 	return !l.n;
 }
 

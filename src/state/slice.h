@@ -68,6 +68,7 @@ struct slice {
 	struct saving saving; /* of all that are wanted; from project_slice_begin on of those that are not reached */
 	uint64_t log, log_seq; /* the log's fact and highest number when the seal was made */
 	uint64_t seal;      /* its number */
+	struct str word;    /* that it keeps */
 };
 
 #endif

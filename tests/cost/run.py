@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")]
@@ -175,7 +176,7 @@ RUN_MOST = 12 * 4000  # a fiftieth of the 0.6 ms that a task takes, be it the sc
 
 
 def shares_of_followers(box, n, figure, kind, prepare, count):
-    """What each follower adds to a run of n tasks that has nothing to do: within its share, and about as much as on record."""
+    """What each follower adds to a run of n tasks that has nothing to do: within its share, and, by that kind of figures, about as much as on record."""
     folder = graph(box, n, True)
     prepare(folder)
     prepare(folder)
@@ -184,7 +185,10 @@ def shares_of_followers(box, n, figure, kind, prepare, count):
         prepare(folder, *words)
         more = count(folder, *words) - alone
         check(more < SHARE * alone, f"{name}: {more} more than {alone}")
-        hold(kind, f"{figure}, no-op with {name}", more, "a run")
+        if kind:
+            hold(kind, f"{figure}, no-op with {name}", more, "a run")
+        else:
+            print(f"        {name}: {more} {figure} more than {alone}")
 
 
 def as_counted(box, by):
@@ -206,6 +210,27 @@ def followers_of_nothing_to_do_take_few_system_calls(box):
     def prepare(folder, *words):
         box.call(" ".join(["axmake -s", *words]), folder).ok()
     shares_of_followers(box, 1000, "calls", "calls", prepare, lambda folder, *words: calls(box, folder, "-s", *words))
+
+
+def touch(folder, n):
+    os.utime(f"{folder}/src/{n - 1}")
+    time.sleep(0.05)
+
+
+def followers_of_a_touch_take_few_instructions(box):
+    """Nothing is to be done, and only what a file that was touched reaches is looked at more closely, whoever follows."""
+    _, by = compiler(box.axmake), counter(box)
+    as_it_runs = as_counted(box, by)
+
+    def prepare(folder, *words):
+        as_it_runs(folder, *words)
+        touch(folder, 10000)
+
+    def count(folder, *words):
+        as_it_runs(folder, *words)
+        touch(folder, 10000)
+        return by.count(box, folder, "-s", *words)
+    shares_of_followers(box, 10000, "instructions", None, prepare, count)
 
 
 def followers_of_what_is_judged_take_few_instructions(box):
@@ -302,6 +327,7 @@ CASES = [
     running_agents_takes_few_system_calls,
     followers_of_nothing_to_do_take_few_instructions,
     followers_of_nothing_to_do_take_few_system_calls,
+    followers_of_a_touch_take_few_instructions,
     followers_of_what_is_judged_take_few_instructions,
     followers_of_a_run_take_few_instructions,
     drawing_a_frame_takes_few_instructions,

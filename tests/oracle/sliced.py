@@ -17,7 +17,7 @@ LIMIT_S = 60
 # The order of starts, which hangs on times; and these; and columns, which hang on them.
 VARIES = re.compile(r"(?<=\[)\d+(?=/\d+\])| in (\d+ms|[0-9.]+s)|\d+(\.\d+)?m?s\b|[0-9]{8}-[0-9]{6}-[0-9a-f]+|pid \d+|(?<=because of )\S+")
 # A head that comes again, since others came between; rows that may not fit into the table; a warning that whoever is the first tells for all.
-PASSED_OVER = re.compile(r"^\[/\d+\] \S+:$|^\s*$|^  \S+ +(done|restored)\b|^ +… and |warning: .* finds no file")
+PASSED_OVER = re.compile(r"^\[/\d+\] \S+:$|^\s*$|^  \S+ +(done|restored|not run)\b|^ +… and |warning: .* finds no file")
 GAPS = re.compile(r"  +")
 
 
@@ -83,7 +83,7 @@ class Sliced:
         self.axmake, self.rng = axmake, random.Random(seed)
         self.box = tempfile.mkdtemp(prefix="ax-sliced-")
         self.n_steps = self.runs = 0
-        self.steps = []
+        self.steps, self.follow = [], []
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("AX", "MAKE", "MFLAGS"))}
         self.env.update(HOME=self.box, LC_ALL="C.UTF-8")
         self.tasks = []
@@ -268,11 +268,27 @@ class Sliced:
         a, b = self.run("a", words), self.run("b", words)
         self.hold(a == b, "with what a seal knows:", a[0], *differ(a, b), "without:", b[0], *differ(b, a))
         self.hold(self.files("a") == self.files("b"), "the files differ", self.files("a"), self.files("b"))
+        told = [self.followed(side) for side in "ab"]
+        self.hold(told[0] == told[1], "who follows is told, with what a seal knows:", *differ((0, told[0], []), (0, told[1], []))[:1], "without:", *differ((0, told[1], []), (0, told[0], []))[:1])
         if self.rng.random() < 0.15:
             for name, asked in (("axmake", ["--status"]), ("axmake", ["--explain"]), ("axmake", ["--log", self.rng.choice(self.tasks).name]), ("ax", ["runs", "show"])):
                 a1, b1 = self.ask("a", asked, name), self.ask("b", asked, name)
                 self.hold(a1 == b1, f"{name} {asked} with what a seal knows:", *a1, "without:", *b1)
         return a
+
+    def followed(self, side):
+        """What who follows was told, but for times and for who is up to date or skipped, of which a seal tells a number alone."""
+        told = []
+        if "--events" in self.follow:
+            with open(f"{self.box}/{side}/ev") as f:
+                for line in map(json.loads, f):
+                    if line["ev"] not in ("begin", "fresh", "skipped"):
+                        told.append(json.dumps({k: v for k, v in line.items() if k not in ("at", "ms", "duration_ms", "log", "saved")}))
+        if "--report" in self.follow:
+            with open(f"{self.box}/{side}/r.json") as f:
+                report = json.load(f)
+            told += [report["state"], *(json.dumps({k: t.get(k) for k in ("name", "state", "reason", "class", "signature", "fields", "outputs", "result")} | {"tries": len(t["tries"])}) for t in report["tasks"])]
+        return sorted(VARIES.sub("", x) for x in told)
 
     def files(self, side):
         found = {}
@@ -306,6 +322,8 @@ class Sliced:
             self.both("write", f"src/{n}", f"source {n}\n")
         self.write_workflow()
         words = self.rng.choice([["-k"], ["-k", "-j1"], ["-k", "-s"], ["-k", "--no-cache"], ["-k", "d=src"]])
+        self.follow = self.rng.choice([[], [], ["--events", "ev"], ["--report", "r.json"], ["--events", "ev", "--report", "r.json"]])
+        words += self.follow
         self.settle(words)
         for _ in range(self.rng.randint(15, 25)):
             for _ in range(self.rng.choice([0, 1, 1, 1, 1, 2, 3])):
