@@ -114,8 +114,8 @@ class Sliced:
             at = f"{self.box}/{side}/{path}"
             if what == "write" and os.path.isdir(at):
                 at += "/f"
-            if what in ("write", "replace") and os.path.lexists(os.path.dirname(at)) and not os.path.isdir(os.path.dirname(at)):
-                continue  # no folder any more
+            if what in ("write", "replace") and not os.path.isdir(os.path.dirname(at)):
+                continue  # no folder any more, or not yet
             if what == "write":
                 if os.path.islink(at) and not os.path.exists(at):
                     os.remove(at)
