@@ -282,7 +282,7 @@ class Sliced:
         if "--events" in self.follow:
             with open(f"{self.box}/{side}/ev") as f:
                 for line in map(json.loads, f):
-                    if line["ev"] not in ("begin", "fresh", "skipped"):
+                    if line["ev"] not in ("begin", "fresh", "skipped") and not PASSED_OVER.search("warning: " + line.get("text", "") if line["ev"] == "warning" else "-"):
                         told.append(json.dumps({k: v for k, v in line.items() if k not in ("at", "ms", "duration_ms", "log", "saved")}))
         if "--report" in self.follow:
             with open(f"{self.box}/{side}/r.json") as f:
