@@ -79,13 +79,12 @@ static void close_side(struct capture *c, enum stream s)
 	c->fd[s] = -1;
 }
 
-/* One piece: 0 at the end of file, when the side is closed; -1: nothing there now. */
-static ssize_t read_pipe(struct capture *c, enum stream s)
+/* One piece of at most `most` bytes of room: 0 at the end of file, when the side is closed; -1: nothing there now. */
+static ssize_t read_pipe_into(struct capture *c, enum stream s, char *buf, size_t most)
 {
-	char buf[PIECE];
 	ssize_t n;
 	do
-		n = read(c->fd[s], buf, sizeof buf);
+		n = read(c->fd[s], buf, most);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		take(c, s, buf, (size_t)n);
@@ -102,13 +101,29 @@ static ssize_t read_pipe(struct capture *c, enum stream s)
 	return n;
 }
 
+static ssize_t read_large_pipe(struct capture *c, enum stream s) __attribute__((noinline));
+static ssize_t read_large_pipe(struct capture *c, enum stream s)
+{
+	char buf[PIECE - SMALL];
+	return read_pipe_into(c, s, buf, sizeof buf);
+}
+
+/* Each page of a buffer that is touched costs more than a call, and its guard against a clash touches them all: what is short needs no large one. */
+static ssize_t read_pipe(struct capture *c, enum stream s)
+{
+	char buf[SMALL];
+	ssize_t n = read_pipe_into(c, s, buf, sizeof buf), more = n == (ssize_t)sizeof buf ? read_large_pipe(c, s) : 0;
+	return more > 0 ? n + more : n;
+}
+
 /* One piece a turn, so that a flood leaves the others their turn. */
 static void pipe_ready(void *self, uint32_t events)
 {
 	const struct side *side = self;
 	(void)events;
 	struct capture *c = side->capture;
-	if (!read_pipe(c, side->stream) && c->fd[STREAM_OUT] < 0 && c->fd[STREAM_ERR] < 0 && c->on_end)
+	read_pipe(c, side->stream);
+	if (c->fd[STREAM_OUT] < 0 && c->fd[STREAM_ERR] < 0 && c->on_end)
 		c->on_end(c->self);
 }
 
@@ -185,7 +200,7 @@ static ssize_t read_large(struct capture *c, enum stream s)
 	return read_into(c, s, buf, sizeof buf);
 }
 
-/* One piece; 0: nothing more now. Each page of a buffer that is touched costs more than a call: what is short needs no large one. */
+/* One piece; 0: nothing more now. */
 static ssize_t read_file(struct capture *c, enum stream s)
 {
 	char buf[SMALL];
