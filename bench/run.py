@@ -108,7 +108,7 @@ def main():
     status = 0
     try:
         b.say(about)
-        for name in args.tools.split(","):
+        for name in filter(None, args.tools.split(",")):
             if name not in b.tools:
                 b.leave_out(name, "it is not there" + (": --samu PATH" if name == "samurai" else ""))
         for groups, step in STEPS:

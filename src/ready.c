@@ -112,6 +112,7 @@ bool project_ready_begin(struct project *p)
 	filehash_use(p->filehash, p->store.root_fd, p->log);
 	p->may_seal = false; /* not all was looked at just now */
 	count_out(p->ready);
+	reached_end(&p->ready->reached);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 #include "standby.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -11,7 +12,7 @@
 #include "listeners.h"
 #include "state/bytes.h"
 
-enum { ASK = 'a', GO = 'g', MESSAGE_MOST = 60000 };
+enum { ASK = 'a', GO = 'g', MESSAGE_MOST = 60000, LARGE = 128 << 10, WARM = 256 << 10 };
 
 /* Asking */
 
@@ -122,7 +123,7 @@ static bool take(struct message *m, struct arena *a, struct str bytes)
 /* Where it is not wanted, or cannot hear, it ends here. */
 static void hear(int fd, struct message *m, struct arena *a)
 {
-	char bytes[MESSAGE_MOST];
+	static char bytes[MESSAGE_MOST]; /* on the stack all of it would be touched */
 	ssize_t n;
 	do
 		n = recv(fd, bytes, sizeof bytes, 0);
@@ -162,6 +163,8 @@ void standby_wait(struct program *g, struct round *r, int fd)
 	bool ready = project_make_ready(p);
 	if (!ready)
 		standby_forget(g);
+	mallopt(M_MMAP_THRESHOLD, LARGE); /* what is large comes zeroed from the system from now on: a table by task, of which few are touched, costs those few */
+	arena_warm(&g->arena, WARM);
 	for (;;) {
 		struct message m = {0};
 		hear(fd, &m, &g->arena);

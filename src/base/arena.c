@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20, MAPPED_FROM = 2 << 20 };
+enum { FIRST_BLOCK = 8 << 10, LAST_BLOCK = 4 << 20, MAPPED_FROM = 2 << 20, ZEROS_FROM = 128 << 10 };
 
 /* Under AddressSanitizer each piece is a block of its own, so that it sees who reads or writes beyond one. */
 #ifdef __has_feature
@@ -30,7 +30,8 @@ struct arena_block {
 	_Alignas(max_align_t) char data[];
 };
 
-static struct arena_block *block_new(struct arena *a, size_t size)
+/* zeros: its bytes have to be zero. As the system gives them they are, and a table of which few places are used costs those few pages. */
+static struct arena_block *block_new(struct arena *a, size_t size, bool zeros)
 {
 	struct arena_block *b;
 	size_t whole;
@@ -38,7 +39,7 @@ static struct arena_block *block_new(struct arena *a, size_t size)
 	if (size > SIZE_MAX / 2)
 		mem_exhausted();
 	whole = sizeof *b + size;
-	if (whole >= MAPPED_FROM) {
+	if (whole >= MAPPED_FROM || zeros) {
 		b = mem_map(whole);
 		b->mapped = whole;
 	} else {
@@ -49,15 +50,16 @@ static struct arena_block *block_new(struct arena *a, size_t size)
 	return b;
 }
 
-/* Room for `size` bytes of which the free room has too few. */
+/* Room for `size` bytes of which the free room has too few. *fresh: they are zero; NULL: nobody wants to know. */
 static char *take_new(struct arena *a, size_t size, bool *fresh)
 {
 	size_t grow = a->blocks ? a->blocks->grow : FIRST_BLOCK;
 	struct arena_block *b;
+	bool zeros = fresh && size >= ZEROS_FROM;
 
-	if (APART || size > grow / 4) {
+	if (APART || size > grow / 4 || zeros) {
 		/* A block of its own behind the newest, whose free room stays in use. */
-		b = block_new(a, size);
+		b = block_new(a, size, zeros);
 		b->grow = grow;
 		if (a->blocks) {
 			b->next = a->blocks->next;
@@ -66,14 +68,17 @@ static char *take_new(struct arena *a, size_t size, bool *fresh)
 			b->next = NULL;
 			a->blocks = b;
 		}
-		*fresh = b->mapped > 0;
+		if (fresh)
+			*fresh = b->mapped > 0;
 		return b->data;
 	}
-	b = block_new(a, grow - sizeof *b);
+	b = block_new(a, grow - sizeof *b, false);
 	b->grow = grow < LAST_BLOCK / 4 ? grow * 4 : LAST_BLOCK;
 	b->next = a->blocks;
 	a->blocks = b;
-	a->fresh = *fresh = b->mapped > 0;
+	a->fresh = b->mapped > 0;
+	if (fresh)
+		*fresh = a->fresh;
 	a->at = b->data + size;
 	a->end = b->data + grow - sizeof *b;
 	return b->data;
@@ -86,7 +91,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	bool fresh = a->fresh;
 	char *p;
 
-	if (a->at && pad <= room && size <= room - pad) {
+	if (a->at && pad <= room && size <= room - pad && size < ZEROS_FROM) {
 		p = a->at + pad;
 		a->at = p + size;
 	} else {
@@ -95,13 +100,25 @@ void *arena_alloc(struct arena *a, size_t size)
 	return fresh ? p : memset(p, 0, size);
 }
 
+void arena_warm(struct arena *a, size_t size)
+{
+	bool fresh;
+
+	if (APART)
+		return;
+	if (size > (size_t)(a->end - a->at)) {
+		take_new(a, 0, &fresh);
+		size = size < (size_t)(a->end - a->at) ? size : (size_t)(a->end - a->at);
+	}
+	memset(a->at, 0, size);
+}
+
 char *arena_text(struct arena *a, size_t size)
 {
 	char *p = a->at;
-	bool fresh;
 
 	if (!p || size > (size_t)(a->end - p))
-		return take_new(a, size, &fresh);
+		return take_new(a, size, NULL);
 	a->at = p + size;
 	return p;
 }

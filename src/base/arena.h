@@ -23,6 +23,8 @@ char *arena_text(struct arena *a, size_t size);
 /* A NUL-terminated copy of `s`; the NUL is not counted in the result's length. */
 struct str arena_copy(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The next `size` bytes, or as many as a block has, will cost no look for pages: they are there and have been touched. */
+void arena_warm(struct arena *a, size_t size);
 void arena_free(struct arena *a);
 
 #define arena_new(a, type) ((type *)arena_alloc((a), sizeof(type)))

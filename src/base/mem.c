@@ -97,10 +97,12 @@ void mem_unmap(void *p, size_t n)
 void *mem_map(size_t n)
 {
 	/* Huge pages begin at their own multiples: what lies before and behind is given back. */
-	size_t whole = n + HUGE_PAGE;
+	size_t whole = n < HUGE_PAGE ? n : n + HUGE_PAGE;
 	char *p = n > SIZE_MAX - HUGE_PAGE ? MAP_FAILED : mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		mem_exhausted();
+	if (n < HUGE_PAGE)
+		return p;
 	size_t before = (size_t)(-(uintptr_t)p & (HUGE_PAGE - 1)), page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t used = (n + page - 1) & ~(page - 1);
 	if (before)

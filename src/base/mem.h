@@ -11,7 +11,7 @@ void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 /* malloc for what may be large: from 1 MiB on in huge pages, because on many machines a first touch costs more than the work done there. free() frees it. */
 void *xmalloc_large(size_t n);
-/* n zero bytes straight from the system, in huge pages where it has them; mem_unmap(p, n) gives them back. */
+/* n zero bytes straight from the system, from 2 MiB on in huge pages where it has them; mem_unmap(p, n) gives them back. */
 void *mem_map(size_t n);
 void mem_unmap(void *p, size_t n);
 

@@ -175,6 +175,16 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 	return b.g;
 }
 
+struct task_span graph_open(const struct graph *g)
+{
+	return g->open.p ? g->open : (struct task_span){g->tasks.p, g->tasks.n};
+}
+
+struct task_span graph_open_in_order(const struct graph *g)
+{
+	return g->open_in_order.p ? g->open_in_order : (struct task_span){g->order.p, g->order.n};
+}
+
 void graph_free(struct graph *g)
 {
 	map_free(&g->by_name);

@@ -168,6 +168,11 @@ struct claim {
 	struct str prefix; /* of a glob: the folder that all its matches lie in; empty: the root */
 };
 
+struct task_span {
+	struct task *const *p;
+	size_t n;
+};
+
 struct graph {
 	struct arena *arena;
 	const struct workflow *workflow;
@@ -182,6 +187,7 @@ struct graph {
 	VEC(struct provider *) providers_used;
 	VEC(const struct executor *) executors; /* those that tasks name, each once */
 	struct task **makers;     /* of workflow.includes, in that order: who makes the file; NULL: nobody */
+	struct task_span open, open_in_order; /* of a run for which that is known: those that are wanted and have not ended, in the orders of the two lists above; p NULL: it is not known */
 };
 
 struct graph_config {
@@ -207,6 +213,10 @@ struct str graph_path(const struct graph *g, struct arena *a, struct str path);
 /* Is a path of the root in a folder whose files never count? Nothing there is an output. */
 bool graph_never_counts(struct str path);
 
+/* All tasks, in the file's order or dependencies first, or, where it is known, those alone that a run may have something to do for. */
+struct task_span graph_open(const struct graph *g);
+struct task_span graph_open_in_order(const struct graph *g);
+
 /* What lies outside the arena. */
 void graph_free(struct graph *g);
 
@@ -216,10 +226,6 @@ const struct provider *graph_provider_of(const struct task *t, struct str name);
 const struct matrix_tasks *graph_matrix(const struct graph *g, struct str name);
 
 /* The tasks that a name means: one, or all of a matrix. n == 0: there is none of that name. */
-struct task_span {
-	struct task *const *p;
-	size_t n;
-};
 struct task_span graph_named(const struct graph *g, struct str name);
 /* The task that makes a normal path: as a file, in a tree, by a glob. NULL: nobody. */
 struct task *graph_producer(const struct graph *g, struct str path);

@@ -168,8 +168,9 @@ static int64_t time_of(const struct task *t)
 
 static void find(struct line *l, const struct graph *g, bool (*comes)(const void *self, const struct task *t), const void *self, uint32_t *number)
 {
-	for (size_t i = 0; i < g->order.n && l->n <= LINEUP_MOST; i++) {
-		struct task *t = g->order.p[i];
+	struct task_span open = graph_open_in_order(g);
+	for (size_t i = 0; i < open.n && l->n <= LINEUP_MOST; i++) {
+		struct task *t = open.p[i];
 		if (!t->wanted || (t->kind != TASK_GROUP && !comes(self, t)))
 			continue;
 		l->tasks[l->n++] = t;

@@ -1,5 +1,7 @@
 #include "graph/reached.h"
 
+#include <stdlib.h>
+
 #include "base/path.h"
 #include "graph/content.h"
 
@@ -74,10 +76,12 @@ static void sort_asked(struct reached *r)
 void reached_judge(struct reached *r, struct stale *s)
 {
 	struct graph *g = s->hashing.g;
-	*r = (struct reached){.s = s, .idle = arena_array(s->arena, bool, g->tasks.n + 1)};
-	for (size_t i = 0; i < g->order.n; i++)
+	*r = (struct reached){.s = s, .idle = arena_array(s->arena, bool, g->tasks.n + 1), .place = arena_array(s->arena, uint32_t, g->tasks.n + 1)};
+	for (size_t i = 0; i < g->order.n; i++) {
+		r->place[g->order.p[i]->id] = (uint32_t)i;
 		if (g->order.p[i]->wanted)
 			judge(r, g->order.p[i]);
+	}
 	for (size_t i = 0; i < g->order.n; i++) {
 		struct task *t = g->order.p[i];
 		if (!t->wanted || t->ended)
@@ -125,6 +129,36 @@ bool reached_by(struct reached *r, const struct str *paths, size_t n)
 			reach(r, r->s->hashing.g->tasks.p[r->who[k]]);
 	}
 	return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = (*(struct task *const *)a)->id, y = (*(struct task *const *)b)->id;
+	return (x > y) - (x < y);
+}
+
+static int by_place(const void *a, const void *b, void *place)
+{
+	uint32_t x = ((uint32_t *)place)[(*(struct task *const *)a)->id], y = ((uint32_t *)place)[(*(struct task *const *)b)->id];
+	return (x > y) - (x < y);
+}
+
+/* A copy of them. */
+static struct task **copy_open(const struct reached *r)
+{
+	struct task **all = arena_array(r->s->arena, struct task *, r->open.n + 1);
+	for (size_t i = 0; i < r->open.n; i++)
+		all[i] = r->open.p[i];
+	return all;
+}
+
+void reached_end(struct reached *r)
+{
+	struct task **all = copy_open(r), **in_order = copy_open(r);
+	qsort(all, r->open.n, sizeof *all, by_id);
+	qsort_r(in_order, r->open.n, sizeof *in_order, by_place, r->place);
+	r->s->hashing.g->open = (struct task_span){all, r->open.n};
+	r->s->hashing.g->open_in_order = (struct task_span){in_order, r->open.n};
 }
 
 /* May it be done a moment too early, and done again? */

@@ -115,20 +115,27 @@ static void look_at(struct remains *m, const struct task_record *r)
 	}
 }
 
+static size_t on_record(const struct graph *g)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < g->tasks.n; i++)
+		n += g->tasks.p[i]->record != NULL;
+	return n;
+}
+
 void advise_of_remains(struct sched *s)
 {
 	const struct graph *g = s->c->graph;
+	struct task_span open = graph_open(g);
 	struct remains m = {.s = s};
-	size_t known = 0;
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
-		known += t->record != NULL;
+	for (size_t i = 0; i < open.n; i++) {
+		const struct task *t = open.p[i];
 		for (size_t k = 0; t->wanted && !t->ended && k < t->inputs.n; k++)
 			if (t->inputs.p[k].kind != PATTERN_FILE && !t->inputs.p[k].exclude)
 				vec_push(&m.a, &m.finders, ((struct finder){t, &t->inputs.p[k]}));
 	}
 	/* In a partial workflow the tasks may be there, in what was left out. */
-	if (m.finders.n && !g->workflow->partial && log_tasks(s->c->log) > known)
+	if (m.finders.n && !g->workflow->partial && log_tasks(s->c->log) > on_record(g))
 		log_each(s->c->log, g->workflow->file, note_left, &m);
 	for (size_t i = 0; i < m.left.n; i++)
 		look_at(&m, m.left.p[i]);

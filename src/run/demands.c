@@ -30,8 +30,9 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 {
 	struct sbuf said = {0}; /* the list of what is not installed is long: once will do */
 	bool ok = true;
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		struct task *t = g->tasks.p[i];
+	struct task_span open = graph_open(g);
+	for (size_t i = 0; i < open.n; i++) {
+		struct task *t = open.p[i];
 		struct arena a = {0};
 		struct str why = will_ask(t, cached) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
 		if (why.n)

@@ -202,16 +202,16 @@ static bool may_run(const struct task *t)
 
 bool executor_possible(struct sched *s)
 {
-	const struct graph *g = s->c->graph;
+	struct task_span open = graph_open(s->c->graph);
 	struct arena a = {0};
 	bool ok = true;
-	for (size_t i = 0; ok && i < g->tasks.n; i++) {
-		const struct executor *e = g->tasks.p[i]->executor;
-		if (!may_run(g->tasks.p[i]) || is_there(s, &a, e))
+	for (size_t i = 0; ok && i < open.n; i++) {
+		const struct executor *e = open.p[i]->executor;
+		if (!may_run(open.p[i]) || is_there(s, &a, e))
 			continue;
 		ok = false;
 		sched_send(s, &(struct event){.kind = EVENT_REFUSED,
-					      .task = g->tasks.p[i],
+					      .task = open.p[i],
 					      .text = arena_printf(&a, "executor '%.*s' cannot be used: '%.*s' is not installed (not found in PATH); 'executor: " EXECUTOR_LOCAL "' runs it here",
 								   STR_ARG(e->name), STR_ARG(e->wrap.p[0]))});
 	}

@@ -20,8 +20,9 @@
 
 static const struct task *wants_overlay(const struct graph *g)
 {
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
+	struct task_span open = graph_open(g);
+	for (size_t i = 0; i < open.n; i++) {
+		const struct task *t = open.p[i];
 		if (t->wanted && t->def->isolate == ISOLATE_OVERLAY && t->state != STATE_UPTODATE && t->state != STATE_DONE)
 			return t;
 	}

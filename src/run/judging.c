@@ -132,12 +132,12 @@ static void judge(struct sched *s, struct task *t)
 
 void judging_all(struct sched *s)
 {
-	const struct graph *g = s->c->graph;
-	for (size_t i = 0; i < g->order.n && sched_goes_on(s); i++) {
+	struct task_span open = graph_open_in_order(s->c->graph);
+	for (size_t i = 0; i < open.n && sched_goes_on(s); i++) {
 		if (i % 1024 == 1023)
 			loop_turn(s->c->loop, false); /* for a signal's sake */
-		if (g->order.p[i]->state == STATE_READY)
-			judge(s, g->order.p[i]);
+		if (open.p[i]->state == STATE_READY)
+			judge(s, open.p[i]);
 	}
 }
 

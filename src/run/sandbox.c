@@ -317,8 +317,9 @@ void sandbox_end_run(struct sched *s)
 
 static const struct task *wants_sandbox(const struct graph *g)
 {
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		const struct task *t = g->tasks.p[i];
+	struct task_span open = graph_open(g);
+	for (size_t i = 0; i < open.n; i++) {
+		const struct task *t = open.p[i];
 		if (t->wanted && t->def->sandbox && t->state != STATE_UPTODATE && t->state != STATE_DONE)
 			return t;
 	}

@@ -297,9 +297,10 @@ static void take_graph(struct sched *s)
 static void prepare(struct sched *s, enum event_kind begins)
 {
 	const struct graph *g = s->c->graph;
+	struct task_span open = graph_open(g);
 	size_t wanted = 0;
-	for (size_t i = 0; i < g->tasks.n; i++) {
-		struct task *t = g->tasks.p[i];
+	for (size_t i = 0; i < open.n; i++) {
+		struct task *t = open.p[i];
 		if (!t->wanted)
 			continue;
 		wanted += t->kind != TASK_GROUP && !(t->ended && begins == EVENT_RUN_BEGIN);

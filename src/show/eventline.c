@@ -32,7 +32,7 @@ struct eventline {
 	int64_t second; /* wall clock, of the line before; its time: */
 	char at[sizeof "2026-11-24T06:48:46.123Z"];
 	struct gathered gathered;
-	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never */
+	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never. NULL: of none */
 	size_t n_told;
 	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
 	struct usage usage;
@@ -406,8 +406,12 @@ void eventline_gathered(struct eventline *l, struct sbuf *b)
 static bool too_soon(struct eventline *l, const struct event *e)
 {
 	assert(e->task);
-	int64_t *told_ns = e->task->id < l->n_told ? &l->told_ns[e->task->id] : NULL;
-	if (!told_ns || (*told_ns && e->at_ns - *told_ns < ACTIVITY_NS))
+	if (e->task->id >= l->n_told)
+		return true;
+	if (!l->told_ns)
+		l->told_ns = xcalloc(l->n_told, sizeof *l->told_ns);
+	int64_t *told_ns = &l->told_ns[e->task->id];
+	if (*told_ns && e->at_ns - *told_ns < ACTIVITY_NS)
 		return true;
 	*told_ns = e->at_ns;
 	return false;
@@ -416,8 +420,8 @@ static bool too_soon(struct eventline *l, const struct event *e)
 static void take_graph(struct eventline *l, const struct graph *g)
 {
 	free(l->told_ns);
+	l->told_ns = NULL;
 	l->n_told = g->tasks.n;
-	l->told_ns = xcalloc(l->n_told + 1, sizeof *l->told_ns);
 }
 
 static void count_end(struct eventline *l, const struct task *t, const struct outcome *out)

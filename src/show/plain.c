@@ -287,8 +287,7 @@ static void on_go_on(struct plain *p, const struct event *e)
 {
 	p->config.graph = e->graph;
 	p->total = e->count;
-	free(p->ordinals);
-	p->ordinals = xcalloc(e->graph->tasks.n + 1, sizeof *p->ordinals);
+	p->ordinals = arena_array(&p->arena, uint32_t, e->graph->tasks.n + 1);
 }
 
 static void on_run_end(struct plain *p, const struct event *e)
@@ -323,7 +322,7 @@ struct plain *plain_new(const struct plain_config *c)
 	struct plain *p = xcalloc(1, sizeof *p);
 
 	p->config = *c;
-	p->ordinals = xcalloc(c->graph->tasks.n + 1, sizeof *p->ordinals);
+	p->ordinals = arena_array(&p->arena, uint32_t, c->graph->tasks.n + 1);
 	p->console = console_open();
 	p->console.bare = c->bare;
 	p->begin_ns = p->end_ns = -1;
@@ -359,6 +358,5 @@ void plain_free(struct plain *p)
 	sbuf_free(&p->failure);
 	sbuf_free(&p->skips);
 	arena_free(&p->arena);
-	free(p->ordinals);
 	free(p);
 }

@@ -21,7 +21,7 @@ struct plain {
 	struct saving restored, spared; /* by the cache; of what was up to date */
 	struct spending spending; /* zeroed: there was no budget */
 	struct table table;
-	struct arena arena;                   /* the table's texts */
+	struct arena arena;                   /* the table's texts, and the ordinals */
 	const struct task *shown, *explained; /* whose output came last; whose reason was told last */
 	const struct task *headed; /* whose head stands there last, with nothing of another task behind it */
 	struct str unsaid; /* why the first was not run of which nothing else tells; in the arena */
