@@ -28,6 +28,7 @@ struct watch {
 	struct arena arena; /* of the last round */
 	struct sbuf missed; /* the last folder of which it was told that it cannot be watched */
 	struct round round; /* the last one */
+	bool spoke;         /* a round, since it was said last that this watches */
 	size_t in_a_row;
 	pid_t child; /* 0: no round is on its way */
 	int status;
@@ -101,6 +102,7 @@ static void hear_round(struct watch *w, int fd)
 	arena_free(&w->arena);
 	w->arena = a;
 	w->round = heard;
+	w->spoke = w->spoke || heard.spoke;
 	w->round.attempts.arena = &w->arena;
 }
 
@@ -205,13 +207,14 @@ static void say_missed(struct watch *w)
 	sbuf_free(&b);
 }
 
-static void say_watching(const struct watch *w)
+static void say_watching(struct watch *w)
 {
 	struct sbuf b = {0};
 	size_t n = watcher_folders(w->watcher);
 	sbuf_printf(&b, "watching %zu folder%s; Ctrl-C ends", n, n == 1 ? "" : "s");
-	if (w->round.spoke)
+	if (w->spoke)
 		say(w, &b);
+	w->spoke = false;
 	sbuf_free(&b);
 }
 

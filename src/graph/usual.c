@@ -53,22 +53,36 @@ struct taken usual_taken(struct log *l, struct str workflow, const struct task *
 	return t->record ? of_record(t->record) : (struct taken){0};
 }
 
+/* May who answered it last be asked again, and first of all? */
+static bool may_answer(const struct task *t, bool *first)
+{
+	if (t->kind != TASK_AGENT)
+		return *first = true;
+	const struct provider *p = t->record ? graph_provider_of(t, t->record->provider) : NULL;
+	*first = p && p == t->providers[0];
+	return p != NULL;
+}
+
 struct usual usual_of(const struct task *t)
 {
+	bool first;
+	if (!may_answer(t, &first))
+		return (struct usual){.duration_ns = -1, .tokens = -1, .cost_usd = NAN};
 	struct taken known = t->taken ? *t->taken : t->record ? of_record(t->record) : (struct taken){0};
 	double times[TAKEN_SAMPLES], tokens[TAKEN_SAMPLES], costs[TAKEN_SAMPLES];
 	size_t n_tokens = 0, n_costs = 0;
 	for (size_t i = 0; i < known.n; i++) {
 		times[i] = (double)known.of[i].duration_ns;
-		if (known.of[i].tokens >= 0)
+		if (first && known.of[i].tokens >= 0)
 			tokens[n_tokens++] = (double)known.of[i].tokens;
-		if (!isnan(known.of[i].cost_usd))
+		if (first && !isnan(known.of[i].cost_usd))
 			costs[n_costs++] = known.of[i].cost_usd;
 	}
 	return (struct usual){
 		.duration_ns = known.n ? (int64_t)median(times, known.n) : -1,
 		.tokens = n_tokens ? (int64_t)median(tokens, n_tokens) : -1,
 		.cost_usd = median(costs, n_costs),
+		.telling = known.n && first,
 	};
 }
 

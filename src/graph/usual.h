@@ -8,7 +8,10 @@ struct usual {
 	int64_t duration_ns; /* -1: it never succeeded */
 	int64_t tokens;      /* input, output and cache; -1: never reported */
 	double cost_usd;     /* NaN: never reported */
+	bool telling;        /* it succeeded, and an agent by the provider that is asked first: what it used tells what it will use. Else the two are not known */
 };
+
+/* Of an agent only as long as who answered last may serve it. */
 
 struct usual usual_of(const struct task *t);
 /* How long it takes: as it usually did, or a guess by its kind; 0: a group. */

@@ -48,8 +48,8 @@ void budget_recall(struct sched *s)
 	s->usual_by_agent = (struct map){0};
 	for (size_t i = 0; limited(&s->c->budget) && i < g->tasks.n; i++) {
 		const struct task *t = g->tasks.p[i];
-		struct usual u = t->agent ? usual_of(t) : (struct usual){.duration_ns = -1};
-		if (u.duration_ns >= 0)
+		struct usual u = t->agent ? usual_of(t) : (struct usual){.telling = false};
+		if (u.telling)
 			add_to(s, &s->usual_by_agent, t->agent, u.cost_usd, u.tokens);
 	}
 }
@@ -70,7 +70,7 @@ static const struct spent *of_agent(const struct map *by_agent, const struct tas
 /* Has anybody seen what a call of this kind takes, or that it does not tell? */
 static bool known(const struct sched *s, const struct task *t)
 {
-	if (usual_of(t).duration_ns >= 0)
+	if (usual_of(t).telling)
 		return true;
 	return t->agent && (map_get(&s->spent_by_agent, t->agent->name) || map_get(&s->usual_by_agent, t->agent->name));
 }
@@ -225,9 +225,11 @@ void budget_count(struct job *j)
 	warn_own(j, a->cost_usd, tokens);
 }
 
-/* The oldest sample gives way. */
+/* The oldest sample gives way, and all that are of another provider. */
 static void add_sample(struct taken *t, const struct job *j)
 {
+	if (j->provider && !str_eq(j->taken_with, j->provider->name))
+		t->n = 0;
 	if (t->n == TAKEN_SAMPLES)
 		memmove(&t->of[0], &t->of[1], --t->n * sizeof t->of[0]);
 	t->of[t->n].duration_ns = j->took_ns;

@@ -441,6 +441,8 @@ struct job *job_make(struct sched *s, struct task *t)
 	j->last_first_byte_ns = -1;
 	if (t->id < s->c->graph->tasks.n)
 		j->taken = usual_taken(s->c->log, s->c->graph->workflow->file, t);
+	if (t->record && t->kind == TASK_AGENT)
+		j->taken_with = arena_copy(&j->arena, t->record->provider);
 	j->timer.self = j;
 	j->hold.fd = j->place.fd = j->group.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};

@@ -127,6 +127,7 @@ struct job {
 	struct spent spent;     /* by its tries that have ended */
 	struct spent kept;      /* of that, what is on record */
 	struct taken taken;     /* before */
+	struct str taken_with;  /* who answered the last of these */
 	int64_t last_first_byte_ns;
 	bool tainted;             /* an input changed while it ran */
 	bool fresh;               /* this try has made its folder */

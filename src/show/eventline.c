@@ -34,6 +34,7 @@ struct eventline {
 	struct gathered gathered;
 	int64_t *told_ns; /* by task id: when what an agent does was told last; 0: never. NULL: of none */
 	size_t n_told;
+	bool begun;
 	size_t done, restored, failed, ignored, fresh, skipped, held, not_run;
 	struct usage usage;
 };
@@ -438,6 +439,7 @@ static void count_end(struct eventline *l, const struct task *t, const struct ou
 
 static void count(struct eventline *l, const struct event *e)
 {
+	l->begun = l->begun || e->kind == EVENT_RUN_BEGIN;
 	l->fresh += (e->kind == EVENT_FOUND_FRESH) + (e->kind == EVENT_RUN_BEGIN ? e->fresh : 0);
 	l->skipped += e->kind == EVENT_SKIPPED;
 	l->held += e->kind == EVENT_HELD;
@@ -472,6 +474,8 @@ enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const str
 void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status)
 {
 	const struct usage *u = &l->usage;
+	if (!l->begun && !signal && !status)
+		return;
 	struct line line = line_begin(l, NULL, "end", b);
 	struct jsonout *o = &line.o;
 	jsonout_word(o, "state", signal ? "interrupted" : status ? "failed" : "done");

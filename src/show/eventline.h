@@ -40,7 +40,7 @@ enum eventline_kind { EVENTLINE_NONE, EVENTLINE_DETAIL, EVENTLINE_FACT };
 enum eventline_kind eventline_add(struct eventline *l, struct sbuf *b, const struct event *e, bool details);
 /* Adds the line of the tasks that were gathered, if there are any. */
 void eventline_gathered(struct eventline *l, struct sbuf *b);
-/* The last line. signal: what ended the run, or 0; status: its exit status. */
+/* The last line. signal: what ended the run, or 0; status: its exit status. Of a run that was given up for another one, before it began and without a fault, there is none. */
 void eventline_end(struct eventline *l, struct sbuf *b, int signal, int status);
 
 #endif

@@ -24,6 +24,7 @@ struct plain_config {
 	bool bare;   /* -O line: live lines are shown as they are, without the name of their task */
 	bool trace;  /* --trace: why each task starts, and what is run */
 	bool color_out, color_err;
+	bool said_more;      /* the command has targets, variables or --provider: without these it would be another one */
 	const char *program; /* "axmake", or "axmake[2]" under make, as make says it */
 };
 

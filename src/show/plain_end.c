@@ -109,7 +109,7 @@ static void add_foot(const struct plain *p, struct sbuf *b)
 	table_counts(b, &p->table, p->fresh);
 	add_elapsed(p, b);
 	add_budget(b, p);
-	table_hints(b, &p->table, p->config.graph, p->mistaken);
+	table_hints(b, &p->table, p->config.graph, p->mistaken, p->config.said_more);
 	if (p->spending.over)
 		sbuf_lit(b, "  --budget=USD lets a run spend more\n");
 }

@@ -28,10 +28,10 @@ static void print_task(struct sbuf *b, const struct view *v, const struct task *
 	sbuf_char(b, '\n');
 }
 
-/* ", about 2m10s with -j4, about $0.40 (from earlier runs); 2 tasks never ran: time unknown" */
+/* ", about 2m10s with -j4, about $0.40 (from earlier runs); time of 2 tasks unknown" */
 static void print_estimate(struct sbuf *b, const struct play *p)
 {
-	size_t never = 0, agents_never = 0, cached = 0;
+	size_t unknown = 0, unpriced = 0, cached = 0;
 	bool cost_known = false;
 	double cost = 0;
 
@@ -41,16 +41,17 @@ static void print_estimate(struct sbuf *b, const struct play *p)
 		cached += play_restores(p, t);
 		if (play_restores(p, t))
 			continue;
-		never += !t->record;
-		agents_never += !t->record && t->kind == TASK_AGENT;
-		double usd = t->kind == TASK_AGENT ? usual_of(t).cost_usd : NAN;
+		struct usual usual = usual_of(t);
+		unknown += usual.duration_ns < 0;
+		unpriced += usual.duration_ns < 0 && t->kind == TASK_AGENT;
+		double usd = t->kind == TASK_AGENT ? usual.cost_usd : NAN;
 
 		if (!isnan(usd)) {
 			cost_known = true;
 			cost += usd;
 		}
 	}
-	if (never + cached < p->starts.n) {
+	if (unknown + cached < p->starts.n) {
 		sbuf_lit(b, ", about ");
 		clock_duration(b, p->now_ns);
 		sbuf_lit(b, " with -j");
@@ -62,11 +63,11 @@ static void print_estimate(struct sbuf *b, const struct play *p)
 		}
 		sbuf_lit(b, " (from earlier runs)");
 	}
-	if (!never)
+	if (!unknown)
 		return;
-	sbuf_lit(b, "; ");
-	phrase_count(b, never, "task");
-	sbuf_printf(b, " never ran: time%s unknown", agents_never ? " and cost" : "");
+	sbuf_printf(b, "; time%s of ", unpriced ? " and cost" : "");
+	phrase_count(b, unknown, "task");
+	sbuf_lit(b, " unknown");
 }
 
 /* Tasks that count: groups do not. */

@@ -271,7 +271,16 @@ static const char *again(const struct table *t, bool mistaken)
 	return t->states[ROW_HELD].n && !t->states[ROW_FAILED].n ? "then goes on with it" : "tries again; what is done stays done";
 }
 
-void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken)
+/* The same again. What was said may be a secret: it is not repeated. */
+static void hint_again(struct sbuf *b, const struct graph *g, bool said_more, const char *options, const char *meaning)
+{
+	if (said_more)
+		sbuf_printf(b, "  the same command%s%s   %s\n", *options ? " with" : "", options, meaning);
+	else
+		hint(b, g, options, STR_NONE, meaning);
+}
+
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken, bool said_more)
 {
 	for (size_t i = 0; i < t->states[ROW_HELD].rows.n && i < MOST_HELD_HINTS; i++)
 		hint(b, g, " --approve ", t->states[ROW_HELD].rows.p[i].task->name, "lets it run");
@@ -284,9 +293,9 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, b
 		break;
 	}
 	if (keep_going_helps(t))
-		hint(b, g, " -k", STR_NONE, "goes on with all that needs nothing that failed");
+		hint_again(b, g, said_more, " -k", "goes on with all that needs nothing that failed");
 	struct sbuf options = {0};
 	add_anew(&options, t);
-	hint(b, g, options.n ? options.p : "", STR_NONE, again(t, mistaken));
+	hint_again(b, g, said_more, options.n ? options.p : "", again(t, mistaken));
 	sbuf_free(&options);
 }

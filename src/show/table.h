@@ -46,6 +46,6 @@ void table_rows(struct sbuf *b, const struct table *t, const struct graph *g, bo
 /* "3 failed, 80 not run, 17 done, 7 up to date": what is not 0. */
 void table_counts(struct sbuf *b, const struct table *t, size_t fresh);
 /* What to type next, a line each. mistaken: there are mistakes in the workflow, and they were said. */
-void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken);
+void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, bool mistaken, bool said_more);
 
 #endif

@@ -144,7 +144,7 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 	if (err && err != ENOENT)
 		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
 	if (err)
-		complain(t, t->record ? STR("printed nothing") : STR("has no log: it never ran here, or printed nothing"));
+		complain(t, t->record ? STR("printed nothing") : STR("has no log: it printed nothing, or never ran here"));
 	note_tries(v->arena, t, start, dir, tries);
 	return !err;
 }

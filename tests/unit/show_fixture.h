@@ -116,6 +116,13 @@ static inline struct task_record *add_record(struct fixture *f, struct task *t, 
 	r->input_tokens = r->output_tokens = -1;
 	r->cost_usd = usd;
 	t->record = r;
+	if (t->kind == TASK_AGENT) { /* who answered may be asked again */
+		struct provider *p = arena_new(&f->a, struct provider), **providers = arena_array(&f->a, struct provider *, 1);
+		p->name = r->provider = STR("offline");
+		*providers = p;
+		t->providers = providers;
+		t->n_providers = 1;
+	}
 	return r;
 }
 

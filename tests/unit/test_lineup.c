@@ -146,12 +146,14 @@ static void agents_are_held_by_their_own_limit(void **state)
 	struct lineup_limits two_agents = {.slots = 9, .agents = 2};
 	s->tasks[0].kind = TASK_AGENT;
 	assert_false(lineup(&s->g, two_agents, all, s)); /* scripts are not */
-	for (size_t i = 0; i < s->g.tasks.n; i++)
+	struct provider any_calls = {.max_concurrent = 0}, one_call = {.max_concurrent = 1}, *many[] = {&any_calls}, *one[] = {&one_call};
+	for (size_t i = 0; i < s->g.tasks.n; i++) {
 		s->tasks[i].kind = TASK_AGENT;
+		s->tasks[i].providers = many;
+		s->tasks[i].n_providers = 1;
+	}
 	assert_true(lineup(&s->g, two_agents, all, s));
-	struct provider one_call = {.max_concurrent = 1}, *providers[] = {&one_call};
-	s->tasks[0].providers = providers;
-	s->tasks[0].n_providers = 1;
+	s->tasks[0].providers = one;
 	assert_false(lineup(&s->g, two_agents, all, s));
 	end(s);
 }

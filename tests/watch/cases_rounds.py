@@ -97,6 +97,31 @@ tasks:
         equal(w.ran(), ["all", "all"])
 
 
+def a_look_that_finds_nothing_after_a_round_hides_not_that_it_watches(box):
+    """What comes during a round and matches nothing is looked at behind it, and nothing is said of that look: but that the round was the last is."""
+    flow = """\
+tasks:
+  - name: all
+    inputs: ["src/*.c"]
+    run: |
+      echo all >> ../ran; touch ../begun
+      until [ -e go ]; do sleep 0.02; done
+"""
+    write(box.path("root", "src", "a.c"), "a\n")
+    write(box.path("root", "go"), "")
+    with Watch(box, "-j2", workflow=flow) as w:
+        w.idle()
+        os.remove(w.path("go"))
+        os.remove(box.path("begun"))
+        w.put("src/a.c", "b\n")
+        wait_for(lambda: os.path.exists(box.path("begun")), "the task has begun")
+        os.symlink("me@here.1", w.path("src/.#a.c"))
+        os.remove(w.path("src/.#a.c"))
+        w.put("go", "")
+        w.round("src/a.c")
+        equal(w.ran(), ["all", "all"])
+
+
 def a_file_that_comes_while_the_task_runs_that_lists_its_folder(box):
     """When the task has ended, its folder is listed again: the file is known then, and as it stands."""
     flow = """\
