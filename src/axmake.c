@@ -231,6 +231,7 @@ static int run(struct program *g, int argc, char **argv)
 	const char *level = getenv("MAKELEVEL");
 	g->name = level && atoi(level) > 0 ? arena_printf(&g->arena, "axmake[%d]", atoi(level)).p : "axmake";
 	options_parse(&g->options, &g->arena, p->diag, argc, argv, getenv("AXMAKEFLAGS"), getenv("MAKEFLAGS"));
+	g->said_more = g->options.targets.n || g->options.vars.n || g->options.provider.n;
 	g->inherited = g->options.has_auth ? jobserver_inspect(g->options.auth) : (struct jobserver_inherited){0};
 	os_cloexec_all();
 	if (!program_report(g))

@@ -156,7 +156,7 @@ static struct plain *open_plain(const struct program *g)
 		.live = o->sync != SYNC_TARGET,
 		.bare = o->sync == SYNC_LINE,
 		.trace = o->trace,
-		.said_more = o->targets.n || o->vars.n || o->provider.n,
+		.said_more = g->said_more,
 		.color_out = program_colored(g, STDOUT_FILENO),
 		.color_err = program_colored(g, STDERR_FILENO),
 		.program = g->name,

@@ -21,6 +21,7 @@ struct program {
 	struct options options;
 	struct project project;
 	struct jobserver_inherited inherited;
+	bool said_more; /* the command has targets, variables or --provider; what settings say is in the folder */
 	bool follow; /* output of tasks is to be heard of as it comes */
 	struct followed *followed; /* followed.h; NULL: nobody follows by a file */
 	struct round *round; /* of a watch; else NULL */
