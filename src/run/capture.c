@@ -69,6 +69,24 @@ static void take(struct capture *c, enum stream s, const char *p, size_t n)
 		c->on_data(c->self, s, p, n);
 }
 
+/* At most `most` bytes of a stream, by a buffer of somebody's; <= 0: there are none now. */
+typedef ssize_t read_into(struct capture *c, enum stream s, char *buf, size_t most);
+
+static ssize_t read_large(struct capture *c, enum stream s, read_into *into) __attribute__((noinline));
+static ssize_t read_large(struct capture *c, enum stream s, read_into *into)
+{
+	char buf[PIECE - SMALL];
+	return into(c, s, buf, sizeof buf);
+}
+
+/* One piece. Each page of a buffer that is touched costs more than a call, and its guard against a clash touches them all: what is short needs no large one. */
+static ssize_t read_piece(struct capture *c, enum stream s, read_into *into)
+{
+	char buf[SMALL];
+	ssize_t n = into(c, s, buf, sizeof buf), more = n == (ssize_t)sizeof buf ? read_large(c, s, into) : 0;
+	return more > 0 ? n + more : n;
+}
+
 /* Pipes */
 
 static void close_side(struct capture *c, enum stream s)
@@ -101,19 +119,9 @@ static ssize_t read_pipe_into(struct capture *c, enum stream s, char *buf, size_
 	return n;
 }
 
-static ssize_t read_large_pipe(struct capture *c, enum stream s) __attribute__((noinline));
-static ssize_t read_large_pipe(struct capture *c, enum stream s)
-{
-	char buf[PIECE - SMALL];
-	return read_pipe_into(c, s, buf, sizeof buf);
-}
-
-/* Each page of a buffer that is touched costs more than a call, and its guard against a clash touches them all: what is short needs no large one. */
 static ssize_t read_pipe(struct capture *c, enum stream s)
 {
-	char buf[SMALL];
-	ssize_t n = read_pipe_into(c, s, buf, sizeof buf), more = n == (ssize_t)sizeof buf ? read_large_pipe(c, s) : 0;
-	return more > 0 ? n + more : n;
+	return read_piece(c, s, read_pipe_into);
 }
 
 /* One piece a turn, so that a flood leaves the others their turn. */
@@ -173,7 +181,7 @@ static void drain_pipe(struct capture *c, enum stream s)
 /* Files */
 
 /* One piece of at most `most` bytes of room; 0: nothing more now. */
-static ssize_t read_into(struct capture *c, enum stream s, char *buf, size_t most)
+static ssize_t read_file_into(struct capture *c, enum stream s, char *buf, size_t most)
 {
 	int fd = c->kept.fd[s];
 	for (;;) {
@@ -193,19 +201,9 @@ static ssize_t read_into(struct capture *c, enum stream s, char *buf, size_t mos
 	}
 }
 
-static ssize_t read_large(struct capture *c, enum stream s) __attribute__((noinline));
-static ssize_t read_large(struct capture *c, enum stream s)
-{
-	char buf[PIECE - SMALL];
-	return read_into(c, s, buf, sizeof buf);
-}
-
-/* One piece; 0: nothing more now. */
 static ssize_t read_file(struct capture *c, enum stream s)
 {
-	char buf[SMALL];
-	ssize_t n = read_into(c, s, buf, sizeof buf);
-	return n < (ssize_t)sizeof buf ? n : n + read_large(c, s);
+	return read_piece(c, s, read_file_into);
 }
 
 /* A piece of each; what is left has its turn after the others. */
