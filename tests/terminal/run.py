@@ -401,8 +401,11 @@ def the_time_left_is_told_when_it_is_known(box):
         t.type("axmake -s")
         t.wait(r"^\$$")
         t.go("again")
+        begin = time.monotonic()
         t.type("clear; X=2 axmake")
         t.wait(r"^0/2 done  1 running  about [23]s left$")
+        shown_s = int(re.search(r"^a  run   0:0([1-9])", t.wait(r"^a  run   0:0[1-9]"), re.MULTILINE).group(1))
+        check(time.monotonic() - begin >= shown_s, shown_s)
         t.key("C-c")
 
 
