@@ -268,16 +268,16 @@ static void on_close(struct builder *b)
 	assert(b->depth); /* the library closes what it has opened */
 	struct frame f = b->frames[--b->depth];
 	size_t n = b->pending.n - f.base;
+	struct node **within = n ? b->pending.p + f.base : NULL;
 
-	assert(f.node);
+	assert(f.node && (!n || within));
 	if (f.node->kind == NODE_MAP) {
-		yaml_map_finish(b->a, b->d, f.node, b->pending.p + f.base, n);
+		yaml_map_finish(b->a, b->d, f.node, within, n);
 	} else {
 		f.node->items = arena_array(b->a, struct node *, n);
 		f.node->n = n;
-		assert(!n || b->pending.p);
 		if (n)
-			memcpy(f.node->items, b->pending.p + f.base, n * sizeof *f.node->items);
+			memcpy(f.node->items, within, n * sizeof *f.node->items);
 	}
 	b->pending.n = f.base;
 	if (f.anchor) {

@@ -14,7 +14,7 @@ enum {
 	COMPACT_LIVE = 3,        /* written anew when less than one in so many bytes counts */
 };
 
-static const uint64_t FAR = UINT64_C(1) << 48; /* records that no log comes to */
+static const uint64_t FAR = UINT64_C(1) << 48; /* records that no log comes to: nor are there so many numbers between two */
 
 /* How many tasks and files a whole log holds at most, by what its frames say of themselves. */
 static void reserve(struct log *l)
@@ -34,11 +34,8 @@ static void reserve(struct log *l)
  * could ever lie between two: behind the highest number of all nothing could follow. */
 static bool is_younger(const struct log *l, struct str payload)
 {
-	struct reader r = reader_of(payload);
-	uint64_t seq;
+	uint64_t seq = record_seq(payload);
 
-	reader_u8(&r);
-	seq = reader_u64(&r);
 	return seq > l->ix.seq && seq - l->ix.seq < FAR;
 }
 
@@ -55,6 +52,15 @@ static struct frame_scan load(struct log *l)
 	return s;
 }
 
+/* Where the numbers between `from` and `to` went with what does not count any more, frames of no files lead there: a reader takes none that is FAR ahead. */
+static void bridge(struct sbuf *b, uint64_t from, uint64_t to)
+{
+	while (to - from >= FAR) {
+		from += FAR - 1;
+		held_put_none(b, from);
+	}
+}
+
 /* All that counts, as a log. */
 static void write_live(struct log *l, struct sbuf *b)
 {
@@ -62,10 +68,17 @@ static void write_live(struct log *l, struct sbuf *b)
 	const unsigned char **frames;
 	size_t n = log_index_live(&l->ix, &frames);
 	const struct map_entry *e;
+	uint64_t seq = 0;
 
 	sbuf_reserve(b, l->ix.live + HELD_FRAME);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		uint64_t next = record_seq(frame_payload(frames[i]));
+
+		bridge(b, seq, next);
 		sbuf_str(b, frame_whole(frames[i]));
+		seq = next;
+	}
+	bridge(b, seq, l->ix.seq);
 	free(frames);
 	held_index(&l->held, &l->ix, &l->file);
 	for (size_t i = 0; (e = map_next(&l->ix.files, &i));)
@@ -120,8 +133,7 @@ static bool is_other_version(const struct log *l)
 	       l->data[FRAME_MAGIC_SIZE - 1] != frame_magic[FRAME_MAGIC_SIZE - 1];
 }
 
-/* Frees all but the arena's. */
-static void release(struct log *l)
+void log_release(struct log *l)
 {
 	logfile_close(&l->file);
 	logfile_unload(l->data, l->data_n);
@@ -135,7 +147,7 @@ static void release(struct log *l)
 static struct log *fail(struct log *l, const char *what, int err, struct str *note)
 {
 	*note = arena_printf(l->arena, "cannot %s: %s", what, os_error(err));
-	release(l);
+	log_release(l);
 	return NULL;
 }
 
@@ -259,64 +271,6 @@ int log_sync(struct log *l)
 	return err ? err : logfile_sync(&l->file);
 }
 
-/* A frame of the file, in the arena; STR_NONE: there is none. */
-static struct str read_frame(struct log *l, struct log_place place)
-{
-	struct frame_scan s;
-	struct str payload;
-	char *p;
-
-	if (place.n < FRAME_EXTRA || place.at > l->file.size || place.n > l->file.size - place.at)
-		return STR_NONE;
-	p = arena_text(l->arena, place.n);
-	if (logfile_read(&l->file, place.at, p, place.n))
-		return STR_NONE;
-	s = frame_scan_of(p, place.n);
-	return frame_next(&s, &payload) && payload.p == p + FRAME_HEAD && payload.n + FRAME_EXTRA == place.n ? payload : STR_NONE;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	uint64_t x = ((const struct log_place *)a)->at, y = ((const struct log_place *)b)->at;
-
-	return (x > y) - (x < y);
-}
-
-/* As they stand in the file: a task that got another's name takes from that one only what was before. */
-static const struct log_place *in_order(struct arena *a, const struct log_place *places, size_t n)
-{
-	struct log_place *sorted = arena_array(a, struct log_place, n);
-
-	if (!n)
-		return NULL;
-	memcpy(sorted, places, n * sizeof *places);
-	qsort(sorted, n, sizeof *sorted, by_place);
-	return sorted;
-}
-
-struct log *log_open_sparse(struct arena *a, int store_fd, const struct log_place *places, size_t n, uint64_t seq)
-{
-	struct log *l = arena_new(a, struct log);
-	const struct log_place *at = in_order(a, places, n);
-	int err;
-	bool well;
-
-	*l = (struct log){.arena = a, .ix = log_index_of(a), .sparse = true};
-	well = logfile_open(&l->file, store_fd, false, &err) == LOGFILE_OPEN;
-	log_index_reserve(&l->ix, n, 0);
-	for (size_t i = 0; i < n && well; i++) {
-		struct str payload = read_frame(l, at[i]);
-
-		well = payload.p && log_index_apply(&l->ix, payload, at[i].at) && l->ix.seq <= seq;
-	}
-	l->ix.seq = seq;
-	l->ix.boot = boot_id();
-	if (well)
-		return l;
-	release(l);
-	return NULL;
-}
-
 struct log *log_in_memory(struct arena *a)
 {
 	struct log *l = arena_new(a, struct log);
@@ -354,48 +308,8 @@ int log_close(struct log *l)
 	/* A failure to write it anew costs nothing but room: the old one stands, and the next run tries again. */
 	if (is_due(l))
 		rewrite(l);
-	release(l);
+	log_release(l);
 	return err;
-}
-
-uint64_t log_seq(const struct log *l)
-{
-	return l->ix.seq;
-}
-
-uint64_t log_task_seq(const struct log *l)
-{
-	return l->ix.task_seq;
-}
-
-uint64_t log_size(const struct log *l)
-{
-	return l->file.size;
-}
-
-static struct log_place place_of(const unsigned char *payload, uint32_t at)
-{
-	return payload && at ? (struct log_place){at - 1, (uint32_t)frame_whole(payload).n} : (struct log_place){0};
-}
-
-static bool is_alone(const struct log_task *t)
-{
-	return !t->start && !t->failed && !t->rejected && !t->asked && !t->approved && !t->notes;
-}
-
-void log_each_place(struct log *l, struct str workflow, void (*fn)(void *self, struct str name, const struct log_places *p), void *self)
-{
-	for (size_t i = 0; i < l->ix.all.n; i++) {
-		const struct log_task *t = l->ix.all.p[i];
-		struct record_head h;
-		struct reader r;
-
-		if (!log_index_belongs(t, workflow))
-			continue;
-		r = reader_of(frame_payload(t->done));
-		record_head(&r, &h);
-		fn(self, h.name, &(struct log_places){place_of(t->done, t->done_at), place_of(t->taken, t->taken_at), is_alone(t) && (!t->taken || t->taken_at)});
-	}
 }
 
 bool log_damaged(const struct log *l)

@@ -31,4 +31,7 @@ struct log {
 /* Writes what is held back: the boot, and hashes of files. 0 or errno. */
 int log_flush(struct log *l);
 
+/* Frees all but the arena's. */
+void log_release(struct log *l);
+
 #endif

@@ -41,6 +41,16 @@ void held_frames(const struct log_held *h, struct log_index *ix, struct sbuf *b)
 	held_put_frames(ix, b, sbuf_view(&h->entries));
 }
 
+void held_put_none(struct sbuf *b, uint64_t seq)
+{
+	size_t start = frame_begin(b);
+
+	bytes_put_u8(b, RECORD_FILES);
+	bytes_put_u64(b, seq);
+	bytes_put_u32(b, 0);
+	frame_end(b, start);
+}
+
 /* The entries of a piece of memory that stays. */
 static void index_entries(struct log_index *ix, struct reader r)
 {

@@ -33,5 +33,7 @@ void held_free(struct log_held *h);
 
 /* Adds frames of entries that lie behind each other. */
 void held_put_frames(struct log_index *ix, struct sbuf *b, struct str entries);
+/* Adds a frame of no entry, which has only a number. */
+void held_put_none(struct sbuf *b, uint64_t seq);
 
 #endif

@@ -346,8 +346,7 @@ const struct task_record *log_index_success(struct log_index *ix, struct log_tas
 
 static int by_seq(const void *a, const void *b)
 {
-	/* Behind the type's byte. */
-	uint64_t x = bytes_u64(*(const unsigned char *const *)a + 1), y = bytes_u64(*(const unsigned char *const *)b + 1);
+	uint64_t x = record_seq(frame_payload(*(const unsigned char *const *)a)), y = record_seq(frame_payload(*(const unsigned char *const *)b));
 
 	return (x > y) - (x < y);
 }

@@ -183,6 +183,14 @@ void record_fill_entry(char *p, struct str path, const struct file_stat *st, str
 		memcpy(p + ENTRY_FIXED, path.p, path.n);
 }
 
+uint64_t record_seq(struct str payload)
+{
+	struct reader r = reader_of(payload);
+
+	reader_u8(&r);
+	return reader_u64(&r);
+}
+
 size_t record_files(struct str payload)
 {
 	struct reader r = reader_of(payload);

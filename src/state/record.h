@@ -53,6 +53,8 @@ bool record_taken(struct reader *r, struct taken *t);
 /* One file's entry: path's length u32, then ENTRY_FIXED bytes less these four, then the path. */
 enum { ENTRY_FIXED = 4 + 5 * 8 + 16 };
 void record_fill_entry(char *p, struct str path, const struct file_stat *st, struct hash128 h); /* ENTRY_FIXED + path.n bytes */
+/* The number that a payload of any type has behind its type; 0: it is too short. */
+uint64_t record_seq(struct str payload);
 /* The number of entries that a payload says it has, as far as there can be so many; 0 for other types. */
 size_t record_files(struct str payload);
 /* The next entry of a RECORD_FILES payload: its first byte, and its path; NULL when there is none. */

@@ -119,17 +119,23 @@ static void a_frame_that_comes_again_brings_nothing_back(void **state)
 	assert_int_equal(log_close(l), 0);
 }
 
+static void put_start(struct sbuf *bytes, uint64_t seq)
+{
+	size_t start = frame_begin(bytes);
+
+	record_put_head(bytes, RECORD_START, seq, WF, STR("a"));
+	for (int i = 0; i < 3; i++)
+		bytes_put_u64(bytes, 7);
+	frame_end(bytes, start);
+}
+
 static void a_number_that_nothing_could_follow_is_no_record_s(void **state)
 {
 	struct box *b = *state;
 	struct sbuf bytes = {0};
-	size_t start = frame_begin(&bytes);
 	struct log *l;
 
-	record_put_head(&bytes, RECORD_START, UINT64_MAX - 1, WF, STR("a"));
-	for (int i = 0; i < 3; i++)
-		bytes_put_u64(&bytes, 7);
-	frame_end(&bytes, start);
+	put_start(&bytes, UINT64_MAX - 1);
 	set_content(b, "log", sbuf_view(&bytes));
 	sbuf_free(&bytes);
 	l = open_log(b, false);
@@ -139,6 +145,28 @@ static void a_number_that_nothing_could_follow_is_no_record_s(void **state)
 	l = open_log(b, true);
 	assert_false(log_damaged(l));
 	assert_done(l, STR("a"), 1);
+	assert_int_equal(log_close(l), 0);
+}
+
+static void what_went_leaves_no_gap_that_cannot_be_read(void **state)
+{
+	struct box *b = *state;
+	struct sbuf bytes = {0};
+	struct log *l;
+
+	for (uint64_t i = 1; i <= 9; i++)
+		put_start(&bytes, i * ((UINT64_C(1) << 48) - 1));
+	sbuf_lit(&bytes, "damage");
+	set_content(b, "log", sbuf_view(&bytes));
+	sbuf_free(&bytes);
+	l = open_log(b, false);
+	assert_true(log_damaged(l) && log_open_start(l, WF, STR("a")).open);
+	done(l, STR("b"), 1);
+	assert_int_equal(log_close(l), 0);
+	l = open_log(b, true);
+	assert_false(log_damaged(l));
+	assert_true(log_open_start(l, WF, STR("a")).open);
+	assert_done(l, STR("b"), 1);
 	assert_int_equal(log_close(l), 0);
 }
 
@@ -480,6 +508,7 @@ int main(void)
 	    IN_BOX(an_inverted_byte_costs_its_own_frame_only),
 	    IN_BOX(a_frame_that_comes_again_brings_nothing_back),
 	    IN_BOX(a_number_that_nothing_could_follow_is_no_record_s),
+	    IN_BOX(what_went_leaves_no_gap_that_cannot_be_read),
 	    IN_BOX(a_lost_frame_brings_back_the_success_before_it),
 	    IN_BOX(garbage_between_and_behind_frames_is_passed_over),
 	    IN_BOX(senseless_payloads_with_good_checksums_do_no_harm),
