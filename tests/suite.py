@@ -86,8 +86,8 @@ class Box:
 def write(path, text, mode=0o644):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), mode)  # not by its name: who waits for it may have removed it
         f.write(text)
-    os.chmod(path, mode)
 
 
 def read(path):
