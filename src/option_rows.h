@@ -59,8 +59,12 @@ void option_add_report(struct parse *p, const struct row *row, struct str value)
 
 /* The name that is shown, without dashes. */
 struct str option_name(const struct row *row);
+/* Takes the next long name from a row's; false: there is none. */
+bool option_next_name(const char **names, struct str *name);
 /* By any of its whole long names; NULL: there is none. */
 const struct row *option_named(struct str name);
+/* By what one option's names alone begin with; NULL after an error. */
+const struct row *option_of_prefix(struct parse *p, struct str prefix);
 /* The values that the option, which takes one, would take; none where it does not know them by name. */
 void option_choices(const struct row *row, struct arena *a, struct choices *all);
 /* -lLOAD of MAKEFLAGS. What no make could have written is passed over. */

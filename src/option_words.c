@@ -7,56 +7,10 @@
 #include "load/value.h"
 #include "option_rows.h"
 
-/* The next of a row's long names. */
-static bool next_name(const char **names, struct str *name)
-{
-	struct str rest = str_of(*names);
-
-	*name = str_sub(rest, 0, str_find(rest, STR(" "), 0));
-	*names += name->n < rest.n ? name->n + 1 : name->n;
-	return name->n > 0;
-}
-
 static const struct row *row_of_letter(char letter)
 {
 	for (size_t i = 0; letter && i < option_rows_n; i++)
 		if (option_rows[i].letter == letter)
-			return &option_rows[i];
-	return NULL;
-}
-
-struct str option_name(const struct row *row)
-{
-	const char *names = row->names;
-	struct str name;
-
-	next_name(&names, &name);
-	return name;
-}
-
-static bool is_among(const char *names, struct str wanted)
-{
-	for (const char *end; *names; names = *end ? end + 1 : end) {
-		end = strchrnul(names, ' ');
-		if (*names == *wanted.p && (size_t)(end - names) == wanted.n && !memcmp(names, wanted.p, wanted.n))
-			return true;
-	}
-	return false;
-}
-
-static bool is_first(const char *names, struct str wanted)
-{
-	return *names == *wanted.p && !strncmp(names, wanted.p, wanted.n) && (!names[wanted.n] || names[wanted.n] == ' ');
-}
-
-/* Most are called by their first name, for which no row has to be read to its end. */
-const struct row *option_named(struct str wanted)
-{
-	for (size_t i = 0; wanted.n && i < option_rows_n; i++)
-		if (is_first(option_rows[i].names, wanted))
-			return &option_rows[i];
-	for (size_t i = 0; wanted.n && i < option_rows_n; i++)
-		if (is_among(option_rows[i].names, wanted))
 			return &option_rows[i];
 	return NULL;
 }
@@ -85,34 +39,6 @@ static void apply(struct parse *p, const struct row *row, struct str value)
 	row->set(p, row, value);
 	if (p->from != FROM_SETTINGS)
 		p->o->given |= bits_of(row);
-}
-
-/* An abbreviation's row, or NULL after an error. */
-static const struct row *row_of_prefix(struct parse *p, struct str prefix)
-{
-	struct suggestion near = {.wanted = arena_printf(p->arena, "--%.*s", STR_ARG(prefix))};
-	const struct row *found = NULL;
-	struct str first = STR_NONE, name;
-
-	for (size_t i = 0; i < option_rows_n; i++)
-		for (const char *names = option_rows[i].names; next_name(&names, &name);) {
-			suggestion_offer(&near, arena_printf(p->arena, "--%.*s", STR_ARG(name)));
-			if (!str_starts(name, prefix) || !prefix.n || found == &option_rows[i])
-				continue;
-			if (found) {
-				diag_error(p->diag, p->at, NULL, "'--%.*s' may be '--%.*s' or '--%.*s'", STR_ARG(prefix),
-				           STR_ARG(first), STR_ARG(name));
-				return NULL;
-			}
-			found = &option_rows[i];
-			first = name;
-		}
-	if (!found) {
-		const char *hint = diag_did_you_mean(p->diag, &near);
-
-		diag_error(p->diag, p->at, hint ? hint : "axmake --help=all lists them", "unknown option '--%.*s'", STR_ARG(prefix));
-	}
-	return found;
 }
 
 static bool is_number(struct str s)
@@ -144,7 +70,7 @@ static void read_long(struct parse *p, struct str word)
 
 	p->spelled = str_sub(word, 0, eq);
 	if (!row)
-		row = row_of_prefix(p, name);
+		row = option_of_prefix(p, name);
 	if (!row)
 		return;
 	if (row->arg == ARG_NONE && value.p) {
@@ -299,7 +225,7 @@ static void report_setting(struct diag *d, const struct setting *s)
 	struct str name;
 
 	for (size_t i = 0; i < option_rows_n; i++)
-		for (const char *names = option_rows[i].names; option_rows[i].where & IN_SETTINGS && next_name(&names, &name);)
+		for (const char *names = option_rows[i].names; option_rows[i].where & IN_SETTINGS && option_next_name(&names, &name);)
 			suggestion_offer(&near, name);
 	diag_error(d, s->name.at, diag_did_you_mean(d, &near), "unknown setting '%.*s'", STR_ARG(s->name.s));
 }

@@ -57,8 +57,6 @@ static const struct provider *provider_meant(const struct builder *b, struct str
 
 static void unknown_provider(struct builder *b, struct text name)
 {
-	if (!name.at.source && b->provider_told++)
-		return; /* of --provider or a setting: once, not for each task */
 	struct suggestion s = {.wanted = name.s};
 	const struct provider *meant = provider_meant(b, name.s);
 	if (meant)
@@ -66,6 +64,8 @@ static void unknown_provider(struct builder *b, struct text name)
 	for (size_t i = 0; !meant && i < b->c->rules->provider_list.n; i++)
 		suggestion_offer(&s, b->c->rules->provider_list.p[i]->name);
 	const char *near = diag_did_you_mean(b->d, &s);
+	if (str_find(name.s, STR(" #"), 0) < name.s.n)
+		near = "' ;' starts a comment within a line of INI; '#' does so at a line's beginning alone";
 	diag_error(b->d, name.at, near ? near : diag_hint(b->d, "define [provider %.*s] in axmake.ini; ax list providers shows those that are there", STR_ARG(name.s)), "unknown provider '%.*s'",
 		   STR_ARG(name.s));
 }
@@ -85,17 +85,17 @@ static void unknown_agent(struct builder *b, const struct text *name)
 		   STR_ARG(name->s));
 }
 
-/* Names in a list like "mine, other", added where the policy allows them. */
-static void add_named(struct builder *b, struct text list, struct provider_list *out)
+/* Names in a list like "mine, other", added where the policy allows them. What is wrong in a list that is for all tasks is told once. */
+static void add_named(struct builder *b, struct text list, bool for_all, struct provider_list *out)
 {
 	for (size_t at = 0; at <= list.s.n;) {
 		size_t end = str_find(list.s, STR(","), at);
 		struct str name = str_trim(str_sub(list.s, at, end));
 		struct provider *p = rules_provider(b->c->rules, name);
-		if (!p)
-			unknown_provider(b, (struct text){.s = name, .at = list.at});
-		else
+		if (p)
 			add_one(b, p, out);
+		else if (!for_all || !b->provider_told++)
+			unknown_provider(b, (struct text){.s = name, .at = list.at});
 		at = end + 1;
 	}
 }
@@ -134,14 +134,26 @@ void build_prompt_length(struct builder *b, struct task *t)
 			   "prompt of %zu bytes exceeds the %llu bytes that its provider can take", n, (unsigned long long)limit);
 }
 
+/* With the place of the setting that says so, if one does. */
+static struct text default_provider(const struct builder *b)
+{
+	struct text is = {.s = b->c->provider_default};
+	for (size_t i = 0; i < b->c->rules->settings.n; i++) {
+		const struct setting *s = &b->c->rules->settings.p[i];
+		if (str_eq(s->name.s, STR("provider")) && str_eq(s->value.s, is.s))
+			is.at = s->value.at;
+	}
+	return is;
+}
+
 /* The providers that may serve an agent, in order. `own`: of the task itself; absent: none. */
 static struct provider_list providers_for(struct builder *b, const struct agent *agent, struct text own)
 {
 	struct provider_list list = {0};
 	if (b->c->provider.n) {
-		add_named(b, (struct text){.s = b->c->provider}, &list);
+		add_named(b, (struct text){.s = b->c->provider}, true, &list);
 	} else if (own.s.p) {
-		add_named(b, own, &list);
+		add_named(b, own, false, &list);
 	} else if (agent->providers.n) {
 		for (size_t i = 0; i < agent->providers.n; i++) {
 			struct provider *p = rules_provider(b->c->rules, agent->providers.p[i]);
@@ -149,7 +161,7 @@ static struct provider_list providers_for(struct builder *b, const struct agent 
 				add_one(b, p, &list);
 		}
 	} else if (b->c->provider_default.n) {
-		add_named(b, (struct text){.s = b->c->provider_default}, &list);
+		add_named(b, default_provider(b), true, &list);
 	} else {
 		for (size_t i = 0; i < b->c->rules->provider_list.n; i++)
 			add_unnamed(b, rules_provider(b->c->rules, b->c->rules->provider_list.p[i]->name), &list);

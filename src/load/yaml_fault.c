@@ -100,6 +100,18 @@ static struct pos place_of(uint32_t source, struct str text, size_t offset)
 	return (struct pos){source, (uint32_t)c.line + 1, (uint32_t)c.col + 1};
 }
 
+/* A bracket that is open still when a later line goes wrong may be what was forgotten. */
+static void note_open_bracket(struct diag *d, uint32_t source, struct str text, const struct fault *f, const yaml_parser_t *p)
+{
+	struct cursor cursor = {0};
+	size_t offset;
+
+	if (f->where != AT_PROBLEM || !f->context || !str_starts(str_of(f->context), STR("flow ")) || p->context_mark.line == p->problem_mark.line)
+		return;
+	offset = cursor_seek(&cursor, text, p->context_mark.line, p->context_mark.column);
+	diag_note(d, place_of(source, text, offset), "this '%c' is not closed before it", char_at(text, offset));
+}
+
 static void report_syntax(struct diag *d, uint32_t source, struct str text, const yaml_parser_t *p)
 {
 	const struct fault *f = faults, *end = faults + sizeof faults / sizeof *faults;
@@ -121,6 +133,8 @@ static void report_syntax(struct diag *d, uint32_t source, struct str text, cons
 	else
 		diag_error(d, at, fill(d, f->hint, word_at(text, offset), '\0'), "%s",
 		           fill(d, f->message ? f->message : problem, word_at(text, offset), char_at(text, offset)));
+	if (f < end)
+		note_open_bracket(d, source, text, f, p);
 }
 
 /* libyaml gives line 1, column 1 for these, but also the offset. */

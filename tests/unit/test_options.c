@@ -280,7 +280,7 @@ static void mistakes_are_named_with_what_is_near(void **state)
 	    {"-kxk", "unknown option '-x'"},
 	    {"-e", "make has it, axmake does not"},
 	    {"--p", "'--p' may be '--"},
-	    {"--job=4", "'--job' may be '--jobs' or '--jobserver-style'"},
+	    {"--job=4", "'--job' may be '--jobs', '--jobserver-style' or '--jobserver-auth'"},
 	    {"--=x", "unknown option '--'"},
 	    {"-j0", "'-j' wants a number from 1 on, not '0'"},
 	    {"-j4x", "'-j' wants a number from 1 on, not '4x'"},
