@@ -63,29 +63,36 @@ static struct str path_of(struct carry *c, const char *name)
 static bool run(char *const *argv, int out)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = fork(), ended;
+	if (pid < 0)
+		die("cannot fork", os_error(errno));
 	if (pid == 0) {
 		if (out < 0 || dup2(out, 1) >= 0)
 			execvp(argv[0], argv);
 		fprintf(stderr, "axmake-carry: cannot start '%s': %s\n", argv[0], os_error(errno));
 		_exit(127);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
-	return pid > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
+	if (ended < 0)
+		die(argv[0], os_error(errno));
+	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
 /* Of a file, as sha256sum tells it. */
-static bool sum_of(struct carry *c, const char *path, char sum[SHA_HEX + 1])
+static void sum_of(const char *path, char sum[SHA_HEX + 1])
 {
 	char *const argv[] = {(char *)"sha256sum", (char *)"--", (char *)path, NULL};
 	int fd = memfd_create("sum", MFD_CLOEXEC);
-	(void)c;
-	bool ok = fd >= 0 && run(argv, fd) && !lseek(fd, 0, SEEK_SET) && os_read_exactly(fd, sum, SHA_HEX);
+	if (fd < 0)
+		die("cannot keep a checksum", os_error(errno));
+	if (!run(argv, fd))
+		die(path, "its checksum cannot be told");
+	errno = 0;
+	if (lseek(fd, 0, SEEK_SET) || !os_read_exactly(fd, sum, SHA_HEX))
+		die("cannot read a checksum", errno ? os_error(errno) : "it is too short");
 	sum[SHA_HEX] = '\0';
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	close(fd);
 }
 
 /* The archive of what goes there, and the line before all. */
@@ -97,8 +104,9 @@ static void pack(struct carry *c)
 	char *const made[] = {(char *)"tar", (char *)"-rf", (char *)tar, (char *)"-C", (char *)upper, (char *)".", NULL};
 	char sum[SHA_HEX + 1];
 	struct stat st;
-	if (!run(first, -1) || !run(links, -1) || !run(made, -1) || !sum_of(c, tar, sum))
+	if (!run(first, -1) || !run(links, -1) || !run(made, -1))
 		die("cannot pack what goes there", "see above");
+	sum_of(tar, sum);
 	c->archive = open(tar, O_RDONLY | O_CLOEXEC);
 	if (c->archive < 0 || fstat(c->archive, &st))
 		die(tar, os_error(errno));
@@ -106,8 +114,9 @@ static void pack(struct carry *c)
 	for (uint64_t left = c->env; left;) {
 		char piece[PIECE];
 		size_t n = left < PIECE ? (size_t)left : PIECE;
+		errno = 0;
 		if (!os_read_exactly(0, piece, n))
-			die("standard input", "it lacks its variables");
+			die("standard input", errno ? os_error(errno) : "it lacks its variables");
 		sbuf_add(&c->out, piece, n);
 		left -= n;
 	}
@@ -148,6 +157,8 @@ static void fill(struct carry *c)
 			sbuf_add(&c->out, piece, (size_t)n);
 		else if (n < 0 && errno == EINTR)
 			continue;
+		else if (n < 0) /* a half of it would pass for all */
+			die(fd ? "cannot read what goes there" : "standard input", os_error(errno));
 		else if (fd) {
 			close(fd);
 			c->archive = -1;
@@ -161,6 +172,8 @@ static void send_some(struct carry *c)
 	ssize_t n = write(c->to, c->out.p, c->out.n);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n < 0 && errno != EPIPE)
+		die("cannot send what goes there", os_error(errno));
 	if (n < 0) { /* nobody reads on: what was made may come all the same */
 		c->own_done = true;
 		sbuf_clear(&c->out);
@@ -287,7 +300,9 @@ static void talk(struct carry *c)
 		ssize_t n = read(c->from, piece, sizeof piece);
 		if (n > 0)
 			sbuf_add(&c->in, piece, (size_t)n);
-		open = n > 0 || (n < 0 && errno == EINTR);
+		else if (n < 0 && errno != EINTR && errno != EAGAIN)
+			die("cannot read what comes back", os_error(errno));
+		open = n;
 		while (c->at != COMPLETE && takes[c->at](c))
 			;
 	}
@@ -302,7 +317,8 @@ static void unpack(struct carry *c)
 	struct stat st;
 	if (!stat(tar, &st) && !st.st_size)
 		return;
-	if (!sum_of(c, tar, sum) || strcmp(sum, c->sum) != 0)
+	sum_of(tar, sum);
+	if (strcmp(sum, c->sum) != 0)
 		die("what it made", "it came damaged");
 	if (!run(argv, -1))
 		die("what it made", "it cannot be unpacked");
@@ -319,7 +335,7 @@ int main(int argc, char **argv)
 	enum { VIEW = 1, MARK, ENV, ANSWER, WRAP };
 	struct carry c = {.archive = -1, .back = -1};
 	char text[16];
-	int status;
+	int status = 0;
 	if (argc <= WRAP) {
 		fputs("Usage: axmake-carry VIEW MARK ENV ANSWER PROGRAM WORD...\nCalled by axmake for executors with shared_root = no.\n", stderr);
 		return 2;

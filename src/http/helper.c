@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os.h"
 
 enum known helper_known(const struct helper *h, const void *p, size_t n)
 {
@@ -33,6 +34,19 @@ void helper_warn(struct helper *h, const char *fmt, ...)
 	va_end(ap);
 	wire_put_text(&h->out, WIRE_WARNING, sbuf_view(&b), false);
 	sbuf_free(&b);
+}
+
+void helper_fault(struct helper *h, int err)
+{
+	struct str note = h->cache ? cache_note(h->cache) : STR_NONE, where = h->cache ? cache_where(h->cache) : STR_NONE;
+
+	if (h->told_fault || (!note.n && (!err || err == ENOENT)))
+		return;
+	h->told_fault = true;
+	if (note.n)
+		helper_warn(h, "is not used for all that it could be: %.*s", STR_ARG(note));
+	else
+		helper_warn(h, "is not used for all that it could be: cannot use the cache '%.*s': %s", STR_ARG(where), os_error(err));
 }
 
 struct gathering {

@@ -23,7 +23,7 @@ struct helper {
 	size_t waiting_at;
 	struct map known;     /* signature, or an object's SHA-256, as bytes -> enum known */
 	unsigned bad;         /* entries that were damaged or forged */
-	bool told_down, told_bad, told_refused;
+	bool told_down, told_bad, told_refused, told_fault;
 	bool push_ended;      /* nothing more is put */
 	struct cache_traffic traffic;
 };
@@ -41,6 +41,9 @@ void helper_note(struct helper *h, const void *p, size_t n, enum known what);
 
 /* Tells axmake, made for people to read; the server's name stands before it. */
 void helper_warn(struct helper *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Tells, once, what keeps the cache on this machine from giving or taking something: an errno, or what cache_note says. ENOENT is no news: what is not there was removed. */
+void helper_fault(struct helper *h, int err);
 
 /* Says what is to be said to axmake, as far as it listens now. false: it is gone. */
 bool helper_say(struct helper *h);

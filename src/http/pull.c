@@ -80,6 +80,7 @@ static enum turn object_turn(struct request *q)
 	int err = cache_arrival_begin(h->cache, &o->arrival);
 	q->fd = o->arrival.fd;
 	if (err) {
+		helper_fault(h, err);
 		o->pull->failed = true; /* the request is not made; the entry is given up */
 		return TURN_NEVER;
 	}
@@ -91,8 +92,12 @@ static enum turn object_turn(struct request *q)
 static bool store(struct pull *p)
 {
 	struct helper *h = p->h;
-	if (p->failed || !cache_store_bytes(h->cache, p->signature, p->envelope.entry))
+	if (p->failed)
 		return false;
+	if (!cache_store_bytes(h->cache, p->signature, p->envelope.entry)) {
+		helper_fault(h, 0);
+		return false;
+	}
 	h->traffic.entries_got++;
 	h->traffic.bytes_got += p->request.body.n;
 	return true;
@@ -110,7 +115,9 @@ static bool take_object(struct object *o)
 		tell_bad(o->pull, "an object of it has another content than its name says");
 		return false;
 	}
-	if (cache_arrival_keep(o->pull->h->cache, &o->arrival, xxh, size))
+	int err = cache_arrival_keep(o->pull->h->cache, &o->arrival, xxh, size);
+	helper_fault(o->pull->h, err);
+	if (err)
 		return false;
 	o->pull->h->traffic.bytes_got += size;
 	return true;
@@ -129,6 +136,8 @@ static void object_ended(struct request *q)
 	} else if (q->ending == ENDED_BAD) {
 		helper_note(p->h, &o->sha, sizeof o->sha, KNOWN_BAD);
 		tell_bad(p, "an object of it is longer than it says");
+	} else if (q->ending == ENDED_LOCALLY) {
+		helper_fault(p->h, q->local_err);
 	}
 	if (q->ending != ENDED_WELL || (came && !take_object(o)))
 		p->failed = true;
@@ -184,8 +193,10 @@ static bool take_entry(struct pull *p)
 		return false;
 	}
 	/* What is larger than the cache may be could be sent without end. */
-	if (c.bytes > h->config.limit || !cache_store_begin(h->cache, c.bytes + p->request.body.n))
+	if (c.bytes > h->config.limit || !cache_store_begin(h->cache, c.bytes + p->request.body.n)) {
+		helper_fault(h, 0);
 		return false;
+	}
 	p->storing = true;
 	h->storing++;
 	if (c.of.n) {

@@ -125,8 +125,10 @@ static enum turn object_turn(struct request *q)
 		return TURN_LATER;
 	o->there = known == KNOWN_THERE;
 	q->fd = o->there ? -1 : cache_object_fd(o->push->h->cache, o->content.hash, o->content.size);
-	if (q->fd < 0)
+	if (q->fd < 0) {
+		helper_fault(o->push->h, o->there ? 0 : errno);
 		return TURN_NEVER; /* it is there, or gone here since */
+	}
 	helper_note(o->push->h, &o->sha, sizeof o->sha, KNOWN_MOVES);
 	return TURN_NOW;
 }
@@ -136,6 +138,8 @@ static void object_put(struct request *q)
 	struct object *o = q->self;
 	if (q->ending == ENDED_REFUSED)
 		tell_refused(o->push->h, q->status);
+	if (q->ending == ENDED_LOCALLY)
+		helper_fault(o->push->h, q->local_err);
 	bool put = q->fd >= 0 && q->ending == ENDED_WELL;
 	if (put)
 		o->push->h->traffic.bytes_put += q->size;
@@ -169,6 +173,7 @@ static bool name_object(struct object *o)
 	int err = fd < 0 ? errno : digest_fd(fd, helper_meanwhile, o->push->h, &o->sha, &xxh, &size);
 	if (fd >= 0)
 		close(fd);
+	helper_fault(o->push->h, err);
 	if (err || size != o->content.size || !hash_eq(xxh, o->content.hash))
 		return false;
 	sha_hex(&o->sha, hex);
@@ -230,6 +235,7 @@ static void begin(struct helper *h, struct hash128 signature)
 	*p = (struct push){.h = h, .signature = signature};
 	h->pushes++;
 	if (!h->cache || !h->config.push || h->push_ended || h->server.down || !cache_find_bytes(h->cache, &p->arena, signature, &e, &p->file)) {
+		helper_fault(h, 0);
 		end(p, false);
 		return;
 	}

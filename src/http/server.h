@@ -44,6 +44,7 @@ struct request {
 	bool overwrite;  /* PUT: also what stands there */
 	enum ending ending;
 	long status;     /* of the last answer; 0: none came */
+	int local_err;   /* errno, where it ended locally; 0: it never began, or for another reason */
 	struct sbuf body;
 	struct digest digest; /* of what came */
 	/* Private to the server. */
@@ -54,7 +55,6 @@ struct request {
 	unsigned tries;
 	int64_t began_ns, not_before_ns;
 	bool too_long;
-	int local_err;
 	char redirected[200];
 };
 

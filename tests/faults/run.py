@@ -11,7 +11,7 @@ one without a fault and one with nothing to do. Of each is asked:
 - the run after that has nothing to do, nothing half-done is left, and no agent was asked twice for one answer.
 
 Three more faults are played: a read or write that moves one byte only (SHORT, by strike.c, no fault for axmake), and a disk with so many pages or names left (full.py). Those of
-a watch and of the rounds that it forks are told in watched.py, those of axmake-guard in guarded.py.
+a watch and of the rounds that it forks are told in watched.py, those of axmake-guard in guarded.py, those of axmake-http and axmake-carry in helped.py.
 
 --all: every call of every scene with every error, of those that look alike the first and the last, and of them what --only names. --only alone: all that
 it names. Otherwise some of them, by the seed.
@@ -35,6 +35,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import guarded  # noqa: E402
+import helped  # noqa: E402
 import watched  # noqa: E402
 from scenes import SCENES, made  # noqa: E402
 
@@ -58,7 +59,7 @@ ERRORS = {
     "dup2": "EMFILE", "dup3": "EMFILE", "prctl": "EINVAL", "unshare": "EPERM ENOSPC", "setns": "EPERM", "mount": "EPERM", "fstatfs": "EIO", "fgetxattr": "EIO", "nanosleep": "EINTR",
     "seccomp": "EBUSY EINVAL", "sendmsg": "ENOBUFS EINTR", "recvmsg": "ENOBUFS EINTR", "process_vm_readv": "EPERM ESRCH", "close_range": "ENOSYS", "execve": "ENOMEM EACCES",
 }  # fmt: skip
-OTHERS = [(watched, watched.WATCHED), (guarded, guarded.GUARDED)]  # by strike.c
+OTHERS = [(watched, watched.WATCHED), (guarded, guarded.GUARDED), (helped, helped.HELPED)]  # by strike.c
 HARMLESS = {"EINTR", "SHORT"}  # is no fault: the run has to succeed
 SHORTENED = ("read", "pread64", "write", "pwrite64", "copy_file_range", "sendfile")
 FULL = {"pages": range(0, 64), "names": range(0, 96)}  # what a disk has left
@@ -99,6 +100,12 @@ FOUND = [
     ("guarded", "recvmsg@keeper", "", "ENOBUFS"),
     ("guarded", "sendmsg@builder", "", "ENOBUFS"),
     ("watched", "newfstatat@watch", r"watch \.?$", "EIO"),
+    # What was not shared, and a command's input that was cut, without a word.
+    ("helped to a server", "openat@helper", "^objects", "EIO"),
+    ("helped to a server", "openat@helper", "^cache", "EMFILE"),
+    ("helped from a server", "renameat@helper", "^tmp", "ENOSPC"),
+    ("carried", "read@helper", "^pipe", "EIO"),
+    ("carried", "write@helper", "^pipe", "EIO"),
 ]
 
 
@@ -299,7 +306,7 @@ class Suite:
     def learn(self, scenes=None):
         """What each scene makes, and whom it asks how often, when nothing fails."""
         self.wanted, self.asked, self.later, self.stages = {}, {}, {}, {}
-        for scene in scenes or SCENES + guarded.GUARDED:
+        for scene in scenes or SCENES + guarded.GUARDED + helped.HELPED:
             folder = tempfile.mkdtemp(dir=self.top)
             self.lay(scene, folder)
             self.call(folder, scene.command)
@@ -398,6 +405,7 @@ def main():
         lacks = suite.tools()
         if not os.path.exists(os.path.join(os.path.dirname(suite.axmake), "axmake-http")):
             SCENES[:] = [s for s in SCENES if not s.shared]
+            helped.HELPED.clear()
             lacks.append("no shared cache: axmake-http was not built")
         for why in lacks:
             print(f"skipped  faults: {why}")
@@ -410,7 +418,7 @@ def main():
                     print(f"FAILED   --only '{fault}': {what}", flush=True)
     by_strike = sum(any(f.scene in scenes for _, scenes in OTHERS) for f in todo)
     if by_strike:
-        print(f"of {by_strike} faults of watches and guards {suite.met} were met")
+        print(f"of {by_strike} faults of watches, guards and helpers {suite.met} were met")
     print(f"seed {args.seed}\n{len(todo) - failed} passed, {failed} failed" + (f", {len(lacks)} skipped" if lacks else ""))
     return 1 if failed else 0
 
