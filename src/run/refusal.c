@@ -26,6 +26,17 @@ void refusal_note(struct refusals *r, enum refusal_why why, const char *what)
 	r->n++; /* last: who is killed on the way has noted nothing */
 }
 
+struct str refusal_text(struct arena *a, const struct refusal *r)
+{
+	struct str all = {r->what, strnlen(r->what, REFUSAL_TEXT - 1)};
+	if (all.n < REFUSAL_TEXT - 1)
+		return arena_copy(a, all);
+	while (all.n && ((unsigned char)all.p[all.n - 1] & 0xc0) == 0x80)
+		all.n--;
+	all.n -= all.n && (unsigned char)all.p[all.n - 1] >= 0xc0; /* a character that may not be whole */
+	return arena_printf(a, "%.*s…", STR_ARG(all));
+}
+
 int refusals_new(void)
 {
 	int fd = memfd_create("refusals", MFD_CLOEXEC);

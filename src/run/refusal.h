@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "base/str.h"
+
 enum {
 	REFUSALS_MOST = 32,   /* different ones; further ones are counted */
 	REFUSAL_TEXT = 500,   /* bytes of what was asked for; longer ones are cut */
@@ -43,6 +46,8 @@ struct refusals {
 
 /* Notes one, or counts one that is there. */
 void refusal_note(struct refusals *r, enum refusal_why why, const char *what);
+/* What was asked for; one that was cut ends in a "…", as mask_copy knows it. */
+struct str refusal_text(struct arena *a, const struct refusal *r);
 
 /* Memory of that kind: -1 with errno, or a descriptor, close-on-exec, yours to close. */
 int refusals_new(void);

@@ -88,7 +88,7 @@ static struct str path_said(struct job *j, struct str path)
 static struct str what_said(struct job *j, const struct refusal *r)
 {
 	struct arena *a = &j->arena;
-	struct str what = arena_copy(a, (struct str){r->what, strnlen(r->what, sizeof r->what)});
+	struct str what = refusal_text(a, r);
 	if (r->why == REFUSED_PROCESS)
 		return arena_printf(a, "process %.*s", STR_ARG(what));
 	return arena_copy(a, mask_copy(&j->sched->mask, a, str_starts(what, STR("/")) ? path_said(j, what) : what));

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "base/utf8.h"
+#include "run/mask.h"
 #include "run/refusal.h"
 #include "run/refusal_calls.h"
 #include "run/refusal_judge.h"
@@ -35,6 +37,29 @@ static void the_same_refusal_is_counted_and_of_others_only_so_many_are_kept(void
 	}
 	assert_int_equal(r.n, REFUSALS_MOST);
 	assert_int_equal(r.more, 2 * REFUSALS_MOST - (REFUSALS_MOST - 4));
+}
+
+static void a_text_that_was_cut_says_so_and_shows_no_part_of_a_secret(void **state)
+{
+	static const char *const env[] = {"A_TOKEN=tops\xc3\xa9" "cret-of-many-letters", NULL};
+	static struct refusals r;
+	struct arena a = {0};
+	struct mask m = {0};
+	(void)state;
+	mask_read(&m, &a, env);
+	for (size_t part = 1; part < strlen(env[0] + sizeof "A_TOKEN=" - 1); part++) {
+		char what[2 * REFUSAL_TEXT];
+		memset(what, 'x', sizeof what);
+		strcpy(what + REFUSAL_TEXT - 1 - part, env[0] + sizeof "A_TOKEN=" - 1);
+		refusal_note(&r, REFUSED_HIDDEN, what);
+		struct str text = refusal_text(&a, &r.all[--r.n]);
+		assert_true(str_ends(text, STR("…")) && utf8_invalid(text) >= text.n);
+		text = mask_copy(&m, &a, text);
+		assert_true(str_find(text, STR("tops"), 0) == text.n);
+	}
+	refusal_note(&r, REFUSED_HIDDEN, "/short");
+	assert_string_equal(arena_copy(&a, refusal_text(&a, &r.all[0])).p, "/short");
+	arena_free(&a);
 }
 
 static void what_is_noted_is_seen_by_who_maps_the_same_memory(void **state)
@@ -220,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_refusal_is_counted_and_of_others_only_so_many_are_kept),
+		cmocka_unit_test(a_text_that_was_cut_says_so_and_shows_no_part_of_a_secret),
 		cmocka_unit_test(what_is_noted_is_seen_by_who_maps_the_same_memory),
 		cmocka_unit_test(addresses_are_shown_with_their_port_and_those_of_this_machine_known),
 		cmocka_unit_test(of_local_sockets_those_in_the_file_system_have_a_path),
