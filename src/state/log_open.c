@@ -55,10 +55,8 @@ static struct frame_scan load(struct log *l)
 /* Where the numbers between `from` and `to` went with what does not count any more, frames of no files lead there: a reader takes none that is FAR ahead. */
 static void bridge(struct sbuf *b, uint64_t from, uint64_t to)
 {
-	while (to - from >= FAR) {
-		from += FAR - 1;
-		held_put_none(b, from);
-	}
+	for (; to > from && to - from >= FAR; from += FAR - 1)
+		held_put_none(b, from + FAR - 1);
 }
 
 /* All that counts, as a log. */
