@@ -1,9 +1,9 @@
 #include "load/executor.h"
 
-#include <regex.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "load/regex.h"
 #include "load/value.h"
 
 #define MOST_PLACES 1000000
@@ -110,17 +110,13 @@ static void set_env(struct apply *ap, const struct key_def *def)
 
 static void set_regex(struct apply *ap, const struct key_def *def)
 {
-	regex_t compiled;
-	char why[200];
+	size_t groups;
 	/* The built-in ones are tested. */
-	int err = ap->user ? regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE | REG_NOSUB) : 0;
-	if (err) {
-		regerror(err, &compiled, why, sizeof why);
-		diag_error(ap->diag, ap->key->value.at, "a POSIX extended regular expression is wanted", "'%.*s': %s", STR_ARG(ap->key->name.s), why);
+	const char *fault = ap->user ? regex_fault(ap->arena, ap->key->value.s, &groups) : NULL;
+	if (fault) {
+		diag_error(ap->diag, ap->key->value.at, "a POSIX extended regular expression is wanted", "'%.*s': %s", STR_ARG(ap->key->name.s), fault);
 		return;
 	}
-	if (ap->user)
-		regfree(&compiled);
 	*(struct str *)field_of(ap, def) = ap->key->value.s;
 }
 

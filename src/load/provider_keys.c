@@ -2,11 +2,11 @@
 #include "load/provider_parts.h"
 
 #include <assert.h>
-#include <regex.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "load/callwords.h"
+#include "load/regex.h"
 #include "load/value.h"
 
 static const char *const placeholders[] = {"prompt", "prompt_file", "result_file", "model", "role", "agent", "name", "root", NULL};
@@ -162,20 +162,15 @@ static void set_text(struct apply *ap, const struct key_def *def)
 
 static void check_pattern(struct apply *ap, bool wants_group)
 {
-	regex_t compiled;
-	char why[200];
-	int err = regcomp(&compiled, ap->key->value.s.p, REG_EXTENDED | REG_ICASE);
+	size_t groups;
+	const char *fault = regex_fault(ap->arena, ap->key->value.s, &groups);
 
-	if (err) {
-		regerror(err, &compiled, why, sizeof why);
+	if (fault)
 		diag_error(ap->diag, ap->key->value.at, "a POSIX extended regular expression is wanted", "'%.*s': %s",
-		           STR_ARG(ap->key->name.s), why);
-		return;
-	}
-	if (wants_group && !compiled.re_nsub)
+		           STR_ARG(ap->key->name.s), fault);
+	else if (wants_group && !groups)
 		diag_error(ap->diag, ap->key->value.at, "put what says the time in parentheses: resets at ([0-9:apm]+)",
 			   "'%.*s' has no group", STR_ARG(ap->key->name.s));
-	regfree(&compiled);
 }
 
 /* To compile all that is built in would take longer than all else that is read at the start. */
