@@ -399,6 +399,7 @@ struct capture_sizes capture_result(const struct capture *c)
 	    .out_hash = c->kept.out_hash,
 	    .both = c->kept.both,
 	    .first_byte_ns = c->first_byte_ns,
+	    .no_room = c->kept.no_room,
 	    .tail = tail.n > KEPT_TAIL ? str_sub(tail, tail.n - KEPT_TAIL, tail.n) : tail,
 	};
 }

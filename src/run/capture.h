@@ -55,6 +55,7 @@ struct capture_sizes {
 	struct hash128 out_hash; /* of all standard output, also of none */
 	bool both;               /* both streams had bytes: tasks/NAME/output holds them in the order read; else the one that has is all */
 	int64_t first_byte_ns;   /* monotonic; -1: nothing was read */
+	int no_room;             /* of files: ENOSPC or EDQUOT where standard output may be cut, since the disk is full */
 	struct str tail;         /* the last bytes of both, at most 4 KiB, in the order read; lives with the capture */
 };
 struct capture_sizes capture_result(const struct capture *c);

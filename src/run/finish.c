@@ -173,6 +173,18 @@ static void regain_state(struct job *j)
 		sched_warn(s, j->task, "what was removed of .axmake while it ran cannot be made again: %s", os_error(err));
 }
 
+/* A program that could not write all of its answer may not have noticed. What is JSON, and was understood, is whole. */
+static enum try_class judge_room(struct job *j, enum try_class class)
+{
+	struct outcome *o = &j->outcome;
+	bool by_text = !j->provider || j->provider->result.kind <= WHERE_FILE;
+	if (!j->sizes.no_room || (class == TRY_OK && !by_text) || j->cause != END_OWN)
+		return class;
+	j->roomless = true;
+	o->error = arena_printf(&j->arena, "%.*s%sits output may be cut: %s", STR_ARG(o->error), o->error.n ? "; " : "", os_error(j->sizes.no_room));
+	return class == TRY_OK ? TRY_FAILED : class;
+}
+
 void finish_try(struct job *j)
 {
 	struct outcome *o = &j->outcome;
@@ -197,6 +209,7 @@ void finish_try(struct job *j)
 		o->error = arena_printf(&j->arena, "its output could not be kept: %s", os_error(err));
 		class = TRY_FAILED;
 	}
+	class = judge_room(j, class);
 	if (class == TRY_OK && !finish_made(j))
 		class = lacking(j);
 	if (j->cause != END_INTERRUPT)

@@ -142,7 +142,7 @@ void finish_fail(struct job *j, enum try_class class)
 		return;
 	}
 	struct str other = STR_NONE;
-	if (j->unpublished || j->unkept) { /* it did what it was asked, and once is enough */
+	if (j->unpublished || j->unkept || j->roomless) { /* it did what it was asked, and once is enough */
 		finish_end(j, class);
 		return;
 	}

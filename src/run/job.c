@@ -254,6 +254,7 @@ static int spawn(struct job *j, const struct call *call, const struct jobserver_
 		return errno ? errno : EMFILE;
 	int err = capture_open(&cc, &j->capture, child);
 	if (err) {
+		j->roomless = cc.files && (err == ENOSPC || err == EDQUOT);
 		close_stdin(j, in);
 		return err;
 	}
@@ -273,6 +274,8 @@ static struct str spawn_error(struct job *j, const struct call *call, int err)
 {
 	if (j->unnoted)
 		return arena_printf(&j->arena, "cannot write %.*s/%.*s/call: %s; it is not asked, since its answer could be lost", STR_ARG(j->sched->c->store->folder), STR_ARG(j->dir), os_error(err));
+	if (j->roomless)
+		return arena_printf(&j->arena, "no room for its output in %.*s/%.*s: %s; it is not started, since its answer could be lost", STR_ARG(j->sched->c->store->folder), STR_ARG(j->dir), os_error(err));
 	if (j->step)
 		return arena_printf(&j->arena, "cannot %s of its view: %s", j->step, os_error(err));
 	if (err == E2BIG)

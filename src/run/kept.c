@@ -15,6 +15,8 @@
 enum {
 	HELD_MAX = 4096, /* of both streams together; also what fits the tail */
 	COPY_PIECE = 65536,
+	RESERVED = 64 << 10, /* bytes of standard output that a full disk does not cut */
+	BLOCK = 4096,
 };
 
 static const char *const stream_files[] = {[STREAM_OUT] = "stdout", [STREAM_ERR] = "stderr"};
@@ -95,6 +97,35 @@ static void append(struct kept *k, int fd, const char *name, const void *p, size
 		fail(k, err, name);
 }
 
+static bool is_full(int err)
+{
+	return err == ENOSPC || err == EDQUOT;
+}
+
+/* Who pays for an answer is to have room for it: most programs do not notice that they cannot write it. */
+static void reserve(struct kept *k, int fd)
+{
+	k->reserved = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, RESERVED) == 0;
+	if (!k->reserved && is_full(errno))
+		fail(k, errno, stream_files[STREAM_OUT]);
+}
+
+/* Gives back what was reserved, and asks whether there would be room for more. */
+static void settle_room(struct kept *k)
+{
+	int fd = k->fd[STREAM_OUT];
+	off_t size = (off_t)k->size[STREAM_OUT];
+	bool tried = false;
+	if (k->err || fd < 0)
+		return;
+	if (!k->reserved || size > RESERVED) {
+		tried = fallocate(fd, FALLOC_FL_KEEP_SIZE, size, BLOCK) == 0;
+		k->no_room = !tried && is_full(errno) ? errno : 0;
+	}
+	if ((k->reserved || tried) && ftruncate(fd, size) < 0)
+		fail(k, errno, stream_files[STREAM_OUT]);
+}
+
 int kept_give(struct kept *k, int child_fds[2])
 {
 	k->by_child = true;
@@ -102,10 +133,12 @@ int kept_give(struct kept *k, int child_fds[2])
 	make_folder(k);
 	for (int s = 0; s < 2; s++) {
 		child_fds[s] = make_file(k, stream_files[s], O_WRONLY | O_APPEND);
-		k->fd[s] = k->err ? -1 : openat(k->dir_fd, stream_files[s], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		k->fd[s] = k->err ? -1 : openat(k->dir_fd, stream_files[s], O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (!k->err && k->fd[s] < 0)
 			fail(k, errno, stream_files[s]);
 	}
+	if (!k->err)
+		reserve(k, child_fds[STREAM_OUT]);
 	if (k->err) {
 		close_fd(&child_fds[0]);
 		close_fd(&child_fds[1]);
@@ -320,6 +353,7 @@ int kept_finish(struct kept *k)
 			part_from(k, (enum stream)s);
 		put_back(k);
 		measure_files(k);
+		settle_room(k);
 	} else if (!k->size[0] && !k->size[1]) {
 		k->out_hash = hash_bytes("", 0);
 		if (!k->bare)

@@ -27,18 +27,20 @@ struct kept {
 	struct sbuf tail;     /* at least the last KEPT_TAIL bytes of both in the order added; all of them while they are held */
 	bool on_disk;         /* the folder is there and nothing is held any more */
 	int dir_fd;           /* the folder, once on_disk */
-	int fd[2];            /* files, or -1; of `by_child` for reading only */
+	int fd[2];            /* files, or -1 */
 	int both_fd;          /* `output`, from the second stream's first byte on */
 	bool both;            /* it was made */
 	struct hasher hasher; /* of standard output; state NULL: not begun */
 	struct hash128 out_hash; /* after kept_finish */
+	bool reserved;           /* of `by_child`: standard output's first bytes have their room on the disk */
+	int no_room;             /* of `by_child`, after kept_finish: ENOSPC or EDQUOT where standard output could not grow now, and may be cut. Not for what was reserved */
 	int err;                 /* the first failure: nothing is written any more */
 	const char *err_file;    /* its file's name in dir; "" for the folder */
 };
 
 /* dir is copied. */
 void kept_init(struct kept *k, int store_fd, const char *dir);
-/* Makes both files now and opens them for the program, for appending. 0 or errno. */
+/* Makes both files now, with room for a usual answer, and opens them for the program, for appending. 0 or errno. */
 int kept_give(struct kept *k, int child_fds[2]);
 void kept_add(struct kept *k, enum stream s, const char *p, size_t n);
 /* Writes what is held, so that others can read it. */

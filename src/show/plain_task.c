@@ -133,8 +133,10 @@ static void add_done(struct plain *p, const struct outcome *o)
 	sbuf_free(&more);
 }
 
-static void note_end(struct plain *p, const struct task *t, const struct outcome *o)
+static void note_end(struct plain *p, const struct event *e)
 {
+	const struct task *t = e->task;
+	const struct outcome *o = e->outcome;
 	struct row row = {.task = t,
 	                  .duration_ns = o->duration_ns,
 	                  .tries = o->tries,
@@ -157,6 +159,7 @@ static void note_end(struct plain *p, const struct task *t, const struct outcome
 	}
 	if (t->kind == TASK_AGENT && outcome_asked(o))
 		usage_add(&p->usage, o->input_tokens, o->output_tokens, o->cost_usd);
+	row.anew = state == ROW_FAILED && e->verdict && (e->verdict->why == WHY_FORCED || e->verdict->why == WHY_WHAT_IF);
 	if (state == ROW_FAILED || state == ROW_IGNORED) {
 		failure_words(&why, t, o);
 		row.has_log = failure_log(&log, t, o);
@@ -185,7 +188,7 @@ void plain_on_end(struct plain *p, const struct event *e)
 	plain_number(p, t); /* it may have ended without a start */
 	console_live_end(&p->console, t->name, t->kind == TASK_AGENT);
 	show_output(p, e, o);
-	note_end(p, t, o);
+	note_end(p, e);
 	if (t->state == STATE_FAILED) {
 		say_failure(p, t, o);
 	} else if (!plain_quiet(p)) {

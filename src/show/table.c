@@ -241,10 +241,10 @@ static bool keep_going_helps(const struct table *t)
 }
 
 /* What would not be run for itself: " -W deploy". */
-static void add_anew(struct sbuf *b, const struct table *t)
+static void add_anew(struct sbuf *b, const struct table *t, enum row_state state)
 {
-	for (size_t i = 0; i < t->states[ROW_HELD].rows.n && i < MOST_HELD_HINTS; i++) {
-		const struct row *r = &t->states[ROW_HELD].rows.p[i];
+	for (size_t i = 0; i < t->states[state].rows.n && i < MOST_HELD_HINTS; i++) {
+		const struct row *r = &t->states[state].rows.p[i];
 
 		if (!r->anew)
 			continue;
@@ -295,7 +295,8 @@ void table_hints(struct sbuf *b, const struct table *t, const struct graph *g, b
 	if (keep_going_helps(t))
 		hint_again(b, g, said_more, " -k", "goes on with all that needs nothing that failed");
 	struct sbuf options = {0};
-	add_anew(&options, t);
+	add_anew(&options, t, ROW_FAILED);
+	add_anew(&options, t, ROW_HELD);
 	hint_again(b, g, said_more, options.n ? options.p : "", again(t, mistaken));
 	sbuf_free(&options);
 }

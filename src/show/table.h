@@ -26,7 +26,7 @@ struct row {
 	double cost_usd;                     /* NaN: not reported */
 	struct str why;                      /* of a failure; of a task that was skipped or not run; what was saved */
 	bool stopped;                        /* not run, but -k would have run it */
-	bool anew;                           /* held, and perhaps up to date: -B or -W was given */
+	bool anew;                           /* held or failed, and perhaps up to date: -B or -W was given */
 	bool has_log;                        /* `--log` shows something */
 };
 
