@@ -269,6 +269,7 @@ void delegate_ended(struct job *j)
 		d->text = why_none(&asker->arena, o);
 		sched_warn(s, asker->task, "'%.*s', which its answer asks, did not answer: %.*s", STR_ARG(d->who->agent->name), STR_ARG(d->text));
 	}
+	asker->put_off = asker->put_off || (j->put_off && !s->c->store->apart); /* no other run takes up what `ax run` was told */
 	sched_send(s, &(struct event){.kind = EVENT_END, .task = j->task, .outcome = o});
 	sched_release(j);
 	sched_job_gone(j);
@@ -280,7 +281,7 @@ void delegate_ended(struct job *j)
 		return;
 	s->asking--;
 	asker->took_ns += clock_ns() - asker->asked->began_ns;
-	if (!over) {
+	if (!over && !asker->put_off) {
 		asker->answer.text = with_answers(asker);
 		answer_close(&asker->answer);
 		asker->answer.text_is_stdout = false;

@@ -219,6 +219,12 @@ void finish_try(struct job *j)
 
 void finish_asked(struct job *j, bool whole)
 {
+	if (whole && j->put_off) {
+		j->outcome.error = STR("not all that its answer asks could be asked; the next run asks them, and keeps what is there");
+		salvage_unkept(j);
+		finish_judged(j, TRY_FAILED);
+		return;
+	}
 	if (!whole) {
 		j->cause = END_INTERRUPT;
 		j->outcome.interrupted = true;

@@ -142,7 +142,7 @@ void finish_fail(struct job *j, enum try_class class)
 		return;
 	}
 	struct str other = STR_NONE;
-	if (j->unpublished || j->unkept || j->roomless) { /* it did what it was asked, and once is enough */
+	if (j->unpublished || j->unkept || j->roomless || (j->put_off && j->asked)) { /* it did what it was asked, and once is enough */
 		finish_end(j, class);
 		return;
 	}
@@ -242,6 +242,7 @@ void finish_unprovided(struct job *j, const struct choice_none *none)
 	int err = 0;
 	if (!j->tries)
 		j->began_ns = clock_ns();
+	j->put_off = j->as && (none->closed || !j->tries);
 	if (j->as && none->closed) {
 		finish_unstarted(j, TRY_QUOTA, none->why);
 		return;

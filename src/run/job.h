@@ -92,6 +92,7 @@ struct job {
 	uint64_t disk_before;   /* bytes that stood in its view */
 	struct notes *notes;    /* of what its sandbox refused; NULL: there are none */
 	unsigned disk_closed;   /* in how many looks in a row it had a folder that may not be read */
+	bool put_off;           /* of one that an answer asks: it was not asked for want of a budget, a quota or a provider. Of who asks: one of those was not, and so all of it is left to do */
 	bool roomless;          /* its output may be cut, since the disk is full: another try would have no more room */
 	bool cut;               /* its output was not read to its end, for a second signal */
 	bool leaves;            /* its program ended well and what it left may stay, unless the try fails after all */

@@ -87,6 +87,8 @@ static void leave_for_budget(struct sched *s, struct job *j)
 		return;
 	}
 	j->began_ns = clock_ns();
+	j->put_off = j->as && !budget_gone(delegate_asker(j)); /* its own is spent for good */
+	s->over_budget = s->over_budget || j->put_off;
 	if (j->as)
 		finish_unstarted(j, TRY_BUDGET, STR("the budget is spent, or would be by this"));
 	else
