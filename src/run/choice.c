@@ -107,20 +107,24 @@ static void tell_aside(struct choice *c, const struct task *t, size_t n)
 
 static bool serves(const struct served *v, const struct job *j, size_t i)
 {
-	return !v->gone.n && (!v->missing.n || j->task->executor) && !served_closed(v) && !(j->tries_with && j->tries_with[i] == NO_MORE) && !served_refuses(v, j->task->model);
+	return !v->gone.n && !(v->no_more && j->provider != v->provider) && (!v->missing.n || j->task->executor) && !served_closed(v) && !(j->tries_with && j->tries_with[i] == NO_MORE) && !served_refuses(v, j->task->model);
 }
 
-/* The first that serves the job in this run, or NULL. One that is away, or may be installed elsewhere but is not here, serves only where all are so. */
+/* The first that serves the job in this run, or NULL. One that is away, or may be installed elsewhere but is not here, serves only where all are so, and one that keeps failing only where no other does. */
 static struct served *first_serving(struct choice *c, const struct job *j)
 {
 	const struct task *t = j->task;
-	struct served *away = NULL;
+	struct served *away = NULL, *failing = NULL;
 	for (size_t i = 0; i < t->n_providers; i++) {
 		struct served *v = served_of(c, t->providers[i]);
 		if (!v->known)
 			look_at(c, v);
 		if (!serves(v, j, i))
 			continue;
+		if (v->failing.n) {
+			failing = failing ? failing : v;
+			continue;
+		}
 		if (served_away(v) || v->missing.n) {
 			away = away ? away : v;
 			continue;
@@ -128,7 +132,7 @@ static struct served *first_serving(struct choice *c, const struct job *j)
 		tell_aside(c, t, i);
 		return v;
 	}
-	return away;
+	return away ? away : failing;
 }
 
 bool choice_waits(struct choice *c, struct job *j)
@@ -265,14 +269,14 @@ void choice_ended(struct job *j, enum try_class class)
 	served_answered(v, class, j->try_began_ns);
 }
 
-/* Who else could serve it now? */
+/* Is there another one that could serve it, and does not fail as well? */
 static bool another_serves(struct choice *c, const struct job *j, const struct served *v)
 {
 	for (size_t i = 0; i < j->task->n_providers; i++) {
 		struct served *other = served_of(c, j->task->providers[i]);
 		if (!other->known)
 			look_at(c, other);
-		if (other != v && serves(other, j, i))
+		if (other != v && !other->failing.n && serves(other, j, i))
 			return true;
 	}
 	return false;
@@ -288,14 +292,14 @@ static struct str silence(struct choice *c, const struct job *j)
 	return said;
 }
 
-/* How many failures in a row set it aside. Never before a task has had the tries that were granted to it, where it could have them nowhere else. */
-static unsigned failures_enough(struct choice *c, const struct job *j, const struct served *v, enum try_class class, bool again)
+/* How much sets it aside. Never before a task has had the tries that were granted to it, where it could have them nowhere else; and that it is busy says nothing for others of that kind: who comes later may find it at leisure. */
+static struct served_enough enough(struct choice *c, const struct job *j, const struct served *v, enum try_class class, bool again)
 {
-	if (again)
-		return another_serves(c, j, v) ? 3 : UINT_MAX;
-	if (!(class & SERVED_BLAMED))
-		return UINT_MAX;
-	return class == TRY_TRANSIENT || another_serves(c, j, v) ? 2 : 3;
+	struct served_enough never = {UINT_MAX, UINT_MAX};
+	bool blamed = class & SERVED_BLAMED;
+	if (another_serves(c, j, v))
+		return again || blamed ? (struct served_enough){again ? 3 : 2, UINT_MAX} : never;
+	return blamed && !again && class != TRY_TRANSIENT ? (struct served_enough){UINT_MAX, 3} : never;
 }
 
 enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t again_ns, struct str *name)
@@ -305,12 +309,12 @@ enum choice_next choice_after_failure(struct job *j, enum try_class class, int64
 	bool again = again_ns >= 0;
 	if (!v)
 		return CHOICE_SAME;
-	served_blame(v, &c->arena, j->task->model, class, class == TRY_STALL ? silence(c, j) : j->outcome.error, failures_enough(c, j, v, class, again));
+	served_blame(v, &c->arena, j->task->model, class, class == TRY_STALL ? silence(c, j) : j->outcome.error, enough(c, j, v, class, again));
 	if (class == TRY_AUTH || (class == TRY_TRANSIENT && !again))
 		*tries_with(j, j->provider) = NO_MORE;
 	else if (class == TRY_TRANSIENT)
 		served_cool_down(v, again_ns);
-	bool out = v->gone.n || served_closed(v) || class == TRY_AUTH || class == TRY_TRANSIENT;
+	bool out = v->gone.n || v->failing.n || served_closed(v) || class == TRY_AUTH || class == TRY_TRANSIENT;
 	const struct served *next = out ? first_serving(c, j) : v;
 	if (next == v)
 		return CHOICE_SAME;

@@ -87,20 +87,24 @@ void served_close(struct served *v, struct arena *a, int64_t until_ms, struct st
 void served_answered(struct served *v, enum try_class class, int64_t began_ns)
 {
 	if (class == TRY_OK) {
-		v->failures = 0;
+		v->failures = v->crashes = 0;
 		v->cool_ns = 0;
 	} else if (class & SERVED_BLAMED && began_ns >= v->failed_ns) {
 		v->failures++;
+		v->crashes += class != TRY_TRANSIENT;
 		v->failed_ns = clock_ns();
 	}
 }
 
-static void set_aside(struct served *v, struct arena *a, struct str why)
+/* `phrase`: v->gone or v->failing. */
+static void set_aside(struct served *v, struct str *phrase, struct arena *a, struct str why)
 {
-	if (v->gone.n)
+	bool known = v->gone.n || v->failing.n;
+	if (v->gone.n || phrase->n)
 		return;
-	v->gone = arena_printf(a, "'%.*s' was set aside (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
-	v->aside = arena_printf(a, "provider '%.*s' is set aside for the rest of this run (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
+	*phrase = arena_printf(a, "'%.*s' was set aside (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
+	if (!known)
+		v->aside = arena_printf(a, "provider '%.*s' is set aside for the rest of this run (%.*s)", STR_ARG(v->provider->name), STR_ARG(why));
 }
 
 /* That a named model is refused says nothing of others: it may be the name that is wrong. */
@@ -112,13 +116,16 @@ static void refuse_model(struct served *v, struct arena *a, struct str model, st
 	v->aside = arena_printf(a, "provider '%.*s' is set aside for model '%.*s' (%.*s)", STR_ARG(v->provider->name), STR_ARG(model), STR_ARG(why));
 }
 
-void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, unsigned enough)
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, struct served_enough enough)
 {
 	struct str why = arena_printf(a, "%s: %.*s", try_class_name(class), STR_ARG(error.n ? error : STR("no reason given")));
 	if (class == TRY_AUTH && model.n)
 		refuse_model(v, a, model, why);
-	else if (class == TRY_AUTH || v->failures >= enough)
-		set_aside(v, a, why);
+	else if (class == TRY_AUTH)
+		set_aside(v, &v->gone, a, why);
+	else if (v->failures >= enough.failures || v->crashes >= enough.crashes)
+		set_aside(v, &v->failing, a, why);
+	v->no_more = v->no_more || v->crashes >= enough.crashes;
 }
 
 void served_cool_down(struct served *v, int64_t until_ns)
@@ -141,6 +148,8 @@ void served_why_not(const struct served *v, struct str model, struct arena *a, s
 		sbuf_printf(b, "'%.*s' is out of quota until %.*s", STR_ARG(v->provider->name), STR_ARG(time_of_day(a, v->closed_ms)));
 	else if (served_refuses(v, model))
 		sbuf_printf(b, "'%.*s' does not serve the model '%.*s'", STR_ARG(v->provider->name), STR_ARG(model));
+	else if (v->failing.n)
+		sbuf_str(b, v->failing);
 	else
 		sbuf_printf(b, "the tries with '%.*s' are spent", STR_ARG(v->provider->name));
 }

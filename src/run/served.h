@@ -22,9 +22,12 @@ struct served {
 	bool known;          /* `limit`, `missing` and `gone` were looked at */
 	struct str missing;  /* that it is not installed here, which matters to nobody who runs it elsewhere; empty: it is */
 	struct str gone;     /* why it serves no more in this run; empty: it does */
+	struct str failing;  /* why it serves only those whom no other one serves; empty: it serves all */
+	bool no_more;        /* as it fails, it serves only those of them that it has begun with */
 	struct str aside;    /* that it was set aside or closed, as long as nobody has been told */
 	int64_t closed_ms;   /* out of quota until then, wall clock */
 	unsigned failures;   /* in a row */
+	unsigned crashes;    /* those of them that were no mere want of time: crashes and stalls */
 	int64_t failed_ns;   /* when the last of them ended */
 	VEC(struct str) refused; /* models that it does not serve */
 	int64_t cool_ns;     /* no start before; 0: it is not cooling down */
@@ -51,8 +54,13 @@ int64_t served_cooling_until(const struct served *v);
 void served_close(struct served *v, struct arena *a, int64_t until_ms, struct str why);
 /* A try that began then has ended so. Failures of tries that ran at once are one. */
 void served_answered(struct served *v, enum try_class class, int64_t began_ns);
-/* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? `enough`: failures in a row for that. */
-void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, unsigned enough);
+/* How many in a row set a provider aside. */
+struct served_enough {
+	unsigned failures; /* of any kind: for those whom another one serves */
+	unsigned crashes;  /* for those who have not begun with it, too */
+};
+/* After served_answered with a failure of a task that asked for `model` (empty: for none): is it to be set aside? */
+void served_blame(struct served *v, struct arena *a, struct str model, enum try_class class, struct str error, struct served_enough enough);
 /* The next try waits until then, on the clock of timers: so does every start on that provider. */
 void served_cool_down(struct served *v, int64_t until_ns);
 
