@@ -341,7 +341,10 @@ struct verdict *project_judge(struct project *p)
 		t->state = state_of(p, t, &v[t->id]);
 		t->perhaps_held = t->state == STATE_HELD && stale_may_be_fresh(&p->stale, t, &v[t->id]);
 		t->foreseen = t->foreseen_files = false;
-		v[t->id].cached = p->cache && t->state == STATE_STALE && foresight_of(&p->stale, p->cache, t, &v[t->id]);
+		if (t->state == STATE_STALE)
+			foresight_of(&p->stale, p->cache, t, &v[t->id]);
+		if (verdict_is_error(&v[t->id]))
+			t->state = state_of(p, t, &v[t->id]);
 	}
 	return v;
 }

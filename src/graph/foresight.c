@@ -88,15 +88,20 @@ static bool foresee(struct stale *s, struct cache *c, struct task *t, const stru
 	return true;
 }
 
-bool foresight_of(struct stale *s, struct cache *c, struct task *t, const struct verdict *v)
+/* What comes first may leave it up to date. */
+static bool is_certain(const struct verdict *v)
+{
+	return v->why != WHY_DEPENDENCY && v->why != WHY_PERHAPS_HELD && v->why != WHY_WHEN_UNKNOWN;
+}
+
+void foresight_of(struct stale *s, struct cache *c, struct task *t, struct verdict *v)
 {
 	struct arena a = {0};
 	struct cached found;
 	bool restored = cached_find(s, c, &a, t, v, &found);
-	if (restored) {
+	if (restored)
 		sbuf_free(&found.signing.fields);
-		restored = foresee(s, c, t, &found.entry);
-	}
+	if (!is_certain(v) || !stale_refused(s, t, restored ? &found.entry : NULL, v))
+		v->cached = restored && foresee(s, c, t, &found.entry);
 	arena_free(&a);
-	return restored;
 }

@@ -5,7 +5,8 @@
 #include "graph/cached.h"
 #include "graph/graph.h"
 
-/* Looks for an entry that stands for t, which is stale as `v` says. true: t would be restored. What it makes is then known, for those that come after it. */
-bool foresight_of(struct stale *s, struct cache *c, struct task *t, const struct verdict *v);
+/* Looks for an entry that stands for t, which is stale as `v` says; c: NULL: there is no cache. v->cached: t would be restored. What it makes is then known, for those that come after it. Where t would neither run nor be restored,
+ * for an edit's sake (stale_refused), `v` says that. */
+void foresight_of(struct stale *s, struct cache *c, struct task *t, struct verdict *v);
 
 #endif

@@ -9,6 +9,7 @@
 #include "graph/ended.h"
 #include "graph/gate.h"
 #include "graph/orphans.h"
+#include "state/cache_entry.h"
 #include "state/record.h"
 
 static struct verdict because(enum why why, struct str subject)
@@ -158,6 +159,25 @@ static struct verdict judge_outputs(struct stale *s, struct task *t)
 			return v;
 	}
 	return because(WHY_NOT, STR_NONE);
+}
+
+bool stale_refused(struct stale *s, struct task *t, const struct cache_entry *e, struct verdict *v)
+{
+	struct verdict found = because(WHY_NOT, STR_NONE);
+	for (size_t i = 0; t->def->on_edit == ON_EDIT_FAIL && t->record && i < t->outputs.n && found.why != WHY_EDIT_REFUSED; i++) {
+		const struct pattern *p = &t->outputs.p[i];
+		const struct output_record *r = content_output_record(t, p);
+		struct hash128 now = {0, 0};
+		struct str problem = STR_NONE;
+		bool stands = r && content_of_output(&s->hashing, s->arena, p, &now, &problem) != FILE_MISSING && !problem.n;
+		if (stands && !hash_eq(now, r->hash) && !(e && hash_eq(now, e->outputs[i].hash)))
+			found = edited_output(s, t, p, r, now);
+	}
+	if (found.why != WHY_EDIT_REFUSED)
+		return false;
+	*v = found;
+	content_as_it_stands(&s->hashing, s->arena, t);
+	return true;
 }
 
 /* What is edited in place: was it made again since, or left half done? */

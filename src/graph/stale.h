@@ -8,6 +8,8 @@
 #include "state/log.h"
 #include "state/store.h"
 
+struct cache_entry;
+
 enum why {
 	WHY_NOT,            /* up to date */
 	WHY_NEVER,          /* no success on record */
@@ -76,6 +78,9 @@ struct stale {
 /* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash and result of a task that is up to date or skipped, and the record of one that is up to date. Writes nothing but, unless planning, the
  * log's note that an edit was told and records of tasks that have another name now. */
 struct verdict stale_judge(struct stale *s, struct task *t);
+
+/* Of a stale task that is to run, or, `e` not NULL, to get what the entry has: would it write over what somebody else made of an output, which `on_edit: fail` forbids? Then *v says so, and its outputs count as they stand. */
+bool stale_refused(struct stale *s, struct task *t, const struct cache_entry *e, struct verdict *v);
 
 /* Of a task that is known to be up to date: it has ended so. */
 void stale_take_fresh(struct stale *s, struct task *t);

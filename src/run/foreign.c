@@ -38,7 +38,12 @@ static bool keep_path(const struct sched_config *c, struct arena *a, const struc
 
 bool foreign_keep(const struct sched_config *c, struct arena *a, struct task *t, const struct pattern *output, bool *kept, struct str *why)
 {
+	struct verdict refused;
 	*kept = is_foreign(c, a, t, output);
+	if (*kept && stale_refused(c->stale, t, NULL, &refused)) { /* since it was judged */
+		*why = stale_reason(a, &refused);
+		return false;
+	}
 	if (!*kept || output->kind != PATTERN_GLOB)
 		return !*kept || keep_path(c, a, t, output->path, why);
 	/* The files of a pattern are on record as one hash, so all of them are kept, as all of a tree is. */

@@ -125,6 +125,7 @@ enum restored restore_task(struct sched *s, struct task *t, const struct verdict
 	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id, .verdict = *v};
 	struct restoring r = {.j = &j};
 	struct putback *b = &r.back;
+	struct verdict edit;
 	bool found = false, done = false;
 	if (may_know(s, t)) {
 		stash_all(s); /* it may be just that */
@@ -132,6 +133,12 @@ enum restored restore_task(struct sched *s, struct task *t, const struct verdict
 	}
 	if (s->c->cache)
 		stash_warn(s, t);
+	if (stale_refused(s->c->stale, t, found ? &r.found.entry : NULL, &edit)) {
+		*refused = stale_reason(s->arena, &edit);
+		sbuf_free(&r.found.signing.fields);
+		arena_free(&j.arena);
+		return found ? RESTORED_NEVER : RESTORED_NOT;
+	}
 	if (found) {
 		const struct cache_entry *e = &r.found.entry;
 		s->next_start_id++;
