@@ -266,6 +266,7 @@ struct sched_result engine_run(struct program *g, struct loop *loop, const struc
 		.spent = g->round ? g->round->spent : (struct spent){0},
 		.attempts = g->round ? &g->round->attempts : NULL,
 		.agent_timeout_ns = p->config.default_timeout_ns,
+		.whole_ns = g->whole_ns,
 		.environ = (const char *const *)environ,
 	};
 	struct further further = {g, &c};

@@ -25,6 +25,7 @@ struct program {
 	bool follow; /* output of tasks is to be heard of as it comes */
 	struct followed *followed; /* followed.h; NULL: nobody follows by a file */
 	struct round *round; /* of a watch; else NULL */
+	int64_t whole_ns; /* sched.h */
 	struct str summary; /* of the run that has ended, where something was done and somebody is to be notified; else n == 0 */
 	const char *name; /* "axmake", "axmake[1]" below a make, or "ax" */
 };

@@ -121,6 +121,19 @@ static void on_text(const struct event *e, const char *what)
 	say_line(&b);
 }
 
+/* It got no provider, or no more time. */
+static void on_not_run(struct one *one, const struct event *e)
+{
+	struct sbuf b = {0};
+	one->ended = true;
+	one->outcome = (struct outcome){.class = TRY_FAILED, .error = arena_copy(&one->g->arena, e->text), .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN};
+	sbuf_lit(&b, "ax: *** ");
+	phrase_line(&b, e->task->name);
+	sbuf_lit(&b, ": ");
+	phrase_line(&b, e->text);
+	say_line(&b);
+}
+
 static void hear(void *self, const struct event *e)
 {
 	struct one *one = self;
@@ -133,6 +146,9 @@ static void hear(void *self, const struct event *e)
 		break;
 	case EVENT_END:
 		on_end(one, e);
+		break;
+	case EVENT_NOT_RUN:
+		on_not_run(one, e);
 		break;
 	case EVENT_ASKED:
 		on_text(e, "asks ");
@@ -189,7 +205,7 @@ static struct str unexpanded(struct arena *a, struct str s)
 
 static bool read_timeout(struct program *g, struct str value, int64_t *ns)
 {
-	if (!value.p || value_duration(value, ns))
+	if (value_duration(value, ns))
 		return true;
 	diag_error(g->project.diag, POS_NONE, "seconds, or 500ms, 30s, 10m, 1h", "'--timeout' wants a span of time, not '%.*s'", STR_ARG(value));
 	return false;
@@ -231,7 +247,8 @@ static bool make_workflow(struct program *g, const struct ax_words *w, struct st
 	t->delegates_any = ax_words_has(w, "parallel");
 	if (!str_trim(asked).n)
 		diag_error(p->diag, POS_NONE, "say what it is to do", "agent '%.*s' is asked nothing", STR_ARG(agent));
-	read_timeout(g, ax_words_value(w, "timeout"), &t->timeout_ns);
+	if (ax_words_value(w, "timeout").p && read_timeout(g, ax_words_value(w, "timeout"), &t->timeout_ns))
+		g->whole_ns = t->timeout_ns;
 	p->workflow = arena_new(&g->arena, struct workflow);
 	p->workflow->file = STR("ax run");
 	p->workflow->root = STR(".");

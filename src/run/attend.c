@@ -12,12 +12,19 @@ static void set_timer(struct job *j, void (*fn)(void *job), int64_t at_ns)
 	loop_timer_set(j->sched->c->loop, &j->timer, at_ns);
 }
 
-/* When the next limit is over at the earliest; 0: there is none. */
+/* When its time is over, and the run's with it at the latest; INT64_MAX: never. */
+static int64_t whole_until(const struct job *j)
+{
+	int64_t whole = job_timeout(j), at = whole ? j->limit_from_ns + whole : INT64_MAX, until = job_run_until(j);
+	return at < until ? at : until;
+}
+
+/* When the next limit is over at the earliest; INT64_MAX: there is none. */
 static int64_t next_limit(const struct job *j)
 {
-	int64_t whole = job_timeout(j), silence = j->task->def->stall_ns;
-	int64_t a = whole ? j->limit_from_ns + whole : 0, b = silence ? j->last_byte_ns + silence : 0;
-	return !a || (b && b < a) ? b : a;
+	int64_t silence = j->task->def->stall_ns;
+	int64_t a = whole_until(j), b = silence ? j->last_byte_ns + silence : INT64_MAX;
+	return b < a ? b : a;
 }
 
 static void limit_due(void *job);
@@ -25,7 +32,7 @@ static void limit_due(void *job);
 static void wait_for_limit(struct job *j)
 {
 	int64_t at = next_limit(j);
-	if (at)
+	if (at != INT64_MAX)
 		set_timer(j, limit_due, at);
 }
 
@@ -33,7 +40,6 @@ static void wait_for_limit(struct job *j)
 static void limit_due(void *job)
 {
 	struct job *j = job;
-	int64_t whole = job_timeout(j);
 	capture_drain(j->capture);
 	int64_t now = clock_ns();
 	if (attend_answered(j))
@@ -41,7 +47,7 @@ static void limit_due(void *job)
 	if (next_limit(j) > now || (executor_not_yet(j) && next_limit(j) > now))
 		wait_for_limit(j);
 	else
-		reaper_end_try(j, whole && now >= j->limit_from_ns + whole ? END_TIMEOUT : END_STALL);
+		reaper_end_try(j, now >= whole_until(j) ? END_TIMEOUT : END_STALL);
 }
 
 static void leave_over(void *job)
@@ -79,18 +85,17 @@ void attend_begin(struct job *j)
 static void check_due(void *job)
 {
 	struct job *j = job;
-	if (executor_not_yet(j) && j->limit_from_ns + job_timeout(j) > clock_ns())
-		set_timer(j, check_due, j->limit_from_ns + job_timeout(j));
+	if (executor_not_yet(j) && whole_until(j) > clock_ns())
+		set_timer(j, check_due, whole_until(j));
 	else
 		reaper_end_try(j, END_TIMEOUT);
 }
 
 void attend_check(struct job *j)
 {
-	int64_t limit = job_timeout(j);
 	j->limit_from_ns = clock_ns();
-	if (limit)
-		set_timer(j, check_due, j->limit_from_ns + limit);
+	if (whole_until(j) != INT64_MAX)
+		set_timer(j, check_due, whole_until(j));
 	sandbox_attend(j);
 }
 

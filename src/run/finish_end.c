@@ -148,6 +148,10 @@ void finish_fail(struct job *j, enum try_class class)
 	}
 	bool again = worth_another(j, class);
 	int64_t delay = again ? delay_before_next(j, class) : -1, at_ns = clock_ns() + delay;
+	if (again && at_ns >= job_run_until(j)) { /* the run would not see it */
+		again = false;
+		delay = -1;
+	}
 	enum choice_next next = j->cause == END_INTERRUPT || class == TRY_LOST ? CHOICE_SAME : choice_after_failure(j, class, again ? at_ns : -1, &other);
 	if (next == CHOICE_OVER && class == TRY_QUOTA && may_go_on(j)) {
 		struct choice_none none = choice_why_none(j);
@@ -203,6 +207,12 @@ void finish_failed(struct job *j)
 
 void finish_dropped(struct job *j)
 {
+	if (j->sched->late) {
+		j->outcome.timeout_ns = j->sched->c->whole_ns;
+		j->outcome.error = STR_NONE;
+		finish_end(j, TRY_TIMEOUT);
+		return;
+	}
 	finish_end(j, j->outcome.class ? j->outcome.class : TRY_FAILED);
 }
 

@@ -196,11 +196,12 @@ bool follow_stuck(struct sched *s)
 void follow_end(struct sched *s)
 {
 	struct str why = s->signal	     ? STR("interrupted")
+			 : s->late	     ? STR("its time is over")
 			 : s->result.refused ? STR("nothing was started")
 			 : s->broken	     ? STR("the log cannot be written")
 			 : s->stuck	     ? s->c->more.rest
 					     : STOPPED_BY_FAILURE;
-	bool stopped = !s->signal && !s->result.refused && !s->broken && !s->stuck;
+	bool stopped = !s->signal && !s->late && !s->result.refused && !s->broken && !s->stuck;
 	for (size_t i = 0; i < s->c->graph->tasks.n; i++) {
 		struct task *t = s->c->graph->tasks.p[i];
 		if (t->wanted && (t->state == STATE_IDLE || !has_begun(t)))

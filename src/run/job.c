@@ -231,6 +231,11 @@ int64_t job_timeout(const struct job *j)
 	return t == TIMEOUT_UNSET ? 0 : t;
 }
 
+int64_t job_run_until(const struct job *j)
+{
+	return j->as ? INT64_MAX : j->sched->until_ns;
+}
+
 /* Spawns. 0 or errno. */
 static int spawn(struct job *j, const struct call *call, const struct jobserver_env *je, char **env)
 {

@@ -219,6 +219,9 @@ struct sched {
 	bool broken;                     /* the log cannot be written: nothing new starts, exit 2 */
 	int64_t turn_ns;                 /* when the loop has its next turn, for who asks for one within something long */
 	int signal;                      /* asked to end */
+	int64_t until_ns;                /* when the run's own time is over, on the clock of timers; INT64_MAX: never */
+	struct loop_timer until;
+	bool late;                       /* it is: nothing new starts, and what runs is ended by its own limit */
 	uint8_t signals[2];              /* that came by themselves, and that a watcher handed on: one that it got together with this process is one */
 	bool kill_now;                   /* a second time */
 	bool children_ended;             /* SIGCHLD since the last look */
@@ -261,6 +264,8 @@ struct job *job_make(struct sched *s, struct task *t);
 void job_go(struct job *j);
 /* The limit of a try; 0: none. */
 int64_t job_timeout(const struct job *j);
+/* When the time of the run is over, for what it does itself; INT64_MAX: never. */
+int64_t job_run_until(const struct job *j);
 
 /* Live output (-O none), masked. */
 void job_show_live(struct job *j, enum stream stream, struct str piece, bool last);

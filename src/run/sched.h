@@ -57,6 +57,7 @@ struct sched_config {
 	struct spent spent;       /* of that by earlier rounds of a watch */
 	struct attempts *attempts; /* of a watch; else NULL */
 	int64_t agent_timeout_ns; /* defaultTimeout; TIMEOUT_UNSET */
+	int64_t whole_ns;         /* what its tasks may take, all tries and what they wait for, but not what an answer asks of others; 0: as long as it takes */
 	const char *const *environ; /* what tasks inherit */
 };
 

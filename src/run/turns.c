@@ -18,7 +18,7 @@
 
 bool sched_is_over(const struct sched *s)
 {
-	return s->broken || s->signal || s->result.refused;
+	return s->broken || s->signal || s->late || s->result.refused;
 }
 
 #define TURN_NS (20 * NS_PER_MS)
@@ -341,12 +341,29 @@ static bool go_on(struct sched *s)
 	return more || (s->c->more.rest.n && !sched_is_over(s) && follow_stuck(s));
 }
 
+/* What has an answer is let be: those whom it asks have limits of their own. */
+static void time_over(void *sched)
+{
+	struct sched *s = sched;
+	s->late = !s->asking;
+}
+
+static void begin_time(struct sched *s)
+{
+	int64_t whole = s->c->whole_ns;
+	s->until_ns = whole ? clock_ns() + whole : INT64_MAX;
+	s->until = (struct loop_timer){.fn = time_over, .self = s};
+	if (whole)
+		loop_timer_set(s->c->loop, &s->until, s->until_ns);
+}
+
 struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 {
 	struct sched s = {.c = c, .arena = a, .groups = {.a = a, .notes = c->store->fd, .run_id = c->run_id}, .watched_fd = -1, .spent = c->spent};
 	childenv_base(&s);
 	process_children(&s.strangers);
 	loop_on_signal(c->loop, reaper_signal, &s);
+	begin_time(&s);
 	s.watch = capture_watch_new(c->loop);
 	s.choice = choice_new(&s);
 	s.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -383,6 +400,7 @@ struct sched_result sched_run(const struct sched_config *c, struct arena *a)
 	map_free(&s.cached);
 	map_free(&s.advised);
 	loop_timer_clear(c->loop, &s.look_again);
+	loop_timer_clear(c->loop, &s.until);
 	admission_free(s.admission);
 	free_verdicts(&s);
 	vec_free(&s.live);
