@@ -43,17 +43,18 @@ static int empty(struct linefile *l)
 	return 0;
 }
 
-/* Emptied only now: O_TRUNC would also take what was printed before from a log that is both. There all writers have to share one place to write at. */
-static int take_file(struct linefile *l, bool anew)
+/* Emptied only here: O_TRUNC would also take what was printed before from a log that is both. There all writers have to share one place to write at. */
+static int take_file(struct linefile *l)
 {
 	struct stat st;
+	l->taken = true;
 	if (fstat(l->fd, &st))
 		return errno;
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	int stream = standard_stream(&st);
 	if (stream < 0)
-		return anew && st.st_size ? empty(l) : 0;
+		return l->anew && st.st_size ? empty(l) : 0;
 	close(l->fd);
 	l->fd = fcntl(stream, F_DUPFD_CLOEXEC, 3);
 	return l->fd < 0 ? errno : 0;
@@ -61,24 +62,18 @@ static int take_file(struct linefile *l, bool anew)
 
 int linefile_open(struct linefile *l, const char *path, bool anew)
 {
-	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666)};
+	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666), .anew = anew};
 	if (l->fd < 0)
 		return errno;
-	int err = take_file(l, anew);
-	if (err && l->fd >= 0)
-		close(l->fd);
-	if (err)
-		l->fd = -1;
-	else
-		sbuf_reserve(&l->waiting, PIECE);
-	return err;
+	sbuf_reserve(&l->waiting, PIECE);
+	return 0;
 }
 
 int linefile_open_over(struct linefile *l, const char *path, size_t n)
 {
 	struct stat st;
 	/* To make it where it is missing would cost more, also where it is not: its folder would be locked. */
-	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
+	*l = (struct linefile){.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), .taken = true};
 	if (l->fd < 0)
 		return linefile_open(l, path, true);
 	bool own = !fstat(l->fd, &st) && S_ISREG(st.st_mode) && standard_stream(&st) < 0;
@@ -91,7 +86,8 @@ int linefile_open_over(struct linefile *l, const char *path, size_t n)
 static void give_up(struct linefile *l, int err)
 {
 	l->err = err;
-	close(l->fd);
+	if (l->fd >= 0)
+		close(l->fd);
 	l->fd = -1;
 	sbuf_free(&l->waiting);
 }
@@ -121,6 +117,9 @@ void linefile_give(struct linefile *l, struct sbuf *lines)
 
 void linefile_flush(struct linefile *l)
 {
+	int err = l->fd >= 0 && l->waiting.n && !l->taken ? take_file(l) : 0;
+	if (err)
+		give_up(l, err);
 	while (l->fd >= 0 && l->written < l->waiting.n) {
 		ssize_t n = write(l->fd, l->waiting.p + l->written, l->waiting.n - l->written);
 		if (n >= 0)

@@ -13,12 +13,13 @@
 /* Zeroed but for fd -1: none. */
 struct linefile {
 	int fd; /* -1: none, or given up */
+	bool taken, anew; /* see linefile_open */
 	struct sbuf waiting;
 	size_t written; /* of `waiting` */
 	int err;        /* why it was given up; 0: it was not */
 };
 
-/* Opens or makes a file. anew: it is emptied, unless it is where standard output or error goes. A FIFO or socket that nobody reads: ENXIO at once. 0 or errno. */
+/* Opens or makes a file. anew: it is emptied, unless it is where standard output or error goes, but not before something is written: a run that never began leaves it alone. A FIFO or socket that nobody reads: ENXIO at once. 0 or errno. */
 int linefile_open(struct linefile *l, const char *path, bool anew);
 /* The same, anew, for n bytes in all: a file is written over and not emptied first, for which ext4 would wait for the disk when it is closed. */
 int linefile_open_over(struct linefile *l, const char *path, size_t n);
