@@ -164,22 +164,39 @@ static struct plain *open_plain(const struct program *g)
 	return plain_new(&c);
 }
 
-void engine_end_previous(const struct program *g)
+static void cancel_previous(const struct program *g)
 {
-	size_t n = g->project.killed_run ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
-	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, STR_NONE, (const char *const *)environ);
-	if (err)
-		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
-	struct previous_cancelled far = previous_cancel(&g->project.store, g->project.rules, getenv("PATH"));
+	struct previous_cancelled far = {0};
+	if (g->project.copied)
+		far.err = previous_forget(&g->project.store);
+	else
+		far = previous_cancel(&g->project.store, g->project.rules, getenv("PATH"));
 	if (far.cancelled)
 		fprintf(stderr, "%s: warning: cancelled %zu command%s that executors may still have run for an earlier run\n", g->name, far.cancelled, far.cancelled == 1 ? "" : "s");
 	if (far.failed || far.err)
 		fprintf(stderr, "%s: warning: what an earlier run left to executors could not all be cancelled%s%s; the next run tries again\n", g->name, far.err ? ": " : "",
 			far.err ? os_error(far.err) : "");
-	if (g->project.killed_run) {
+}
+
+/* How many processes that a killed run left have been ended. Those of a folder that this one is a copy of belong to a run that may be at work there. */
+static size_t end_processes(const struct program *g)
+{
+	if (g->project.copied)
+		fprintf(stderr, "%s: warning: this .axmake was copied while a run was at work, or had been killed: what it left going on is not ended from here\n", g->name);
+	return g->project.killed_run && !g->project.copied ? previous_end(g->project.killed_run, g->project.store.fd) : 0;
+}
+
+void engine_end_previous(const struct program *g)
+{
+	size_t n = end_processes(g);
+	int err = previous_mask(g->project.store.fd, g->project.rules, g->project.killed_run, STR_NONE, (const char *const *)environ);
+	if (err)
+		fprintf(stderr, "%s: warning: cannot mask secrets in what a killed run left in .axmake: %s\n", g->name, os_error(err));
+	cancel_previous(g);
+	if (g->project.killed_run)
 		store_tidy(&g->project.store);
+	if (g->project.killed_run && !g->project.copied)
 		pidgroup_sweep(g->project.store.fd);
-	}
 	int left = previous_views(&g->project.store);
 	if (left)
 		fprintf(stderr, "%s: warning: cannot remove what an earlier run left in .axmake/views: %s\n", g->name, os_error(left));

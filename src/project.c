@@ -182,6 +182,7 @@ static bool take_lock(struct project *p, uint64_t run_id)
 	else if (r == LOCK_FAILED)
 		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
 	p->killed_run = r == LOCK_TAKEN ? h.run_id : 0;
+	p->copied = p->killed_run && h.copied;
 	return r == LOCK_TAKEN;
 }
 

@@ -53,6 +53,7 @@ struct project {
 	struct cache *cache;      /* from project_cache on; NULL: none */
 	struct wire_config server; /* from project_server on */
 	uint64_t killed_run; /* an earlier run of this root that was killed; 0: none */
+	bool copied;         /* that was in another folder, of which this one is a copy, and may go on there */
 };
 
 /* Does anything run with these options, if it is stale? */

@@ -25,6 +25,11 @@ int64_t clock_wall_ns(void)
 	return now_ns(CLOCK_REALTIME);
 }
 
+int64_t clock_boot_wall_ns(void)
+{
+	return now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
+}
+
 /* In whole units, rounded to the nearest. */
 static int64_t in_units(int64_t ns, int64_t unit)
 {

@@ -11,6 +11,7 @@
 
 int64_t clock_ns(void);      /* monotonic */
 int64_t clock_wall_ns(void); /* since 1970, UTC */
+int64_t clock_boot_wall_ns(void); /* when this machine was started, as the wall clock goes now */
 /* "0.04s", "12.3s", "4m05s", "2h10m": for people. */
 void clock_duration(struct sbuf *b, int64_t ns);
 /* "15:04", or "2026-11-24 15:04" when that is not within the next 20 hours: here, for people. */

@@ -40,6 +40,23 @@ static bool cancel_one(void *self, struct str mark, const struct str *noted, siz
 	return ok;
 }
 
+static bool forget_one(void *self, struct str mark, const struct str *noted, size_t n)
+{
+	(void)self;
+	(void)mark;
+	(void)noted;
+	(void)n;
+	return true;
+}
+
+int previous_forget(const struct store *s)
+{
+	struct arena a = {0};
+	int err = elsewhere_sweep(s, &a, forget_one, NULL);
+	arena_free(&a);
+	return err;
+}
+
 struct previous_cancelled previous_cancel(const struct store *s, const struct rules *rules, const char *path_env)
 {
 	struct arena a = {0};

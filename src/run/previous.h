@@ -24,6 +24,8 @@ struct previous_cancelled {
 };
 /* Cancels what executors may still run for a killed run, by the rules as they are now: ten seconds each, a minute in all. What could not be cancelled is tried again next time. */
 struct previous_cancelled previous_cancel(const struct store *s, const struct rules *rules, const char *path_env);
+/* The state is a copy: what is noted there is forgotten, and nothing cancelled. 0 or errno. */
+int previous_forget(const struct store *s);
 
 /* Removes views of isolated tasks that nobody is at work in any more. 0 or errno. */
 int previous_views(const struct store *s);

@@ -13,7 +13,7 @@
 
 #define LOCK "lock"
 
-enum { LOCK_TEXT = 64, STAT_TEXT = 1024 };
+enum { LOCK_TEXT = 128, STAT_TEXT = 1024 };
 
 static struct flock whole_file(void)
 {
@@ -21,8 +21,19 @@ static struct flock whole_file(void)
 	return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
-/* "PID RUN-ID SINCE-NS\n"; the line of an earlier holder may hang on behind a shorter one, hence the newline. */
-static void read_holder(int fd, struct lock_holder *h)
+/* "DEVICE INODE\n" of the file in which the holder wrote. A root that is renamed keeps both, a copy has others; devices may be numbered anew when the machine starts. */
+static bool is_elsewhere(const char *line, int64_t since_ns, const struct stat *here)
+{
+	uint64_t device, inode;
+	int end = 0;
+
+	if (sscanf(line, "%" SCNu64 " %" SCNu64 "%n", &device, &inode, &end) != 2 || line[end] != '\n')
+		return false;
+	return inode != here->st_ino || (device != here->st_dev && since_ns > clock_boot_wall_ns());
+}
+
+/* "PID RUN-ID SINCE-NS\n" and the line of is_elsewhere; those of an earlier holder may hang on behind shorter ones, hence the newlines. */
+static void read_holder(int fd, struct lock_holder *h, const struct stat *here)
 {
 	char text[LOCK_TEXT + 1];
 	ssize_t n = TEMP_FAILURE_RETRY(pread(fd, text, LOCK_TEXT, 0));
@@ -38,6 +49,7 @@ static void read_holder(int fd, struct lock_holder *h)
 	h->pid = pid;
 	h->run_id = got.run_id;
 	h->since_ns = got.since_ns;
+	h->copied = here && is_elsewhere(text + end + 1, got.since_ns, here);
 }
 
 struct lock_holder store_lock_holder(const struct store *s)
@@ -50,7 +62,7 @@ struct lock_holder store_lock_holder(const struct store *s)
 		return h;
 	h.held = !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type != F_UNLCK;
 	if (h.held)
-		read_holder(fd, &h);
+		read_holder(fd, &h, NULL);
 	close(fd);
 	return h;
 }
@@ -130,11 +142,12 @@ static bool still_named(const struct store *s)
 	       mine.st_dev == named.st_dev;
 }
 
-/* One write and then the cut, so that a reader finds a whole line at any time. */
-static int write_holder(int fd, uint64_t run_id)
+/* One write and then the cut, so that a reader finds whole lines at any time. */
+static int write_holder(int fd, uint64_t run_id, const struct stat *st)
 {
 	char text[LOCK_TEXT];
-	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %" PRId64 "\n", (int)getpid(), run_id, clock_wall_ns());
+	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %" PRId64 "\n%" PRIu64 " %" PRIu64 "\n", (int)getpid(), run_id, clock_wall_ns(),
+	                 (uint64_t)st->st_dev, (uint64_t)st->st_ino);
 	int err = os_pwrite_all(fd, text, (size_t)n, 0);
 
 	return err ? err : ftruncate(fd, n) ? errno : 0;
@@ -199,7 +212,7 @@ enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct 
 		give_up(s, LOCK_BUSY);
 	}
 	s->lock_pid = getpid();
-	read_holder(s->lock_fd, holder);
-	code = write_holder(s->lock_fd, run_id);
+	read_holder(s->lock_fd, holder, &st);
+	code = write_holder(s->lock_fd, run_id, &st);
 	return code ? lock_error(s, err, a, "write", code) : LOCK_TAKEN;
 }

@@ -47,6 +47,7 @@ struct lock_holder {
 	pid_t pid;        /* 0 when unreadable */
 	uint64_t run_id;
 	int64_t since_ns; /* wall clock */
+	bool copied;      /* it wrote that into another file, of which this one is a copy: told by store_lock only */
 };
 /* Looks without taking (OFD lock query); changes nothing. */
 struct lock_holder store_lock_holder(const struct store *s);
@@ -56,9 +57,9 @@ bool store_at_rest(const struct store *s);
 bool store_is_ancestor(pid_t pid);
 
 enum lock_result { LOCK_TAKEN, LOCK_BUSY, LOCK_OWN_ANCESTOR, LOCK_FAILED };
-/* Takes the lock (`.axmake/lock`, an OFD lock: it dies with the process, no stale locks) and writes pid, run id and time into it.
+/* Takes the lock (`.axmake/lock`, an OFD lock: it dies with the process, no stale locks) and writes pid, run id, time and which file it is into it.
  * wait false: LOCK_BUSY at once with *holder filled. wait true: blocks (a signal handler without SA_RESTART: EINTR goes on waiting).
- * LOCK_TAKEN: *holder tells of an earlier run that ended without store_close: it was killed; else its run_id is 0.
+ * LOCK_TAKEN: *holder tells of an earlier run that ended without store_close: it was killed, or is at work still where this state was copied from; else its run_id is 0.
  * LOCK_OWN_ANCESTOR: the holder is an ancestor of this process: waiting would never end. */
 enum lock_result store_lock(struct store *s, uint64_t run_id, bool wait, struct lock_holder *holder, struct store_error *err, struct arena *a);
 

@@ -284,6 +284,73 @@ static void a_holder_without_a_readable_line_is_still_a_holder(void **state)
 	kill_holder(pid);
 }
 
+/* Takes the lock as another run than the one that is told of there. */
+static struct lock_holder take_over(struct box *b)
+{
+	struct lock_holder h;
+
+	assert_int_equal(store_lock(&b->s, 2, false, &h, &b->err, &b->arena), LOCK_TAKEN);
+	close(b->s.lock_fd);
+	b->s.lock_fd = -1;
+	return h;
+}
+
+static void a_copied_lock_is_no_killed_run_s(void **state)
+{
+	struct box *b = *state;
+	struct lock_holder h;
+
+	open_store(b);
+	kill_holder(hold_lock(b, 7));
+	put("copy", content(b, ".axmake/lock").p);
+	assert_int_equal(rename(".axmake", "renamed"), 0);
+	assert_int_equal(rename("renamed", ".axmake"), 0);
+	h = take_over(b);
+	assert_true(h.run_id == 7 && !h.copied);
+	assert_int_equal(rename("copy", ".axmake/lock"), 0);
+	h = take_over(b);
+	assert_true(h.run_id == 7 && h.copied);
+	h = take_over(b);
+	assert_true(h.run_id == 2 && !h.copied);
+}
+
+static void a_lock_that_says_not_which_file_it_is_counts(void **state)
+{
+	static const char *const lines[] = {"12 7 56\n", "12 7 56\n1 2", "12 7 56\n1\n", "12 7 56\nx 1\n", "12 7 56\n99 34 56\n"};
+	struct box *b = *state;
+
+	open_store(b);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct lock_holder h;
+
+		put(".axmake/lock", lines[i]);
+		h = take_over(b);
+		assert_true(h.run_id == 7 && !h.copied);
+	}
+}
+
+/* A device may have another number after a start of the machine, a file has none. */
+static void of_before_the_machine_s_start_the_inode_tells(void **state)
+{
+	struct box *b = *state;
+	struct stat st;
+
+	open_store(b);
+	put(".axmake/lock", "");
+	assert_int_equal(stat(".axmake/lock", &st), 0);
+	for (int i = 0; i < 4; i++) {
+		int64_t since_ns = clock_boot_wall_ns() + (i & 1 ? 60 : -60) * NS_PER_S;
+		uint64_t inode = (uint64_t)st.st_ino + (i & 2 ? 1 : 0);
+
+		struct str text = arena_printf(&b->arena, "12 7 %lld\n%llu %llu\n", (long long)since_ns, (unsigned long long)st.st_dev + 1, (unsigned long long)inode);
+		int fd = open(".axmake/lock", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+		assert_int_equal(os_write_all(fd, text.p, text.n), 0);
+		close(fd);
+		assert_int_equal(take_over(b).copied, i != 0);
+	}
+}
+
 #define IN_BOX(test) cmocka_unit_test_setup_teardown(test, box_setup, box_teardown)
 
 int main(void)
@@ -298,6 +365,9 @@ int main(void)
 	    IN_BOX(a_program_started_under_the_lock_does_not_keep_it),
 	    IN_BOX(strange_locks_are_replaced_or_refused),
 	    IN_BOX(a_holder_without_a_readable_line_is_still_a_holder),
+	    IN_BOX(a_copied_lock_is_no_killed_run_s),
+	    IN_BOX(a_lock_that_says_not_which_file_it_is_counts),
+	    IN_BOX(of_before_the_machine_s_start_the_inode_tells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
