@@ -246,7 +246,6 @@ static void recall_graph(struct project *p)
 	graph_recall(p->graph, p->log);
 	p->stale.hashing.g = p->graph;
 	stale_free(&p->stale);
-	p->stale.orphans = NULL;
 }
 
 static bool ended_well(const struct task *t, bool planning)

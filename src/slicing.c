@@ -59,7 +59,6 @@ bool project_judge_again(struct project *p, struct seal_looks *looks)
 	p->stale.observer = (struct stale_observer){0};
 	p->stale.planning = true; /* writes nothing */
 	stale_free(&p->stale);
-	p->stale.orphans = NULL;
 	graph_recall(p->graph, p->log);
 	bool fresh = apart_all_fresh(&p->stale, p->slice);
 	if (!p->slice)

@@ -8,6 +8,7 @@
 #include "graph/difference.h"
 #include "graph/ended.h"
 #include "graph/gate.h"
+#include "graph/neighbours.h"
 #include "graph/orphans.h"
 #include "state/cache_entry.h"
 #include "state/record.h"
@@ -78,7 +79,12 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p)
 {
-	return orphans_made_since(orphans_of(s), t->record, p);
+	const struct task_record *made = orphans_made_since(orphans_of(s), t->record, p);
+	if (made)
+		return made;
+	if (!s->neighbours)
+		s->neighbours = neighbours_find(s->arena, &s->hashing, s->log);
+	return neighbours_made_since(s->neighbours, t->record, p);
 }
 
 bool stale_left_by_try(struct stale *s, const struct task *t)
@@ -104,6 +110,12 @@ static struct str short_hex(struct arena *a, struct hash128 h)
 	return arena_printf(a, "%.8s", hash_hex(h, hex));
 }
 
+/* Where it stands, if not in this file. */
+static struct str file_of(const struct stale *s, const struct task_record *r)
+{
+	return str_eq(r->workflow, s->hashing.g->workflow->file) ? STR_NONE : arena_copy(s->arena, r->workflow);
+}
+
 /* An output that is not as it was recorded. */
 static struct verdict edited_output(struct stale *s, struct task *t, const struct pattern *p, const struct output_record *r, struct hash128 now)
 {
@@ -117,7 +129,7 @@ static struct verdict edited_output(struct stale *s, struct task *t, const struc
 		return because(WHY_INTERRUPTED, label);
 	const struct task_record *other = stale_made_since(s, t, p);
 	if (other) /* of another branch, perhaps: nobody's edit */
-		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, record_task(other))};
+		return (struct verdict){.why = WHY_OUTPUT_TAKEN, .subject = label, .before = arena_copy(s->arena, record_task(other)), .now = file_of(s, other)};
 	if (rule == ON_EDIT_KEEP) {
 		/* The log may have lost its end: only the mark that each start leaves beside it tells an edit from a lost run. */
 		if (stale_left_by_try(s, t))
@@ -427,7 +439,6 @@ void stale_take_fresh(struct stale *s, struct task *t)
 void stale_begin_anew(struct stale *s)
 {
 	stale_free(s);
-	s->orphans = NULL;
 	s->observer = (struct stale_observer){0};
 	orphans_of(s);
 }
@@ -436,6 +447,10 @@ void stale_free(struct stale *s)
 {
 	if (s->orphans)
 		orphans_free(s->orphans);
+	if (s->neighbours)
+		neighbours_free(s->neighbours);
+	s->orphans = NULL;
+	s->neighbours = NULL;
 }
 
 bool stale_unchecked(const struct task *t)
@@ -465,7 +480,7 @@ struct str stale_reason(struct arena *a, const struct verdict *v)
 	case WHY_OUTPUT_EDITED:
 		return arena_printf(a, "output '%.*s' was changed by someone else (%.*s -> %.*s)", STR_ARG(v->subject), STR_ARG(v->before), STR_ARG(v->now));
 	case WHY_OUTPUT_TAKEN:
-		return arena_printf(a, "output '%.*s' was made anew by task '%.*s'", STR_ARG(v->subject), STR_ARG(v->before));
+		return arena_printf(a, "output '%.*s' was made anew by task '%.*s'%s%.*s", STR_ARG(v->subject), STR_ARG(v->before), v->now.n ? " of " : "", STR_ARG(v->now));
 	case WHY_EDIT_REFUSED:
 		return arena_printf(a, "output '%.*s' was changed by someone else and 'on_edit: fail' forbids to go on; restore it, or change on_edit",
 				    STR_ARG(v->subject));

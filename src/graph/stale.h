@@ -73,6 +73,7 @@ struct stale {
 	bool planning; /* nothing is written and nothing runs: dependents of stale tasks get WHY_DEPENDENCY */
 	struct stale_observer observer;
 	struct orphans *orphans; /* see graph/orphans.h; found when first needed. NULL at first */
+	struct neighbours *neighbours; /* likewise, see graph/neighbours.h */
 };
 
 /* Judges a task whose dependencies have ended (or, planning, were judged). Sets out_hash and result of a task that is up to date or skipped, and the record of one that is up to date. Writes nothing but, unless planning, the
@@ -96,7 +97,7 @@ void stale_free(struct stale *s);
 /* Did a task that edits this output leave it as it stands now, perhaps under an earlier name? Then nobody else did. t has a record. */
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now);
 
-/* Of an output that is not as the record of t says: has a success of another task made it since? NULL: not by what the log knows. */
+/* Of an output that is not as the record of t says: has a success of another task made it since, be it one of another workflow file? NULL: not by what the log knows. */
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p);
 
 /* Of an output that is not as the record of t says, though its own last start succeeded: may another start have left it so, as its mark says? */

@@ -229,15 +229,25 @@ struct open_start log_open_start(struct log *l, struct str workflow, struct str 
 	return t ? start_of(t) : (struct open_start){0};
 }
 
-void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self)
+static void each(struct log *l, struct str workflow, bool of_it, void (*fn)(void *self, const struct task_record *r), void *self)
 {
 	size_t n = l->ix.all.n; /* fn may write: what comes in by that is not for this round */
 	for (size_t i = 0; i < n; i++) {
 		struct log_task *t = l->ix.all.p[i];
-		const struct task_record *r = log_index_belongs(t, workflow) ? log_index_success(&l->ix, t) : NULL;
+		const struct task_record *r = log_index_belongs(t, workflow) == of_it ? log_index_success(&l->ix, t) : NULL;
 		if (r)
 			fn(self, r);
 	}
+}
+
+void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self)
+{
+	each(l, workflow, true, fn, self);
+}
+
+void log_each_other(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self)
+{
+	each(l, workflow, false, fn, self);
 }
 
 size_t log_tasks(const struct log *l)

@@ -76,6 +76,8 @@ struct open_start log_open_start(struct log *l, struct str workflow, struct str 
 size_t log_tasks(const struct log *l);
 /* Calls fn for every last success of that workflow. */
 void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self);
+/* Of all others. */
+void log_each_other(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self);
 
 /* Writers. Each but log_done_late is one write(2), at once: a start must be on record before its program runs. 0 or errno; after an error nothing more is written, so the file stays whole.
  * The caller's record is copied as far as the log needs it later. */
