@@ -204,6 +204,20 @@ static void maker_edges(struct builder *b, struct task *t)
 	}
 }
 
+/* What a task makes in this run comes too late: the agent would be asked with what stood there before. */
+static void prompt_made(struct builder *b, struct task *t)
+{
+	const struct text *file = &t->def->prompt_file;
+	struct sbuf path = {0};
+	if (!file->s.p || !t->prompt_source.s.p || !build_expand_path(b, t, *file, &path))
+		return;
+	const struct task *maker = graph_producer(b->g, build_real_path(b, path_normal(b->a, arena_copy(b->a, sbuf_view(&path)))));
+	sbuf_free(&path);
+	if (maker)
+		diag_error(b->d, file->at, diag_hint(b->d, "have what it prints in the text of 'task', as ${%.*s}; or name the file in 'inputs', and in 'task' say that it is to be read", STR_ARG(maker->name)),
+			   "'task_file' is read before anything runs, and task '%.*s' makes it", STR_ARG(maker->name));
+}
+
 void build_edges(struct builder *b, struct task *t)
 {
 	name_edges(b, t, &t->def->dependencies, DEP_NAMED);
@@ -214,6 +228,7 @@ void build_edges(struct builder *b, struct task *t)
 			file_edge(b, t, &t->inputs.p[i]);
 	ref_edges(b, t, &t->prompt, t->prompt_source, false);
 	note_named_in_prompt(b, t);
+	prompt_made(b, t);
 	for (size_t i = 0; i < t->n_env; i++)
 		ref_edges(b, t, &t->env[i].value, t->env[i].source, false);
 	for (size_t i = 0; t->when && i < t->when->n_operands; i++)
