@@ -228,11 +228,10 @@ static void take_result(struct task *t)
 	}
 }
 
-/* Also under the name that it bore when it was rejected. Of other work somebody else is to be told. */
-static bool is_rejected(const struct stale *s, const struct task *t, struct str *why)
+bool stale_rejected(const struct stale *s, const struct task *t, struct str *why)
 {
 	struct str workflow = s->hashing.g->workflow->file;
-	if (orphans_other_work(t->record, t))
+	if (!t->record || orphans_other_work(t->record, t))
 		return false;
 	return log_rejected(s->log, workflow, t->name, why) || log_rejected(s->log, workflow, t->record->name, why);
 }
@@ -242,7 +241,7 @@ static struct verdict judge_record(struct stale *s, struct task *t, struct arena
 {
 	const struct provider *p = NULL;
 	struct str why;
-	if (is_rejected(s, t, &why))
+	if (stale_rejected(s, t, &why))
 		return because(WHY_REJECTED, why);
 	if ((t->kind == TASK_AGENT) != (t->record->provider.n > 0)) /* a script has become an agent's task, or the other way round */
 		return because(WHY_CHANGED, STR("kind of task changed"));

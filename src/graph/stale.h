@@ -97,6 +97,9 @@ void stale_free(struct stale *s);
 /* Did a task that edits this output leave it as it stands now, perhaps under an earlier name? Then nobody else did. t has a record. */
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now);
 
+/* Did a person reject what it made last? Also where that was under the name that it bore then. Of other work somebody else is to be told. */
+bool stale_rejected(const struct stale *s, const struct task *t, struct str *why);
+
 /* Of an output that is not as the record of t says: has a success of another task made it since, be it one of another workflow file? NULL: not by what the log knows. */
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p);
 

@@ -8,6 +8,12 @@
 #include "state/cache.h"
 #include "state/store.h"
 
+/* An entry that is to go to the server. */
+struct push_due {
+	struct hash128 signature;
+	bool replace; /* what stands there is no good */
+};
+
 struct helper {
 	struct arena arena; /* of all that is remembered to the end */
 	struct wire_config config;
@@ -19,7 +25,7 @@ struct helper {
 	int64_t beat_ns;     /* when it was last told that this is alive */
 	size_t pulls, pushes; /* under way */
 	size_t storing;       /* pulls that hold the cache's lock */
-	VEC(struct hash128) waiting; /* pushes that have not begun, from waiting_at on */
+	VEC(struct push_due) waiting; /* that have not begun, from waiting_at on */
 	size_t waiting_at;
 	struct map known;     /* signature, or an object's SHA-256, as bytes -> enum known */
 	unsigned bad;         /* entries that were damaged or forged */
@@ -59,8 +65,8 @@ void helper_contents(struct arena *a, const struct cache_entry *e, struct conten
 
 /* Begins to bring the entry of that signature here, and tells axmake in the end. */
 void pull_begin(struct helper *h, struct hash128 signature);
-/* Is to put the entry there; a few at once do so. */
-void push_begin(struct helper *h, struct hash128 signature);
+/* Is to put the entry there; a few at once do so. replace: whatever stands there. */
+void push_begin(struct helper *h, struct hash128 signature, bool replace);
 /* Goes on with those that wait. */
 void push_turn(struct helper *h);
 

@@ -100,7 +100,7 @@ static bool hear(struct session *s, const struct wire_message *m, struct str fra
 		pull_begin(&s->h, m->signature);
 		return true;
 	case WIRE_PUSH:
-		push_begin(&s->h, m->signature);
+		push_begin(&s->h, m->signature, m->yes);
 		return true;
 	case WIRE_CHECK:
 		check(s);

@@ -226,8 +226,9 @@ static void entry_asked(struct request *q)
 		end(p, q->ending == ENDED_WELL); /* somebody was there before */
 }
 
-static void begin(struct helper *h, struct hash128 signature)
+static void begin(struct helper *h, struct push_due due)
 {
+	struct hash128 signature = due.signature;
 	struct push *p = xcalloc(1, sizeof *p);
 	struct cache_entry e;
 	char hex[SHA_HEX];
@@ -240,18 +241,19 @@ static void begin(struct helper *h, struct hash128 signature)
 		return;
 	}
 	helper_contents(&p->arena, &e, &p->contents);
-	p->request = (struct request){.self = p, .fd = -1, .server = &h->server, .overwrite = known == KNOWN_BAD};
+	p->request = (struct request){.self = p, .fd = -1, .server = &h->server, .overwrite = known == KNOWN_BAD || due.replace};
 	key_entry_name(signature, hex);
 	snprintf(p->request.name, sizeof p->request.name, "ac/%s", hex);
-	if (known == KNOWN_NOT)
+	if (known == KNOWN_NOT && !due.replace)
 		ask(&p->request, VERB_HEAD, UINT64_MAX, entry_asked);
 	else
 		put_objects(p);
 }
 
-void push_begin(struct helper *h, struct hash128 signature)
+void push_begin(struct helper *h, struct hash128 signature, bool replace)
 {
-	vec_push(&h->arena, &h->waiting, signature);
+	struct push_due due = {signature, replace};
+	vec_push(&h->arena, &h->waiting, due);
 	push_turn(h);
 }
 

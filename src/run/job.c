@@ -438,6 +438,7 @@ static bool prepare(struct job *j)
 struct job *job_make(struct sched *s, struct task *t)
 {
 	struct job *j = xcalloc(1, sizeof *j);
+	struct str why;
 	j->sched = s;
 	j->task = t;
 	if (s->verdicts[t->id])
@@ -451,6 +452,7 @@ struct job *job_make(struct sched *s, struct task *t)
 		j->taken = usual_taken(s->c->log, s->c->graph->workflow->file, t);
 	if (t->record && t->kind == TASK_AGENT)
 		j->taken_with = arena_copy(&j->arena, t->record->provider);
+	j->rejected = s->remote && stale_rejected(s->c->stale, t, &why);
 	j->timer.self = j;
 	j->hold.fd = j->place.fd = j->group.fd = -1;
 	j->outcome = (struct outcome){.input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1, .cache_write_tokens = -1, .cost_usd = NAN};

@@ -140,6 +140,7 @@ struct job {
 	bool scarce;              /* its start failed for want of what others hold: descriptors, processes, memory */
 	bool unnoted;             /* what it was asked could not be written down, so it is not asked */
 	bool unkept;              /* it answered, but that could not be kept or looked at */
+	bool rejected;            /* what it made last was, and what it makes now takes the place of that on a server too */
 	bool unrecorded;          /* it succeeded, but that is not on record */
 	bool unpublished;         /* it ended well, but what it made could not be moved to the root */
 	struct delegate *as;      /* what it is, for another job's answer; NULL: a task of the graph */
@@ -176,6 +177,7 @@ struct sharing {
 struct stash_due {
 	struct hash128 signature;
 	const struct task *task;
+	bool replace; /* also what a server has of it */
 	struct sbuf bytes;
 };
 
@@ -483,7 +485,7 @@ struct task *sharing_next(struct sched *s);             /* one that has been ans
 bool sharing_answered(const struct sched *s);           /* is there one? */
 bool sharing_waiting(const struct sched *s);            /* is one waited for? */
 bool sharing_gave(const struct sched *s, struct hash128 signature);
-void sharing_push(struct sched *s, struct hash128 signature); /* it was stored in the cache */
+void sharing_push(struct sched *s, struct hash128 signature, bool replace); /* it was stored in the cache */
 void sharing_end(struct sched *s);                      /* waits a bounded time for what was pushed */
 
 /* Back to the scheduler. */

@@ -269,11 +269,11 @@ bool remote_fetch(struct remote *r, struct hash128 signature)
 	return asked_of(r, signature) == ASKED_WAITS;
 }
 
-void remote_push(struct remote *r, struct hash128 signature)
+void remote_push(struct remote *r, struct hash128 signature, bool replace)
 {
 	if (!r->config->push || !begin(r))
 		return;
-	wire_put_signature(&r->out, WIRE_PUSH, signature, false);
+	wire_put_signature(&r->out, WIRE_PUSH, signature, replace);
 	r->pushing++;
 	watch(r);
 }

@@ -26,8 +26,8 @@ struct remote;
 struct remote *remote_new(struct arena *a, struct str program, const struct wire_config *config, struct loop *loop, const struct remote_listener *listener);
 /* Asks for the entry of a signature. false: it is of no use to ask, and nobody is called. */
 bool remote_fetch(struct remote *r, struct hash128 signature);
-/* The entry is in the cache, and is to go to the server. */
-void remote_push(struct remote *r, struct hash128 signature);
+/* The entry is in the cache, and is to go to the server. replace: in the place of what stands there. */
+void remote_push(struct remote *r, struct hash128 signature, bool replace);
 /* Did the server give the entry, in this run? */
 bool remote_gave(const struct remote *r, struct hash128 signature);
 /* Waits, turning the loop, until what was pushed is there; not longer than a few time-outs, nor when `over` says so. Then the program is gone. */

@@ -101,10 +101,10 @@ bool sharing_gave(const struct sched *s, struct hash128 signature)
 	return s->remote && remote_gave(s->remote, signature);
 }
 
-void sharing_push(struct sched *s, struct hash128 signature)
+void sharing_push(struct sched *s, struct hash128 signature, bool replace)
 {
 	if (s->remote)
-		remote_push(s->remote, signature);
+		remote_push(s->remote, signature, replace);
 }
 
 static bool asked_to_end(void *sched)

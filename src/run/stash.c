@@ -134,7 +134,7 @@ static bool take_texts(struct job *j, struct cache_entry *e)
 /* Its file is written when the next task has been started. */
 static void store_later(struct job *j, const struct cache_entry *e)
 {
-	struct stash_due due = {.signature = e->signature, .task = j->task};
+	struct stash_due due = {.signature = e->signature, .task = j->task, .replace = j->rejected};
 	cache_entry_put(&due.bytes, e);
 	vec_push(NULL, &j->sched->stashing, due);
 }
@@ -148,7 +148,7 @@ void stash_all(struct sched *s)
 			bool ok = cache_store_bytes(c, due->signature, sbuf_view(&due->bytes));
 			cache_store_end(c);
 			if (ok)
-				sharing_push(s, due->signature);
+				sharing_push(s, due->signature, due->replace);
 		}
 		sbuf_free(&due->bytes);
 		stash_warn(s, due->task);
@@ -180,7 +180,7 @@ void stash_task(struct job *j)
 		ok = ok && cache_store_entry(c, &e);
 		cache_store_end(c);
 		if (ok)
-			sharing_push(s, e.signature);
+			sharing_push(s, e.signature, j->rejected);
 	}
 	cache_attend(c, before);
 	stash_warn(s, t);

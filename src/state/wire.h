@@ -12,7 +12,7 @@ enum wire_kind {
 	/* To axmake-http. */
 	WIRE_CONFIG = 1, /* a struct wire_config; comes first, once */
 	WIRE_FETCH,      /* a signature: its entry is wanted in the cache on this machine */
-	WIRE_PUSH,       /* a signature: its entry is there, and is to go to the server */
+	WIRE_PUSH,       /* a signature: its entry is there, and is to go to the server; and 1: what the server has of it is no good and is replaced */
 	WIRE_CHECK,      /* does the server answer? */
 	WIRE_FINISH,     /* nothing more comes: ends when all is done */
 	/* From it. */

@@ -177,6 +177,60 @@ def the_same_content_comes_and_goes_once(box, server):
     equal(sum(1 for command, path, _ in server.seen if "/cas/" in path), 1)
 
 
+REJECTED = """\
+tasks:
+  - {name: small, run: 'echo x >> ../made; cp ../made small.txt; cat in; echo small >> "$RUNS"; test ! -e fail; test ! -e kill || kill -9 $PPID', inputs: [in], outputs: [small.txt]}
+  - {name: large, run: 'seq 9000 > out/large.txt; cat small.txt >> out/large.txt; echo large >> "$RUNS"', inputs: [small.txt], outputs: [out/large.txt]}
+"""
+
+
+def rejecting(box, server):
+    """A clone whose answers the server has, and that has rejected them: what it makes is another one each time."""
+    clone = Clone(box, "first", server.url, REJECTED)
+    write(os.path.join(clone.folder, "in"), "1\n")
+    equal(clone.call().ok().ran, ["large", "small"])
+    before = clone.content()
+    clone.call("--reject small=bad --reject large").ok()
+    return clone, before
+
+
+@of_server
+def what_was_rejected_is_replaced_there(box, server):
+    first, before = rejecting(box, server)
+    equal(first.call().ok().ran, ["large", "small"])
+    check(first.content() != before, "it made the same again")
+    second = Clone(box, "second", server.url, REJECTED)
+    write(os.path.join(second.folder, "in"), "1\n")
+    check_good(second.call(), second, first, [])
+    # Also where it is asked for by -B, which by itself replaces nothing.
+    first.call("--reject=small").ok()
+    equal(first.call("-B").ok().ran, ["large", "small"])
+    server.seen.clear()
+    equal(first.call("-B small").ok().ran, ["small"])
+    equal((server.count("PUT"), server.count("HEAD")), (0, 1), server.seen)
+    third = Clone(box, "third", server.url, REJECTED)
+    write(os.path.join(third.folder, "in"), "1\n")
+    equal(third.call("small").ok().ran, [])
+    equal(len(third.content()["small.txt"][0].split()), 3, "not the answer that came after the rejection")
+
+
+@of_server
+def nothing_that_was_rejected_is_fetched(box, server):
+    first, _ = rejecting(box, server)
+    server.seen.clear()
+    for obstacle in ("fail", "kill"):
+        write(os.path.join(first.folder, obstacle), "")
+        ended = first.call("small")
+        check(ended.ran == ["small"] and ended.status, ended.text)
+        box.call(f"rm -rf {obstacle} .axmake/cache small.txt", first.folder)
+    equal(first.call("small").ok().ran, ["small"])
+    equal((server.count("GET"), server.count("PUT")), (0, 1), server.seen)
+    second = Clone(box, "second", server.url, REJECTED)
+    write(os.path.join(second.folder, "in"), "1\n")
+    equal(second.call("small").ok().ran, [])
+    equal(second.content()["small.txt"], first.content()["small.txt"])
+
+
 @of_server
 def who_has_the_key_is_believed(box, server):
     write(box.path("key"), "0123456789abcdef0123456789abcdef\n", 0o600)
@@ -332,6 +386,8 @@ CASES = [
     a_server_without_ranges_is_asked_anew,
     many_at_once_on_few_connections,
     the_same_content_comes_and_goes_once,
+    what_was_rejected_is_replaced_there,
+    nothing_that_was_rejected_is_fetched,
     who_has_the_key_is_believed,
     entries_of_others_are_refused_and_replaced,
     without_the_key_that_is_set_nothing_is_believed,

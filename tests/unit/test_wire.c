@@ -68,6 +68,22 @@ static void frames_come_one_after_another_and_never_by_halves(void **state)
 	sbuf_free(&b);
 }
 
+static void a_push_says_whether_it_replaces(void **state)
+{
+	struct sbuf b = {0};
+	struct wire_message m;
+
+	(void)state;
+	wire_put_signature(&b, WIRE_PUSH, signature, false);
+	wire_put_signature(&b, WIRE_PUSH, signature, true);
+	struct str rest = sbuf_view(&b);
+	for (int replaces = 0; replaces < 2; replaces++) {
+		assert_int_equal(wire_take(&rest, &m), WIRE_WHOLE);
+		assert_true(m.kind == WIRE_PUSH && hash_eq(m.signature, signature) && m.yes == replaces);
+	}
+	sbuf_free(&b);
+}
+
 static void what_is_no_frame_is_bad(void **state)
 {
 	static const struct str none[] = {{"\0\0\0\0", 4}, {"\xff\xff\xff\xff", 4}, {"\1\0\0\0\0", 5}, {"\1\0\0\0\x63", 5}, {"\2\0\0\0\5x", 6}, {"\3\0\0\0\2ab", 7}};
@@ -126,6 +142,7 @@ int main(void)
 	    cmocka_unit_test(a_configuration_comes_as_it_was_sent),
 	    cmocka_unit_test(no_folder_is_none_and_not_an_empty_one),
 	    cmocka_unit_test(frames_come_one_after_another_and_never_by_halves),
+	    cmocka_unit_test(a_push_says_whether_it_replaces),
 	    cmocka_unit_test(what_is_no_frame_is_bad),
 	    cmocka_unit_test(an_envelope_is_read_as_it_was_put),
 	    cmocka_unit_test(an_envelope_that_was_cut_or_is_too_long_is_damaged),
