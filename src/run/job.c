@@ -119,10 +119,15 @@ static struct str prompt_to_send(struct job *j)
 			    STR_ARG(j->signing.prompt), STR_ARG(why));
 }
 
+bool job_resumes(const struct job *j)
+{
+	return j->feedback.n && j->session.n && j->session_of == j->provider && j->provider->resume_args.n;
+}
+
 /* After a failed check: a conversation that can go on is told that alone, a new one after the whole task. */
 static void add_feedback(struct job *j, struct call_input *in)
 {
-	j->resumed = j->feedback.n && j->session.n && j->session_of == j->provider && j->provider->resume_args.n;
+	j->resumed = job_resumes(j);
 	if (j->resumed) {
 		in->session = j->session;
 		in->prompt = j->feedback;
@@ -373,25 +378,6 @@ static void start_try(struct job *j)
 	}
 }
 
-/* The signature under which an answer will be recorded; false after ending the task. */
-static bool sign(struct job *j)
-{
-	struct hashing *h = &j->sched->c->stale->hashing;
-	sbuf_free(&j->signing.fields);
-	seen_free(j->listing);
-	j->listing = seen_new(&j->arena);
-	j->listing->also = h->seen;
-	j->listed_in = h->g;
-	j->signed_for = j->provider;
-	h->listing = j->listing;
-	signature_compute(h, &j->arena, j->task, j->provider, true, true, &j->signing);
-	h->listing = NULL;
-	if (!j->signing.problem.n)
-		return true;
-	finish_unstarted(j, TRY_FAILED, j->signing.problem);
-	return false;
-}
-
 /* Needed where an edited output is kept. Under another `on_edit` today it may be tomorrow; of a script, no mark says no less than the right one, but an old one does. */
 static bool is_marked(const struct job *j)
 {
@@ -407,7 +393,7 @@ static bool prepare(struct job *j)
 	struct sched *s = j->sched;
 	struct task *t = j->task;
 	struct str why = STR_NONE;
-	if (!sign(j))
+	if (!sign_task(j))
 		return false;
 	j->bare = !store_has_folder(s->c->store, j->dir);
 	if (!j->bare)
@@ -477,7 +463,7 @@ void job_go(struct job *j)
 			finish_salvaged(j);
 			return;
 		}
-	} else if (j->provider != j->signed_for && !sign(j)) {
+	} else if (!sign_again(j)) {
 		return;
 	}
 	if ((j->tries || j->asks_again) && !j->as)

@@ -264,6 +264,12 @@ bool demands_met(struct sched *s);
 struct job *job_make(struct sched *s, struct task *t);
 /* Starts its first or next try; its places are held. Ends the task at once when it cannot start. */
 void job_go(struct job *j);
+/* Will its next try go on with a conversation, as far as is known? */
+bool job_resumes(const struct job *j);
+/* The signature of the task as it is now, under which an answer will be recorded; false after ending the task. */
+bool sign_task(struct job *j);
+/* The same before a later try: where another provider is to be asked, or the inputs are not what they were. */
+bool sign_again(struct job *j);
 /* The limit of a try; 0: none. */
 int64_t job_timeout(const struct job *j);
 /* When the time of the run is over, for what it does itself; INT64_MAX: never. */
