@@ -89,7 +89,7 @@ static size_t count_of(const struct told *t, struct str state)
 /* Tasks that did not come to run are told by events of their own. */
 static const struct {
 	const char *ev, *words;
-} unrun[] = {{"held", "held"}, {"not-run", "not run"}};
+} unrun[] = {{"refused", "refused"}, {"held", "held"}, {"not-run", "not run"}};
 
 /* "3 done, 1 failed, 2 not run (812+96 tokens, $0.01)" */
 static void add_counts(struct sbuf *b, const struct told *t)
@@ -206,7 +206,7 @@ static void print_unrun(const json_t *o)
 {
 	for (size_t k = 0; k < sizeof unrun / sizeof *unrun; k++) {
 		struct sbuf b = {0};
-		struct str question = text_of(o, "question");
+		struct str question = text_of(o, "question"), lacks = text_of(o, "text");
 		if (!str_eq(text_of(o, "ev"), str_of(unrun[k].ev)))
 			continue;
 		sbuf_lit(&b, "  ");
@@ -214,7 +214,7 @@ static void print_unrun(const json_t *o)
 		phrase_cell(&b, STR("-"), 8);
 		phrase_line(&b, text_of(o, "task"));
 		sbuf_lit(&b, ": ");
-		phrase_line(&b, question.n ? question : text_of(o, "reason"));
+		phrase_line(&b, question.n ? question : lacks.n ? lacks : text_of(o, "reason"));
 		printf("%s\n", b.p);
 		sbuf_free(&b);
 	}

@@ -142,6 +142,7 @@ struct task {
 	bool asks_server, asked_server; /* stale, and it is not known yet whether a server has what it makes; the server was asked */
 	bool ended;                /* in an earlier round of this run: not judged again */
 	bool spared;               /* of a watch: it failed, or was not run, in the last round, and stands so in this one */
+	bool refused;              /* it was told what it lacks, for which nothing is started */
 	bool same_failure;         /* of a watch: what failed before it did so in the last round, and is no other failure */
 	uint32_t waiting_for;      /* dependencies that have not ended */
 	bool bypassed;             /* STATE_NOT_RUN: new work had stopped before its turn came; nothing that it needs failed */

@@ -12,7 +12,18 @@ static bool will_ask(const struct task *t, bool cached)
 	return t->wanted && t->kind == TASK_AGENT && ((t->state == STATE_STALE && !t->asks_server) || (!ended && !perhaps && !t->record && !(cached && cached_kind(t))));
 }
 
-static void refuse(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
+static void tell(struct task *t, const struct observer *o, struct str why)
+{
+	t->refused = true;
+	o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = why, .at_ns = clock_ns()});
+}
+
+void demands_refuse(struct sched *s, struct task *t, struct str why)
+{
+	tell(t, s->c->observer, why);
+}
+
+static void refuse_agent(struct task *t, const struct observer *o, struct str why, struct sbuf *said)
 {
 	struct sbuf b = {0};
 	sbuf_printf(&b, "no provider for agent '%.*s'", STR_ARG(t->agent->name));
@@ -20,7 +31,7 @@ static void refuse(struct task *t, const struct observer *o, struct str why, str
 		sbuf_lit(&b, " either");
 	else
 		sbuf_printf(&b, ": %.*s; axmake --doctor tells more", STR_ARG(why));
-	o->event(o->self, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = sbuf_view(&b), .at_ns = clock_ns()});
+	tell(t, o, sbuf_view(&b));
 	sbuf_free(&b);
 	sbuf_clear(said);
 	sbuf_str(said, why);
@@ -36,7 +47,7 @@ bool sched_providers_there(const struct graph *g, const char *path_env, const st
 		struct arena a = {0};
 		struct str why = will_ask(t, cached) ? choice_lacking(g, t, path_env, &a) : STR_NONE;
 		if (why.n)
-			refuse(t, o, why, &said);
+			refuse_agent(t, o, why, &said);
 		ok = ok && !why.n;
 		arena_free(&a);
 	}

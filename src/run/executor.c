@@ -210,10 +210,8 @@ bool executor_possible(struct sched *s)
 		if (!may_run(open.p[i]) || is_there(s, &a, e))
 			continue;
 		ok = false;
-		sched_send(s, &(struct event){.kind = EVENT_REFUSED,
-					      .task = open.p[i],
-					      .text = arena_printf(&a, "executor '%.*s' cannot be used: '%.*s' is not installed (not found in PATH); 'executor: " EXECUTOR_LOCAL "' runs it here",
-								   STR_ARG(e->name), STR_ARG(e->wrap.p[0]))});
+		demands_refuse(s, open.p[i], arena_printf(&a, "executor '%.*s' cannot be used: '%.*s' is not installed (not found in PATH); 'executor: " EXECUTOR_LOCAL "' runs it here",
+							  STR_ARG(e->name), STR_ARG(e->wrap.p[0])));
 	}
 	arena_free(&a);
 	return ok;

@@ -7,7 +7,8 @@ void follow_not_run(struct sched *s, struct task *t, struct str because, bool st
 	t->state = STATE_NOT_RUN;
 	t->bypassed = stopped;
 	s->result.not_run += t->kind != TASK_GROUP;
-	sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because, .stopped = stopped});
+	if (!t->refused) /* else it was told why */
+		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = because, .stopped = stopped});
 }
 
 /* A task that is not run has ended when all before it has: who waits for it to clean up after all that must not come too early. */

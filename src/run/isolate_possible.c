@@ -18,11 +18,11 @@
 
 #define TRY "views/.try" /* no task's: names that begin with a dot are escaped */
 
-static const struct task *wants_overlay(const struct graph *g)
+static struct task *wants_overlay(const struct graph *g)
 {
 	struct task_span open = graph_open(g);
 	for (size_t i = 0; i < open.n; i++) {
-		const struct task *t = open.p[i];
+		struct task *t = open.p[i];
 		if (t->wanted && t->def->isolate == ISOLATE_OVERLAY && t->state != STATE_UPTODATE && t->state != STATE_DONE)
 			return t;
 	}
@@ -177,12 +177,12 @@ static struct str why_not(struct sched *s, struct arena *a)
 
 bool isolate_possible(struct sched *s)
 {
-	const struct task *t = wants_overlay(s->c->graph);
+	struct task *t = wants_overlay(s->c->graph);
 	struct arena a = {0};
 	struct str why = t ? why_not(s, &a) : STR_NONE;
 	if (why.n) {
 		struct str text = arena_printf(&a, "'isolate: overlay' is not possible here: %.*s; 'isolate: copy' needs no mount", STR_ARG(why));
-		sched_send(s, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = text});
+		demands_refuse(s, t, text);
 	}
 	arena_free(&a);
 	return !why.n;

@@ -259,6 +259,8 @@ void advise_of_remains(struct sched *s);
 
 /* Before the first start: has every task that may start what it asks of this machine? false, after EVENT_REFUSED: the run is refused. */
 bool demands_met(struct sched *s);
+/* What follows from it for reports is that t was refused, and not merely left. */
+void demands_refuse(struct sched *s, struct task *t, struct str why);
 
 /* A job for a stale task, in s->jobs. */
 struct job *job_make(struct sched *s, struct task *t);

@@ -315,11 +315,11 @@ void sandbox_end_run(struct sched *s)
 		pidgroup_sweep(s->c->store->fd);
 }
 
-static const struct task *wants_sandbox(const struct graph *g)
+static struct task *wants_sandbox(const struct graph *g)
 {
 	struct task_span open = graph_open(g);
 	for (size_t i = 0; i < open.n; i++) {
-		const struct task *t = open.p[i];
+		struct task *t = open.p[i];
 		if (t->wanted && t->def->sandbox && t->state != STATE_UPTODATE && t->state != STATE_DONE)
 			return t;
 	}
@@ -367,11 +367,11 @@ static struct str why_not(struct sched *s, struct arena *a)
 
 bool sandbox_possible(struct sched *s)
 {
-	const struct task *t = wants_sandbox(s->c->graph);
+	struct task *t = wants_sandbox(s->c->graph);
 	struct arena a = {0};
 	struct str why = t ? why_not(s, &a) : STR_NONE;
 	if (why.n)
-		sched_send(s, &(struct event){.kind = EVENT_REFUSED, .task = t, .text = arena_printf(&a, "'sandbox' is not possible here: %.*s", STR_ARG(why))});
+		demands_refuse(s, t, arena_printf(&a, "'sandbox' is not possible here: %.*s", STR_ARG(why)));
 	arena_free(&a);
 	return !why.n;
 }

@@ -217,15 +217,18 @@ static void on_held(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
+static void add_not_run(struct plain *p, const struct task *t, struct str why, bool stopped)
+{
+	struct row row = {.task = t, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = why, .stopped = stopped};
+	if (t->kind != TASK_GROUP)
+		table_add(&p->table, &p->arena, ROW_NOT_RUN, &row);
+}
+
 static void on_not_run(struct plain *p, const struct event *e)
 {
-	struct row row = {
-	    .task = e->task, .duration_ns = -1, .input_tokens = -1, .output_tokens = -1, .cost_usd = NAN, .why = e->text, .stopped = e->stopped};
-
 	if (e->unsaid && !p->unsaid.n)
 		p->unsaid = arena_printf(&p->arena, "%.*s: %.*s", STR_ARG(e->task->name), STR_ARG(e->text));
-	if (e->task->kind != TASK_GROUP)
-		table_add(&p->table, &p->arena, ROW_NOT_RUN, &row);
+	add_not_run(p, e->task, e->text, e->stopped);
 }
 
 static void on_warning(struct plain *p, const struct event *e)
@@ -260,12 +263,13 @@ static void on_waits(struct plain *p, const struct event *e)
 	console_say(&p->console, &b);
 }
 
-/* "axmake: *** [workflow.ax.yaml:4: ask] no provider …": nothing is started, so there is no table to come. */
+/* "axmake: *** [workflow.ax.yaml:4: ask] no provider …": nothing is started, so there is no table to come, unless something was done before. */
 static void on_refused(struct plain *p, const struct event *e)
 {
 	struct sbuf b = {0}, head = {0};
 
 	p->refused = true;
+	add_not_run(p, e->task, STR("nothing was started"), false);
 	sbuf_printf(&head, "%s: *** [", p->config.program);
 	diag_where(p->config.diag, e->task->def->at, &head);
 	sbuf_lit(&head, ": ");
