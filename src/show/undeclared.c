@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/glob.h"
@@ -12,8 +13,6 @@
 #define LIMIT_NS (2 * NS_PER_S)
 #define MOST_SHOWN 10
 #define MOST_BYTES ((size_t)1 << 20)
-/* The kernel stamps files by a clock that stands still between its ticks. */
-#define TICK_NS (10 * NS_PER_MS)
 
 struct found {
 	VEC(struct str) paths;
@@ -61,7 +60,19 @@ static bool is_declared(const struct graph *g, struct str path)
 	return false;
 }
 
-/* Of what is gone its folder tells. */
+/* Where axmake's own words go: a file in the root grows by them. */
+static bool takes_own_words(const struct stat *st)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct stat own;
+		if (!fstat(fd, &own) && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* Of what is gone its folder tells. The kernel stamps files by a clock that stands still between its ticks, some milliseconds: what changed in the run's first one is not told,
+ * since an edit just before it cannot be told from that. */
 static bool changed_since(struct arena *a, int root_fd, struct str path, int64_t since_ns)
 {
 	struct stat st;
@@ -73,7 +84,7 @@ static bool changed_since(struct arena *a, int root_fd, struct str path, int64_t
 			return false;
 		path = n ? str_sub(path, 0, n - 1) : STR(".");
 	}
-	return st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec >= since_ns - TICK_NS;
+	return st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec >= since_ns && !takes_own_words(&st);
 }
 
 static bool is_own(const struct undeclared_in *in, struct str path)
