@@ -118,6 +118,19 @@ static void note_tries(struct arena *a, const struct task *t, struct open_start 
 		complain(t, arena_printf(a, "has the logs of %zu tries in .axmake/%.*s/tries", tries, STR_ARG(dir)));
 }
 
+/* Why there is no log of what succeeded, if it did. */
+static struct str no_log(const struct task *t)
+{
+	if (!t->record)
+		return STR("has no log: it printed nothing, or never ran here");
+	if (t->record->flags & RECORD_RESTORED)
+		return t->record->has_result && t->record->result_size ? STR("has no log here: it was restored from the cache; --result shows what it printed on standard output")
+								       : STR("has no log here: it was restored from the cache");
+	if (t->record->flags & RECORD_TOUCHED)
+		return STR("has no log: -t recorded it as up to date, and it did not run");
+	return STR("printed nothing");
+}
+
 bool view_log(const struct view *v, const struct task *t, FILE *to)
 {
 	struct str dir = store_task_dir(v->arena, t->name), bad = STR_NONE;
@@ -144,7 +157,7 @@ bool view_log(const struct view *v, const struct task *t, FILE *to)
 	if (err && err != ENOENT)
 		return complain(t, arena_printf(v->arena, "has a log that cannot be read: .axmake/%.*s: %s", STR_ARG(bad), os_error(err)));
 	if (err)
-		complain(t, t->record ? STR("printed nothing") : STR("has no log: it printed nothing, or never ran here"));
+		complain(t, no_log(t));
 	note_tries(v->arena, t, start, dir, tries);
 	return !err;
 }
