@@ -8,6 +8,7 @@
 
 #include "ax/verb.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "show/phrase.h"
 #include "state/runs.h"
@@ -18,7 +19,7 @@
 struct told {
 	struct str id;
 	json_t *begin, *end; /* NULL: not there (yet) */
-	VEC(json_t *) tasks, all;
+	VEC(json_t *) tasks, all, at_work; /* at_work: `start` of those that have not ended */
 	bool alive;
 };
 
@@ -40,6 +41,22 @@ static int64_t number_of(const json_t *o, const char *key)
 	return json_is_number(v) ? (int64_t)json_number_value(v) : -1;
 }
 
+static void find_at_work(struct arena *a, struct told *t)
+{
+	struct map open = {0};
+	for (size_t i = 0; i < t->all.n; i++) {
+		struct str ev = text_of(t->all.p[i], "ev"), task = text_of(t->all.p[i], "task");
+		if (str_eq(ev, STR("start")))
+			*map_slot(&open, task) = t->all.p[i];
+		else if (str_eq(ev, STR("ended")) || str_eq(ev, STR("not-run")))
+			*map_slot(&open, task) = NULL;
+	}
+	for (size_t i = 0; i < t->all.n; i++)
+		if (str_eq(text_of(t->all.p[i], "ev"), STR("start")) && map_get(&open, text_of(t->all.p[i], "task")) == t->all.p[i])
+			vec_push(a, &t->at_work, t->all.p[i]);
+	map_free(&open);
+}
+
 static struct told read_journal(struct arena *a, int state_fd, struct str id)
 {
 	struct told t = {.id = id};
@@ -59,6 +76,8 @@ static struct told read_journal(struct arena *a, int state_fd, struct str id)
 		at = end + 1;
 	}
 	t.alive = !t.end && runs_alive(state_fd, id);
+	if (!t.end)
+		find_at_work(a, &t);
 	return t;
 }
 
@@ -91,14 +110,23 @@ static const struct {
 	const char *ev, *words;
 } unrun[] = {{"refused", "refused"}, {"held", "held"}, {"not-run", "not run"}};
 
+/* States of tasks that ended, but for those that are done. */
+static const struct {
+	const char *state, *words;
+} ended[] = {{"restored", "restored"}, {"recorded", "recorded as up to date"}, {"failed", "failed"}, {"ignored", "failed and ignored"}};
+
 /* "3 done, 1 failed, 2 not run (812+96 tokens, $0.01)" */
 static void add_counts(struct sbuf *b, const struct told *t)
 {
 	struct usage u = usage_of(t);
-	size_t failed = count_of(t, STR("failed"));
 	sbuf_printf(b, "%zu done", count_of(t, STR("done")));
-	if (failed)
-		sbuf_printf(b, ", %zu failed", failed);
+	for (size_t k = 0; k < sizeof ended / sizeof *ended; k++) {
+		size_t n = count_of(t, str_of(ended[k].state));
+		if (n)
+			sbuf_printf(b, ", %zu %s", n, ended[k].words);
+	}
+	if (t->at_work.n)
+		sbuf_printf(b, ", %zu %s", t->at_work.n, t->alive ? "at work" : "cut off");
 	for (size_t k = 0; k < sizeof unrun / sizeof *unrun; k++) {
 		size_t n = 0;
 		for (size_t i = 0; i < t->all.n; i++)
@@ -172,22 +200,46 @@ static struct str choose(struct program *g, struct str wanted, const struct str 
 	return STR_NONE;
 }
 
+/* From nobody: what it made was there. */
+static void add_agent(struct sbuf *b, struct str agent, struct str provider)
+{
+	sbuf_lit(b, "  agent ");
+	phrase_line(b, agent);
+	if (provider.n) {
+		sbuf_lit(b, " via ");
+		phrase_line(b, provider);
+	}
+}
+
+static void print_at_work(const json_t *o, const char *state)
+{
+	struct sbuf b = {0};
+	struct str agent = text_of(o, "agent");
+	sbuf_lit(&b, "  ");
+	phrase_cell(&b, str_of(state), 9);
+	phrase_cell(&b, STR("-"), 8);
+	phrase_line(&b, text_of(o, "task"));
+	if (agent.n)
+		add_agent(&b, agent, text_of(o, "provider"));
+	printf("%s\n", b.p);
+	sbuf_free(&b);
+}
+
 static void print_task(const json_t *o)
 {
 	struct sbuf b = {0}, took = {0};
 	const json_t *tokens = json_object_get(o, "tokens"), *usd = json_object_get(o, "cost_usd");
 	struct str agent = text_of(o, "agent"), error = text_of(o, "error");
+	bool asked = !str_eq(text_of(o, "state"), STR("restored"));
 	clock_duration(&took, number_of(o, "duration_ms") * NS_PER_MS);
 	sbuf_lit(&b, "  ");
 	phrase_cell(&b, text_of(o, "state"), 9);
 	phrase_cell(&b, sbuf_view(&took), 8);
 	phrase_line(&b, json_object_get(o, "task") ? text_of(o, "task") : text_of(o, "name"));
-	if (agent.n) {
+	if (agent.n)
+		add_agent(&b, agent, asked ? text_of(o, "provider") : STR_NONE);
+	if (agent.n && asked) {
 		struct usage u = {0};
-		sbuf_lit(&b, "  agent ");
-		phrase_line(&b, agent);
-		sbuf_lit(&b, " via ");
-		phrase_line(&b, text_of(o, "provider"));
 		usage_add(&u, number_of(tokens, "input"), number_of(tokens, "output"), json_is_number(usd) ? json_number_value(usd) : (double)NAN);
 		usage_phrase(&b, &u);
 	}
@@ -238,6 +290,8 @@ static int show(struct program *g, const struct ax_verb *v, const struct ax_word
 	printf("\n%s\n", b.p);
 	for (size_t i = 0; i < t.tasks.n; i++)
 		print_task(t.tasks.p[i]);
+	for (size_t i = 0; i < t.at_work.n; i++)
+		print_at_work(t.at_work.p[i], t.alive ? "at work" : "cut off");
 	for (size_t i = 0; i < t.all.n; i++)
 		print_unrun(t.all.p[i]);
 	told_free(&t);
