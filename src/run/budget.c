@@ -10,6 +10,9 @@
 
 #define WARN_AT 0.8
 
+/* Of what cannot be counted, as bits. */
+enum { TOLD_OF_PROVIDER = 1, TOLD_OF_FAILED = 2 };
+
 static bool limited(const struct budget_def *b)
 {
 	return b->cost_usd > 0 || b->tokens > 0;
@@ -137,9 +140,8 @@ static void sum_running(const struct sched *s, struct spent *now, struct spent *
 	}
 }
 
-enum budget_word budget_ask(const struct sched *s, const struct task *t)
+static enum budget_word ask(const struct sched *s, const struct task *t, const struct budget_def *limit)
 {
-	const struct budget_def *limit = &s->c->budget;
 	struct spent past = s->spent, now = {0}, expected = {0}, own = expected_of(s, t);
 	const struct job *asker = t->asker ? s->jobs[delegate_task_for(t)->id] : NULL;
 	if (asker && budget_gone(asker))
@@ -155,6 +157,17 @@ enum budget_word budget_ask(const struct sched *s, const struct task *t)
 	return BUDGET_FITS;
 }
 
+enum budget_word budget_ask(const struct sched *s, const struct task *t)
+{
+	return ask(s, t, &s->c->budget);
+}
+
+void budget_left(struct sched *s, const struct task *t)
+{
+	s->over_cost = s->over_cost || ask(s, t, &(struct budget_def){.cost_usd = s->c->budget.cost_usd}) == BUDGET_OVER;
+	s->over_tokens = s->over_tokens || ask(s, t, &(struct budget_def){.tokens = s->c->budget.tokens}) == BUDGET_OVER;
+}
+
 /* "the budget is exceeded: $3.20 of $0.50 spent" */
 static void tell_passed(struct sched *s, const struct task *t, const char *what, const struct budget_def *limit, double cost_usd, int64_t tokens)
 {
@@ -167,7 +180,7 @@ static void tell_passed(struct sched *s, const struct task *t, const char *what,
 	sbuf_free(&b);
 }
 
-/* Once at four fifths, once beyond, and once where a cost cannot be counted though there is a limit to it. */
+/* Once at four fifths, and once beyond. */
 static void warn(struct job *j)
 {
 	struct sched *s = j->sched;
@@ -187,14 +200,30 @@ static void warn(struct job *j)
 		s->budget_warned = true;
 		sched_warn(s, NULL, "80 %% of the budget is spent");
 	}
-	if (!s->unpriced_told && s->spent.unpriced && limit->cost_usd > 0) {
-		s->unpriced_told = true;
-		sched_warn(s, j->task, "provider '%.*s' does not report what a call costs: the budget cannot count it", STR_ARG(j->provider->name));
-	}
-	if (!s->uncounted_told && s->spent.uncounted && limit->tokens > 0) {
-		s->uncounted_told = true;
-		sched_warn(s, j->task, "provider '%.*s' does not report tokens: the budget cannot count them", STR_ARG(j->provider->name));
-	}
+}
+
+/* One line of each: "provider 'mine' does not report …", or that a call did not, which failed. Of a provider that reports when all went well a failure tells nothing. */
+static void tell_uncounted(struct job *j, unsigned *told, const char *what, const char *of_failed, const char *them)
+{
+	bool well = j->answer.class == TRY_OK;
+	unsigned bit = well ? TOLD_OF_PROVIDER : TOLD_OF_FAILED;
+	if (*told & (bit | TOLD_OF_PROVIDER))
+		return;
+	*told |= bit;
+	if (well)
+		sched_warn(j->sched, j->task, "provider '%.*s' does not report %s: the budget cannot count %s", STR_ARG(j->provider->name), what, them);
+	else
+		sched_warn(j->sched, j->task, "a call of provider '%.*s' that failed did not report %s: the budget cannot count %s", STR_ARG(j->provider->name), of_failed, them);
+}
+
+/* Where there is a limit to it. */
+static void warn_uncounted(struct job *j, double cost_usd, int64_t tokens)
+{
+	struct sched *s = j->sched;
+	if (isnan(cost_usd) && s->c->budget.cost_usd > 0)
+		tell_uncounted(j, &s->unpriced_told, "what a call costs", "what it cost", "it");
+	if (tokens < 0 && s->c->budget.tokens > 0)
+		tell_uncounted(j, &s->uncounted_told, "tokens", "tokens", "them");
 }
 
 /* Who pays: what delegates spend is the task's whose answer asked. */
@@ -222,6 +251,7 @@ void budget_count(struct job *j)
 	add(&j->sched->spent, a->cost_usd, tokens);
 	add_to_agent(j, a->cost_usd, tokens);
 	warn(j);
+	warn_uncounted(j, a->cost_usd, tokens);
 	warn_own(j, a->cost_usd, tokens);
 }
 
@@ -304,7 +334,7 @@ bool budget_news(struct job *j)
 
 void budget_end(struct sched *s)
 {
-	struct spending told = {.limit = s->c->budget, .spent = s->spent, .over = s->over_budget};
+	struct spending told = {.limit = s->c->budget, .spent = s->spent, .over_cost = s->over_cost, .over_tokens = s->over_tokens};
 	if (limited(&told.limit))
 		sched_send(s, &(struct event){.kind = EVENT_BUDGET, .spending = &told});
 	map_free(&s->spent_by_agent);

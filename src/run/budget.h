@@ -20,6 +20,8 @@ enum budget_word {
 /* May this task start? One that never succeeded is taken for an average call of its agent, in this run or on record, or of all agents; where nothing is known of its agent, while another such
  * call runs, it waits for that. */
 enum budget_word budget_ask(const struct sched *s, const struct task *t);
+/* It does not start any more: notes of which limits it would go beyond one. */
+void budget_left(struct sched *s, const struct task *t);
 
 /* When a graph is taken up: what its agents' tasks usually take, by the record. */
 void budget_recall(struct sched *s);

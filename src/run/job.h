@@ -196,8 +196,9 @@ struct sched {
 	struct spent spent;              /* by all tries of this run that have ended */
 	struct map spent_by_agent;       /* the same by agents' names -> struct spent *, without earlier rounds of a watch, and without calls that failed for nothing */
 	struct map usual_by_agent;       /* what its tasks on record usually take, once each; empty where there is no budget */
-	bool budget_warned, budget_passed, unpriced_told, uncounted_told;
-	bool over_budget;                /* some task was not started for it */
+	bool budget_warned, budget_passed;
+	unsigned unpriced_told, uncounted_told; /* once each of a provider and of a call that failed */
+	bool over_cost, over_tokens;     /* some task was not started for that limit of the budget */
 	struct capture_watch *watch;
 	const char *path_env;
 	char **base_env;                 /* inherited, without what axmake sets itself; NULL-terminated */

@@ -96,7 +96,7 @@ struct spent {
 struct spending {
 	struct budget_def limit;
 	struct spent spent;
-	bool over; /* for want of money or tokens some task was not started */
+	bool over_cost, over_tokens; /* for want of money, or of tokens, some task was not started */
 };
 
 struct event {

@@ -80,7 +80,8 @@ static void nothing(void *self)
 /* Less is left than it takes: it is left to do. Of one that was tried before, the tries are over. */
 static void leave_for_budget(struct sched *s, struct job *j)
 {
-	s->over_budget = s->over_budget || !j->as;
+	if (!j->as)
+		budget_left(s, j->task);
 	s->retrying -= j->phase == PHASE_WAITING;
 	if (j->tries || j->asks_again) {
 		finish_dropped(j);
@@ -88,7 +89,8 @@ static void leave_for_budget(struct sched *s, struct job *j)
 	}
 	j->began_ns = clock_ns();
 	j->put_off = j->as && !budget_gone(delegate_asker(j)); /* its own is spent for good */
-	s->over_budget = s->over_budget || j->put_off;
+	if (j->put_off)
+		budget_left(s, j->task);
 	if (j->as)
 		finish_unstarted(j, TRY_BUDGET, STR("the budget is spent, or would be by this"));
 	else

@@ -317,7 +317,7 @@ static void on_budget(struct line *l)
 	set_count(l, "unpriced", s->spent.unpriced);
 	set_count(l, "uncounted", s->spent.uncounted);
 	jsonout_end(&l->o);
-	jsonout_bool(&l->o, "over", s->over);
+	jsonout_bool(&l->o, "over", s->over_cost || s->over_tokens);
 }
 
 static void set_options(struct line *l, const struct eventline_run *r)

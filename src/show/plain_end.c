@@ -110,8 +110,10 @@ static void add_foot(const struct plain *p, struct sbuf *b)
 	add_elapsed(p, b);
 	add_budget(b, p);
 	table_hints(b, &p->table, p->config.graph, p->mistaken, p->config.said_more);
-	if (p->spending.over)
+	if (p->spending.over_cost)
 		sbuf_lit(b, "  --budget=USD lets a run spend more\n");
+	if (p->spending.over_tokens)
+		sbuf_lit(b, "  a higher 'tokens' in the policy's budget lets a run use more (--budget=USD is for costs alone)\n");
 }
 
 /* Rows of tasks between what stands above and below them on one screen: an empty line, the foot, perhaps a word on undeclared changes, and the shell's prompt. A failure that
@@ -151,7 +153,7 @@ static void say_not_run(struct plain *p)
 		sbuf_char(&b, ')');
 	}
 	sbuf_char(&b, '\n');
-	if (p->spending.over)
+	if (p->spending.over_cost || p->spending.over_tokens)
 		add_budget(&b, p);
 	console_say(&p->console, &b);
 }
