@@ -33,7 +33,7 @@ struct examination {
 	struct map installed; /* provider's name -> itself */
 	struct map latencies; /* provider's name -> struct times */
 	struct sbuf out;
-	size_t usable;
+	size_t usable, closed; /* closed: would be usable, but are out of quota */
 };
 
 static void note_latency(void *self, const struct task_record *r)
@@ -171,16 +171,17 @@ static void examine_provider(struct examination *x, struct provider *p)
 		sbuf_lit(&x->out, "' in PATH)\n");
 		return;
 	}
-	sbuf_lit(&x->out, !allowed ? ": not allowed by 'privacy: private': " : no_login(&x->g->arena, p) ? ": installed: " : ": usable: ");
+	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name, &file);
+	sbuf_lit(&x->out, !allowed ? ": not allowed by 'privacy: private': " : closed_ms || no_login(&x->g->arena, p) ? ": installed: " : ": usable: ");
 	add_program(x, p, path);
 	sbuf_lit(&x->out, p->is_private ? "; private" : "; public");
 	add_key(x, p);
-	int64_t closed_ms = limits_out_of_quota(&x->g->arena, p->name, &file);
 	add_quota(x, closed_ms, file);
 	add_limits(x, p);
 	if (p->only_when_asked)
 		sbuf_lit(&x->out, "; only when asked for (--provider)");
 	sbuf_char(&x->out, '\n');
+	x->closed += allowed && closed_ms && !p->only_when_asked;
 	if (!allowed || closed_ms)
 		return;
 	*map_slot(&x->installed, p->name) = p;
@@ -281,7 +282,8 @@ static void add_advice(struct examination *x)
 {
 	if (x->usable)
 		return;
-	sbuf_lit(&x->out, "no provider is usable by itself: install one of the programs above");
+	sbuf_lit(&x->out, x->closed ? "no provider is usable now: one that is out of quota is opened as its line above says, another one has to be installed"
+				    : "no provider is usable by itself: install one of the programs above");
 	if (map_get(&x->installed, STR("offline")))
 		sbuf_lit(&x->out, ", or try without: axmake --provider offline");
 	sbuf_char(&x->out, '\n');
