@@ -66,6 +66,7 @@ static struct jobserver *open_jobserver(struct program *g)
 		.style = o->jobserver_style,
 		.parent_slots = o->makeflags_jobs > 0 ? (size_t)o->makeflags_jobs : 0,
 		.limit = slots_without_jobserver(g),
+		.program = g->name,
 	};
 	struct jobserver *j = jobserver_open(&g->arena, &c, &g->inherited, warn_line, &g->project);
 	mem_on_exhausted(return_tokens, j);

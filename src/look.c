@@ -162,7 +162,7 @@ int look(struct program *g)
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
-	struct view v = {p->graph, p->diag, p->filehash, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), o->targets.n > 0, &underway};
+	struct view v = {p->graph, p->diag, p->filehash, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), o->targets.n > 0, &underway, g->name};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
 		if (o->mode != MODE_STATUS)
 			project_cache(p, false, false);

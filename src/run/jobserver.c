@@ -15,11 +15,10 @@
 #include "run/jobserver_end.h"
 #include "run/jobserver_pool.h"
 
-#define WARNING "axmake: warning: "
-
 struct jobserver {
 	enum jobserver_role role;
 	struct arena *arena;
+	const char *program;
 	void (*warn)(void *self, const char *line);
 	void *self;
 
@@ -41,17 +40,17 @@ struct jobserver {
 	struct str with, without;   /* MAKEFLAGS of children */
 };
 
-static void say(struct jobserver *j, struct str line)
+static void say(struct jobserver *j, struct str what)
 {
 	if (j->warn)
-		j->warn(j->self, line.p);
+		j->warn(j->self, arena_printf(j->arena, "%s: warning: %.*s", j->program, STR_ARG(what)).p);
 }
 
 /* The pool failed: said once. */
 static void give_up(struct jobserver *j, const char *what, int error)
 {
 	if (!j->broken)
-		say(j, arena_printf(j->arena, WARNING "jobserver: cannot %s a token: %s: going on with one job at a time", what,
+		say(j, arena_printf(j->arena, "jobserver: cannot %s a token: %s: going on with one job at a time", what,
 		                    os_error(error)));
 	j->broken = true;
 }
@@ -71,7 +70,7 @@ static void unavailable(struct jobserver *j, const struct jobserver_config *c, c
 
 	j->limit = 1;
 	utf8_escape(&auth, c->auth);
-	say(j, arena_printf(j->arena, WARNING "jobserver unavailable: using -j1.%s (--jobserver-auth=%.*s: %s)",
+	say(j, arena_printf(j->arena, "jobserver unavailable: using -j1.%s (--jobserver-auth=%.*s: %s)",
 	                    plus ? "  Add '+' to parent make rule." : "", STR_ARG(sbuf_view(&auth)), reason));
 	sbuf_free(&auth);
 }
@@ -129,9 +128,9 @@ static void serve(struct jobserver *j, const struct jobserver_config *c)
 	bool fifo = str_eq(c->style, STR("fifo")) && jobserver_pool_fifo(j->arena, &j->pool, tokens, &why);
 
 	if (str_eq(c->style, STR("fifo")) && !fifo)
-		say(j, arena_printf(j->arena, WARNING "jobserver: no fifo can be made: %s: using a pipe", why.p));
+		say(j, arena_printf(j->arena, "jobserver: no fifo can be made: %s: using a pipe", why.p));
 	if (!fifo && !jobserver_pool_pipe(&j->pool, tokens, &error)) {
-		say(j, arena_printf(j->arena, WARNING "jobserver: no pipe can be made: %s: children get no jobserver",
+		say(j, arena_printf(j->arena, "jobserver: no pipe can be made: %s: children get no jobserver",
 		                    os_error(error)));
 		j->limit = (size_t)c->jobs;
 		j->with = jobserver_makeflags(j->arena, c->makeflags, STR(" -j1"));
@@ -139,7 +138,7 @@ static void serve(struct jobserver *j, const struct jobserver_config *c)
 	}
 	size_t slots = j->pool.tokens + 1;
 	if (j->pool.tokens < tokens)
-		say(j, arena_printf(j->arena, WARNING "jobserver: no room for -j%d in the kernel's pipe (%s): using -j%zu",
+		say(j, arena_printf(j->arena, "jobserver: no room for -j%d in the kernel's pipe (%s): using -j%zu",
 		                    c->jobs, os_error(j->pool.short_error), slots));
 	j->role = JOBSERVER_SERVER;
 	j->slots = slots;
@@ -161,7 +160,7 @@ static void serve(struct jobserver *j, const struct jobserver_config *c)
 static void start_own(struct jobserver *j, const struct jobserver_config *c)
 {
 	if (c->has_auth && c->jobs != 1)
-		say(j, arena_printf(j->arena, WARNING "-j%.0d forced in submake: resetting jobserver mode.",
+		say(j, arena_printf(j->arena, "-j%.0d forced in submake: resetting jobserver mode.",
 		                    c->jobs > 0 ? c->jobs : 0));
 	if (c->jobs > 1) {
 		serve(j, c);
@@ -177,6 +176,7 @@ struct jobserver *jobserver_open(struct arena *a, const struct jobserver_config 
 	struct jobserver *j = arena_new(a, struct jobserver);
 
 	j->arena = a;
+	j->program = c->program ? c->program : "axmake";
 	j->warn = warn;
 	j->self = self;
 	j->in.fd = j->out.fd = j->hand[0] = j->hand[1] = j->pool.fd[0] = j->pool.fd[1] = -1;
@@ -368,11 +368,11 @@ static void say_balance(struct jobserver *j)
 	if (missing > 0)
 		say(j,
 		    arena_printf(j->arena,
-		                 WARNING "jobserver: %ld of %zu tokens not given back: a task's program lost them or still runs",
+		                 "jobserver: %ld of %zu tokens not given back: a task's program lost them or still runs",
 		                 missing, j->pool.tokens));
 	else if (missing < 0)
 		say(j,
-		    arena_printf(j->arena, WARNING "jobserver: %ld tokens too many: a task's program gave back more than it took",
+		    arena_printf(j->arena, "jobserver: %ld tokens too many: a task's program gave back more than it took",
 		                 -missing));
 }
 

@@ -28,12 +28,12 @@ struct jobserver_config {
 	struct str style;          /* "", "pipe", "fifo" */
 	size_t parent_slots;       /* -jN in MAKEFLAGS beside auth; 0: not known */
 	size_t limit;              /* slots when neither -j nor a parent says how many (>= 1; 0: no limit) */
+	const char *program;       /* before warnings, as "axmake[1]"; NULL: "axmake" */
 };
 
 struct jobserver;
 
-/* Never NULL. Warnings go to `warn` (each a whole line without newline, "axmake: warning: " in front). `warn` and `a` outlive it.
- */
+/* Never NULL. Warnings go to `warn` (each a whole line without newline, "axmake: warning: " in front). `warn`, the program's name and `a` outlive it. */
 struct jobserver *jobserver_open(struct arena *a, const struct jobserver_config *c, const struct jobserver_inherited *in,
                                  void (*warn)(void *self, const char *line), void *self);
 enum jobserver_role jobserver_role(const struct jobserver *j);

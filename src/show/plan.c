@@ -165,7 +165,7 @@ static void print_end(const struct play *p, FILE *to, size_t errors, size_t held
 	struct sbuf b = {0};
 	size_t wanted = count_wanted(p->view->graph);
 
-	sbuf_lit(&b, "axmake: ");
+	sbuf_printf(&b, "%s: ", p->view->program ? p->view->program : "axmake");
 	if (!p->starts.n && !errors && !held) {
 		sbuf_lit(&b, "nothing to be done");
 		phrase_nothing(&b, wanted - skipped, skipped);

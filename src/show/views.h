@@ -27,6 +27,7 @@ struct view {
 	size_t columns; /* of the terminal that it is shown on; 0: it is none */
 	bool of_some; /* view_status: tasks were asked for by name */
 	const struct underway *underway; /* view_status: the run that goes on, as it was before the log was read; NULL: not looked at */
+	const char *program; /* view_plan: "axmake[1]" below make; NULL: "axmake" */
 };
 
 /* What a data base shows beside the view's graph. */

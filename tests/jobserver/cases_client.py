@@ -9,7 +9,8 @@ import time
 
 from harness import NOBODY, SIGNALS, Skipped, check, equal, in_time, overlap
 
-UNAVAILABLE = "axmake: warning: jobserver unavailable: using -j1."
+UNAVAILABLE = "warning: jobserver unavailable: using -j1."
+ALONE, BELOW = "axmake: ", "axmake[1]: "
 PIPE = "--jobserver-auth=@R,@W"
 
 
@@ -77,7 +78,7 @@ def case_07_auth_negative(c):
 
 def case_08_auth_closed_fds(c):
     c.many(4, 50)
-    r = c.under(3, peer=["--closed"]).ended().balanced().has(UNAVAILABLE + "  Add '+' to parent make rule.").has("is not open")
+    r = c.under(3, peer=["--closed"]).ended().balanced().has(BELOW + UNAVAILABLE + "  Add '+' to parent make rule.").has("is not open")
     equal(r.err.count("jobserver"), r.err.count("--jobserver-auth") + 1, "times it speaks of the jobserver")
     c.overlaps(1, 4)
     c.fresh()
@@ -98,7 +99,7 @@ def case_09_auth_reused_fds(c):
     try:
         for pair in ((file, file), (a.fileno(), a.fileno()), (w, r), (r2, w), (r, w2), (w2, w)):
             c.fresh()
-            c.ax(pass_fds=fds, MAKEFLAGS=" -j4 --jobserver-auth=%d,%d" % pair).ended().has(UNAVAILABLE)
+            c.ax(pass_fds=fds, MAKEFLAGS=" -j4 --jobserver-auth=%d,%d" % pair).ended().has(ALONE + UNAVAILABLE)
             c.overlaps(1, 3)
         equal(os.read(r, 10), b"abc", "the other pipe")
         equal(a.recv(10), b"abc", "the socket")
@@ -115,7 +116,7 @@ def case_10_auth_garbage(c):
     c.many(3, 30)
     for auth in ("foo", "3", "3,", "99999999999,4", "fifo:", "", "3,4x"):
         c.fresh()
-        c.ax(MAKEFLAGS=f" -j4 --jobserver-auth={auth}").ended().has(UNAVAILABLE)
+        c.ax(MAKEFLAGS=f" -j4 --jobserver-auth={auth}").ended().has(ALONE + UNAVAILABLE)
         c.overlaps(1, 3)
 
 
@@ -124,7 +125,7 @@ def case_11_auth_fifo_missing(c):
     c.write("file", "")
     for path, why in (("none", "No such file or directory"), ("file", "not a fifo"), (".", "not a fifo")):
         c.fresh()
-        c.ax(MAKEFLAGS=f" -j4 --jobserver-auth=fifo:{c.path(path)}").ended().has(UNAVAILABLE).has(why)
+        c.ax(MAKEFLAGS=f" -j4 --jobserver-auth=fifo:{c.path(path)}").ended().has(ALONE + UNAVAILABLE).has(why)
         c.overlaps(1, 3)
     c.fresh()
     c.many(3, 150)
@@ -137,7 +138,7 @@ def case_11_auth_fifo_of_another_user(c):
     as_another_user(c)
     c.many(3, 50)
     peer = ["--uid", NOBODY, "--fifo", os.path.join(c.suite.base, "another.fifo"), "--makeflags", " -j4 --jobserver-auth=fifo:@F"]
-    r = c.under(3, peer=peer).ended().balanced().has(UNAVAILABLE).has("Permission denied")
+    r = c.under(3, peer=peer).ended().balanced().has(BELOW + UNAVAILABLE).has("Permission denied")
     equal(r.fewest_free(), 3, "tokens left alone")
     c.overlaps(1, 3)
 
@@ -401,7 +402,7 @@ def case_28_lock_order(c):
 
 def case_29_j_override(c):
     c.many(10, 60)
-    r = c.under(3, "-j5").ended().balanced().has("axmake: warning: -j5 forced in submake: resetting jobserver mode.")
+    r = c.under(3, "-j5").ended().balanced().has(BELOW + "warning: -j5 forced in submake: resetting jobserver mode.")
     equal(r.fewest_free(), 3, "the parent's tokens")
     c.overlaps(5, 10)
     c.fresh()
@@ -436,7 +437,7 @@ def case_41_make_parent(c):
 def case_41_make_parent_without_plus(c):
     c.many(4, 50)
     c.write("Makefile", f"all:\n\t@{shlex.quote(c.axmake)}\n")
-    c.run(["make", "-j4"]).ended().has(UNAVAILABLE + "  Add '+' to parent make rule.").lacks("INTERNAL")
+    c.run(["make", "-j4"]).ended().has(BELOW + UNAVAILABLE + "  Add '+' to parent make rule.").lacks("INTERNAL")
     c.overlaps(1, 4)
 
 
