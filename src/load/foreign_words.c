@@ -72,6 +72,12 @@ static const struct wording of_retry[] = {
     {" exitcode exitcodes when if retryon retryif errors ", "which failures are tried again is called 'on': [transient, timeout, check, …]"},
 };
 
+static const struct wording of_budget[] = {
+    {" cost costs usd usdollars dollars dollar money price amount max limit total spend maxcost costlimit maxusd maxcostusd costinusd ",
+     "an amount in US dollars is called 'cost_usd': 'budget: {cost_usd: 5}'"},
+    {" maxtokens tokenlimit tokensmax totaltokens tokencount ", "how many tokens is called 'tokens': 'budget: {tokens: 200k}'"},
+};
+
 enum { LONGEST_WORD = 40 };
 
 /* " retries " of "Retries": as the tables have them; false for what is longer than any of them. */
@@ -119,4 +125,9 @@ const char *foreign_word_of_file(struct str key)
 const char *foreign_word_of_retry(struct str key)
 {
 	return find(of_retry, sizeof of_retry / sizeof *of_retry, key);
+}
+
+const char *foreign_word_of_budget(struct str key)
+{
+	return find(of_budget, sizeof of_budget / sizeof *of_budget, key);
 }

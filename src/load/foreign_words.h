@@ -4,9 +4,10 @@
 
 #include "base/str.h"
 
-/* A hint for an unknown key of a task, of the file or of `retry`, or NULL. Case, '-' and '_' make no difference. Static. */
+/* A hint for an unknown key of a task, of the file, of `retry` or of `budget`, or NULL. Case, '-' and '_' make no difference. Static. */
 const char *foreign_word_of_task(struct str key);
 const char *foreign_word_of_file(struct str key);
 const char *foreign_word_of_retry(struct str key);
+const char *foreign_word_of_budget(struct str key);
 
 #endif

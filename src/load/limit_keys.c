@@ -1,6 +1,7 @@
 #include "load/limit_keys.h"
 
 #include "base/utf8.h"
+#include "load/foreign_words.h"
 #include "load/value.h"
 
 #define MOST_PLACES 1000000
@@ -101,13 +102,19 @@ static void read_tokens(struct reader *r, const struct key_row *row, const struc
 		reader_wants(r, key->text, value, wants);
 }
 
+static const char *budget_hint(struct diag *d, struct str key, struct suggestion *near)
+{
+	(void)d, (void)near;
+	return foreign_word_of_budget(key);
+}
+
 static void read_limits(struct reader *r, const struct node *key, const struct node *value, struct budget_def *into)
 {
 	static const struct key_row rows[] = {
 	    {"cost_usd", 0, read_cost, 0, false},
 	    {"tokens", 1, read_tokens, 0, false},
 	};
-	static const struct key_table table = {"'budget'", rows, sizeof rows / sizeof *rows, NULL, NULL};
+	static const struct key_table table = {"'budget'", rows, sizeof rows / sizeof *rows, NULL, budget_hint};
 	struct slots slots;
 
 	if (value->kind == NODE_MAP && value->n)
