@@ -55,6 +55,18 @@ static bool same_files(const struct job *j)
 	return j->listed_in == h->g && seen_stands(j->listing, h->store->root_fd);
 }
 
+/* "input 'in.txt' is not there" tells how it stands; what happened to it while the task ran: "input 'in.txt' was removed". */
+static struct str happened(struct arena *a, struct str stands)
+{
+	static const struct {
+		const char *stands, *happened;
+	} words[] = {{" is not there", "was removed"}, {" is no longer there", "was removed"}, {" is new", "was made"}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (str_ends(stands, str_of(words[i].stands)))
+			return arena_printf(a, "%.*s %s", (int)(stands.n - str_of(words[i].stands).n), stands.p, words[i].happened);
+	return stands;
+}
+
 static bool is_tainted(struct job *j)
 {
 	struct sched *s = j->sched;
@@ -77,7 +89,7 @@ static bool is_tainted(struct job *j)
 	}
 	if (changed)
 		sched_warn(s, j->task, "%.*s while it ran, so it stays stale; if it changes that file itself, declare it under 'edits'",
-			   STR_ARG(after.problem.n ? after.problem : d.subject));
+			   STR_ARG(happened(&j->arena, after.problem.n ? after.problem : d.subject)));
 	sbuf_free(&after.fields);
 	return changed;
 }
