@@ -77,14 +77,28 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 	return renamed && orphans_left_by_editor(orphans_of(s), since, p, now);
 }
 
-const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p)
+static const struct task_record *made_since(struct stale *s, const struct task_record *r, const struct pattern *p)
 {
-	const struct task_record *made = orphans_made_since(orphans_of(s), t->record, p);
+	const struct task_record *made = orphans_made_since(orphans_of(s), r, p);
 	if (made)
 		return made;
 	if (!s->neighbours)
 		s->neighbours = neighbours_find(s->arena, &s->hashing, s->log);
-	return neighbours_made_since(s->neighbours, t->record, p);
+	return neighbours_made_since(s->neighbours, r, p);
+}
+
+const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p)
+{
+	return made_since(s, t->record, p);
+}
+
+bool stale_outputs_taken(struct stale *s, const struct task *t, uint64_t since)
+{
+	struct task_record begun = {.seq = since};
+	bool taken = false;
+	for (size_t i = 0; i < t->outputs.n && !taken; i++)
+		taken = made_since(s, &begun, &t->outputs.p[i]);
+	return taken;
 }
 
 bool stale_left_by_try(struct stale *s, const struct task *t)

@@ -103,6 +103,9 @@ bool stale_rejected(const struct stale *s, const struct task *t, struct str *why
 /* Of an output that is not as the record of t says: has a success of another task made it since, be it one of another workflow file? NULL: not by what the log knows. */
 const struct task_record *stale_made_since(struct stale *s, const struct task *t, const struct pattern *p);
 
+/* Has a success of another task made any output of t since a start with that number in the log? */
+bool stale_outputs_taken(struct stale *s, const struct task *t, uint64_t since);
+
 /* Of an output that is not as the record of t says, though its own last start succeeded: may another start have left it so, as its mark says? */
 bool stale_left_by_try(struct stale *s, const struct task *t);
 /* t is going to write its outputs, and may fail. What it leaves of them then is an edit of nobody who made them under another name (see graph/orphans.h). 0 or errno. */

@@ -197,6 +197,14 @@ bool call_left_is_answer(const char *name)
 	return false;
 }
 
+void call_left_follow(int at, struct str from, struct str to)
+{
+	struct arena a = {0};
+	for (size_t i = 0; i < N_FILES; i++)
+		renameat(at, aside(&a, from, i), at, aside(&a, to, i));
+	arena_free(&a);
+}
+
 void call_left_take_back(int at, struct str dir)
 {
 	struct arena a = {0};

@@ -48,6 +48,8 @@ bool call_left_forget(int at, struct str dir);
 int call_left_put_aside(int at, struct str dir, const struct mask *m);
 /* Is a file of that name one of these? */
 bool call_left_is_answer(const char *name);
+/* What was put aside of folder `from`, which is called `to` now, is so of that one. */
+void call_left_follow(int at, struct str from, struct str to);
 /* They stand in their places again. */
 void call_left_take_back(int at, struct str dir);
 

@@ -256,6 +256,22 @@ void delegate_forget(struct job *j)
 		forget_below(j->sched->c->store->fd, &j->arena, j->dir, DELEGATES_DEEP);
 }
 
+static void follow_below(int at, struct arena *a, struct str from, struct str to, unsigned depth)
+{
+	for (size_t i = 1; depth && i <= DELEGATES_AT_MOST; i++) {
+		struct str was = arena_printf(a, "%.*s/delegates/%zu", STR_ARG(from), i), now = arena_printf(a, "%.*s/delegates/%zu", STR_ARG(to), i);
+		if (faccessat(at, now.p, F_OK, AT_SYMLINK_NOFOLLOW))
+			return;
+		call_left_follow(at, was, now);
+		follow_below(at, a, was, now, depth - 1);
+	}
+}
+
+void delegate_follow(struct job *j, struct str from)
+{
+	follow_below(j->sched->c->store->fd, &j->arena, from, j->dir, DELEGATES_DEEP);
+}
+
 void delegate_ended(struct job *j)
 {
 	struct sched *s = j->sched;

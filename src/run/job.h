@@ -248,6 +248,8 @@ struct sched {
 	struct sharing sharing;
 	struct map advised;              /* what was told of patterns that find nothing */
 	VEC(struct stash_due) stashing;  /* see stash_all */
+	VEC(struct str) nameless;        /* names that no task bears, of tasks that a killed run had begun: see renamed.h */
+	bool sought_nameless;
 	struct map cached;               /* signatures stored or restored in this run -> struct cached_by * */
 	struct sched_result result;
 	struct sbuf scratch;
@@ -471,6 +473,8 @@ bool delegate_keep(struct job *j);
 void delegate_ended(struct job *j);
 /* What those it asked have answered is part of its result by now, or never will be: the next run takes none of it up. */
 void delegate_forget(struct job *j);
+/* What they had been asked in the task's folder when it was called `from` is so in the one that it has now. */
+void delegate_follow(struct job *j, struct str from);
 /* The task of the graph behind any. */
 const struct task *delegate_task_for(const struct task *t);
 

@@ -11,6 +11,7 @@
 #include "run/budget.h"
 #include "run/call_left.h"
 #include "run/job.h"
+#include "run/renamed.h"
 #include "run/shelf.h"
 
 static int store_of(const struct job *j)
@@ -222,11 +223,19 @@ static bool read_output(struct job *j)
 	return good;
 }
 
+/* Has another task, on another branch perhaps, made its outputs since it began? Then they are not what it made. */
+static bool is_overtaken(struct job *j, const struct call_left *left)
+{
+	const struct sched_config *c = j->sched->c;
+	struct open_start open = log_open_start(c->log, c->graph->workflow->file, j->task->name);
+	return !j->as && open.open && open.start_id == left->start_id && stale_outputs_taken(c->stale, j->task, open.seq);
+}
+
 /* What it holds is masked again when it has been judged, or when a new try begins. */
 static bool is_whole(struct job *j, const struct call_left *left, bool from_shelf)
 {
 	call_left_take_back(store_of(j), j->dir);
-	if (!from_shelf && !left->in_view && !shelf_outputs_stand(j, left))
+	if (!from_shelf && !left->in_view && (is_overtaken(j, left) || !shelf_outputs_stand(j, left)))
 		return false;
 	j->live = live_new(j->provider);
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
@@ -318,7 +327,7 @@ bool salvage_take(struct job *j)
 		return false;
 	if (j->asks_again) /* what is left there has just been judged */
 		return shelf_take(j, NULL, &left) && take_up(j, &left, true);
-	if (!asks_anew && call_left_read(&j->arena, store_of(j), j->dir, &left) && take_up(j, &left, false))
+	if (!asks_anew && (call_left_read(&j->arena, store_of(j), j->dir, &left) || renamed_take(j, &left)) && take_up(j, &left, false))
 		return true;
 	const struct cache_entry *kept = j->as ? NULL : shelf_put(j);
 	forget_lost(j);

@@ -202,6 +202,23 @@ static int move_folders(struct job *j, struct str task_dir, struct str shelf, bo
 	return err;
 }
 
+bool shelf_carry(struct job *j, struct str from)
+{
+	int at = store_of(j);
+	int err = link_all(j, from, j->dir);
+	if (!err)
+		err = move_folder(j, in(j, from, "delegates"), in(j, j->dir, "delegates"));
+	if (err) {
+		sched_warn(j->sched, j->task, "cannot take its answer from .axmake/%.*s, where it had another name: %s", STR_ARG(from), os_error(err));
+		return false;
+	}
+	call_left_follow(at, from, j->dir);
+	delegate_follow(j, from);
+	for (size_t i = N_LINKED; i-- > 0;)
+		unlinkat(at, in(j, from, linked[i]), 0);
+	return true;
+}
+
 /* Files that it edits in place are others' as well, and cannot be put back; nor can what has begun to be moved out of a view. */
 static bool can_be_kept(struct job *j, const struct call_left *left)
 {
@@ -244,8 +261,7 @@ static bool put(struct job *j, const struct call_left *left, struct cache_entry 
 	return !err;
 }
 
-/* Does it answer what would be asked now? */
-static bool is_asked_now(struct job *j, const struct call_left *left)
+bool shelf_asked_now(struct job *j, const struct call_left *left)
 {
 	for (size_t i = 0; i < j->task->n_providers; i++) {
 		struct signing now;
@@ -263,7 +279,7 @@ const struct cache_entry *shelf_put(struct job *j)
 	struct call_left left;
 	struct cache_entry *e = NULL;
 	int at = store_of(j);
-	if (j->sched->c->store->apart || j->task->kind != TASK_AGENT || !call_left_read(&j->arena, at, j->dir, &left) || left.lost || is_asked_now(j, &left))
+	if (j->sched->c->store->apart || j->task->kind != TASK_AGENT || !call_left_read(&j->arena, at, j->dir, &left) || left.lost || shelf_asked_now(j, &left))
 		return NULL;
 	call_left_take_back(at, j->dir);
 	if (!left.refused && put(j, &left, &e)) {

@@ -18,6 +18,10 @@ bool shelf_take(struct job *j, const struct cache_entry *kept, struct call_left 
 /* Of an answer in the task's folder, to what is asked now: has nobody put outputs back since, as the last success made them?
  * Anything else is taken for what it made. */
 bool shelf_outputs_stand(struct job *j, const struct call_left *left);
+/* Does it answer what would be asked now? */
+bool shelf_asked_now(struct job *j, const struct call_left *left);
+/* What stands in another task's folder of its call is j's from now on. false, with a warning: it is not, or not all of it. */
+bool shelf_carry(struct job *j, struct str from);
 /* j has an answer of its own to what it asked: one on the shelf is not wanted any more. */
 void shelf_forget(struct job *j);
 

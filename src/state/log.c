@@ -250,6 +250,17 @@ void log_each_other(struct log *l, struct str workflow, void (*fn)(void *self, c
 	each(l, workflow, false, fn, self);
 }
 
+void log_each_open(struct log *l, struct str workflow, void (*fn)(void *self, struct str name), void *self)
+{
+	for (size_t i = 0; i < l->ix.all.n; i++) {
+		const struct log_task *t = l->ix.all.p[i];
+		struct reader r = t->start ? reader_of(frame_payload(t->start)) : (struct reader){0};
+		struct record_head h;
+		if (t->start && record_head(&r, &h) && str_eq(h.workflow, workflow))
+			fn(self, h.name);
+	}
+}
+
 size_t log_tasks(const struct log *l)
 {
 	return l->ix.all.n;

@@ -79,6 +79,9 @@ void log_each(struct log *l, struct str workflow, void (*fn)(void *self, const s
 /* Of all others. */
 void log_each_other(struct log *l, struct str workflow, void (*fn)(void *self, const struct task_record *r), void *self);
 
+/* Calls fn for the name of every task of that workflow that has an open start. */
+void log_each_open(struct log *l, struct str workflow, void (*fn)(void *self, struct str name), void *self);
+
 /* Writers. Each but log_done_late is one write(2), at once: a start must be on record before its program runs. 0 or errno; after an error nothing more is written, so the file stays whole.
  * The caller's record is copied as far as the log needs it later. */
 int log_start(struct log *l, struct str workflow, struct str name, uint64_t start_id, uint64_t run_id);
