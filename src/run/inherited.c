@@ -16,7 +16,7 @@ static struct inherited record(void)
 		bool ignored = sigaction(sig, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
 		if (ignored)
 			sigaddset(&in.ignored, sig);
-		if (sig == SIGPIPE || (ignored && sig != SIGHUP))
+		if (sig == SIGPIPE || sig == SIGXFSZ || (ignored && sig != SIGHUP))
 			in.to_default[in.n_to_default++] = sig;
 	}
 	return in;

@@ -10,7 +10,7 @@
 struct inherited {
 	sigset_t mask;        /* blocked */
 	sigset_t ignored;     /* of the standard signals, set to SIG_IGN */
-	int to_default[NSIG]; /* what a child has to set back to SIG_DFL: SIGPIPE, and the ignored ones but SIGHUP */
+	int to_default[NSIG]; /* what a child has to set back to SIG_DFL: SIGPIPE, SIGXFSZ, and the ignored ones but SIGHUP */
 	size_t n_to_default;
 };
 

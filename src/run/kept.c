@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,9 +103,18 @@ static bool is_full(int err)
 	return err == ENOSPC || err == EDQUOT;
 }
 
+/* Where `ulimit -f` is lower the program hears of that by a signal; this one must not. */
+static bool may_reach(off_t size)
+{
+	struct rlimit r;
+	return !getrlimit(RLIMIT_FSIZE, &r) && (r.rlim_cur == RLIM_INFINITY || (uint64_t)size <= r.rlim_cur);
+}
+
 /* Who pays for an answer is to have room for it: most programs do not notice that they cannot write it. */
 static void reserve(struct kept *k, int fd)
 {
+	if (!may_reach(RESERVED))
+		return;
 	k->reserved = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, RESERVED) == 0;
 	if (!k->reserved && is_full(errno))
 		fail(k, errno, stream_files[STREAM_OUT]);
@@ -118,7 +128,7 @@ static void settle_room(struct kept *k)
 	bool tried = false;
 	if (k->err || fd < 0)
 		return;
-	if (!k->reserved || size > RESERVED) {
+	if ((!k->reserved || size > RESERVED) && may_reach(size + BLOCK)) {
 		tried = fallocate(fd, FALLOC_FL_KEEP_SIZE, size, BLOCK) == 0;
 		k->no_room = !tried && is_full(errno) ? errno : 0;
 	}

@@ -30,7 +30,7 @@ struct loop {
 	int epoll_fd, signal_fd;
 	bool masked; /* the three below are to be restored */
 	sigset_t old_mask;
-	struct sigaction old_pipe, old_child;
+	struct sigaction old_pipe, old_size, old_child;
 	void (*on_signal)(void *self, const struct signalfd_siginfo *si);
 	void *signal_self;
 	VEC(struct watch) watches;       /* by descriptor */
@@ -58,8 +58,8 @@ static int signals_take(struct loop *l)
 	if (err)
 		return err;
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, def = {.sa_handler = SIG_DFL};
-	/* With SIGCHLD ignored, as some parents leave it, the kernel would throw away every exit status. */
-	if (sigaction(SIGPIPE, &ignore, &l->old_pipe) < 0 || sigaction(SIGCHLD, &def, &l->old_child) < 0)
+	/* With SIGCHLD ignored, as some parents leave it, the kernel would throw away every exit status. A file that reaches `ulimit -f` is to be an error, as a full disk is. */
+	if (sigaction(SIGPIPE, &ignore, &l->old_pipe) < 0 || sigaction(SIGXFSZ, &ignore, &l->old_size) < 0 || sigaction(SIGCHLD, &def, &l->old_child) < 0)
 		return errno;
 	l->masked = true;
 	l->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -95,6 +95,7 @@ void loop_free(struct loop *l)
 		close(l->signal_fd);
 	if (l->masked) {
 		sigaction(SIGPIPE, &l->old_pipe, NULL);
+		sigaction(SIGXFSZ, &l->old_size, NULL);
 		sigaction(SIGCHLD, &l->old_child, NULL);
 		pthread_sigmask(SIG_SETMASK, &l->old_mask, NULL);
 	}

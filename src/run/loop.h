@@ -9,7 +9,7 @@
 
 struct loop;
 
-/* Blocks SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT (a SIGHUP or SIGINT that was ignored at start stays ignored) and reads them by signalfd; ignores SIGPIPE.
+/* Blocks SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT (a SIGHUP or SIGINT that was ignored at start stays ignored) and reads them by signalfd; ignores SIGPIPE and SIGXFSZ.
  * NULL with errno. loop_free restores the mask. */
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
