@@ -208,7 +208,13 @@ class Run:
         if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
             self.held[t.uid] = signature
             return "held"
-        if self.is_restored(t, self.key(t, signature)):
+        restored = self.is_restored(t, self.key(t, signature))
+        refused = self.refused_edit(t, self.key(t, signature) if restored else None)
+        if refused:
+            self.reasons[t.uid] = refused
+            self.unrun.add(t.uid)
+            return "failed"
+        if restored:
             return self.restore(t, signature)
         if self.ran is not None and t.uid not in self.ran:
             perhaps = all(d in self.unrun or self.states[d] == "left" for d in self.unsuccessful(t))  # what would fail at its start had no turn
@@ -492,6 +498,20 @@ class Run:
             if rule == "fail":
                 raise Refused(f"output {o} was changed")
             if rule == "rerun":
+                return f"output {o} was changed"
+        return ""
+
+    def refused_edit(self, t, key):
+        """What somebody else made of an output is not written over where `on_edit: fail` is said, for whatever reason the task is stale; nor by what the cache has, but that."""
+        record = self.ref.records.get(t.name)
+        if t.on_edit != "fail" or not record or t.name in self.ref.began:
+            return ""
+        had = ((self.ref.cache.get(key) or self.ref.perhaps.get(key)) if key else None) or ({}, b"")
+        for o in sorted(t.outputs):
+            now = self.ref.content(o)
+            if not now or o not in record.outputs or now in (record.outputs[o], had[0].get(o)):
+                continue
+            if not (self.left_by_editor(t, o, record, True) or self.made_since(record, o)):
                 return f"output {o} was changed"
         return ""
 
