@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "load/callwords.h"
 #include "load/dialect.h"
 #include "load/foreign_words.h"
 #include "load/limit_keys.h"
@@ -49,8 +50,8 @@ static void read_env(struct reader *r, const struct key_row *row, const struct n
 		const struct pair *p = &value->pairs[i];
 		struct env_def *e = &t->env[t->n_env];
 
-		if (p->key->text.n == 0 || memchr(p->key->text.p, '=', p->key->text.n)) {
-			reader_error(r, p->key->at, NULL, "an environment variable's name is not empty and holds no '='");
+		if (!callwords_is_name(p->key->text)) { /* many shells would drop it without a word */
+			reader_error(r, p->key->at, "a letter or '_', then letters, digits and '_'", "'%.*s' is no name of an environment variable", STR_ARG(p->key->text));
 			continue;
 		}
 		e->name = reader_keep(r, p->key);

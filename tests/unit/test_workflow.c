@@ -226,7 +226,7 @@ static const struct {
     {"tasks: [{name: a, inputs: [x, [y]]}]\n", ":1:31: error: an item of 'inputs' must be a text, not a list"},
     {"tasks: [{name: a, outputs: [x, ]}]\ndefault: [~]\n", ":2:11: error: an item of 'default' must be a text, not nothing"},
     {"tasks: [{name: a, env: [A=1]}]\n", ":1:24: error: 'env' wants a map of NAME: value"},
-    {"tasks: [{name: a, env: {A=: 1}}]\n", ":1:25: error: an environment variable's name"},
+    {"tasks: [{name: a, env: {A=: 1}}]\n", ":1:25: error: 'A=' is no name of an environment variable"},
     {"tasks: [{name: a, env: {A: [1]}}]\n", ":1:28: error: 'A' wants a text, not a list"},
     {"tasks: [{name: a, env_inputs: [A=1]}]\n", ":1:32: error: 'A=1' is no name of a variable"},
     {"tasks: [{name: a, timeout: 1y}]\n", ":1:28: error: 'timeout' wants a time such as 30 (seconds), 500ms"},
