@@ -38,6 +38,8 @@ static int clean(struct program *g)
 	struct str bad;
 	if (p->store.fd < 0 && faccessat(AT_FDCWD, ".axmake", F_OK, AT_SYMLINK_NOFOLLOW))
 		return 0; /* nothing is known here */
+	if (g->options.dry_run)
+		puts(g->options.clean_all ? "would remove all that is in .axmake: what is up to date, logs, results and the cache" : "would forget what is up to date, and remove logs; results and the cache in .axmake stay");
 	if (only_looks(&g->options))
 		return 0;
 	if (!project_open(p, true, os_random64()))
@@ -60,11 +62,13 @@ static int say_words(struct program *g)
 		program_report(g);
 		return EXIT_TROUBLE;
 	}
-	if (only_looks(&g->options))
+	bool only_look = g->options.dry_run;
+	if (only_looks(&g->options) && !only_look)
 		return 0;
-	if (!project_open(p, true, os_random64()))
+	if (!project_open(p, !only_look, only_look ? 0 : os_random64()))
 		return EXIT_TROUBLE;
-	engine_end_previous(g);
+	if (!only_look)
+		engine_end_previous(g);
 	int status = g->options.mode == MODE_APPROVE ? words_approve(p) : words_reject(p);
 	int err = project_close(p);
 	if (err)

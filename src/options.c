@@ -100,6 +100,12 @@ static void set_text(struct parse *p, const struct row *row, struct str value)
 	*(struct str *)field_of(p, row) = value;
 }
 
+/* As for make, "-" is what standard input says. */
+static void set_workflow(struct parse *p, const struct row *row, struct str value)
+{
+	set_text(p, row, str_eq(value, STR("-")) ? STR("/dev/stdin") : value);
+}
+
 static void set_budget(struct parse *p, const struct row *row, struct str value)
 {
 	double usd;
@@ -307,7 +313,7 @@ static void set_clean_mode(struct parse *p, const struct row *row, struct str va
 #define BOTH (IN_MAKEFLAGS | IN_SETTINGS)
 
 const struct row option_rows[] = {
-    {'f', "file makefile", ARG_REQUIRED, set_text, FIELD(file), 0, 0, "FILE", "read FILE instead of workflow.ax.yaml"},
+    {'f', "file makefile", ARG_REQUIRED, set_workflow, FIELD(file), 0, 0, "FILE", "read FILE instead of workflow.ax.yaml"},
     {'C', "directory", ARG_REQUIRED, add_dir, 0, 0, 0, "DIR", "change to DIR first"},
     {'j', "jobs", ARG_NUMBER, set_jobs, 0, 0, IN_SETTINGS, "[=N]", "run N tasks at once; as many as can without N"},
     {'l', "load-average max-load", ARG_DECIMAL, set_load, FIELD(max_load), 0, BOTH, "[=LOAD]",

@@ -92,11 +92,11 @@ static void print_shown(struct arena *a, struct str text)
 	sbuf_free(&b);
 }
 
-static void print_approved(const struct task *t, const struct signing *what, const struct verdict *v, struct arena *a)
+static void print_approved(const struct task *t, const struct signing *what, const struct verdict *v, struct arena *a, bool only_look)
 {
 	struct sbuf b = {0};
 
-	sbuf_lit(&b, "approved ");
+	sbuf_lit(&b, only_look ? "would approve " : "approved ");
 	phrase_line(&b, t->name);
 	sbuf_lit(&b, ": ");
 	phrase_line(&b, t->def->approve.s);
@@ -123,6 +123,7 @@ static bool waits(struct project *p, struct task *t, const struct verdict *v)
 static bool approve(struct project *p, struct task *t, const struct verdict *v)
 {
 	struct signing what;
+	bool only_look = p->options->dry_run;
 	int err = 0;
 
 	if (!waits(p, t, v)) {
@@ -134,13 +135,13 @@ static bool approve(struct project *p, struct task *t, const struct verdict *v)
 		refuse(t, stale_reason(p->arena, v));
 		return false;
 	}
-	if (!approval_give(&p->stale, p->arena, t, &what, &err)) {
+	if (!(only_look ? approval_subject(&p->stale, p->arena, t, &what) : approval_give(&p->stale, p->arena, t, &what, &err))) {
 		refuse(t, what.problem);
 		return false;
 	}
 	if (!recorded(t, p->arena, err))
 		return false;
-	print_approved(t, &what, v, p->arena);
+	print_approved(t, &what, v, p->arena, only_look);
 	return true;
 }
 
@@ -170,9 +171,21 @@ int words_approve(struct project *p)
 	return ok ? 0 : 2;
 }
 
-static bool reject(struct project *p, struct task *t, struct str why)
+static bool write_rejection(struct project *p, const struct task *t, struct str why)
 {
 	struct str workflow = p->workflow->file;
+	int err = str_eq(t->record->name, t->name) ? 0 : log_rename(p->log, workflow, t->record->name, t->name);
+
+	if (!err)
+		err = log_reject(p->log, workflow, t->name, why);
+	if (!recorded(t, p->arena, err ? err : log_sync(p->log)))
+		return false;
+	cache_forget(p->cache, t->record->signature);
+	return true;
+}
+
+static bool reject(struct project *p, struct task *t, struct str why)
+{
 	struct sbuf b = {0};
 	struct mask m = {0};
 
@@ -182,13 +195,9 @@ static bool reject(struct project *p, struct task *t, struct str why)
 		refuse(t, STR("it has not succeeded yet: there is nothing to reject"));
 		return false;
 	}
-	int err = str_eq(t->record->name, t->name) ? 0 : log_rename(p->log, workflow, t->record->name, t->name);
-	if (!err)
-		err = log_reject(p->log, workflow, t->name, why);
-	if (!recorded(t, p->arena, err ? err : log_sync(p->log)))
+	if (!p->options->dry_run && !write_rejection(p, t, why))
 		return false;
-	cache_forget(p->cache, t->record->signature);
-	sbuf_lit(&b, "rejected ");
+	sbuf_lit(&b, p->options->dry_run ? "would reject " : "rejected ");
 	phrase_line(&b, t->name);
 	if (why.n) {
 		sbuf_lit(&b, ": ");
@@ -218,7 +227,8 @@ int words_reject(struct project *p)
 	bool ok = true;
 
 	p->stale.planning = true;
-	project_cache(p, true, true);
+	if (!p->options->dry_run)
+		project_cache(p, true, true);
 	project_judge(p); /* finds the record of a task that was renamed */
 	for (size_t i = 0; i < p->options->subjects.n; i++) {
 		struct str subject = p->options->subjects.p[i], name = name_in(p, subject);

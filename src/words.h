@@ -4,7 +4,7 @@
 
 #include "project.h"
 
-/* --approve, --reject: of each task that the options name. The state is open for writing. Says on stdout what was recorded and on
+/* --approve, --reject: of each task that the options name. The state is open for writing, or, under -n, for reading. Says on stdout what was recorded (or would be) and on
  * stderr what could not be; exit status. */
 int words_approve(struct project *p);
 int words_reject(struct project *p);

@@ -74,7 +74,7 @@ int approval_ask(struct stale *s, struct task *t)
 	return err;
 }
 
-bool approval_give(struct stale *s, struct arena *a, struct task *t, struct signing *what, int *err)
+bool approval_subject(struct stale *s, struct arena *a, struct task *t, struct signing *what)
 {
 	const struct task *first = runs_first(s, t);
 	if (first) {
@@ -83,9 +83,15 @@ bool approval_give(struct stale *s, struct arena *a, struct task *t, struct sign
 			what->problem = arena_printf(a, "'%.*s' runs first, so nobody can tell yet what there is to approve", STR_ARG(first->name));
 			return false;
 		}
-	} else if (!subject(s, a, t, what)) {
-		return false;
+		return true;
 	}
+	return subject(s, a, t, what);
+}
+
+bool approval_give(struct stale *s, struct arena *a, struct task *t, struct signing *what, int *err)
+{
+	if (!approval_subject(s, a, t, what))
+		return false;
 	*err = log_approve(s->log, s->hashing.g->workflow->file, t->name, what->hash);
 	if (!*err)
 		*err = log_sync(s->log);

@@ -11,8 +11,9 @@ bool approval_lacks(struct stale *s, struct task *t, const struct verdict *v);
 int approval_ask(struct stale *s, struct task *t);
 /* Of t that is up to date: has a run that was to run it anew (-B, -W) held it as it is now, and nobody said yes to that? */
 bool approval_waits(struct stale *s, struct task *t);
-/* The yes: to t as it is now or, where a dependency is to run first, to what a run held it for. *what: its prompt where it can be
- * told, in a. false: what->problem says why not. *err: that of writing it. */
+/* What a yes to t would be to: as it is now or, where a dependency is to run first, to what a run held it for. *what: its prompt where it can be told, in a. false: what->problem says why not. */
+bool approval_subject(struct stale *s, struct arena *a, struct task *t, struct signing *what);
+/* The yes to that. *err: that of writing it. */
 bool approval_give(struct stale *s, struct arena *a, struct task *t, struct signing *what, int *err);
 
 #endif
