@@ -111,8 +111,9 @@ static void add_origin(struct program *g, struct sbuf *b, const char *name, bool
 static void print_setting(struct program *g, const char *name, struct str value, const char *from)
 {
 	struct sbuf b = {0};
+	size_t width = phrase_width(value) + 2;
 	phrase_cell(&b, str_of(name), 24);
-	phrase_cell(&b, value.n ? value : STR("-"), 24);
+	phrase_cell(&b, value.n ? value : STR("-"), width > 24 ? width : 24); /* whole, however long */
 	if (from)
 		phrase_line(&b, str_of(from));
 	else
@@ -136,17 +137,40 @@ static void print_limits(struct program *g)
 	print_setting(g, "load-average", o->max_load < 0 ? STR("no limit") : arena_printf(&g->arena, "%g", o->max_load), NULL);
 }
 
+static void print_file(struct program *g, const char *name, struct str path)
+{
+	print_setting(g, name, path.n ? path : STR("none"), NULL);
+}
+
+/* What is told of a run. */
+static void print_told(struct program *g)
+{
+	const struct options *o = &g->options;
+	print_file(g, "events", o->events.path);
+	print_file(g, "trace-file", o->trace_file.path);
+	for (size_t i = 0; i < o->reports.n; i++)
+		print_file(g, "report", o->reports.p[i].path);
+	if (!o->reports.n)
+		print_file(g, "report", STR_NONE);
+	print_file(g, "notify", o->notify);
+}
+
 static void print_cache(struct program *g)
 {
 	const struct options *o = &g->options;
-	struct sbuf size = {0};
+	struct sbuf size = {0}, timeout = {0};
 	phrase_bytes(&size, o->cache_size == CACHE_SIZE_UNSET ? CACHE_LIMIT_DEFAULT : o->cache_size);
 	print_setting(g, "no-cache", yes_no(o->no_cache), NULL);
 	print_setting(g, "cache_dir", o->cache_dir.p ? o->cache_dir : STR(".axmake/cache"), NULL);
 	print_setting(g, "cache_size", sbuf_view(&size), NULL);
 	print_setting(g, "cache_url", o->server.url.n ? o->server.url : STR("none"), NULL);
 	print_setting(g, "cache_push", yes_no(!o->server.no_push && !o->no_cache_push), NULL);
+	phrase_span(&timeout, o->server.timeout_ns ? o->server.timeout_ns : SERVER_TIMEOUT_DEFAULT_NS);
+	print_setting(g, "cache_timeout", sbuf_view(&timeout), NULL);
+	print_file(g, "cache_ca", o->server.ca);
+	print_file(g, "cache_key", o->server.key);
 	sbuf_free(&size);
+	sbuf_free(&timeout);
 }
 
 static void print_options(struct program *g)
@@ -168,6 +192,7 @@ static void print_options(struct program *g)
 	print_setting(g, "progress", o->progress.n ? o->progress : STR("auto"), NULL);
 	print_setting(g, "provider", o->provider.n ? o->provider : STR("the agent's"), NULL);
 	print_limits(g);
+	print_told(g);
 	print_cache(g);
 	print_setting(g, "jobserver-style", o->jobserver_style.n ? o->jobserver_style : STR("pipe"), NULL);
 	struct sbuf b = {0};
