@@ -289,7 +289,13 @@ class Run:
             return s
         known = {f"input {p}" for p in self.ref.disk if self.is_old_input(p)} | {f"result of u{d}" for d in t.results if self.is_old(self.wf.of(d))}
         deps = {n: record.deps.get(n, c) if self.is_old(self.wf.of(d)) else c for d, (n, c) in self.counted(t).items()}
-        return s | {k: record.signature[k] for k in known & s.keys() & record.signature.keys()} | {"dependencies": sorted(deps.values())}
+        gone = {f"input {p}" for p in t.inputs if self.is_gone_as_known(t, p)}
+        return s | {k: record.signature[k] for k in (known & s.keys() | gone) & record.signature.keys()} | {"dependencies": sorted(deps.values())}
+
+    def is_gone_as_known(self, t, path):
+        """Is it an input that is not there, and that -o takes for what it was?"""
+        record = self.ref.records.get(t.name)
+        return path[0] != "!" and not w.has_more(path) and path not in self.ref.disk and bool(record) and f"input {path}" in record.signature and self.is_old_input(path)
 
     def counted(self, t):
         return {d: (self.wf.of(d).name, self.contribution(self.wf.of(d), t)) for d in t.deps}
@@ -306,7 +312,7 @@ class Run:
                 continue
             if path in hit or not any(w.makes(u, path) for u in later):
                 found.append(path)
-        lacking = [p for p in t.inputs if p[0] != "!" and not w.has_more(p) and p not in (*t.edits, *self.ref.disk)]
+        lacking = [p for p in t.inputs if p[0] != "!" and not w.has_more(p) and p not in (*t.edits, *self.ref.disk) and not self.is_gone_as_known(t, p)]
         if lacking:
             raise NoResult(f"input {lacking[0]} is not there")
         return sorted(found)
