@@ -14,6 +14,7 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 #define SYNC_WAKE_UP 1UL
+#define SEND_TRIES 3
 
 void heard_begin(int listener)
 {
@@ -43,8 +44,9 @@ void heard_continue(int listener, uint64_t id)
 	memset(&r, 0, sizeof r);
 	r.resp.id = id;
 	r.resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r) && errno == EINTR)
-		;
+	/* The caller stands still until this comes. Where it is gone, which is what a failure tells, it fails each time. */
+	for (int failed = 0; failed < SEND_TRIES && ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);)
+		failed += errno != EINTR;
 }
 
 static ssize_t read_memory(struct heard *h, uint64_t from, void *to, size_t n)

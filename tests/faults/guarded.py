@@ -6,14 +6,12 @@ that nobody can watch. Where there can be no sandbox axmake says why.
 
 import os
 import re
-import shlex
-import shutil
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 from scenes import WALLS, Scene, made  # noqa: E402
-from strikes import HARMLESS, Strike, calls_in, failed_in  # noqa: E402
+from strikes import HARMLESS, Strike, calls_in, failed_in, played_beside  # noqa: E402
 
 ROLES = ("keeper", "builder", "watcher")
 
@@ -42,22 +40,8 @@ GUARDED = [Guarded("guarded", False), Guarded("guard tried", True)] if WALLS els
 
 def played(suite, folder, scene, words):
     """The run, and what strike.c told of its sandbox."""
-    beside = folder + ".beside"
-    os.mkdir(beside)
-    if not os.path.exists(suite.copy):
-        shutil.copy(suite.axmake, suite.copy)
-    os.link(suite.copy, os.path.join(beside, "axmake"))
-    trace, guard = folder + ".trace", os.path.join(os.path.dirname(suite.axmake), "axmake-guard")
-    with open(os.path.join(beside, "axmake-guard"), "w", encoding="utf-8") as f:
-        f.write(f'#!/bin/sh\n[ "$1" {"=" if scene.tried else "!="} - ] || exec {shlex.quote(guard)} "$@"\nexec {shlex.join([suite.strike, trace, *words, guard])} "$@"\n')
-        os.chmod(f.fileno(), 0o755)
-    run = suite.call(folder, scene.command, program=os.path.join(beside, "axmake"))
-    shutil.rmtree(beside)
-    try:
-        with open(trace, encoding="utf-8", errors="replace") as f:
-            return run, f.read()
-    except OSError:
-        return run, ""
+    other = "=" if scene.tried else "!="
+    return played_beside(suite, folder, scene, "axmake-guard", words, lambda struck, guard: f'[ "$1" {other} - ] || exec {guard} "$@"\nexec {struck} "$@"\n')
 
 
 def watches(suite):

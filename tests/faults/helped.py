@@ -9,14 +9,13 @@ a word, and never a half of what it sends or brings.
 import os
 import re
 import shlex
-import shutil
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 import scenes  # noqa: E402
 from scenes import SCRIPTS, Scene, clone, made  # noqa: E402
-from strikes import HARMLESS, Strike, calls_in, failed_in  # noqa: E402
+from strikes import HARMLESS, Strike, calls_in, failed_in, played_beside  # noqa: E402
 
 NETWORK = {
     "socket": "EMFILE ENFILE ENOBUFS", "connect": "ECONNREFUSED ENETUNREACH ETIMEDOUT", "getsockopt": "ENOBUFS", "setsockopt": "ENOBUFS", "getsockname": "ENOBUFS", "getpeername": "ENOTCONN",
@@ -105,23 +104,8 @@ def on_server(folder):
 
 def played(suite, folder, scene, words):
     """The run, and what strike.c told of the helper."""
-    beside = folder + ".beside"
-    os.mkdir(beside)
-    if not os.path.exists(suite.copy):
-        shutil.copy(suite.axmake, suite.copy)
-    os.link(suite.copy, os.path.join(beside, "axmake"))
-    trace, helper = folder + ".trace", os.path.join(os.path.dirname(suite.axmake), scene.program)
-    with open(os.path.join(beside, scene.program), "w", encoding="utf-8") as f:
-        once = scene.first_only.format(shlex.quote(os.path.join(beside, "once")))
-        f.write(f'#!/bin/sh\n[ "$1" != --version ] && {once}exec {shlex.join([suite.strike, trace, *words, helper])} "$@"\nexec {shlex.quote(helper)} "$@"\n')
-        os.chmod(f.fileno(), 0o755)
-    run = suite.call(folder, scene.command, program=os.path.join(beside, "axmake"))
-    shutil.rmtree(beside)
-    try:
-        with open(trace, encoding="utf-8", errors="replace") as f:
-            return run, f.read()
-    except OSError:
-        return run, ""
+    once = scene.first_only.format(shlex.quote(folder + ".beside/once"))
+    return played_beside(suite, folder, scene, scene.program, words, lambda struck, helper: f'[ "$1" != --version ] && {once}exec {struck} "$@"\nexec {helper} "$@"\n')
 
 
 def ran(text):

@@ -3,6 +3,8 @@
 import collections
 import errno
 import os
+import shlex
+import shutil
 
 HARMLESS = ("EINTR", "SHORT")
 
@@ -37,3 +39,23 @@ def calls_in(told, scene, errors, may_fail):
 
 def failed_in(told):
     return next((line for line in told.splitlines() if "(INJECTED)" in line), "nothing")
+
+
+def played_beside(suite, folder, scene, program, words, script):
+    """The run of a copy of axmake that finds a script in the place of its helper `program`, and what strike.c told of that. script: of the words that run the helper under strike.c, and of the helper, its text."""
+    beside, trace = folder + ".beside", folder + ".trace"
+    os.mkdir(beside)
+    if not os.path.exists(suite.copy):
+        shutil.copy(suite.axmake, suite.copy)
+    os.link(suite.copy, os.path.join(beside, "axmake"))
+    helper = os.path.join(os.path.dirname(suite.axmake), program)
+    with open(os.path.join(beside, program), "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\n" + script(shlex.join([suite.strike, trace, *words, helper]), shlex.quote(helper)))
+        os.chmod(f.fileno(), 0o755)
+    run = suite.call(folder, scene.command, program=os.path.join(beside, "axmake"))
+    shutil.rmtree(beside)
+    try:
+        with open(trace, encoding="utf-8", errors="replace") as f:
+            return run, f.read()
+    except OSError:
+        return run, ""
