@@ -22,7 +22,7 @@ from strikes import HARMLESS, Strike, calls_in, failed_in  # noqa: E402
 LIMIT_S = 20
 WAITS = re.compile(r"232 0x\w+ 0x\w+ 0x\w+ 0xffffffff ")  # epoll_wait without an end
 EXCUSED_S = 1
-FAILURE = re.compile(r"\*\*\*|: error: |cannot watch")
+FAILURE = re.compile(r"\*\*\*|: error: |cannot watch|cannot write \.axmake/log")
 ROLES = ("watch", "round", "standby", "next")
 
 WORKFLOW = """tasks:
