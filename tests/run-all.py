@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Runs the test suites one after another: what failed is shown in full, what passed in a line. The last line sums them all.
 
-    python3 tests/run-all.py [--axmake ./axmake] [--build build] [SUITE...]
+    python3 tests/run-all.py [--axmake ./axmake] [--build build] [--seed N] [SUITE...]
 
 SUITE is `unit` or a folder of tests/ with a run.py, which is called with --axmake and prints `N passed, N failed` as its last line.
+Suites of random rounds get a seed of the sources': the same tree plays the same rounds, another tree others. Called by itself, or with
+more rounds by its long form, such a suite has a new seed each time.
 Exit status 1 when anything failed.
 """
 
@@ -17,9 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORDER = ("unit", "project", "fuzz", "cost", "cli", "watch", "jobserver", "model", "examples", "executors", "readme", "guide", "terminal", "completions", "integrations", "package", "browser", "http", "agents", "slurm", "crash", "faults", "secrets", "paths", "answers", "sandbox", "load", "oracle")
+SEEDED = ("fuzz", "crash", "faults", "secrets", "paths", "answers", "sandbox", "oracle")
 UNIT_LIMIT_S, SUITE_LIMIT_S = 300, 1800
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \](?: \w+:)? (\d+) test\(s\)", re.MULTILINE)
@@ -61,6 +65,21 @@ def run_program(path):
     return counts["PASSED"], counts["FAILED"], text
 
 
+def seed_of_tree():
+    """A CRC-32 over the names and contents of src, rules and tests: a failure that comes by a seed comes again in the same tree."""
+    seed = 0
+    for top in ("src", "rules", "tests"):
+        for at, folders, files in os.walk(os.path.join(os.path.dirname(HERE), top)):
+            folders[:] = sorted(f for f in folders if f != "__pycache__")
+            for name in sorted(files):
+                path = os.path.join(at, name)
+                seed = zlib.crc32(os.path.relpath(path, HERE).encode(errors="surrogateescape"), seed)
+                if os.path.isfile(path):
+                    with open(path, "rb") as f:
+                        seed = zlib.crc32(f.read(), seed)
+    return seed
+
+
 def run_unit(options):
     programs = [os.path.join(options.build, "unit", os.path.basename(c)[:-2]) for c in sorted(glob.glob(os.path.join(HERE, "unit", "test_*.c")))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -75,6 +94,8 @@ def run_suite(name, options):
         command += ["--tools", os.path.join(options.build, "jobserver")]
     if name == "fuzz":
         command += ["--targets", os.path.join(options.build, "fuzz")]
+    if name in SEEDED:
+        command += ["--seed", str(options.seed)]
     status, text = call(command, SUITE_LIMIT_S)
     sums = SUMMARY.findall(text)
     passed, failed, skipped = (int(n or 0) for n in sums[-1]) if sums else (0, 0, 0)
@@ -97,12 +118,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--axmake", default="./axmake")
     p.add_argument("--build", default="build")
+    p.add_argument("--seed", type=int, default=None, help="of the suites of random rounds, in place of the sources'")
     p.add_argument("suites", nargs="*")
     options = p.parse_args()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it starts with `&`: tests of Ctrl-C would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options.axmake = os.path.abspath(options.axmake)
+    if options.seed is None:
+        options.seed = seed_of_tree()
+    print(f"random rounds by --seed {options.seed}", flush=True)
     total = [0, 0]
     for name in suites(options.suites):
         begin = time.monotonic()
