@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while left > 0:
             piece = self.rfile.read(min(CHUNK, left))
             if not piece:
-                break
+                raise ConnectionAbortedError("a body that was cut is none")
             parts.append(piece)
             left -= len(piece)
         return b"".join(parts)
