@@ -44,6 +44,8 @@ size_t build_first_from(const struct builder *b, struct str key);
 void build_edges(struct builder *b, struct task *t);
 void build_pattern_edges(struct builder *b, struct task *t);
 void build_users(struct builder *b);
+/* Do the excludes among t's inputs take out whatever the pattern, another task's, may hold? */
+bool build_excluded(const struct builder *b, const struct task *t, const struct pattern *output);
 /* Says that it does not exist and that nobody makes it. */
 void build_missing_input(struct builder *b, const struct pattern *p);
 /* What a task edits has to be there, or to be made by one before it. Once all edges are there and no cycle is among them. */

@@ -258,8 +258,7 @@ static bool covers(const struct pattern *exclude, struct str path)
 	return exclude->kind == PATTERN_GLOB ? glob_match(exclude->path, path, true) : path_under(path, exclude->path);
 }
 
-/* Do t's excludes take out whatever the output may hold? */
-static bool excluded(struct arena *a, const struct task *t, const struct pattern *output)
+bool build_excluded(const struct builder *b, const struct task *t, const struct pattern *output)
 {
 	struct str dir = output->kind == PATTERN_GLOB ? glob_prefix(output->path) : output->path;
 	for (size_t i = 0; i < t->inputs.n; i++) {
@@ -268,18 +267,18 @@ static bool excluded(struct arena *a, const struct task *t, const struct pattern
 			continue;
 		/* A tree is covered where any name in it, at any depth, is. */
 		if (output->kind == PATTERN_FILE ? covers(p, dir)
-						 : covers(p, path_join(a, dir, STR("x"))) && covers(p, path_join(a, dir, STR(".x/y"))))
+						 : covers(p, path_join(b->a, dir, STR("x"))) && covers(p, path_join(b->a, dir, STR(".x/y"))))
 			return true;
 	}
 	return false;
 }
 
 /* Do o's input patterns meet an output of t? Then neither gets an edge. */
-static bool meets_back(struct arena *a, const struct task *o, const struct task *t)
+static bool meets_back(const struct builder *b, const struct task *o, const struct task *t)
 {
 	for (size_t i = 0; i < o->inputs.n; i++)
 		for (size_t k = 0; o->inputs.p[i].kind != PATTERN_FILE && !o->inputs.p[i].exclude && k < t->outputs.n; k++)
-			if (content_meets(&o->inputs.p[i], &t->outputs.p[k]) && !excluded(a, o, &t->outputs.p[k]))
+			if (content_meets(&o->inputs.p[i], &t->outputs.p[k]) && !build_excluded(b, o, &t->outputs.p[k]))
 				return true;
 	return false;
 }
@@ -288,11 +287,11 @@ static void pattern_edge(struct builder *b, struct task *t, const struct pattern
 {
 	struct task *o = c->task;
 	if (o == t || (b->mark[o->id] == t->id + 1 && (t->deps.p[b->place[o->id]].how & DEP_PATTERN)) || !content_meets(in, c->pattern) ||
-	    excluded(b->a, t, c->pattern))
+	    build_excluded(b, t, c->pattern))
 		return;
 	if (b->mark[o->id] != t->id + 1 && after[o->id])
 		return; /* it comes after this task already: its files do not count here */
-	if (b->mark[o->id] != t->id + 1 && meets_back(b->a, o, t)) {
+	if (b->mark[o->id] != t->id + 1 && meets_back(b, o, t)) {
 		if (o->id > t->id && !b->c->workflow->partial) /* said once a pair */
 			diag_warn(b->d, in->at, "name the order with 'dependencies'",
 				  "the patterns of '%.*s' and '%.*s' meet each other's outputs: neither counts the other's files", STR_ARG(t->name),

@@ -1,4 +1,4 @@
-/* Who may edit what: tasks that change one path come one after another. */
+/* Who may edit what: tasks that change one path come one after another, and who reads a path that another one edits is told where nothing says which comes first. */
 #include <stdlib.h>
 
 #include "base/glob.h"
@@ -6,12 +6,16 @@
 #include "graph/build.h"
 #include "graph/content.h"
 
-/* A path that a task changes: an edit, or an output which someone else edits. */
+/* A path that a task edits, or an output or input which someone else edits. */
+enum use { USE_INPUT, USE_OUTPUT, USE_EDIT };
 struct change {
 	struct task *task;
 	const struct pattern *pattern;
 	struct str prefix;
-	bool edit;
+	enum use use;
+	/* Of an edit: who reads it at no known time, the first of the file and how many. */
+	const struct change *reader;
+	size_t n_readers;
 };
 
 /* Two tasks that change one path, in their order. */
@@ -29,6 +33,8 @@ struct around {
 struct ordering {
 	struct builder *b;
 	struct around around;
+	VEC(struct change) all; /* by prefix */
+	size_t *wanted;		/* of each, the next one from it on that is no input */
 	VEC(struct link) links; /* made when all are known: they order nothing that was not ordered, but are many */
 };
 
@@ -90,22 +96,37 @@ static void look_around(struct around *o, struct task *of)
 	mark_behind(o, of);
 }
 
-static void check_pair(struct ordering *o, const struct change *x, const struct change *y)
+static void add_reader(struct change *edit, const struct change *in)
+{
+	const struct change *first = edit->reader;
+	if (first && first->task == in->task)
+		return;
+	edit->n_readers++;
+	if (!first || in->task->id < first->task->id)
+		edit->reader = in;
+}
+
+static void check_pair(struct ordering *o, struct change *x, struct change *y)
 {
 	struct builder *b = o->b;
-	if (x->task == y->task || (!x->edit && !y->edit) || !content_meets(x->pattern, y->pattern))
+	bool read = x->use == USE_INPUT || y->use == USE_INPUT;
+	if (x->task == y->task || (x->use != USE_EDIT && y->use != USE_EDIT) || !content_meets(x->pattern, y->pattern))
 		return;
 	look_around(&o->around, x->task);
-	if (o->around.before[y->task->id] == o->around.look) {
-		vec_push(NULL, &o->links, (struct link){x->task, y->task, o->links.n});
-		return;
-	}
-	if (o->around.behind[y->task->id] == o->around.look) {
-		vec_push(NULL, &o->links, (struct link){y->task, x->task, o->links.n});
+	bool before = o->around.before[y->task->id] == o->around.look, behind = o->around.behind[y->task->id] == o->around.look;
+	if (before || behind) {
+		if (!read)
+			vec_push(NULL, &o->links, (struct link){before ? x->task : y->task, before ? y->task : x->task, o->links.n});
 		return;
 	}
 	if (graph_needs_unknown(b->g, x->task) || graph_needs_unknown(b->g, y->task))
 		return; /* what orders them may come */
+	if (read) {
+		struct change *in = x->use == USE_INPUT ? x : y, *edit = in == x ? y : x;
+		if (!build_excluded(b, in->task, edit->pattern))
+			add_reader(edit, in);
+		return;
+	}
 	const struct change *late = x->task->id > y->task->id ? x : y, *early = late == x ? y : x;
 	const char *quote = early->task->def->matrix ? "\"" : ""; /* its name holds brackets */
 	diag_error(b->d, late->pattern->at,
@@ -142,36 +163,82 @@ static void make_links(struct ordering *o)
 	free(place);
 }
 
+static void warn_of_readers(struct ordering *o, const struct change *edit)
+{
+	struct builder *b = o->b;
+	const struct task *t = edit->task, *reader = edit->reader->task;
+	size_t more = edit->n_readers - 1;
+	const char *quote = t->def->matrix ? "\"" : "";
+	struct str others = more ? arena_printf(b->a, " and %zu more task%s", more, more == 1 ? "" : "s") : STR_NONE;
+	diag_warn(b->d, edit->pattern->at,
+		  diag_hint(b->d, "give '%.*s' 'after: [%s%.*s%s]', or the other way round", STR_ARG(reader->name), quote, STR_ARG(t->name), quote),
+		  "'%.*s' edits '%.*s', which '%.*s'%.*s read%s, and nothing says who comes first", STR_ARG(t->name), STR_ARG(edit->pattern->path),
+		  STR_ARG(reader->name), STR_ARG(others), more ? "" : "s");
+	diag_note(b->d, edit->reader->pattern->at, "it is read here");
+}
+
+/* The inputs, outputs and edits of all tasks, by what their paths begin with. */
+static void collect(struct ordering *o)
+{
+	const struct graph *g = o->b->g;
+	for (size_t i = 0; i < g->tasks.n; i++) {
+		struct task *t = g->tasks.p[i];
+		const struct {
+			const struct pattern *p;
+			size_t n;
+		} of[] = {[USE_INPUT] = {t->inputs.p, t->inputs.n}, [USE_OUTPUT] = {t->outputs.p, t->outputs.n}, [USE_EDIT] = {t->edits.p, t->edits.n}};
+		for (enum use use = USE_INPUT; use <= USE_EDIT; use++)
+			for (size_t k = 0; k < of[use].n; k++) {
+				const struct pattern *p = &of[use].p[k];
+				struct str prefix = p->kind == PATTERN_GLOB ? glob_prefix(p->path) : p->path;
+				if (!p->exclude)
+					vec_push(NULL, &o->all, (struct change){.task = t, .pattern = p, .prefix = str_eq(prefix, STR(".")) ? STR_NONE : prefix, .use = use});
+			}
+	}
+	if (o->all.n > 1)
+		qsort(o->all.p, o->all.n, sizeof *o->all.p, change_order);
+	o->wanted = xcalloc(o->all.n + 1, sizeof *o->wanted);
+	o->wanted[o->all.n] = o->all.n;
+	for (size_t i = o->all.n; i--;)
+		o->wanted[i] = o->all.p[i].use == USE_INPUT ? o->wanted[i + 1] : i;
+}
+
+/* Whatever lies under a prefix begins with it, so it stands behind it without a gap. */
+static void check_pairs(struct ordering *o)
+{
+	for (size_t i = 0; i < o->all.n; i++) {
+		struct change *x = &o->all.p[i];
+		for (size_t k = i + 1; k < o->all.n; k++) {
+			if (x->use != USE_EDIT)
+				k = o->wanted[k]; /* of inputs among themselves there may be many */
+			if (k >= o->all.n || !str_starts(o->all.p[k].prefix, x->prefix))
+				break;
+			check_pair(o, x, &o->all.p[k]);
+		}
+	}
+	for (size_t i = 0; i < o->all.n; i++)
+		if (o->all.p[i].reader)
+			warn_of_readers(o, &o->all.p[i]);
+}
+
 void build_edit_order(struct builder *b)
 {
 	size_t n = b->g->tasks.n;
-	VEC(struct change) all = {0};
 	struct ordering o = {.b = b};
 	bool any = false;
-	for (size_t i = 0; i < b->g->tasks.n && !any; i++)
+	for (size_t i = 0; i < n && !any; i++)
 		any = b->g->tasks.p[i]->edits.n > 0;
-	for (size_t i = 0; any && i < b->g->tasks.n; i++) {
-		struct task *t = b->g->tasks.p[i];
-		for (size_t k = 0; k < t->edits.n + t->outputs.n; k++) {
-			const struct pattern *p = k < t->edits.n ? &t->edits.p[k] : &t->outputs.p[k - t->edits.n];
-			struct str prefix = p->kind == PATTERN_GLOB ? glob_prefix(p->path) : p->path;
-			if (str_eq(prefix, STR(".")))
-				prefix = STR_NONE;
-			vec_push(NULL, &all, (struct change){t, p, prefix, k < t->edits.n});
-		}
-	}
-	if (all.n > 1)
-		qsort(all.p, all.n, sizeof *all.p, change_order);
-	o.around.before = xcalloc(any ? n : 1, sizeof *o.around.before);
-	o.around.behind = xcalloc(any ? n : 1, sizeof *o.around.behind);
-	/* Whatever lies under a prefix begins with it, so it stands behind it without a gap. */
-	for (size_t i = 0; i < all.n; i++)
-		for (size_t k = i + 1; k < all.n && str_starts(all.p[k].prefix, all.p[i].prefix); k++)
-			check_pair(&o, &all.p[i], &all.p[k]);
+	if (!any)
+		return;
+	o.around.before = xcalloc(n, sizeof *o.around.before);
+	o.around.behind = xcalloc(n, sizeof *o.around.behind);
+	collect(&o);
+	check_pairs(&o);
 	if (o.links.n)
 		make_links(&o);
 	free(o.around.before);
 	free(o.around.behind);
+	free(o.wanted);
 	vec_free(&o.links);
-	vec_free(&all);
+	vec_free(&o.all);
 }
