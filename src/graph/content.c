@@ -168,17 +168,33 @@ bool content_vanished(const struct hashing *h, const struct task *t, struct str 
 
 _Static_assert((int)PATTERN_FILE == (int)OUTPUT_FILE && (int)PATTERN_TREE == (int)OUTPUT_TREE && (int)PATTERN_GLOB == (int)OUTPUT_GLOB, "one is the other");
 
-static enum file_state judge_output(struct arena *a, const struct pattern *p, enum file_state s, bool any, int err, struct str bad, struct str *problem)
+static struct str other_kind(struct hashing *h, struct arena *a, const struct pattern *p, bool folder)
+{
+	struct stat st;
+	if (folder)
+		return arena_printf(a, "output '%.*s' is a folder, and is never removed: move it away, or declare '%.*s/'", STR_ARG(p->path), STR_ARG(p->path));
+	bool link = !fstatat(h->store->root_fd, p->path.p, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode);
+	return arena_printf(a, "output '%.*s/' is a %s, not a folder: move it away", STR_ARG(p->path), link ? "link" : "file");
+}
+
+static enum file_state judge_output(struct hashing *h, struct arena *a, const struct pattern *p, enum file_state s, bool any, int err, struct str bad, struct str *problem)
 {
 	if (s == FILE_FAILED)
 		*problem = arena_printf(a, "cannot read '%.*s': %s", STR_ARG(bad.n ? bad : p->path), os_error(err));
-	else if (p->kind == PATTERN_FILE && s == FILE_FOLDER)
-		*problem = arena_printf(a, "output '%.*s' has become a folder; it is never removed: move it away", STR_ARG(p->path));
-	else if (p->kind == PATTERN_TREE && s == FILE_REGULAR)
-		*problem = arena_printf(a, "output '%.*s/' is a file, not a folder: move it away", STR_ARG(p->path));
+	else if ((p->kind == PATTERN_FILE && s == FILE_FOLDER) || (p->kind == PATTERN_TREE && s == FILE_REGULAR))
+		*problem = other_kind(h, a, p, s == FILE_FOLDER);
 	else if (p->kind == PATTERN_GLOB && s != FILE_MISSING && !any)
 		return FILE_MISSING;
 	return s;
+}
+
+bool content_obstructed(struct hashing *h, struct arena *a, const struct pattern *p, struct str *problem)
+{
+	struct stat st;
+	if (p->kind == PATTERN_GLOB || fstatat(h->store->root_fd, p->path.p, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode) == (p->kind == PATTERN_TREE))
+		return false;
+	*problem = other_kind(h, a, p, S_ISDIR(st.st_mode));
+	return true;
 }
 
 enum file_state content_parts(struct hashing *h, struct arena *a, const struct pattern *p, struct filehash_parts *parts, struct hash128 *out, struct str *problem)
@@ -188,7 +204,7 @@ enum file_state content_parts(struct hashing *h, struct arena *a, const struct p
 	enum file_state s = filehash_parts(h->fh, a, (enum output_kind)p->kind, p->path, NULL, parts, &err, &bad);
 	if (p->kind == PATTERN_TREE ? s == FILE_FOLDER : s == FILE_REGULAR)
 		*out = filehash_parts_hash((enum output_kind)p->kind, p->path, parts);
-	return judge_output(a, p, s, parts->of.n, err, bad, problem);
+	return judge_output(h, a, p, s, parts->of.n, err, bad, problem);
 }
 
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem)
@@ -203,7 +219,7 @@ enum file_state content_of_output(struct hashing *h, struct arena *a, const stru
 		s = filehash_tree(h->fh, p->path, NULL, out, &err, &bad);
 	else
 		s = filehash_glob(h->fh, p->path, NULL, out, &count, &err, &bad);
-	return judge_output(a, p, s, count, err, bad, problem);
+	return judge_output(h, a, p, s, count, err, bad, problem);
 }
 
 /* A file that a pattern found counts unless it is excluded, an edit, or made by a task that does not come before. */

@@ -55,6 +55,9 @@ void content_as_it_stands(struct hashing *h, struct arena *a, struct task *t);
 /* An output or edit as it stands on disk. *problem likewise. */
 enum file_state content_of_output(struct hashing *h, struct arena *a, const struct pattern *p, struct hash128 *out, struct str *problem);
 
+/* Does a folder stand where the output is a file, or anything else where it is a tree? Then *problem says so, for a person. Nothing is read. */
+bool content_obstructed(struct hashing *h, struct arena *a, const struct pattern *p, struct str *problem);
+
 /* Expands a template with everything known now (dependencies' results are read from the store). false with *problem. */
 bool content_expand(struct hashing *h, struct arena *a, struct task *t, const struct template *tpl, struct sbuf *out, struct str *problem);
 

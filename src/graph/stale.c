@@ -187,19 +187,42 @@ static struct verdict judge_outputs(struct stale *s, struct task *t)
 	return because(WHY_NOT, STR_NONE);
 }
 
-bool stale_refused(struct stale *s, struct task *t, const struct cache_entry *e, struct verdict *v)
+static struct verdict refused_edit(struct stale *s, struct task *t, const struct cache_entry *e)
 {
-	struct verdict found = because(WHY_NOT, STR_NONE);
-	for (size_t i = 0; t->def->on_edit == ON_EDIT_FAIL && t->record && i < t->outputs.n && found.why != WHY_EDIT_REFUSED; i++) {
+	for (size_t i = 0; t->def->on_edit == ON_EDIT_FAIL && t->record && i < t->outputs.n; i++) {
 		const struct pattern *p = &t->outputs.p[i];
 		const struct output_record *r = content_output_record(t, p);
 		struct hash128 now = {0, 0};
 		struct str problem = STR_NONE;
 		bool stands = r && content_of_output(&s->hashing, s->arena, p, &now, &problem) != FILE_MISSING && !problem.n;
-		if (stands && !hash_eq(now, r->hash) && !(e && hash_eq(now, e->outputs[i].hash)))
-			found = edited_output(s, t, p, r, now);
+		if (!stands || hash_eq(now, r->hash) || (e && hash_eq(now, e->outputs[i].hash)))
+			continue;
+		struct verdict v = edited_output(s, t, p, r, now);
+		if (v.why == WHY_EDIT_REFUSED)
+			return v;
 	}
-	if (found.why != WHY_EDIT_REFUSED)
+	return because(WHY_NOT, STR_NONE);
+}
+
+/* A script may clear what is in its way, an agent would be paid for what cannot be its output. Planning: what runs first may clear it. */
+static struct verdict obstructed(struct stale *s, const struct task *t)
+{
+	struct str problem;
+	for (size_t i = 0; s->planning && i < t->deps.n; i++)
+		if (t->deps.p[i].task->state == STATE_STALE)
+			return because(WHY_NOT, STR_NONE);
+	for (size_t i = 0; i < t->outputs.n; i++)
+		if (content_obstructed(&s->hashing, s->arena, &t->outputs.p[i], &problem))
+			return because(WHY_PROBLEM, problem);
+	return because(WHY_NOT, STR_NONE);
+}
+
+bool stale_refused(struct stale *s, struct task *t, const struct cache_entry *e, struct verdict *v)
+{
+	struct verdict found = refused_edit(s, t, e);
+	if (found.why == WHY_NOT && t->kind == TASK_AGENT && !e)
+		found = obstructed(s, t);
+	if (found.why == WHY_NOT)
 		return false;
 	*v = found;
 	content_as_it_stands(&s->hashing, s->arena, t);

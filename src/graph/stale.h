@@ -80,7 +80,7 @@ struct stale {
  * log's note that an edit was told and records of tasks that have another name now. */
 struct verdict stale_judge(struct stale *s, struct task *t);
 
-/* Of a stale task that is to run, or, `e` not NULL, to get what the entry has: would it write over what somebody else made of an output, which `on_edit: fail` forbids? Then *v says so, and its outputs count as they stand. */
+/* Of a stale task that is to run, or, `e` not NULL, to get what the entry has: would it write over what somebody else made of an output, which `on_edit: fail` forbids? Or is it an agent's that is to run, and a folder stands where its output is a file, or the other way round? Then *v says so, and its outputs count as they stand. */
 bool stale_refused(struct stale *s, struct task *t, const struct cache_entry *e, struct verdict *v);
 
 /* Of a task that is known to be up to date: it has ended so. */
