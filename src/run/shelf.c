@@ -299,10 +299,13 @@ const struct cache_entry *shelf_put(struct job *j)
 void shelf_put_of(struct sched *s, struct task *t)
 {
 	struct job j = {.sched = s, .task = t};
+	struct call_left left;
 	if (t->kind != TASK_AGENT || !t->outputs.n || !log_open_start(s->c->log, s->c->graph->workflow->file, t->name).open)
 		return;
 	j.dir = store_task_dir(&j.arena, t->name);
-	shelf_put(&j);
+	/* What was refused waits until another is asked for, and knows what it made. */
+	if (!call_left_read(&j.arena, store_of(&j), j.dir, &left) || !left.refused)
+		shelf_put(&j);
 	arena_free(&j.arena);
 }
 
