@@ -5,6 +5,8 @@
 
 /* The program's time to leave once its answer is complete. */
 #define LEAVE_NS (10 * NS_PER_S)
+/* Most programs tell what a call took with their last line. Where no rule says which one completes the answer, that is known by their end alone. */
+#define LAST_LINE_NS (2 * NS_PER_S)
 
 static void set_timer(struct job *j, void (*fn)(void *job), int64_t at_ns)
 {
@@ -78,6 +80,7 @@ bool attend_answered_by_now(struct job *j)
 void attend_begin(struct job *j)
 {
 	j->last_byte_ns = j->limit_from_ns = j->try_began_ns;
+	j->over_budget = false;
 	wait_for_limit(j);
 	sandbox_attend(j);
 }
@@ -124,8 +127,10 @@ static void take_news(struct job *j, bool was_answered)
 {
 	if (!was_answered && attend_answered(j) && j->phase == PHASE_RUNNING)
 		set_timer(j, answer_complete, clock_ns());
-	else if (budget_news(j) && j->phase == PHASE_RUNNING && !attend_answered(j))
-		set_timer(j, budget_over, clock_ns());
+	else if (budget_news(j) && !j->over_budget && j->phase == PHASE_RUNNING && !attend_answered(j)) {
+		j->over_budget = true;
+		set_timer(j, budget_over, clock_ns() + (j->provider->final.where.kind == WHERE_NONE ? LAST_LINE_NS : 0));
+	}
 	tell(j);
 }
 

@@ -114,6 +114,7 @@ struct job {
 	int64_t limit_from_ns;   /* from when its time is counted */
 	struct elsewhere_try elsewhere;
 	int64_t last_byte_ns;    /* of either stream; the try's beginning at first */
+	bool over_budget;        /* the running try has spent its task's own */
 	bool unfit;              /* the try's answer lacks a field that some task uses */
 	bool paid_before;        /* its answer is an earlier run's, and so is a failure that came of it */
 	bool refused;            /* it is an earlier run's, whose check refused it then, and is judged again */
