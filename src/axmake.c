@@ -49,7 +49,7 @@ static int clean(struct program *g)
 	p->log = NULL;
 	int err = store_clean(&p->store, g->options.clean_all, &g->arena, &bad);
 	if (err)
-		fprintf(stderr, "axmake: *** cannot remove '%.*s': %s\n", STR_ARG(bad), os_error(err));
+		fprintf(stderr, "%s: *** cannot remove '%.*s': %s\n", g->name, STR_ARG(bad), os_error(err));
 	project_close(p);
 	return err ? EXIT_TROUBLE : 0;
 }
@@ -72,7 +72,7 @@ static int say_words(struct program *g)
 	int status = g->options.mode == MODE_APPROVE ? words_approve(p) : words_reject(p);
 	int err = project_close(p);
 	if (err)
-		fprintf(stderr, "axmake: *** cannot write .axmake/log: %s\n", os_error(err));
+		fprintf(stderr, "%s: *** cannot write .axmake/log: %s\n", g->name, os_error(err));
 	return err ? EXIT_TROUBLE : status;
 }
 
@@ -81,7 +81,7 @@ static bool enter_dirs(struct program *g)
 	for (size_t i = 0; i < g->options.dirs.n; i++) {
 		struct str dir = arena_copy(&g->arena, g->options.dirs.p[i]);
 		if (chdir(dir.p)) {
-			fprintf(stderr, "axmake: *** %s: %s\n", dir.p, os_error(errno));
+			fprintf(stderr, "%s: *** %s: %s\n", g->name, dir.p, os_error(errno));
 			return false;
 		}
 	}
@@ -227,13 +227,14 @@ static int run(struct program *g, int argc, char **argv)
 {
 	struct project *p = &g->project;
 	p->arena = &g->arena;
+	const char *level = getenv("MAKELEVEL");
+	g->name = level && atoi(level) > 0 ? arena_printf(&g->arena, "axmake[%d]", atoi(level)).p : "axmake";
 	p->diag = diag_new();
+	diag_called(p->diag, g->name);
 	if (argc > 1 && str_eq(str_of(argv[1]), STR("--complete"))) {
 		complete(g, argc - 2, argv + 2);
 		return 0;
 	}
-	const char *level = getenv("MAKELEVEL");
-	g->name = level && atoi(level) > 0 ? arena_printf(&g->arena, "axmake[%d]", atoi(level)).p : "axmake";
 	options_parse(&g->options, &g->arena, p->diag, argc, argv, getenv("AXMAKEFLAGS"), getenv("MAKEFLAGS"));
 	g->said_more = g->options.targets.n || g->options.vars.n || g->options.provider.n;
 	g->inherited = g->options.has_auth ? jobserver_inspect(g->options.auth) : (struct jobserver_inherited){0};
@@ -272,7 +273,7 @@ int axmake_main(struct program *g, int argc, char **argv)
 {
 	int status = run(g, argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "axmake: *** cannot write standard output: %s\n", os_error(errno));
+		fprintf(stderr, "%s: *** cannot write standard output: %s\n", g->name, os_error(errno));
 		status = status ? status : EXIT_TROUBLE;
 	}
 	return status;

@@ -29,7 +29,7 @@ static int refuse(const struct project *p, int err)
 		sbuf_str(&b, note);
 	else
 		sbuf_printf(&b, "cannot read the cache '%.*s': %s", STR_ARG(cache_where(p->cache)), os_error(err));
-	fprintf(stderr, "axmake: *** %s\n", b.p);
+	fprintf(stderr, "%s: *** %s\n", diag_program(p->diag), b.p);
 	sbuf_free(&b);
 	return EXIT_TROUBLE;
 }

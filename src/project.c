@@ -168,7 +168,7 @@ static bool take_lock(struct project *p, uint64_t run_id)
 	if (r == LOCK_BUSY && inside_run(h.run_id))
 		r = LOCK_OWN_ANCESTOR;
 	if (r == LOCK_BUSY) {
-		fprintf(stderr, "axmake: waiting for another run in '%.*s' (pid %ld)\n", STR_ARG(p->root), (long)h.pid);
+		fprintf(stderr, "%s: waiting for another run in '%.*s' (pid %ld)\n", diag_program(p->diag), STR_ARG(p->root), (long)h.pid);
 		r = store_lock(&p->store, run_id, true, &h, &err, p->arena);
 		p->waited = true;
 		filehash_forget(p->filehash);
@@ -176,11 +176,11 @@ static bool take_lock(struct project *p, uint64_t run_id)
 	p->own_ancestor = r == LOCK_OWN_ANCESTOR;
 	if (r == LOCK_OWN_ANCESTOR)
 		fprintf(stderr,
-			"axmake: *** a task of this run builds the same root '%.*s' (pid %ld holds it): that would wait for itself.\n"
+			"%s: *** a task of this run builds the same root '%.*s' (pid %ld holds it): that would wait for itself.\n"
 			"  hint: use 'dependencies' instead, or another root\n",
-			STR_ARG(p->root), (long)h.pid);
+			diag_program(p->diag), STR_ARG(p->root), (long)h.pid);
 	else if (r == LOCK_FAILED)
-		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+		fprintf(stderr, "%s: *** %.*s\n", diag_program(p->diag), STR_ARG(err.message));
 	p->killed_run = r == LOCK_TAKEN ? h.run_id : 0;
 	p->copied = p->killed_run && h.copied;
 	return r == LOCK_TAKEN;
@@ -194,7 +194,7 @@ static bool recall(struct project *p, bool writable)
 	p->log = p->slice ? project_slice_log(p) : p->store.apart ? log_in_memory(p->arena) : log_open(p->arena, p->store.fd, !writable, &note);
 	if (note.n) {
 		seen_spoil(p->seen);
-		fprintf(stderr, "axmake: %s%.*s\n", p->log ? "warning: " : "*** ", STR_ARG(note));
+		fprintf(stderr, "%s: %s%.*s\n", diag_program(p->diag), p->log ? "warning: " : "*** ", STR_ARG(note));
 	}
 	if (!p->log)
 		return false;
@@ -226,7 +226,7 @@ bool project_open(struct project *p, bool writable, uint64_t run_id)
 	struct store_error err = {0};
 	store_close(&p->store);
 	if (!store_open(&p->store, p->arena, writable, &err)) {
-		fprintf(stderr, "axmake: *** %.*s\n", STR_ARG(err.message));
+		fprintf(stderr, "%s: *** %.*s\n", diag_program(p->diag), STR_ARG(err.message));
 		return false;
 	}
 	if (writable && !take_lock(p, run_id))
@@ -408,7 +408,7 @@ void project_tell_cache(struct project *p)
 {
 	struct str note = p->cache ? cache_note(p->cache) : STR_NONE;
 	if (note.n)
-		fprintf(stderr, "axmake: warning: %.*s\n", STR_ARG(note));
+		fprintf(stderr, "%s: warning: %.*s\n", diag_program(p->diag), STR_ARG(note));
 }
 
 static void make_seal(struct project *p, const struct seal_looks *looks)

@@ -79,7 +79,7 @@ static int be_round(struct watch *w, int fd, int asked_by, pid_t parent, int (*b
 	r->over = r->over || g->project.own_ancestor;
 	int err = round_tell(r, fd);
 	if (err)
-		fprintf(stderr, "axmake: *** cannot tell what is to be watched: %s\n", os_error(err));
+		fprintf(stderr, "%s: *** cannot tell what is to be watched: %s\n", g->name, os_error(err));
 	return status;
 }
 
@@ -97,7 +97,7 @@ static void hear_round(struct watch *w, int fd)
 	struct arena a = {0};
 	int err = round_hear(&heard, &a, fd);
 	if (err)
-		fprintf(stderr, "axmake: *** cannot hear what is to be watched: %s\n", os_error(err));
+		fprintf(stderr, "%s: *** cannot hear what is to be watched: %s\n", w->g->name, os_error(err));
 	round_free(&w->round);
 	arena_free(&w->arena);
 	w->arena = a;
@@ -140,7 +140,7 @@ static bool run_round(struct watch *w, int (*build)(struct program *g))
 	w->status = 0;
 	w->round.listed = false;
 	if (pid < 0) {
-		fprintf(stderr, "axmake: *** cannot start a run: %s\n", os_error(errno));
+		fprintf(stderr, "%s: *** cannot start a run: %s\n", w->g->name, os_error(errno));
 		w->status = W_EXITCODE(EXIT_TROUBLE, 0);
 		return true;
 	}

@@ -56,11 +56,12 @@ bool words_check(struct project *p)
 	return ok;
 }
 
-static void refuse(const struct task *t, struct str why)
+static void refuse(const struct project *p, const struct task *t, struct str why)
 {
 	struct sbuf b = {0};
 
-	sbuf_lit(&b, "axmake: *** ");
+	sbuf_lit(&b, diag_program(p->diag));
+	sbuf_lit(&b, ": *** ");
 	phrase_line(&b, t->name);
 	sbuf_lit(&b, ": ");
 	phrase_line(&b, why);
@@ -68,10 +69,10 @@ static void refuse(const struct task *t, struct str why)
 	sbuf_free(&b);
 }
 
-static bool recorded(const struct task *t, struct arena *a, int err)
+static bool recorded(const struct project *p, const struct task *t, int err)
 {
 	if (err)
-		refuse(t, arena_printf(a, "it cannot be recorded in .axmake/log: %s", os_error(err)));
+		refuse(p, t, arena_printf(p->arena, "it cannot be recorded in .axmake/log: %s", os_error(err)));
 	return !err;
 }
 
@@ -127,19 +128,19 @@ static bool approve(struct project *p, struct task *t, const struct verdict *v)
 	int err = 0;
 
 	if (!waits(p, t, v)) {
-		refuse(t, STR("it is up to date: there is nothing to approve"));
+		refuse(p, t, STR("it is up to date: there is nothing to approve"));
 		return false;
 	}
 	bool skipped = verdict_is_skip(v) && v->why != WHY_IF_FAILURE; /* then a run may have held it */
 	if (verdict_is_error(v) || v->why == WHY_HELD_BEHIND || skipped) {
-		refuse(t, stale_reason(p->arena, v));
+		refuse(p, t, stale_reason(p->arena, v));
 		return false;
 	}
 	if (!(only_look ? approval_subject(&p->stale, p->arena, t, &what) : approval_give(&p->stale, p->arena, t, &what, &err))) {
-		refuse(t, what.problem);
+		refuse(p, t, what.problem);
 		return false;
 	}
-	if (!recorded(t, p->arena, err))
+	if (!recorded(p, t, err))
 		return false;
 	print_approved(t, &what, v, p->arena, only_look);
 	return true;
@@ -178,7 +179,7 @@ static bool write_rejection(struct project *p, const struct task *t, struct str 
 
 	if (!err)
 		err = log_reject(p->log, workflow, t->name, why);
-	if (!recorded(t, p->arena, err ? err : log_sync(p->log)))
+	if (!recorded(p, t, err ? err : log_sync(p->log)))
 		return false;
 	cache_forget(p->cache, t->record->signature);
 	return true;
@@ -192,7 +193,7 @@ static bool reject(struct project *p, struct task *t, struct str why)
 	mask_read(&m, p->arena, (const char *const *)environ);
 	why = mask_copy(&m, p->arena, why); /* it is kept in the log */
 	if (!t->record) {
-		refuse(t, STR("it has not succeeded yet: there is nothing to reject"));
+		refuse(p, t, STR("it has not succeeded yet: there is nothing to reject"));
 		return false;
 	}
 	if (!p->options->dry_run && !write_rejection(p, t, why))

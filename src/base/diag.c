@@ -237,6 +237,11 @@ void diag_called(struct diag *d, const char *program)
 	d->program = program;
 }
 
+const char *diag_program(const struct diag *d)
+{
+	return d->program ? d->program : "axmake";
+}
+
 size_t diag_errors(const struct diag *d)
 {
 	return d->errors;
@@ -269,7 +274,7 @@ void diag_where(const struct diag *d, struct pos at, struct sbuf *b)
 	const struct source *s = source_of(d, at.source);
 
 	if (!s) {
-		sbuf_lit(b, d->program ? d->program : "axmake");
+		sbuf_lit(b, diag_program(d));
 		return;
 	}
 	utf8_escape(b, s->name);

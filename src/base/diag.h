@@ -22,6 +22,7 @@ struct diag *diag_new(void);
 void diag_free(struct diag *d);
 /* How the program is called, in messages without a place: "axmake" unless said. Kept, not copied. */
 void diag_called(struct diag *d, const char *program);
+const char *diag_program(const struct diag *d);
 
 /* Registers a source and returns its number, from 1; again the same one for the same bytes under the name. name is copied; text must outlive the diag (NULL: no excerpt can be shown). */
 uint32_t diag_source(struct diag *d, struct str name, struct str text);
