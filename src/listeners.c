@@ -146,11 +146,14 @@ static bool found_nothing(const struct program *g)
 
 void listeners_close(struct listeners *l, struct program *g, const struct sched_result *r, int status)
 {
+	bool never_began = g->project.own_ancestor; /* its files may be those of the run whose task has called it */
+	if (never_began)
+		close_events(l, g); /* nothing waits to be written yet */
 	int unjournaled = l->journal ? journal_end(l->journal, r->signal, status) : 0;
 	int unsaid = l->status ? agentstatus_free(l->status) : 0;
 	close_events(l, g);
 	if (l->ledger) {
-		if (!found_nothing(g))
+		if (!found_nothing(g) && !never_began)
 			reports_write(g, l->ledger, r->signal, status);
 		ledger_free(l->ledger);
 	}
