@@ -307,11 +307,10 @@ static bool keep_whole(struct str name)
 
 static bool keep_but_log(struct str name)
 {
-	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !str_eq(name, STR("followed")) &&
-	       !str_eq(name, STR("views")) && !is_temporary(name);
+	return !str_starts(name, STR("log.")) && !str_eq(name, STR("log")) && !str_eq(name, STR("seal")) && !str_eq(name, STR("followed")) && !is_temporary(name);
 }
 
-/* What a killed run left is taken up by what stands in tasks/, which goes. */
+/* What a killed run left aside is taken up by what stands in tasks/. */
 static bool keep_results(struct str name)
 {
 	return !is_temporary(name) && !str_starts(name, str_sub(STR(STORE_LEFT), sizeof "results/" - 1, sizeof STORE_LEFT - 1));
@@ -323,7 +322,18 @@ static bool keep_in_task(struct str name)
 	return str_eq(name, STR("result")) || str_eq(name, STR("edited"));
 }
 
-static int clean_tasks(const struct store *s, struct arena *a, struct str *bad)
+/* Where a call is told of, the next run may yet take up the answer. */
+static bool keep_in_called(struct str name)
+{
+	static const char *const answer[] = {"call", "stdout", "answer", "delegates"};
+	bool of_it = false;
+	for (size_t i = 0; i < sizeof answer / sizeof *answer; i++)
+		of_it = of_it || str_eq(name, str_of(answer[i]));
+	return of_it || keep_in_task(name);
+}
+
+/* *calls: how many tasks have an answer that may be taken up. */
+static int clean_tasks(const struct store *s, struct arena *a, struct str *bad, size_t *calls)
 {
 	struct str *names, path;
 	size_t n;
@@ -333,7 +343,9 @@ static int clean_tasks(const struct store *s, struct arena *a, struct str *bad)
 		*bad = STR(FOLDER "/tasks");
 	for (size_t i = 0; !err && i < n; i++) {
 		path = arena_printf(a, "tasks/%s", names[i].p);
-		err = sweep(s, a, path.p, keep_in_task, bad);
+		bool called = !faccessat(s->fd, arena_printf(a, "%s/call", path.p).p, F_OK, AT_SYMLINK_NOFOLLOW);
+		*calls += called;
+		err = sweep(s, a, path.p, called ? keep_in_called : keep_in_task, bad);
 		if (err == ENOTDIR || err == ELOOP)
 			err = 0; /* no folder of ours */
 		else if (!err && unlinkat(s->fd, path.p, AT_REMOVEDIR) && errno != ENOTEMPTY && errno != EEXIST) {
@@ -362,6 +374,7 @@ void store_tidy(const struct store *s)
 
 int store_clean(const struct store *s, bool all, struct arena *a, struct str *bad)
 {
+	size_t calls = 0;
 	int err;
 
 	*bad = STR_NONE;
@@ -372,8 +385,10 @@ int store_clean(const struct store *s, bool all, struct arena *a, struct str *ba
 	/* The log first: what is left behind by a failure is then harmless. */
 	err = sweep(s, a, ".", keep_but_log, bad);
 	if (!err)
-		err = sweep(s, a, "results", keep_results, bad);
+		err = clean_tasks(s, a, bad, &calls);
 	if (!err)
-		err = clean_tasks(s, a, bad);
+		err = sweep(s, a, "results", calls ? keep_whole : keep_results, bad);
+	if (!err && !calls && (err = os_remove_tree(s->fd, "views")))
+		*bad = STR(FOLDER "/views");
 	return err;
 }

@@ -101,7 +101,7 @@ int store_keep_edited(const struct store *s, struct str task, struct str path);
 
 /* Removes temporary files that a killed run left, as far as may be. */
 void store_tidy(const struct store *s);
-/* --clean: the log, the seal and tasks' streams and marks; results stay (`all`: everything under .axmake but the lock). 0 or errno with the path in *bad. */
+/* --clean: the log, the seal and tasks' streams and marks; results stay, and what the next run may take up of an answer (`all`: everything under .axmake but the lock). 0 or errno with the path in *bad. */
 int store_clean(const struct store *s, bool all, struct arena *a, struct str *bad);
 
 #endif
