@@ -57,9 +57,13 @@ static bool look(struct putback *r)
 	struct task *t = r->j->task;
 	r->outputs = arena_array(&r->j->arena, struct standing, t->outputs.n + 1);
 	for (size_t i = 0; i < t->outputs.n; i++) {
+		struct str why = STR_NONE;
 		r->outputs[i] = (struct standing){.pattern = &t->outputs.p[i], .made = &r->entry->outputs[i]};
-		if (!standing_look(&r->outputs[i], sched_of(r)->c, &r->j->arena, t))
+		if (!standing_look(&r->outputs[i], sched_of(r)->c, &r->j->arena, t, &why)) {
+			if (why.n)
+				r->problem = arena_printf(&r->j->arena, "cannot restore it %s: %.*s", r->whence, STR_ARG(why));
 			return false;
+		}
 		if (is_kept(r, &r->outputs[i]))
 			r->outputs[i].owner = OWNER_TASK;
 	}

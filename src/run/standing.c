@@ -71,13 +71,12 @@ static bool blocks(const struct standing *o)
 	return false;
 }
 
-bool standing_look(struct standing *o, const struct sched_config *c, struct arena *a, struct task *t)
+bool standing_look(struct standing *o, const struct sched_config *c, struct arena *a, struct task *t, struct str *why)
 {
-	struct str why = STR_NONE;
 	*o = (struct standing){.pattern = o->pattern, .made = o->made};
-	o->state = content_parts(&c->stale->hashing, a, o->pattern, &o->stands, &o->hash, &why);
-	if (why.n || o->state == FILE_SPECIAL)
-		return false; /* the run says what it thinks of that */
+	o->state = content_parts(&c->stale->hashing, a, o->pattern, &o->stands, &o->hash, why);
+	if (why->n || o->state == FILE_SPECIAL)
+		return false; /* of special ones the run says what it thinks */
 	o->owner = owner_of(c, t, o);
 	compare(a, o);
 	return !blocks(o);

@@ -34,8 +34,9 @@ struct standing {
 	VEC(const struct filehash_part *) extra; /* stands there, but was not made */
 };
 
-/* Looks and compares; pattern and made are the caller's, the rest is written anew, in a. false: a run would not do with what stands there, or a folder of somebody's is in the way. */
-bool standing_look(struct standing *o, const struct sched_config *c, struct arena *a, struct task *t);
+/* Looks and compares; pattern and made are the caller's, the rest is written anew, in a. false: it cannot be looked at, which *why tells; or a run would not do with what stands there, or a
+ * folder of somebody's is in the way. */
+bool standing_look(struct standing *o, const struct sched_config *c, struct arena *a, struct task *t, struct str *why);
 /* Is it as it was looked at? */
 bool standing_still(struct standing *o, const struct sched_config *c);
 /* What stands at the path; NULL: nothing of this output. */
