@@ -233,8 +233,22 @@ void finish_asked(struct job *j, bool whole)
 	finish_judged(j, whole ? TRY_OK : TRY_CRASH);
 }
 
+/* What it made cannot be looked at yet: it waits on, and whatever it took is counted when it is taken up. */
+static void finish_barred(struct job *j)
+{
+	choice_release(j);
+	j->outcome.unasked = true;
+	j->outcome.error = arena_printf(&j->arena, "%.*s; its last answer is complete, and is not asked for again", STR_ARG(j->outcome.error));
+	j->unkept = true;
+	finish_judged(j, TRY_FAILED);
+}
+
 void finish_salvaged(struct job *j)
 {
+	if (j->barred) {
+		finish_barred(j);
+		return;
+	}
 	if (!j->counted)
 		finish_count(j);
 	choice_release(j); /* nobody was called */

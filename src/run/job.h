@@ -141,6 +141,7 @@ struct job {
 	bool scarce;              /* its start failed for want of what others hold: descriptors, processes, memory */
 	bool unnoted;             /* what it was asked could not be written down, so it is not asked */
 	bool unkept;              /* it answered, but that could not be kept or looked at */
+	bool taking_up, barred;   /* an earlier run's answer is looked at now, to be taken up; what it made cannot be looked at, as then */
 	bool rejected;            /* what it made last was, and what it makes now takes the place of that on a server too */
 	bool unrecorded;          /* it succeeded, but that is not on record */
 	bool unpublished;         /* it ended well, but what it made could not be moved to the root */

@@ -10,6 +10,7 @@
 #include "graph/field.h"
 #include "run/budget.h"
 #include "run/call_left.h"
+#include "run/finish.h"
 #include "run/job.h"
 #include "run/renamed.h"
 #include "run/shelf.h"
@@ -147,7 +148,7 @@ void salvage_complete(struct job *j)
 void salvage_unkept(struct job *j)
 {
 	j->unkept = j->task->kind == TASK_AGENT && !j->as;
-	if (j->unkept)
+	if (j->unkept && !j->taking_up) /* what tells of an earlier answer does so already */
 		salvage_complete(j);
 }
 
@@ -241,7 +242,13 @@ static bool is_whole(struct job *j, const struct call_left *left, bool from_shel
 	if (!read_output(j) || !(left->complete || attend_answered(j)))
 		return false;
 	finish_answered(j);
-	return j->has_answer && (j->view ? isolate_outputs_made(j) : finish_outputs_made(j)) && !((left->unfit || left->refused) && unfit_still(j));
+	if (!j->has_answer)
+		return false;
+	j->taking_up = true;
+	bool made = finish_made(j);
+	j->taking_up = false;
+	j->barred = !made && j->unkept;
+	return j->barred || (made && !((left->unfit || left->refused) && unfit_still(j)));
 }
 
 void salvage_drop(struct job *j)
@@ -251,7 +258,7 @@ void salvage_drop(struct job *j)
 	j->signing = (struct signing){0};
 	live_free(j->live);
 	j->live = NULL;
-	j->has_answer = false;
+	j->has_answer = j->unkept = false;
 	answer_close(&j->answer);
 	j->answer = (struct answer){0};
 	j->sizes = (struct capture_sizes){0};
