@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,17 @@ static struct str current_folder(struct arena *a)
 	return s;
 }
 
+/* As seen from the root. A file in it has one name there, by whatever links and detours it is called, since what is on record is so by that name. */
+static struct str name_from_root(struct project *p, struct str from)
+{
+	char buf[PATH_MAX];
+	struct str file = path_join(p->arena, from, p->workflow->file), seen = path_relative(p->arena, p->root, file), there;
+	if (path_inside(seen) || !seen_realpath(p->seen, arena_copy(p->arena, path_dir(file)).p, buf))
+		return seen;
+	there = path_relative(p->arena, p->root, path_join(p->arena, arena_copy(p->arena, str_of(buf)), path_base(file)));
+	return path_inside(there) ? there : seen;
+}
+
 /* The root becomes the current folder, and the workflow's name is seen from there. */
 static bool enter_root(struct project *p)
 {
@@ -33,7 +45,7 @@ static bool enter_root(struct project *p)
 	bool elsewhere = !str_eq(p->workflow->root, STR("."));
 	if (elsewhere)
 		seen_spoil(p->seen);
-	if (str_eq(p->workflow->root, STR(".")) && !(p->workflow->file.n && p->workflow->file.p[0] == '/'))
+	if (!elsewhere && path_inside(p->workflow->file))
 		return true;
 	if (chdir(arena_copy(p->arena, p->workflow->root).p)) {
 		diag_error(p->diag, POS_NONE, "'root:' is relative to the workflow file", "cannot enter the root '%.*s': %s", STR_ARG(p->workflow->root),
@@ -47,7 +59,7 @@ static bool enter_root(struct project *p)
 		p->seen = seen_new(p->arena);
 		seen_spoil(p->seen);
 	}
-	p->workflow->file = path_relative(p->arena, p->root, path_join(p->arena, from, p->workflow->file));
+	p->workflow->file = name_from_root(p, from);
 	return true;
 }
 
