@@ -168,12 +168,18 @@ void budget_left(struct sched *s, const struct task *t)
 	s->over_tokens = s->over_tokens || ask(s, t, &(struct budget_def){.tokens = s->c->budget.tokens}) == BUDGET_OVER;
 }
 
+/* Cents, or where these would be none its hundredths. */
+static int decimals(double usd)
+{
+	return usd > 0 && usd < 0.00995 ? 4 : 2;
+}
+
 /* "the budget is exceeded: $3.20 of $0.50 spent" */
 static void tell_passed(struct sched *s, const struct task *t, const char *what, const struct budget_def *limit, double cost_usd, int64_t tokens)
 {
 	struct sbuf b = {0};
 	if (limit->cost_usd > 0)
-		sbuf_printf(&b, "$%.*f of $%.2f", cost_usd < 0.01 ? 4 : 2, cost_usd, limit->cost_usd);
+		sbuf_printf(&b, "$%.*f of $%.*f", decimals(cost_usd), cost_usd, decimals(limit->cost_usd), limit->cost_usd);
 	if (limit->tokens > 0)
 		sbuf_printf(&b, "%s%" PRId64 " of %" PRId64 " tokens", b.n ? ", " : "", tokens, limit->tokens);
 	sched_warn(s, t, "%s: %.*s spent", what, STR_ARG(sbuf_view(&b)));

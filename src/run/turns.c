@@ -84,6 +84,7 @@ static void leave_for_budget(struct sched *s, struct job *j)
 		budget_left(s, j->task);
 	s->retrying -= j->phase == PHASE_WAITING;
 	if (j->tries || j->asks_again) {
+		sched_warn(s, j->task, "it is not asked again: the budget is spent, or would be by this");
 		finish_dropped(j);
 		return;
 	}
