@@ -54,7 +54,7 @@ bool option_notify_setting(struct options *o, struct arena *a, struct diag *d, c
 	if (!str_eq(s->name.s, STR("notify")))
 		return false;
 	if (s->value.s.n && !value_words(a, s->value.s, &n))
-		diag_error(d, s->value.at, "words are split as a shell splits them", "unterminated quote");
+		diag_error(d, s->value.at, "words are split as a shell splits them; a ';' behind a space begins a comment in axmake.ini, in quotes too", "unterminated quote");
 	o->notify = n ? s->value.s : STR_NONE;
 	return true;
 }

@@ -85,7 +85,7 @@ void callwords_read(struct arena *a, struct diag *d, const struct ini_key *key, 
 	out->p = value_words(a, key->value.s, &out->n);
 	if (!out->p) {
 		out->n = 0;
-		diag_error(d, key->value.at, "words are split as a shell splits them", "unterminated quote in '%.*s'", STR_ARG(key->name.s));
+		diag_error(d, key->value.at, "words are split as a shell splits them; a ';' behind a space begins a comment in axmake.ini, in quotes too", "unterminated quote in '%.*s'", STR_ARG(key->name.s));
 		return;
 	}
 	for (size_t i = 0; i < out->n; i++)
