@@ -162,7 +162,7 @@ int look(struct program *g)
 		return EXIT_TROUBLE;
 	if (o->mode == MODE_BUILD && o->question)
 		return question(g);
-	struct view v = {p->graph, p->diag, p->filehash, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), o->targets.n > 0, &underway, g->name};
+	struct view v = {p->graph, p->diag, p->filehash, &p->store, p->log, NULL, &g->arena, program_colored(g, STDOUT_FILENO), console_width(), o->targets.n > 0, &underway, g->name, o->touch};
 	if (o->mode == MODE_BUILD || o->mode == MODE_EXPLAIN || o->mode == MODE_STATUS) {
 		if (o->mode != MODE_STATUS)
 			project_cache(p, false, false);
@@ -178,7 +178,8 @@ int look(struct program *g)
 	switch (o->mode) {
 	case MODE_BUILD:
 		view_plan(&v, stdout, o->silent, program_slots(g), program_agents(g));
-		say_lacking(g, v.verdicts);
+		if (!o->touch)
+			say_lacking(g, v.verdicts);
 		return status_of_plan(g, v.verdicts);
 	case MODE_EXPLAIN:
 		view_explain(&v, stdout);

@@ -1,5 +1,7 @@
 #include <inttypes.h>
+#include <fcntl.h>
 #include <math.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -7,6 +9,29 @@
 #include "show/phrase.h"
 #include "show/play.h"
 #include "show/views.h"
+
+/* Why -t will not record it, as far as that can be seen without looking into patterns; NULL: it will. */
+static const char *why_untouched(const struct view *v, const struct task *t)
+{
+	if (t->kind == TASK_AGENT && !(t->record && t->record->has_result))
+		return "it never answered";
+	for (size_t i = 0; i < t->outputs.n; i++)
+		if (t->outputs.p[i].kind != PATTERN_GLOB && faccessat(v->store->root_fd, t->outputs.p[i].path.p, F_OK, 0))
+			return "an output is missing";
+	return NULL;
+}
+
+/* "would record a as up to date: …" */
+static void print_touch(struct sbuf *b, const struct view *v, const struct task *t)
+{
+	const char *why_not = why_untouched(v, t);
+
+	sbuf_lit(b, why_not ? "cannot record " : "would record ");
+	utf8_escape(b, t->name);
+	sbuf_printf(b, "%s: ", why_not ? "" : " as up to date");
+	utf8_escape(b, why_not ? str_of(why_not) : stale_reason(v->arena, &v->verdicts[t->id]));
+	sbuf_char(b, '\n');
+}
 
 static void print_task(struct sbuf *b, const struct view *v, const struct task *t)
 {
@@ -136,6 +161,15 @@ static size_t count_cached(const struct play *p)
 	return n;
 }
 
+static size_t count_untouched(const struct play *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->starts.n; i++)
+		n += why_untouched(p->view, p->starts.p[i]) != NULL;
+	return n;
+}
+
 /* Those that would not run, though nothing of them is up to date; how many. */
 static size_t print_skipped(const struct view *v, FILE *to)
 {
@@ -170,18 +204,20 @@ static void print_end(const struct play *p, FILE *to, size_t errors, size_t held
 		sbuf_lit(&b, "nothing to be done");
 		phrase_nothing(&b, wanted - skipped, skipped);
 	} else {
-		size_t cached = count_cached(p);
+		bool touch = p->view->touch;
+		size_t cached = touch ? 0 : count_cached(p);
+		size_t apart = touch ? count_untouched(p) : cached;
 
-		sbuf_printf(&b, "%zu of ", p->starts.n - cached);
+		sbuf_printf(&b, "%zu of ", p->starts.n - apart);
 		phrase_count(&b, wanted, "task");
-		sbuf_lit(&b, " would run");
+		sbuf_lit(&b, touch ? " would be recorded as up to date" : " would run");
 		if (cached)
 			sbuf_printf(&b, ", %zu would be restored", cached);
 		if (held)
 			sbuf_printf(&b, ", %zu held", held);
 		if (skipped)
 			sbuf_printf(&b, ", %zu skipped", skipped);
-		if (p->starts.n)
+		if (p->starts.n && !touch)
 			print_estimate(&b, p);
 	}
 	sbuf_char(&b, '\n');
@@ -201,6 +237,8 @@ void view_plan(const struct view *v, FILE *to, bool silent, size_t slots, size_t
 		if (silent) {
 			utf8_escape(&b, p.starts.p[i]->name);
 			sbuf_char(&b, '\n');
+		} else if (v->touch) {
+			print_touch(&b, v, p.starts.p[i]);
 		} else {
 			print_task(&b, v, p.starts.p[i]);
 		}

@@ -28,6 +28,7 @@ struct view {
 	bool of_some; /* view_status: tasks were asked for by name */
 	const struct underway *underway; /* view_status: the run that goes on, as it was before the log was read; NULL: not looked at */
 	const char *program; /* view_plan: "axmake[1]" below make; NULL: "axmake" */
+	bool touch; /* view_plan: what is stale would be recorded as up to date, not run */
 };
 
 /* What a data base shows beside the view's graph. */
