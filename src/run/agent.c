@@ -217,6 +217,7 @@ bool agent_call(struct arena *a, const struct call_input *in, struct call *out, 
 	if (p->max_prompt > 0 && full.prompt.n > p->max_prompt) {
 		*why = arena_printf(a, "prompt of %zu bytes exceeds the %llu bytes that provider '%.*s' takes (max_prompt)",
 		                    full.prompt.n, (unsigned long long)p->max_prompt, STR_ARG(p->name));
+		out->unfit = true;
 		return false;
 	}
 	struct str word = expand_argument(a, &full, p->command.p[0]);
@@ -227,7 +228,8 @@ bool agent_call(struct arena *a, const struct call_input *in, struct call *out, 
 		say_not_installed(a, p, word, why);
 		return false;
 	}
-	if (!add_arguments(&b) || !(out->env = build_env(&b)))
+	out->unfit = !add_arguments(&b) || !(out->env = build_env(&b));
+	if (out->unfit)
 		return false;
 	out->file = arena_copy(a, file).p;
 	out->argv = b.argv.p;

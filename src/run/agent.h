@@ -32,10 +32,11 @@ struct call {
 	struct str stdin_text; /* content of the prompt's file (role and prompt); always to be written to prompt_file */
 	bool prompt_on_stdin;  /* prompt_file is standard input; else /dev/null */
 	char **env;        /* NAME=VALUE to add unless the environment has NAME; NULL-terminated */
+	bool unfit;        /* where none came of it: this provider cannot be given what is to be asked; another one may */
 };
 
 /* Builds the call. Placeholders stay inside their word. false with *why (a whole sentence part: "prompt of 200000 bytes exceeds …") when the prompt is beyond max_prompt, an
- * argument beyond 128 KiB, or the program is not there. */
+ * argument beyond 128 KiB (then out->unfit), or the program is not there. */
 bool agent_call(struct arena *a, const struct call_input *in, struct call *out, struct str *why);
 
 /* Is the provider's program installed? *path (may be NULL) gets it. `offline`'s program (axmake-offline) is found beside axmake's own executable first, then in

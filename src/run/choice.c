@@ -323,3 +323,10 @@ enum choice_next choice_after_failure(struct job *j, enum try_class class, int64
 	*name = next->provider->name;
 	return CHOICE_OTHER;
 }
+
+struct str choice_instead(struct job *j)
+{
+	*tries_with(j, j->provider) = NO_MORE;
+	const struct served *next = first_serving(j->sched->choice, j);
+	return next ? next->provider->name : STR_NONE;
+}

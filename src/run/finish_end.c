@@ -246,6 +246,27 @@ void finish_scarce(struct job *j, struct str error)
 	j->outcome.unstarted = false;
 }
 
+void finish_unfit(struct job *j, struct str error)
+{
+	struct str other = choice_instead(j);
+	bool failed = j->outcome.class != TRY_OK;
+	if (!other.n && !failed) {
+		j->outcome.unstarted = true;
+		j->tries = 1;
+		finish_unstarted(j, TRY_FAILED, error);
+		return;
+	}
+	sched_warn(j->sched, j->task, "%.*s%s%.*s", STR_ARG(error), other.n ? "; next is " : "", STR_ARG(other));
+	if (!other.n) {
+		finish_dropped(j);
+		return;
+	}
+	j->tries_before++;
+	sched_release(j);
+	isolate_failed(j, TRY_FAILED);
+	sched_retry_at(j, 0);
+}
+
 void finish_unprovided(struct job *j, const struct choice_none *none)
 {
 	struct sched *s = j->sched;

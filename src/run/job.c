@@ -372,6 +372,8 @@ static void start_try(struct job *j)
 		attend_begin(j);
 	else if (j->scarce && others_run(j))
 		finish_scarce(j, why);
+	else if (call.unfit)
+		finish_unfit(j, why);
 	else {
 		j->outcome.unstarted = j->tries == 1;
 		finish_unstarted(j, TRY_FAILED, why);

@@ -331,6 +331,8 @@ void finish_dropped(struct job *j);
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
 /* The same, for want of what those that run will give back: it starts later, and that was no try of its own. */
 void finish_scarce(struct job *j, struct str error);
+/* The same, since its provider cannot be given what is to be asked: another one is asked at once. Where none is left it has failed, as its last try did if there was one. */
+void finish_unfit(struct job *j, struct str error);
 /* A task for which no provider is left. */
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* A watch does not try it again: state, and for those that run all the same what it left. */
