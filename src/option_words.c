@@ -115,23 +115,28 @@ static bool is_identifier(struct str s)
 	return s.n && !isdigit((unsigned char)s.p[0]);
 }
 
-/* A later value takes the earlier one's place. */
+static bool replace_var(struct var_def *vars, size_t n, const struct var_def *var)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(vars[i].name.s, var->name.s)) {
+			vars[i] = *var;
+			return true;
+		}
+	return false;
+}
+
+/* A later value takes the earlier one's place: MAKEFLAGS' that of AXMAKEFLAGS, too, which has been read by then. */
 static void add_var(struct parse *p, struct str name, struct str value)
 {
-	bool inherited = p->from == FROM_MAKEFLAGS;
+	struct options *o = p->o;
 	struct var_def var = {.name = {.s = name, .at = p->at}, .value = {.s = value, .at = p->at}};
-	struct var_def *vars = inherited ? p->o->inherited_vars.p : p->o->vars.p;
-	size_t n = inherited ? p->o->inherited_vars.n : p->o->vars.n;
 
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(vars[i].name.s, name)) {
-			vars[i] = var;
-			return;
-		}
-	if (inherited)
-		vec_push(p->arena, &p->o->inherited_vars, var);
-	else
-		vec_push(p->arena, &p->o->vars, var);
+	if (replace_var(o->vars.p, o->vars.n, &var) && p->from != FROM_MAKEFLAGS)
+		return;
+	if (p->from != FROM_MAKEFLAGS)
+		vec_push(p->arena, &o->vars, var);
+	else if (!replace_var(o->inherited_vars.p, o->inherited_vars.n, &var))
+		vec_push(p->arena, &o->inherited_vars, var);
 }
 
 static void read_operand(struct parse *p, struct str word)
