@@ -283,6 +283,7 @@ void finish_touch(struct sched *s, struct task *t, const struct verdict *v)
 		sched_send(s, &(struct event){.kind = EVENT_END, .task = t, .outcome = &j.outcome, .verdict = v});
 	} else {
 		t->state = STATE_FAILED;
+		finish_spared(s, t); /* it counts as one that failed */
 		sched_send(s, &(struct event){.kind = EVENT_NOT_RUN, .task = t, .text = arena_printf(&j.arena, "-t cannot record it: %s", why), .unsaid = true});
 		s->result.untouched = true;
 	}
