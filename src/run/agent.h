@@ -32,7 +32,7 @@ struct call {
 	struct str stdin_text; /* content of the prompt's file (role and prompt); always to be written to prompt_file */
 	bool prompt_on_stdin;  /* prompt_file is standard input; else /dev/null */
 	char **env;        /* NAME=VALUE to add unless the environment has NAME; NULL-terminated */
-	bool unfit;        /* where none came of it: this provider cannot be given what is to be asked; another one may */
+	bool unfit;        /* where none came of it: this provider cannot be given what is to be asked, or its program cannot be started; another one may do */
 };
 
 /* Builds the call. Placeholders stay inside their word. false with *why (a whole sentence part: "prompt of 200000 bytes exceeds …") when the prompt is beyond max_prompt, an

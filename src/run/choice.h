@@ -54,7 +54,7 @@ enum choice_next {
 /* After choice_ended with a failure; `again_ns`: when it is tried again with the same provider, -1: it is not. After a transient failure every start on it waits until then, and a task
  * that would wait for more than some seconds goes to another that serves now. */
 enum choice_next choice_after_failure(struct job *j, enum try_class class, int64_t again_ns, struct str *name);
-/* Its provider cannot take what is to be asked: which other one is asked in its place? Empty: none is left. */
+/* Its provider cannot be asked: which other one is asked in its place? Empty: none is left. */
 struct str choice_instead(struct job *j);
 /* Why none serves it, in the choice's memory. That a provider is out of quota is said on the way, once. */
 struct choice_none choice_why_none(const struct job *j);

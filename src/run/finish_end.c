@@ -84,7 +84,7 @@ void finish_end(struct job *j, enum try_class class)
 	struct task *t = j->task;
 	struct outcome *o = &j->outcome;
 	o->class = class;
-	o->tries = j->tries;
+	o->tries = j->tries - j->passed_over;
 	o->duration_ns = clock_ns() - j->began_ns;
 	o->provider = j->provider ? j->provider->name : STR_NONE;
 	o->fell_back = j->fell_back;
@@ -128,7 +128,7 @@ void finish_end(struct job *j, enum try_class class)
 static void try_later(struct job *j, enum try_class class, int64_t delay, int64_t at_ns, struct str other)
 {
 	j->outcome.class = class;
-	j->outcome.tries = j->tries;
+	j->outcome.tries = j->tries - j->passed_over;
 	sched_send(j->sched, &(struct event){.kind = EVENT_RETRY, .task = j->task, .outcome = &j->outcome, .delay_ns = delay, .text = other});
 	sched_release(j);
 	isolate_failed(j, class);
@@ -252,7 +252,6 @@ void finish_unfit(struct job *j, struct str error)
 	bool failed = j->outcome.class != TRY_OK;
 	if (!other.n && !failed) {
 		j->outcome.unstarted = true;
-		j->tries = 1;
 		finish_unstarted(j, TRY_FAILED, error);
 		return;
 	}
@@ -262,6 +261,7 @@ void finish_unfit(struct job *j, struct str error)
 		return;
 	}
 	j->tries_before++;
+	j->passed_over++;
 	sched_release(j);
 	isolate_failed(j, TRY_FAILED);
 	sched_retry_at(j, 0);

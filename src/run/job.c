@@ -292,7 +292,16 @@ static struct str spawn_error(struct job *j, const struct call *call, int err)
 		return arena_printf(&j->arena, "cannot start '%s': its arguments and environment exceed the system's limit; see 'env' and 'vars'", call->file);
 	if (err == EMFILE || err == ENFILE)
 		return arena_printf(&j->arena, "cannot start '%s': %s; raise 'ulimit -n', or lower -j", call->file, os_error(err));
+	if (err == ENOENT && !access(call->file, F_OK))
+		return arena_printf(&j->arena, "cannot start '%s': the interpreter that its first line names is not there", call->file);
 	return arena_printf(&j->arena, "cannot start '%s': %s", call->file, os_error(err));
+}
+
+/* Is it the agent's program itself that cannot be started? */
+static bool is_broken(const struct job *j, int err)
+{
+	bool own = j->task->kind == TASK_AGENT && !j->task->executor && !j->task->def->sandbox && !j->unnoted && !j->roomless && !j->step;
+	return own && (err == ENOENT || err == ENOEXEC || err == EACCES);
 }
 
 /* Spawns what the call says. false with *why. */
@@ -316,6 +325,7 @@ static bool start_call(struct job *j, struct call *call, struct str *why)
 		if (!j->checking)
 			salvage_forget(j); /* nobody was asked */
 		*why = spawn_error(j, call, err);
+		call->unfit = is_broken(j, err);
 		return false;
 	}
 	j->phase = PHASE_RUNNING;

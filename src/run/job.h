@@ -83,6 +83,7 @@ struct job {
 	struct makers makers;   /* of its outputs, under other names */
 	int64_t began_ns, try_began_ns;
 	uint32_t tries, tries_before; /* started; of them with providers that serve no more */
+	uint32_t passed_over;         /* of them those whose provider could not be asked */
 	pid_t pid;              /* 0: reaped, or never started */
 	int status;             /* wait status */
 	enum end_cause cause;
@@ -331,7 +332,7 @@ void finish_dropped(struct job *j);
 void finish_unstarted(struct job *j, enum try_class class, struct str error);
 /* The same, for want of what those that run will give back: it starts later, and that was no try of its own. */
 void finish_scarce(struct job *j, struct str error);
-/* The same, since its provider cannot be given what is to be asked: another one is asked at once. Where none is left it has failed, as its last try did if there was one. */
+/* The same, since its provider cannot be asked: another one is asked at once. Where none is left it has failed, as its last try did if there was one. */
 void finish_unfit(struct job *j, struct str error);
 /* A task for which no provider is left. */
 void finish_unprovided(struct job *j, const struct choice_none *none);
