@@ -77,10 +77,12 @@ static void spare_or_offer(struct sched *s, struct task *t)
 	enum restored r = restore_task(s, t, v, &refused);
 	if (r == RESTORED || (r == RESTORED_NOT && sharing_ask(s, t, v)))
 		return;
-	if (refused.n)
-		fail_unrun(s, t, refused, v);
-	else
+	if (!refused.n) {
 		sched_offer(s, t);
+		return;
+	}
+	finish_spared(s, t); /* it counts as one that failed */
+	fail_unrun(s, t, refused, v);
 }
 
 static void judge(struct sched *s, struct task *t)

@@ -166,7 +166,7 @@ enum restored restore_task(struct sched *s, struct task *t, const struct verdict
 	else if (b->problem.n)
 		sched_warn(s, t, "%.*s; it runs instead", STR_ARG(b->problem));
 	else if (!found && r.found.problem.n && t->kind == TASK_AGENT)
-		*refused = arena_printf(s->arena, "%.*s; the cache may hold its answer, so it is not asked (--no-cache does)", STR_ARG(r.found.problem));
+		*refused = arena_copy(s->arena, r.found.problem); /* should it be over before it is asked, the cache may hold its answer */
 	else if (!found && r.found.out_of_reach && t->kind == TASK_AGENT)
 		*refused = arena_printf(s->arena, "cannot use the cache '%.*s': %s; it may hold its answer, so it is not asked (--no-cache does)",
 		                        STR_ARG(cache_where(s->c->cache)), os_error(r.found.out_of_reach));
