@@ -17,12 +17,15 @@
 #include "graph/approval.h"
 #include "graph/foresight.h"
 
-static struct str current_folder(struct arena *a)
+static bool current_folder(struct project *p, struct str *out)
 {
 	char *cwd = getcwd(NULL, 0);
-	struct str s = cwd ? arena_copy(a, str_of(cwd)) : STR("/");
+	if (cwd)
+		*out = arena_copy(p->arena, str_of(cwd));
+	else
+		diag_error(p->diag, POS_NONE, NULL, "cannot tell where this folder is: %s", os_error(errno));
 	free(cwd);
-	return s;
+	return cwd != NULL;
 }
 
 /* As seen from the root. A file in it has one name there, by whatever links and detours it is called, since what is on record is so by that name. */
@@ -39,7 +42,9 @@ static struct str name_from_root(struct project *p, struct str from)
 /* The root becomes the current folder, and the workflow's name is seen from there. */
 static bool enter_root(struct project *p)
 {
-	struct str from = current_folder(p->arena);
+	struct str from = STR_NONE;
+	if (!current_folder(p, &from))
+		return false;
 	p->root = from;
 	/* What was looked at was noted as seen from here; and a seal is looked for here. */
 	bool elsewhere = !str_eq(p->workflow->root, STR("."));
@@ -52,7 +57,8 @@ static bool enter_root(struct project *p)
 			   os_error(errno));
 		return false;
 	}
-	p->root = current_folder(p->arena);
+	if (!current_folder(p, &p->root))
+		return false;
 	p->start = from;
 	if (p->seen && elsewhere) {
 		p->seen_outside = p->seen;
@@ -141,8 +147,8 @@ void project_load(struct project *p, struct options *o)
 {
 	p->options = o;
 	if (without_workflow(p)) {
-		p->root = current_folder(p->arena);
-		load_state(p, o);
+		if (current_folder(p, &p->root))
+			load_state(p, o);
 		return;
 	}
 	if (!p->workflow && !load_workflow(p))

@@ -1,5 +1,6 @@
 #include "graph/build.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,8 @@ struct graph *graph_build(struct arena *a, struct diag *d, const struct graph_co
 {
 	struct builder b = {.g = arena_new(a, struct graph), .a = a, .d = d, .c = c};
 	char *root = realpath(".", NULL);
+	if (!root)
+		diag_error(d, POS_NONE, NULL, "cannot tell where this folder is: %s", os_error(errno));
 	b.real_root = root ? arena_copy(a, str_of(root)) : STR(".");
 	free(root);
 	b.g->arena = a;
