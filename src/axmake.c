@@ -62,8 +62,9 @@ static int say_words(struct program *g)
 		program_report(g);
 		return EXIT_TROUBLE;
 	}
-	bool only_look = g->options.dry_run;
-	if (only_looks(&g->options) && !only_look)
+	bool nothing_made = g->options.mode == MODE_REJECT && p->store.fd < 0; /* of which a word could be kept */
+	bool only_look = g->options.dry_run || nothing_made;
+	if (only_looks(&g->options) && !g->options.dry_run)
 		return 0;
 	if (!project_open(p, !only_look, only_look ? 0 : os_random64()))
 		return EXIT_TROUBLE;

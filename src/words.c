@@ -228,7 +228,7 @@ int words_reject(struct project *p)
 	bool ok = true;
 
 	p->stale.planning = true;
-	if (!p->options->dry_run)
+	if (!p->options->dry_run && p->store.fd >= 0)
 		project_cache(p, true, true);
 	project_judge(p); /* finds the record of a task that was renamed */
 	for (size_t i = 0; i < p->options->subjects.n; i++) {
