@@ -255,16 +255,18 @@ void finish_unfit(struct job *j, struct str error)
 		finish_unstarted(j, TRY_FAILED, error);
 		return;
 	}
-	sched_warn(j->sched, j->task, "%.*s%s%.*s", STR_ARG(error), other.n ? "; next is " : "", STR_ARG(other));
 	if (!other.n) {
+		sched_warn(j->sched, j->task, "%.*s", STR_ARG(error));
 		finish_dropped(j);
 		return;
 	}
+	struct outcome last = j->outcome;
 	j->tries_before++;
+	j->outcome.unstarted = true;
+	j->outcome.error = mask_copy(&j->sched->mask, &j->arena, error);
+	try_later(j, TRY_FAILED, 0, 0, other);
 	j->passed_over++;
-	sched_release(j);
-	isolate_failed(j, TRY_FAILED);
-	sched_retry_at(j, 0);
+	j->outcome = last;
 }
 
 void finish_unprovided(struct job *j, const struct choice_none *none)

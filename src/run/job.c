@@ -479,6 +479,6 @@ void job_go(struct job *j)
 		return;
 	}
 	if ((j->tries || j->asks_again) && !j->as)
-		sched_send(s, &(struct event){.kind = EVENT_TRY, .task = j->task, .count = j->tries + 1, .text = j->provider ? j->provider->name : STR_NONE});
+		sched_send(s, &(struct event){.kind = EVENT_TRY, .task = j->task, .count = j->tries - j->passed_over + 1, .text = j->provider ? j->provider->name : STR_NONE});
 	start_try(j);
 }
