@@ -28,15 +28,26 @@ static bool current_folder(struct project *p, struct str *out)
 	return cwd != NULL;
 }
 
-/* As seen from the root. A file in it has one name there, by whatever links and detours it is called, since what is on record is so by that name. */
-static struct str name_from_root(struct project *p, struct str from)
+/* As seen from the root. A file in it has one name there, by whatever links and detours it is called from `from`, since what is on record is so by that name. */
+static struct str name_from_root(struct project *p, struct str from, struct str path)
 {
 	char buf[PATH_MAX];
-	struct str file = path_join(p->arena, from, p->workflow->file), seen = path_relative(p->arena, p->root, file), there;
+	struct str file = path_join(p->arena, from, path), seen = path_relative(p->arena, p->root, file), there;
 	if (path_inside(seen) || !seen_realpath(p->seen, arena_copy(p->arena, path_dir(file)).p, buf))
 		return seen;
 	there = path_relative(p->arena, p->root, path_join(p->arena, arena_copy(p->arena, str_of(buf)), path_base(file)));
 	return path_inside(there) ? there : seen;
+}
+
+/* So are files that are named on the command line. */
+static void names_from_root(struct project *p, struct str *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!names[i].n || path_inside(path_normal(p->arena, names[i])))
+			continue;
+		struct str there = name_from_root(p, p->root, names[i]);
+		names[i] = path_inside(there) ? there : names[i];
+	}
 }
 
 /* The root becomes the current folder, and the workflow's name is seen from there. */
@@ -65,7 +76,7 @@ static bool enter_root(struct project *p)
 		p->seen = seen_new(p->arena);
 		seen_spoil(p->seen);
 	}
-	p->workflow->file = name_from_root(p, from);
+	p->workflow->file = name_from_root(p, from, p->workflow->file);
 	return true;
 }
 
@@ -155,6 +166,9 @@ void project_load(struct project *p, struct options *o)
 		return;
 	if (!enter_root(p))
 		return;
+	names_from_root(p, o->targets.p, o->targets.n);
+	names_from_root(p, o->new_files.p, o->new_files.n);
+	names_from_root(p, o->old_files.p, o->old_files.n);
 	load_state(p, o);
 	p->filehash = filehash_new(p->arena, p->store.root_fd, NULL);
 	filehash_see(p->filehash, p->seen);
