@@ -305,7 +305,7 @@ static const struct task_record *take(struct orphans *o, struct task *t, struct 
 {
 	const struct task_record *r = e->record;
 	e->taken = true;
-	if (e->bearer)
+	if (e->bearer && e->bearer->record && e->bearer->record->seq == r->seq) /* else it has its own by now */
 		e->bearer->record = NULL;
 	if (!o->writable)
 		return r;
