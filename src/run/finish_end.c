@@ -266,7 +266,22 @@ void finish_unfit(struct job *j, struct str error)
 	j->outcome.error = mask_copy(&j->sched->mask, &j->arena, error);
 	try_later(j, TRY_FAILED, 0, 0, other);
 	j->passed_over++;
-	j->outcome = last;
+	if (failed)
+		j->outcome = last;
+	else
+		j->outcome.class = TRY_OK; /* should it get no further turn, that is why it was not asked */
+}
+
+bool finish_unasked(struct job *j)
+{
+	struct sched *s = j->sched;
+	if (j->as || s->late || !j->passed_over || j->passed_over < j->tries)
+		return false;
+	int err = log_failed(s->c->log, s->c->graph->workflow->file, j->task->name, j->start_id, str_of(try_class_name(TRY_FAILED)), j->tries, clock_ns() - j->began_ns);
+	if (err)
+		sched_state_lost(s, err);
+	stale_failed(s->c->stale, &j->arena, &j->makers);
+	return true;
 }
 
 void finish_unprovided(struct job *j, const struct choice_none *none)

@@ -368,7 +368,7 @@ static void start_try(struct job *j)
 	/* What stays behind could hold tokens, and the pipe, for ever; elsewhere there is no pipe. */
 	j->has_pipe = !j->task->def->leave && !j->task->executor && (j->task->def->jobserver < 0 ? j->task->kind == TASK_RUN : j->task->def->jobserver);
 	j->checked = false;
-	j->outcome.unasked = false;
+	j->outcome.unasked = j->outcome.unstarted = false;
 	j->check_sizes = (struct capture_sizes){0};
 	j->has_answer = false;
 	live_free(j->live);

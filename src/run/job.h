@@ -334,6 +334,8 @@ void finish_unstarted(struct job *j, enum try_class class, struct str error);
 void finish_scarce(struct job *j, struct str error);
 /* The same, since its provider cannot be asked: another one is asked at once. Where none is left it has failed, as its last try did if there was one. */
 void finish_unfit(struct job *j, struct str error);
+/* Of one that waits for its next try: was nobody asked yet, since its providers could not be? Then its start is closed, and the caller is to say that it is not run. */
+bool finish_unasked(struct job *j);
 /* A task for which no provider is left. */
 void finish_unprovided(struct job *j, const struct choice_none *none);
 /* A watch does not try it again: state, and for those that run all the same what it left. */

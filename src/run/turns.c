@@ -83,7 +83,7 @@ static void leave_for_budget(struct sched *s, struct job *j)
 	if (!j->as)
 		budget_left(s, j->task);
 	s->retrying -= j->phase == PHASE_WAITING;
-	if (j->tries || j->asks_again) {
+	if ((j->tries || j->asks_again) && !finish_unasked(j)) {
 		sched_warn(s, j->task, "it is not asked again: the budget is spent, or would be by this");
 		finish_dropped(j);
 		return;
@@ -191,7 +191,12 @@ static void drop_retries(struct sched *s)
 		if (!j || j->phase != PHASE_WAITING || sched_may_start(s, j->task))
 			continue;
 		s->retrying--;
-		finish_dropped(j);
+		if (!finish_unasked(j))
+			finish_dropped(j);
+		else if (s->stopping && !sched_is_over(s))
+			follow_left(s, j->task);
+		else
+			sched_not_run(j, s->signal ? STR("interrupted") : STR("nothing new is started"));
 	}
 }
 
