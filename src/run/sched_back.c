@@ -24,7 +24,9 @@ void sched_send(struct sched *s, const struct event *e)
 		at.kind = EVENT_ANSWERED;
 	} else if (at.task != e->task && e->kind == EVENT_RETRY) {
 		at.kind = EVENT_WARNING;
-		text = arena_printf(s->arena, "'%.*s', which its answer asks, failed (%s) and is asked again", STR_ARG(e->task->agent->name), try_class_name(e->outcome->class));
+		text = e->outcome->unstarted
+			       ? arena_printf(s->arena, "'%.*s', which its answer asks, could not be asked yet: %.*s", STR_ARG(e->task->agent->name), STR_ARG(e->outcome->error))
+			       : arena_printf(s->arena, "'%.*s', which its answer asks, failed (%s) and is asked again", STR_ARG(e->task->agent->name), try_class_name(e->outcome->class));
 	}
 	if (text.n)
 		at.text = text;
