@@ -375,6 +375,8 @@ enum restored {
 	RESTORED_NEVER, /* it is there, or may be, and cannot be put back: another look brings no more */
 };
 enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
+/* Of a stale task that is to wait for a yes: would it then be refused for an edit that `on_edit: fail` guards? *refused says so, as restore_task would. */
+bool restore_refuses(struct sched *s, struct task *t, const struct verdict *v, struct str *refused);
 void stash_task(struct job *j);        /* stores what was just recorded, as far as that is wanted and possible; what is short by stash_all */
 void stash_all(struct sched *s);       /* what waits for it */
 /* Stores the contents of an output, between cache_store_begin and _end; those that are to stand in the entry are given back in o->here. false: it cannot be stored. */

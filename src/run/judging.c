@@ -69,6 +69,23 @@ static bool same_failure(const struct sched *s, const struct task *t)
 	return same;
 }
 
+/* A stale one that is not to be run: it counts as one that failed. */
+static void refuse(struct sched *s, struct task *t, struct str why)
+{
+	finish_spared(s, t);
+	fail_unrun(s, t, why, s->verdicts[t->id]);
+}
+
+/* Whoever said yes would be refused for an edit that is guarded: that comes first. */
+static void hold_or_refuse(struct sched *s, struct task *t)
+{
+	struct str refused = STR_NONE;
+	if (restore_refuses(s, t, s->verdicts[t->id], &refused))
+		refuse(s, t, refused);
+	else
+		hold(s, t);
+}
+
 /* It is stale, and nothing but a cache can spare it. */
 static void spare_or_offer(struct sched *s, struct task *t)
 {
@@ -77,12 +94,10 @@ static void spare_or_offer(struct sched *s, struct task *t)
 	enum restored r = restore_task(s, t, v, &refused);
 	if (r == RESTORED || (r == RESTORED_NOT && sharing_ask(s, t, v)))
 		return;
-	if (!refused.n) {
+	if (refused.n)
+		refuse(s, t, refused);
+	else
 		sched_offer(s, t);
-		return;
-	}
-	finish_spared(s, t); /* it counts as one that failed */
-	fail_unrun(s, t, refused, v);
 }
 
 static void judge(struct sched *s, struct task *t)
@@ -126,7 +141,7 @@ static void judge(struct sched *s, struct task *t)
 		else if (spare(s, t))
 			break;
 		else if (approval_lacks(s->c->stale, t, &v))
-			hold(s, t);
+			hold_or_refuse(s, t);
 		else
 			spare_or_offer(s, t);
 	}

@@ -120,21 +120,40 @@ static bool may_know(const struct sched *s, const struct task *t)
 	return !s->c->cache || s->c->server || s->gone_on || t->def->cache > 0 || !cache_is_own(s->c->cache);
 }
 
+/* What the cache has of it, if anything; and whether that, or a run, would write over what it must not: then *refused says so. */
+static bool look_up(struct sched *s, struct arena *a, struct task *t, const struct verdict *v, struct cached *out, bool *found, struct str *refused)
+{
+	struct verdict edit;
+	*found = false;
+	if (may_know(s, t)) {
+		stash_all(s); /* it may be just that */
+		*found = cached_find(s->c->stale, s->c->cache, a, t, v, out);
+	}
+	if (!stale_refused(s->c->stale, t, *found ? &out->entry : NULL, &edit))
+		return false;
+	*refused = stale_reason(s->arena, &edit);
+	return true;
+}
+
+bool restore_refuses(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
+{
+	struct arena a = {0};
+	struct cached out = {0};
+	bool found = false, refuses = t->def->on_edit == ON_EDIT_FAIL && look_up(s, &a, t, v, &out, &found, refused);
+	sbuf_free(&out.signing.fields);
+	arena_free(&a);
+	return refuses;
+}
+
 enum restored restore_task(struct sched *s, struct task *t, const struct verdict *v, struct str *refused)
 {
 	struct job j = {.sched = s, .task = t, .start_id = s->next_start_id, .verdict = *v};
 	struct restoring r = {.j = &j};
 	struct putback *b = &r.back;
-	struct verdict edit;
-	bool found = false, done = false;
-	if (may_know(s, t)) {
-		stash_all(s); /* it may be just that */
-		found = cached_find(s->c->stale, s->c->cache, &j.arena, t, v, &r.found);
-	}
+	bool found, done = false, refuses = look_up(s, &j.arena, t, v, &r.found, &found, refused);
 	if (s->c->cache)
 		stash_warn(s, t);
-	if (stale_refused(s->c->stale, t, found ? &r.found.entry : NULL, &edit)) {
-		*refused = stale_reason(s->arena, &edit);
+	if (refuses) {
 		sbuf_free(&r.found.signing.fields);
 		arena_free(&j.arena);
 		return found ? RESTORED_NEVER : RESTORED_NOT;

@@ -205,15 +205,15 @@ class Run:
         self.set_aside(t)
         if self.touch:
             return self.touched(t, signature)
-        if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
-            self.held[t.uid] = signature
-            return "held"
         restored = self.is_restored(t, self.key(t, signature))
         refused = self.refused_edit(t, self.key(t, signature) if restored else None)
         if refused:
             self.reasons[t.uid] = refused
             self.unrun.add(t.uid)
             return "failed"
+        if t.approve and self.ref.yes is not None and self.ref.yes.get(t.name) != signature:
+            self.held[t.uid] = signature
+            return "held"
         if restored:
             return self.restore(t, signature)
         if self.ran is not None and t.uid not in self.ran:
