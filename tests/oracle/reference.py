@@ -533,9 +533,9 @@ class Run:
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
 
     def judge_edits(self, t, record, begun):
-        for d in self.before[t.uid]:
-            other = self.ref.records.get(self.wf.of(d).name)
-            since = max(other.order, self.ref.starts.get(self.wf.of(d).name, 0)) if other else 0
+        for u in (self.wf.of(d) for d in self.before[t.uid]):
+            other = self.ref.records.get(u.name) if u.outputs or u.edits else None  # by a name that others bore it may be a record of theirs
+            since = max(other.order, self.ref.starts.get(u.name, 0)) if other else 0
             if since > record.order and any(w.hits(e, p) for e in t.edits for f in (other.outputs | other.edits).values() for p in f):
                 return "what it edits was made again, or edited by one that comes before it"
         if t.edits and begun and any(self.ref.content(e) != record.edits[e] for e in t.edits):
