@@ -326,7 +326,7 @@ bool content_result(struct hashing *h, struct arena *a, const struct task *t, st
 		*text = *ahead;
 	else if (!store_read_result(h->store, a, t->result, text)) {
 		*problem = errno && errno != ENOENT ? arena_printf(a, "the kept result of task '%.*s' cannot be read: %s", STR_ARG(t->name), os_error(errno)) :
-		           arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W %.*s", STR_ARG(t->name),
+		           arena_printf(a, "the kept result of task '%.*s' is missing or damaged: run it again with -W '%.*s'", STR_ARG(t->name),
 					STR_ARG(t->name));
 		return false;
 	}
@@ -349,7 +349,7 @@ static bool expand_field(struct hashing *h, struct arena *a, const struct piece 
 	if (f->found || p->optional)
 		return true;
 	struct str where = t->result_size ? arena_printf(a, "; it stands in %.*s", STR_ARG(store_result_path(a, t->result))) : STR_NONE; /* an empty one has no file */
-	*problem = arena_printf(a, "'${%.*s}': the result of task '%.*s' %.*s%.*s; -W %.*s makes another", STR_ARG(p->text), STR_ARG(t->name),
+	*problem = arena_printf(a, "'${%.*s}': the result of task '%.*s' %.*s%.*s; -W '%.*s' makes another", STR_ARG(p->text), STR_ARG(t->name),
 				STR_ARG(fields_lack(a, t, f)), STR_ARG(where), STR_ARG(t->name));
 	return false;
 }
