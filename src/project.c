@@ -375,6 +375,8 @@ struct verdict *project_judge(struct project *p)
 		t->foreseen = t->foreseen_files = false;
 		if (t->state == STATE_STALE)
 			foresight_of(&p->stale, p->cache, t, &v[t->id]);
+		else if (t->state == STATE_HELD)
+			foresight_refuses(&p->stale, p->cache, t, &v[t->id]);
 		if (verdict_is_error(&v[t->id]))
 			t->state = state_of(p, t, &v[t->id]);
 	}

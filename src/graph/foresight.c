@@ -94,6 +94,20 @@ static bool is_certain(const struct verdict *v)
 	return v->why != WHY_DEPENDENCY && v->why != WHY_PERHAPS_HELD && v->why != WHY_WHEN_UNKNOWN;
 }
 
+bool foresight_refuses(struct stale *s, struct cache *c, struct task *t, struct verdict *v)
+{
+	struct arena a = {0};
+	struct cached found;
+	if (t->def->on_edit != ON_EDIT_FAIL || v->why == WHY_HELD_BEHIND || !is_certain(v))
+		return false;
+	bool restored = cached_find(s, c, &a, t, v, &found);
+	if (restored)
+		sbuf_free(&found.signing.fields);
+	bool refuses = stale_refused(s, t, restored ? &found.entry : NULL, v);
+	arena_free(&a);
+	return refuses;
+}
+
 void foresight_of(struct stale *s, struct cache *c, struct task *t, struct verdict *v)
 {
 	struct arena a = {0};

@@ -257,14 +257,15 @@ class History:
         self.plan = "-n said before:\n" + "".join(line + "\n" for line in text.splitlines() if line[:1] != " ")
         unrun = imagined.unrun if imagined else {0}  # something that comes before may run first
         plans = imagined and imagined.states.get(self.wf.planner) not in (None, "up to date")  # what comes of that a plan cannot know
-        self.hold(status == 0 or (unrun or plans) and status == 2, f"-n: exit status {status}", text)
+        left = imagined and {"left", "not run"} & {*imagined.states.values()}  # what a plan does not know to fail keeps these from being judged; by it they may be refused
+        self.hold(status == 0 or (unrun or plans or left) and status == 2, f"-n: exit status {status}", text)
         listed = {name for _, name in WOULD.findall(text)}
         if imagined:
             stale = [u for u, s in imagined.states.items() if s in ("done", "failed", "restored", "held") and u not in unrun]
             self.hold(stale or unrun or not listed, "-n lists what is up to date", self.explain(words, env), text)
             if self.rng.random() < 0.5:
                 status, text = self.command("-q", *words, env=env)
-                self.hold(status == bool(stale) or (unrun or plans) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
+                self.hold(status == bool(stale) or (unrun or plans or left) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
 
     def behind_perhaps_held(self, failed):
