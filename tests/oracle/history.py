@@ -269,9 +269,10 @@ class History:
         return listed
 
     def behind_perhaps_held(self, failed):
-        """uids of what -n took for held, and of what comes after it, though it may come to be skipped, or not to be judged after a failure."""
+        """uids of what -n took for held, and of what comes after it, though it may come to be skipped, or not to be judged after a failure; or a yes is there for what it comes to be, but it was
+        asked last for something else."""
         held, found = set(HELD.findall(self.plan)), w.edges(self.wf)
-        perhaps = {t.uid for t in self.wf.tasks if t.name in held and (t.when or failed)}
+        perhaps = {t.uid for t in self.wf.tasks if t.name in held and (t.when or failed or t.name in (self.ref.yes or ()))}
         return {u for u in found if u in perhaps or w.before(found, u) & perhaps}
 
     def after_success(self, words, args, targets, text):
