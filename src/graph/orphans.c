@@ -22,7 +22,7 @@ struct orphans {
 	struct map by_output; /* declared path -> struct task_record *, of all records the youngest that made it */
 	VEC(struct str) providers; /* that answered any of them; the empty one stands for scripts */
 	VEC(const struct orphan *) all, wide; /* wide: those with an output that is a tree or a pattern */
-	VEC(const struct orphan *) editors; /* those with edits */
+	VEC(const struct task_record *) editors; /* those with edits; and of names whose bearers edit no such thing now */
 };
 
 static struct str workflow_of(const struct orphans *o)
@@ -83,8 +83,6 @@ static void note(struct orphans *o, const struct task_record *r, struct task *be
 	vec_push(o->a, &o->all, here);
 	if (has_wide_output(r))
 		vec_push(o->a, &o->wide, here);
-	if (r->n_edits)
-		vec_push(o->a, &o->editors, here);
 	for (size_t i = 0; i < o->providers.n; i++)
 		if (str_eq(o->providers.p[i], r->provider))
 			return;
@@ -100,8 +98,11 @@ static void look_at(void *self, const struct task_record *r)
 		if (!*youngest || (*youngest)->seq < r->seq)
 			*youngest = r;
 	}
-	if (!bearer || orphans_other_work(r, bearer))
+	bool orphan = !bearer || orphans_other_work(r, bearer);
+	if (orphan)
 		note(o, r, bearer);
+	if (r->n_edits && (orphan || !shares_edit(r, bearer)))
+		vec_push(o->a, &o->editors, r);
 }
 
 struct orphans *orphans_find(struct arena *a, struct hashing *h, struct log *log, bool writable)
@@ -123,6 +124,11 @@ bool orphans_any(const struct orphans *o)
 	return o->providers.n > 0;
 }
 
+bool orphans_edited(const struct task_record *r, const struct pattern *p)
+{
+	return declares(r->edits, r->n_edits, p);
+}
+
 bool orphans_left_by(const struct task_record *r, uint64_t since, const struct pattern *p, struct hash128 now)
 {
 	for (size_t k = 0; r && r->seq > since && k < r->n_edits; k++)
@@ -134,7 +140,7 @@ bool orphans_left_by(const struct task_record *r, uint64_t since, const struct p
 bool orphans_left_by_editor(const struct orphans *o, uint64_t since, const struct pattern *p, struct hash128 now)
 {
 	for (size_t i = 0; i < o->editors.n; i++)
-		if (orphans_left_by(o->editors.p[i]->record, since, p, now))
+		if (orphans_left_by(o->editors.p[i], since, p, now))
 			return true;
 	return false;
 }

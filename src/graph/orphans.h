@@ -46,9 +46,11 @@ const struct task_record *orphans_made_since(const struct orphans *o, const stru
 int orphans_begin(const struct orphans *o, struct arena *a, const struct task *t, uint64_t start_id, struct makers *out);
 /* It has failed: where these outputs are as it found them, the marks are as well. */
 void orphans_failed(const struct orphans *o, struct arena *a, const struct makers *m);
-/* Has one of them left this output as it stands now, by an edit later than `since`? */
+/* Has one of them, or one by whose name another task goes now that edits no such thing, left this output as it stands now, by an edit later than `since`? */
 bool orphans_left_by_editor(const struct orphans *o, uint64_t since, const struct pattern *p, struct hash128 now);
 /* The same of a single record; NULL: none. */
 bool orphans_left_by(const struct task_record *r, uint64_t since, const struct pattern *p, struct hash128 now);
+/* Did it edit just that? */
+bool orphans_edited(const struct task_record *r, const struct pattern *p);
 
 #endif

@@ -70,7 +70,7 @@ bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pa
 		const struct task *user = t->users.p[i];
 		if (orphans_left_by(user->record, since, p, now))
 			return true;
-		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since || orphans_other_work(user->record, user)));
+		renamed = renamed || (content_edited_by(user, p) && (!user->record || user->record->seq < since || !orphans_edited(user->record, p)));
 	}
 	renamed = renamed || s->hashing.g->workflow->partial; /* the user may stand in a file that was left out */
 	/* The user may have a new name, and takes its record over only when it is judged itself, after t. */

@@ -523,7 +523,7 @@ class Run:
 
     def left_by_editor(self, t, output, record, sure):
         """Is each file as made, or as a task that edits it left it later? Not sure: it may have been killed before it was known to have succeeded."""
-        known = [r for name, r in self.ref.records.items() if self.is_orphan(name) or any(u.name == name and u.edits for u in self.wf.tasks)]
+        known = list(self.ref.records.values())
         if not sure:
             known += [r for possible in self.ref.unsure.values() for r in possible]
         since = max(record.order, self.ref.starts.get(t.name, 0) if t.name in self.ref.began else 0)
