@@ -62,10 +62,17 @@ static uint64_t last_touch(const struct stale *s, const struct task *t)
 	return t->record && t->record->seq > tried && !orphans_other_work(t->record, t) ? t->record->seq : tried;
 }
 
+/* When a task last made its outputs. A try since that did not succeed changes nothing, where they are as an editor left them before. */
+static uint64_t last_made(const struct stale *s, const struct task *t)
+{
+	bool own = t->record && !orphans_other_work(t->record, t);
+	return own ? t->record->seq : log_open_start(s->log, s->hashing.g->workflow->file, t->name).seq;
+}
+
 bool stale_left_by_editor(struct stale *s, const struct task *t, const struct pattern *p, struct hash128 now)
 {
 	bool renamed = false;
-	uint64_t since = last_touch(s, t);
+	uint64_t since = last_made(s, t);
 	for (size_t i = 0; i < t->users.n; i++) {
 		const struct task *user = t->users.p[i];
 		if (orphans_left_by(user->record, since, p, now))

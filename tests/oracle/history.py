@@ -164,7 +164,7 @@ class History:
         args = self.wf, env, overrides, self.caches != "none" and "--no-cache" not in extra
         plain, (more, how) = words, ([], {}) if full else self.ask_otherwise()
         words = words + more
-        imagined = None if self.ref.unsure else Run(self.ref.clone(), *args, **how).go(targets)
+        imagined = None if self.ref.unsure or self.edits_unsure() else Run(self.ref.clone(), *args, **how).go(targets)
         if how.get("touch"):
             return self.run_touch(plain, more, args, targets)
         listed = self.look(words, env, imagined)
@@ -268,6 +268,11 @@ class History:
                 self.hold(status == bool(stale) or (unrun or plans or left) and status in (1, 2), f"-q: exit status {status}, but stale are u{stale}", self.explain(words, env), text)
         return listed
 
+    def edits_unsure(self):
+        """Is there an editor of something that was perhaps begun since? Whether it has to run is seen when it does."""
+        records = self.ref.records
+        return any(t.edits and t.name in records and any(at > records[t.name].order for at in self.ref.tried.values()) for t in self.wf.tasks)
+
     def behind_perhaps_held(self, failed):
         """uids of what -n took for held, and of what comes after it, though it may come to be skipped, or not to be judged after a failure; or a yes is there for what it comes to be, but it was
         asked last for something else."""
@@ -276,7 +281,7 @@ class History:
         return {u for u in found if u in perhaps or w.before(found, u) & perhaps}
 
     def after_success(self, words, args, targets, text):
-        if self.ref.unsure:
+        if self.ref.unsure or self.edits_unsure():
             return
         again = Run(self.ref.clone(), *args).go(targets)
         stale = [u for u, s in again.states.items() if s in ("done", "failed", "restored", "held")]

@@ -79,6 +79,7 @@ class Reference:
         self.began = set()  # started, and no success since
         self.starts = {}  # name -> the order of its last start
         self.unsure = {}  # name -> records that successes would have left: axmake was killed meanwhile; none: perhaps it began
+        self.tried = {}  # name -> when a run was killed in which it perhaps began, and left all as it was: who edits that may be taken for older
         self.yes = {}  # name -> the signature that somebody said yes to; None: to all
         self.rejected = {}  # name -> why: what the record there stands for was no good
         self.order, self.runs = 0, 0
@@ -90,7 +91,7 @@ class Reference:
         """Records and bytes are never changed, only replaced."""
         other = copy.copy(self)
         other.disk, other.records, other.began, other.unsure = dict(self.disk), dict(self.records), set(self.began), dict(self.unsure)
-        other.starts, other.taint = dict(self.starts), list(self.taint)
+        other.starts, other.taint, other.tried = dict(self.starts), list(self.taint), dict(self.tried)
         other.cache, other.perhaps, other.rejected = dict(self.cache), dict(self.perhaps), dict(self.rejected)
         other.yes = self.yes and dict(self.yes)
         return other
@@ -450,7 +451,7 @@ class Run:
     def move(self, name, to):
         ref = self.ref
         ref.records[to] = ref.records.pop(name)
-        ref.starts[to] = ref.starts.get(name, 0)
+        ref.starts[to], ref.tried[to] = ref.starts.get(name, 0), ref.tried.get(name, 0)
         (ref.began.add if name in ref.began else ref.began.discard)(to)
         ref.began.discard(name)
         if name in (ref.yes or ()):
@@ -469,6 +470,7 @@ class Run:
         if not possible:
             reasons = [self.judge_record(t, signature, begun) for begun in (False, True)]
             if not any(reasons):
+                ref.tried[t.name] = ref.order
                 del ref.unsure[t.name]
             return reasons[1] if ran else reasons[0]
         if ran or t.name in self.asked:
@@ -526,8 +528,7 @@ class Run:
         known = list(self.ref.records.values())
         if not sure:
             known += [r for possible in self.ref.unsure.values() for r in possible]
-        since = max(record.order, self.ref.starts.get(t.name, 0) if t.name in self.ref.began else 0)
-        edits = [r.edits for r in known if r and r.order > since]
+        edits = [r.edits for r in known if r and r.order > record.order]
         now, made = self.ref.content(output), record.outputs[output]
         left = lambda p: any(p in files and files[p] == now[p] for e in edits for files in e.values())
         return now.keys() == made.keys() and all(now[p] == made[p] or left(p) for p in now)
@@ -536,6 +537,8 @@ class Run:
         for u in (self.wf.of(d) for d in self.before[t.uid]):
             other = self.ref.records.get(u.name) if u.outputs or u.edits else None  # by a name that others bore it may be a record of theirs
             since = max(other.order, self.ref.starts.get(u.name, 0)) if other else 0
+            if self.ran and t.uid in self.ran:
+                since = max(since, self.ref.tried.get(u.name, 0))
             if since > record.order and any(w.hits(e, p) for e in t.edits for f in (other.outputs | other.edits).values() for p in f):
                 return "what it edits was made again, or edited by one that comes before it"
         if t.edits and begun and any(self.ref.content(e) != record.edits[e] for e in t.edits):
