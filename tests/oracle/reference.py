@@ -519,7 +519,8 @@ class Run:
             now = self.ref.content(o)
             if not now or o not in record.outputs or now in (record.outputs[o], had[0].get(o)):
                 continue
-            if not (self.left_by_editor(t, o, record, True) or self.made_since(record, o)):
+            ran = self.ran and t.uid in self.ran
+            if not (self.left_by_editor(t, o, record, not ran) or self.made_since(record, o)):
                 return f"output {o} was changed"
         return ""
 
