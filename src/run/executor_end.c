@@ -57,10 +57,21 @@ static struct str said(const struct job *j)
 	return str_sub(all, all.n > SAID_MAX ? all.n - SAID_MAX : 0, all.n);
 }
 
+/* Of axmake-carry's own lines the last: what it ends may say something after it. */
+static struct str carry_words(struct str said)
+{
+	struct str line = STR_NONE, by = STR("axmake-carry: ");
+	for (size_t at = str_find(said, by, 0); at < said.n; at = str_find(said, by, at + 1))
+		if (!at || said.p[at - 1] == '\n')
+			line = str_sub(said, at, str_find(said, STR("\n"), at));
+	return line;
+}
+
 /* The last that it said, for people; "" where it said nothing. */
 static struct str last_words(struct job *j)
 {
-	struct str line = line_last(said(j));
+	struct str line = executor_carries(j->task) ? carry_words(said(j)) : STR_NONE;
+	line = line.n ? line : line_last(said(j));
 	return line.n ? arena_printf(&j->arena, ": %.*s", STR_ARG(mask_copy(&j->sched->mask, &j->arena, line_of(&j->arena, line)))) : STR("");
 }
 

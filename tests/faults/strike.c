@@ -244,7 +244,9 @@ static void begin_strike(struct tracee *t, const char *text, bool file)
 	left = -1;
 	if (ptrace(PTRACE_GETREGS, t->pid, 0, &r))
 		return;
-	if (error) {
+	if (error && wanted->number == SYS_close) {
+		t->strike = true; /* it tells an error, and has closed it all the same */
+	} else if (error) {
 		r.orig_rax = (unsigned long long)-1;
 		t->strike = true;
 	} else {
