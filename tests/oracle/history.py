@@ -326,7 +326,7 @@ class History:
             said.seek(0)
             text = said.read().decode(errors="replace")
         try:
-            real = Run(self.ref, *args, ran=self.ran(), restored=self.restored(text), free=True, killed=True).go()
+            real = Run(self.ref, *args, ran=self.ran(), restored=self.restored(text), asked=ASKED.findall(text), free=True, killed=True).go()
         except Mismatch as e:
             raise Mismatch(f"{e}\n{self.plan}killed:\n{text}") from None
         if imagined:

@@ -235,7 +235,7 @@ class Run:
 
     def outran(self, t):
         """After a failure without -k it ran although something would have been held: for that nobody was asked any more."""
-        return self.free and not self.killed and t.run_if and t.uid in self.ran and not any(self.wf.of(d).name in self.asked for d in self.before[t.uid])
+        return self.free and t.run_if and t.uid in self.ran and not any(self.wf.of(d).name in self.asked for d in self.before[t.uid])
 
     def stopped(self, t):
         """Why it is not even judged; nothing when it is."""
