@@ -76,7 +76,8 @@ static bool enter_root(struct project *p)
 		p->seen = seen_new(p->arena);
 		seen_spoil(p->seen);
 	}
-	p->workflow->file = name_from_root(p, from, p->workflow->file);
+	if (!str_eq(p->workflow->file, STR("/dev/stdin"))) /* which is the same wherever the root is */
+		p->workflow->file = name_from_root(p, from, p->workflow->file);
 	return true;
 }
 

@@ -185,7 +185,7 @@ void phrase_command(struct sbuf *b, const struct graph *g)
 	if (str_eq(file, STR("workflow.ax.yaml")) || str_eq(file, STR("axmake.yaml")))
 		return;
 	sbuf_lit(b, " -f ");
-	phrase_word(b, file);
+	phrase_word(b, str_eq(file, STR("/dev/stdin")) ? STR("-") : file);
 }
 
 void phrase_kind(struct sbuf *b, const struct task *t)
